@@ -1,0 +1,74 @@
+"""Device: where a run computes, in which precision, and how much memory there is."""
+
+import sys
+from dataclasses import dataclass
+
+import psutil
+import torch
+
+from glstylenet.errors import UsageError
+
+__all__ = ["Device", "available_memory", "choose_device", "has_fast_bfloat16", "peak_memory"]
+
+
+@dataclass(frozen=True)
+class Device:
+    """A resolved choice: nothing in it is "auto" any more."""
+
+    device: torch.device
+    precision: str
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The torch type of the network's numbers."""
+        return torch.bfloat16 if self.precision == "bfloat16" else torch.float32
+
+
+def choose_device(device: str, precision: str) -> Device:
+    """Resolve ``auto`` to what this machine has.
+
+    Raises :class:`~glstylenet.errors.UsageError` if a CUDA device is asked for that is not there.
+    """
+    name = device
+    if device == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    chosen = torch.device(name)
+    if chosen.type == "cuda":
+        count = torch.cuda.device_count()
+        if (chosen.index or 0) >= count:
+            raise UsageError(
+                f"--device {device} asks for a CUDA device, and PyTorch sees {count} of them here; "
+                f"use --device cpu, or --device auto to take what there is"
+            )
+    if precision == "auto":
+        precision = "bfloat16" if has_fast_bfloat16(chosen) else "float32"
+    return Device(chosen, precision)
+
+
+def has_fast_bfloat16(device: torch.device) -> bool:
+    """Whether ``device`` multiplies bfloat16 in hardware. A CPU that emulates it is slower than float32."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    # Where torch does not tell (before 2.12, other platforms) float32 is the safe answer.
+    capabilities = getattr(torch.cpu, "get_capabilities", dict)()
+    return bool(capabilities.get("amx_bf16") or capabilities.get("avx512_bf16"))
+
+
+def available_memory(device: torch.device) -> int:
+    """Bytes that could be used now without swapping."""
+    if device.type == "cuda":
+        free, _total = torch.cuda.mem_get_info(device)
+        return int(free)
+    return int(psutil.virtual_memory().available)
+
+
+def peak_memory(device: torch.device) -> int:
+    """The most bytes held at once so far: by this process, or on a CUDA device by its tensors."""
+    if device.type == "cuda":
+        return int(torch.cuda.max_memory_reserved(device))
+    if sys.platform == "win32":
+        return int(psutil.Process().memory_info().peak_wset)
+    import resource  # exists on Unix only
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return int(peak if sys.platform == "darwin" else peak * 1024)

@@ -1,0 +1,40 @@
+"""Memory: what a run will need, told before anything is computed."""
+
+from glstylenet.errors import MemoryLimitError
+from glstylenet.patches import BLOCK_BYTES
+
+__all__ = ["check_memory", "estimate_bytes", "format_bytes"]
+
+# Measured as the slope of the peak over 0.05 to 1 megapixel; benchmarks/memory.py repeats it.
+_BASE_BYTES = 450 * 2**20
+_BYTES_PER_PIXEL = {"float32": 3600, "bfloat16": 2300}
+
+
+def estimate_bytes(size: tuple[int, int], style_size: tuple[int, int], precision: str) -> int:
+    """Peak bytes of a run whose result has ``size`` (height, width), within about a quarter.
+
+    The network's activations with their gradients grow with the result. The style passes through the
+    network alone, without gradients, and needs about half as much.
+    """
+    pixels = max(size[0] * size[1], style_size[0] * style_size[1] // 2)
+    return _BASE_BYTES + BLOCK_BYTES + pixels * _BYTES_PER_PIXEL[precision]
+
+
+def check_memory(needed: int, allowed: int, size: tuple[int, int]) -> None:
+    """Refuse a run that would not fit; raises :class:`~glstylenet.errors.MemoryLimitError` with advice."""
+    if needed <= allowed:
+        return
+    share = max(0.0, (allowed - _BASE_BYTES - BLOCK_BYTES) / (needed - _BASE_BYTES - BLOCK_BYTES))
+    longest = int(max(size) * share**0.5)
+    advice = f"--size {longest}" if longest >= 64 else "a machine with more memory"
+    raise MemoryLimitError(
+        f"a result of {size[1]} x {size[0]} pixels needs about {format_bytes(needed)}, and the run may use "
+        f"{format_bytes(allowed)}; use {advice}, or raise --memory if more is free"
+    )
+
+
+def format_bytes(count: int) -> str:
+    """Bytes in words: "3.2 GiB", "640 MiB"."""
+    if count >= 2**30:
+        return f"{count / 2**30:.1f} GiB"
+    return f"{count / 2**20:.0f} MiB"

