@@ -12,6 +12,7 @@ import numpy as np
 import scipy.optimize
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 
 from glstylenet.fusion import Scheme, fuse, fused_size
@@ -27,6 +28,9 @@ __all__ = [
     "minimise",
     "patch_vectors",
 ]
+
+
+Vector = NDArray[np.float64]
 
 
 def patch_vectors(feature: Tensor) -> Tensor:
@@ -128,7 +132,7 @@ def minimise(
     """SciPy's L-BFGS-B (m = 5) on pixels in [0, 255]; returns the best pixels seen and their loss."""
     best, best_loss, count = start, float("inf"), 0
 
-    def function(flat: np.ndarray[tuple[int], np.dtype[np.float64]]) -> tuple[float, object]:
+    def function(flat: Vector) -> tuple[float, Vector]:
         nonlocal best, best_loss, count
         pixels = torch.from_numpy(flat).float().view_as(start)
         loss, gradient = objective.evaluate(pixels)
@@ -137,7 +141,7 @@ def minimise(
             best, best_loss = pixels, loss
         if on_evaluation is not None:
             on_evaluation(count, loss)
-        return loss, gradient.double().flatten().numpy()
+        return loss, np.asarray(gradient.double().flatten().numpy())
 
     scipy.optimize.minimize(
         function,

@@ -43,7 +43,7 @@ def test_equals_literal_patch_vectors(
 ) -> None:
     query, style = _features(seed, channels, size, style_size)
     query_map, style_map = _class_maps(seed, 3, size, style_size)
-    index, similarity = literal_matches(query, style, query_map, style_map, semantic_weight)
+    _, similarity = literal_matches(query, style, query_map, style_map, semantic_weight)
     found = match_patches(
         query,
         style,

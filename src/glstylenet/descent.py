@@ -38,27 +38,36 @@ def descend(
 ) -> Iterator[Matching | Descent]:
     """Lower ``objective`` from ``start`` (1, 3, H, W), matching anew every ``round_length`` evaluations.
 
-    Yields a :class:`Matching` before each round and a :class:`Descent` after each evaluation,
-    ``evaluations`` of them; fewer if a round finds no way down. Raises
-    :class:`~glstylenet.errors.OptimizationError` if a round starts at a loss that is not finite.
+    Yields a :class:`Matching` before the steps of each round and a :class:`Descent` after each
+    evaluation, ``evaluations`` of them; fewer if a round finds no way down. A ``round_length`` of 1 is
+    the paper's way, matches of its own for every evaluation: one run of the optimiser over a loss that
+    jumps. Raises :class:`~glstylenet.errors.OptimizationError` if a round starts at a loss that is not
+    finite.
     """
     pixels, spent, number = start, 0, 0
     while spent < evaluations:
-        number += 1
-        began = time.perf_counter()
-        objective.match(pixels)
-        yield Matching(number, time.perf_counter() - began)
         latest: list[LossTerms] = []
+        matched: list[float] = []
 
-        def evaluate(x: Tensor, latest: list[LossTerms] = latest) -> tuple[float, Tensor]:
+        def evaluate(
+            x: Tensor, latest: list[LossTerms] = latest, matched: list[float] = matched
+        ) -> tuple[float, Tensor]:
+            if round_length == 1 or not latest:
+                began = time.perf_counter()
+                objective.match(x)
+                matched.append(time.perf_counter() - began)
             evaluation = objective.evaluate(x)
             latest.append(evaluation.terms)
             return evaluation.terms.total, evaluation.gradient
 
-        budget = min(round_length, evaluations - spent)
+        left = evaluations - spent
+        budget = left if round_length == 1 else min(round_length, left)
         moved = 0
         terms: LossTerms | None = None
         for step in optimizer.run(evaluate, pixels, budget):
+            if matched:
+                number += 1
+                yield Matching(number, matched.pop())
             spent += 1
             moved += step.accepted
             if step.accepted or terms is None:

@@ -48,9 +48,9 @@ def choose_device(device: str, precision: str) -> Device:
 def has_fast_bfloat16(device: torch.device) -> bool:
     """Whether ``device`` multiplies bfloat16 in hardware. A CPU that emulates it is slower than float32."""
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     # Where torch does not tell (before 2.12, other platforms) float32 is the safe answer.
-    capabilities = getattr(torch.cpu, "get_capabilities", dict)()
+    capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
     return bool(capabilities.get("amx_bf16") or capabilities.get("avx512_bf16"))
 
 
@@ -68,7 +68,7 @@ def peak_memory(device: torch.device) -> int:
         return int(torch.cuda.max_memory_reserved(device))
     if sys.platform == "win32":
         return int(psutil.Process().memory_info().peak_wset)
-    import resource  # exists on Unix only
+    import resource  # noqa: PLC0415 - exists on Unix only
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return int(peak if sys.platform == "darwin" else peak * 1024)

@@ -17,12 +17,15 @@ __all__ = ["Event", "Finished", "Matched", "ScaleStarted", "Started", "Step", "W
 @dataclass(frozen=True)
 class Started:
     """Inputs are read and checked; work begins. ``device`` and ``precision`` as resolved, ``scales`` the
-    plan, ``classes`` a table of the map classes in words (empty without maps)."""
+    plan, ``classes`` a table of the map classes in words (empty without maps), ``weights`` where the
+    network's come from, ``memory_bytes`` an estimate of the peak."""
 
     device: str
     precision: str
     scales: tuple[Scale, ...]
     classes: str
+    weights: str
+    memory_bytes: int
 
 
 @dataclass(frozen=True)

@@ -35,10 +35,7 @@ def photo_finish(stylised: Tensor, content: Tensor, *, class_channels: Tensor | 
     """
     radius = photo_radius((content.shape[-2], content.shape[-1]))
     guide, source = content / 255.0, stylised / 255.0
-    if class_channels is None:
-        masks = torch.ones_like(guide[:, :1])
-    else:
-        masks = class_channels
+    masks = torch.ones_like(guide[:, :1]) if class_channels is None else class_channels
     result = torch.zeros_like(source)
     for index in range(masks.shape[1]):
         mask = masks[:, index : index + 1]

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from glstylenet.patches import PATCH, Matches, patch_sums
+from glstylenet.patches import PATCH, Matches
 
 __all__ = [
     "LocalTarget",

@@ -25,7 +25,8 @@ def check_memory(needed: int, allowed: int, size: tuple[int, int]) -> None:
     if needed <= allowed:
         return
     share = max(0.0, (allowed - _BASE_BYTES - BLOCK_BYTES) / (needed - _BASE_BYTES - BLOCK_BYTES))
-    longest = int(max(size) * share**0.5)
+    # 2 % less than the square root says: both sides are rounded, of a strip by more than it can spare.
+    longest = int(0.98 * max(size) * share**0.5)
     advice = f"--size {longest}" if longest >= 64 else "a machine with more memory"
     raise MemoryLimitError(
         f"a result of {size[1]} x {size[0]} pixels needs about {format_bytes(needed)}, and the run may use "

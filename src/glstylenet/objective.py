@@ -155,7 +155,10 @@ class Objective:
         variable = pixels.detach().requires_grad_()
         with torch.enable_grad():
             terms = self._terms(variable)
-            (gradient,) = torch.autograd.grad(terms.sum(), variable)
+            if terms.requires_grad:
+                (gradient,) = torch.autograd.grad(terms.sum(), variable)
+            else:  # every weight is 0: nothing to lower
+                gradient = torch.zeros_like(pixels)
         content, local, global_, smoothness = terms.tolist()
         return Evaluation(LossTerms(content, local, global_, smoothness), gradient)
 

@@ -147,15 +147,22 @@ class Lbfgs(Optimizer):
             direction = self._direction(x, gradient)
             if direction is None:
                 return
-            length = 1.0 if self._history.pairs else self.first_step / float(direction.abs().max())
-            moved = False
+            first = 1.0 if self._history.pairs else self.first_step / float(direction.abs().max())
+            length, moved = first, False
             while used < evaluations:
                 candidate = (x + length * direction).clamp_(self.lower, self.upper)
                 expected = float(((candidate - x) * gradient).sum())
+                if expected == 0.0:  # the step is shorter than the last digit of x
+                    if length == first:
+                        return  # the whole step is: x is the minimum, as far as its digits go
+                    break
                 new_loss, new_gradient = evaluate(candidate)
                 used += 1
-                moved = _finite(new_loss, new_gradient) and (
-                    new_loss <= loss + _SUFFICIENT_DECREASE * expected
+                # The projected path may bend uphill (expected > 0): never accepted, only shortened.
+                moved = (
+                    _finite(new_loss, new_gradient)
+                    and expected < 0
+                    and new_loss <= loss + _SUFFICIENT_DECREASE * expected
                 )
                 if moved:
                     self._history.add((candidate - x).flatten(), (new_gradient - gradient).flatten())

@@ -27,6 +27,7 @@ from torch import Tensor
 from glstylenet.errors import InputError
 
 __all__ = [
+    "BLOCK_BYTES",
     "PATCH",
     "Matches",
     "match_patches",

@@ -7,16 +7,13 @@ coarsest size, where the deepest layer lives, an eye must still be a position.
 
 from dataclasses import dataclass
 
-__all__ = ["SMALLEST_SIDE", "Scale", "plan_scales"]
+__all__ = ["SMALLEST_CLASS", "SMALLEST_SIDE", "Scale", "plan_scales"]
 
 SMALLEST_SIDE = 32
 """Shortest side, in pixels, that a run accepts: 4 positions of the deepest layer, 2 patches."""
 
-_COARSEST_LONGEST = 120
-"""No scale's longest side falls below this many pixels when the number of scales is chosen here."""
-
-_SMALLEST_CLASS = 1.0
-"""At the coarsest scale the smallest map class still covers this many positions of the deepest layer."""
+SMALLEST_CLASS = 1.0
+"""The smallest map class should cover this many positions of the deepest layer at the coarsest scale."""
 
 
 @dataclass(frozen=True)
@@ -29,18 +26,23 @@ class Scale:
 
 
 def plan_scales(
-    size: tuple[int, int], evaluations: int, *, scales: int | None = None, smallest_class: float | None = None
+    size: tuple[int, int],
+    evaluations: int,
+    *,
+    coarsest: int,
+    scales: int | None = None,
+    smallest_class: float | None = None,
 ) -> list[Scale]:
     """Sizes from coarse to fine with their shares of ``evaluations``.
 
     ``size``: (height, width) of the result. ``scales``: how many, or ``None`` to choose: halve while the
-    longest side stays at least 120 pixels (three scales at most), and the smallest map class (share
-    ``smallest_class`` of all positions) still covers a position of the deepest layer. A scale
-    whose shortest side would fall below the smallest accepted one is left out.
-    Coarser scales get more evaluations, as 3 : 2 : 1, because they are cheaper and because a finer
-    scale starts from a picture that is nearly done.
+    longest side stays at least ``coarsest`` pixels; then leave the coarsest out if the smallest map class
+    (share ``smallest_class`` of all positions) would cover less than a position of the deepest layer there.
+    A scale whose shortest side would fall below the smallest accepted one is left out.
+    Coarser scales get more evaluations, as 2 : 1 or 3 : 2 : 1, because they are cheaper and because a
+    finer scale starts from a picture that is nearly done.
     """
-    count = scales if scales is not None else _chosen_count(size, smallest_class)
+    count = scales if scales is not None else _chosen_count(size, coarsest, smallest_class)
     factors = [0.5**step for step in reversed(range(count))]
     factors = [factor for factor in factors if factor == 1.0 or min(_scaled(size, factor)) >= SMALLEST_SIDE]
     shares = list(range(len(factors), 0, -1))
@@ -52,15 +54,18 @@ def plan_scales(
     ]
 
 
-def _chosen_count(size: tuple[int, int], smallest_class: float | None) -> int:
+def _chosen_count(size: tuple[int, int], coarsest: int, smallest_class: float | None) -> int:
     count = 1
-    while count < 3:
+    while True:
         height, width = _scaled(size, 0.5**count)
-        if max(height, width) < _COARSEST_LONGEST:
-            break
-        if smallest_class is not None and smallest_class * (height // 8) * (width // 8) < _SMALLEST_CLASS:
+        if max(height, width) < coarsest or min(height, width) < SMALLEST_SIDE:
             break
         count += 1
+    if count > 1 and smallest_class is not None:
+        height, width = _scaled(size, 0.5 ** (count - 1))
+        # One scale at most is given up: a class of a few pixels must not make a large picture slow.
+        if smallest_class * (height // 8) * (width // 8) < SMALLEST_CLASS:
+            count -= 1
     return count
 
 

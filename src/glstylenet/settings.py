@@ -45,11 +45,11 @@ GROUPS = (
 """The paper's modules, then what a program needs besides; help pages are ordered by them."""
 _CONTENT, _LOCAL, _GLOBAL, _SMOOTHNESS, _FUSION, _PICTURES, _OPTIMISATION, _MACHINE = GROUPS
 
-INIT_CHOICES = ("content", "style", "noise")
+INIT_CHOICES = ("content", "tinted", "style", "noise")
 """What ``init`` may name besides a picture's path."""
 
 
-def _setting(default: object, description: str, *, group: str, symbol: str = "", **limits: Any) -> Any:  # noqa: ANN401
+def _setting(default: object, description: str, *, group: str, symbol: str = "", **limits: Any) -> Any:
     return Field(
         default=default,
         description=description,
@@ -72,6 +72,13 @@ class Settings(BaseModel):
         symbol="alpha",
         ge=0,
         le=1e9,
+    )
+    coarse_content: float = _setting(
+        1.0,
+        "factor on the content weight at the sizes below full size; more keeps large forms in place",
+        group=_CONTENT,
+        ge=0,
+        le=1e6,
     )
     local_weight: float = _setting(
         100.0,
@@ -104,7 +111,12 @@ class Settings(BaseModel):
         le=1e9,
     )
     smoothness: float = _setting(
-        1.0, "how strongly neighbouring pixels are kept alike", group=_SMOOTHNESS, symbol="sigma", ge=0, le=1e9
+        1.0,
+        "how strongly neighbouring pixels are kept alike",
+        group=_SMOOTHNESS,
+        symbol="sigma",
+        ge=0,
+        le=1e9,
     )
     scheme: Literal["a", "b", "c", "d", "e", "f", "g", "h"] = _setting(
         "g", "which layers are fused, by the letter of the paper's Figure 11", group=_FUSION
@@ -127,7 +139,8 @@ class Settings(BaseModel):
         le=8,
     )
     finish: Literal["none", "photo"] = _setting(
-        "none", "what follows the optimisation; photo makes every line of the content straight again",
+        "none",
+        "what follows the optimisation; photo makes every line of the content straight again",
         group=_PICTURES,
     )
     max_pixels: int = _setting(
@@ -144,6 +157,14 @@ class Settings(BaseModel):
         ge=1,
         le=8,
     )
+    coarsest: int = _setting(
+        208,
+        "longest side in pixels below which no size is added to work through; less lets the style "
+        "rearrange more",
+        group=_OPTIMISATION,
+        ge=32,
+        le=100_000,
+    )
     round_length: int = _setting(
         20,
         "evaluations between two matchings of the patches; 1 matches at every evaluation as the paper does",
@@ -151,10 +172,15 @@ class Settings(BaseModel):
         ge=1,
         le=100_000,
     )
-    optimizer: Literal["lbfgs", "adam"] = _setting("lbfgs", "how the pixels are optimised", group=_OPTIMISATION)
+    optimizer: Literal["lbfgs", "adam"] = _setting(
+        "lbfgs", "how the pixels are optimised", group=_OPTIMISATION
+    )
     seed: int = _setting(0, "seed of the noise of --init noise", group=_OPTIMISATION, ge=0, le=2**63 - 1)
     device: str = _setting(
-        "auto", "where to compute: auto, cpu, cuda or cuda:N", group=_MACHINE, pattern=r"^(auto|cpu|cuda(:\d+)?)$"
+        "auto",
+        "where to compute: auto, cpu, cuda or cuda:N",
+        group=_MACHINE,
+        pattern=r"^(auto|cpu|cuda(:\d+)?)$",
     )
     precision: Literal["auto", "float32", "bfloat16"] = _setting(
         "auto", "type of the network's numbers; auto takes bfloat16 where the hardware has it", group=_MACHINE
@@ -169,7 +195,7 @@ class Settings(BaseModel):
         min_length=1,
     )
 
-    def __init__(self, **values: Any) -> None:  # noqa: ANN401
+    def __init__(self, **values: Any) -> None:
         try:
             super().__init__(**values)
         except ValidationError as error:
@@ -184,10 +210,10 @@ class Settings(BaseModel):
     @classmethod
     def _init_named(cls, value: str) -> str:
         if not value.strip():
-            raise ValueError("expected content, style, noise or the path of a picture")
+            raise ValueError("expected content, tinted, style, noise or the path of a picture")
         return value
 
-    def replace(self, **changes: Any) -> Self:  # noqa: ANN401
+    def replace(self, **changes: Any) -> Self:
         """A copy with some fields changed, checked anew."""
         return type(self)(**{**self.model_dump(), **changes})
 
@@ -225,16 +251,23 @@ def _limits(info: FieldInfo) -> str:
     if annotation.startswith("typing.Literal"):
         return ", ".join(re.findall(r"'([^']*)'", annotation))
     bounds = {
-        kind: getattr(item, kind) for item in info.metadata for kind in ("ge", "gt", "le") if hasattr(item, kind)
+        kind: getattr(item, kind)
+        for item in info.metadata
+        for kind in ("ge", "gt", "le")
+        if hasattr(item, kind)
     }
     words = []
     if "ge" in bounds:
-        words.append(f"at least {bounds['ge']:,}")
+        words.append(f"at least {_number(bounds['ge'])}")
     if "gt" in bounds:
-        words.append(f"more than {bounds['gt']:,}")
+        words.append(f"more than {_number(bounds['gt'])}")
     if "le" in bounds:
-        words.append(f"at most {bounds['le']:,}")
+        words.append(f"at most {_number(bounds['le'])}")
     return ", ".join(words)
+
+
+def _number(value: float) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:g}"
 
 
 def parse_bytes(text: str) -> int:
@@ -281,7 +314,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
 """Presets by name; what each value does and why stands in ``docs/presets.md``."""
 
 
-def preset_settings(name: str, **changes: Any) -> Settings:  # noqa: ANN401
+def preset_settings(name: str, **changes: Any) -> Settings:
     """The settings of preset ``name`` with ``changes``; raises SettingsError for an unknown preset."""
     try:
         preset = PRESETS[name]
@@ -306,6 +339,7 @@ def read_config(path: str | os.PathLike[str]) -> dict[str, object]:
     for name in table:
         if name not in known:
             raise SettingsError(
-                f"the config file {file} sets {name!r}, which is no setting; known: {', '.join(sorted(known))}"
+                f"the config file {file} sets {name!r}, which is no setting; known: "
+                f"{', '.join(sorted(known))}"
             )
     return table

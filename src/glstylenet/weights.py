@@ -11,16 +11,16 @@ Nothing is unpickled beyond plain tensors, and no code of another package runs.
 
 import contextlib
 import hashlib
+import http.client
 import importlib.metadata
 import os
 import tempfile
 import urllib.error
 import urllib.request
-import zipfile
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from pickle import UnpicklingError
 
 import platformdirs
 import safetensors
@@ -34,6 +34,8 @@ from glstylenet.vgg import CONVOLUTIONS, Network
 __all__ = [
     "EMBEDDED",
     "FULL",
+    "FULL_SHA256_PREFIX",
+    "FULL_URL",
     "LoadedWeights",
     "cache_directory",
     "fetch_weights",
@@ -158,17 +160,17 @@ def fetch_weights(url: str = FULL_URL, sha256_prefix: str = FULL_SHA256_PREFIX) 
                 while block := answer.read(1 << 20):
                     digest.update(block)
                     download.write(block)
-        except (urllib.error.URLError, TimeoutError, OSError, ValueError) as error:
+            download.flush()
+        except (urllib.error.URLError, http.client.HTTPException, OSError, ValueError) as error:
             raise WeightsError(
                 f"could not download {url}: {error}; the embedded weights (the default) need no download"
             ) from error
-        download.flush()
         if not digest.hexdigest().startswith(sha256_prefix):
             raise WeightsError(
                 f"{url} has SHA-256 {digest.hexdigest()}, expected one that starts with {sha256_prefix}; "
                 f"nothing was kept"
             )
-        tensors = _read_file(Path(download.name))
+        tensors = _read_file(Path(download.name), url)
     self_test(tensors, url)
     path = _full_path()
     _save(tensors, path)
@@ -187,21 +189,46 @@ def _full() -> dict[str, Tensor]:
             f"full-precision weights were asked for, but {reason} are not in the cache ({path}); run "
             f"'glstylenet weights fetch', or leave the option out to use the embedded weights"
         )
-    return _read_file(path)
+    tensors = _whole(path)
+    if tensors is None:
+        aside = _set_aside(path)
+        raise WeightsError(
+            f"the full-precision weights in {path} are damaged and were set aside as {aside.name}; run "
+            f"'glstylenet weights fetch' again, or leave the option out to use the embedded weights"
+        )
+    return tensors
+
+
+def _whole(path: Path, digest: str | None = None) -> dict[str, Tensor] | None:
+    """The tensors of a file that :func:`_save` wrote, or ``None`` if a single bit of them has changed.
+
+    ``digest``: theirs, if it is known; else the one kept in the file.
+    """
+    try:
+        tensors = _read_file(path)
+        if digest is None:
+            with safetensors.safe_open(path, framework="pt") as file:
+                digest = (file.metadata() or {}).get("sha256")
+    except (WeightsError, OSError, safetensors.SafetensorError):
+        return None
+    return tensors if digest == tensor_digest(tensors) else None
+
+
+def _set_aside(path: Path) -> Path:
+    aside = path.with_suffix(".damaged")
+    with contextlib.suppress(OSError):
+        path.replace(aside)
+    return aside
 
 
 def _embedded() -> dict[str, Tensor]:
     """The cached conversion if it is whole; else it is set aside and made again from the package."""
     path = cache_directory() / "vgg19-embedded.safetensors"
     if path.exists():
-        try:
-            tensors = _read_file(path)
-        except WeightsError:
-            tensors = {}
-        if tensors and tensor_digest(tensors) == _EMBEDDED_DIGEST:
-            return tensors
-        with contextlib.suppress(OSError):
-            path.replace(path.with_suffix(".damaged"))
+        cached = _whole(path, _EMBEDDED_DIGEST)
+        if cached is not None:
+            return cached
+        _set_aside(path)
     tensors = _convert(_source_file())
     digest = tensor_digest(tensors)
     if digest != _EMBEDDED_DIGEST:
@@ -252,52 +279,50 @@ def _convert(path: Path) -> dict[str, Tensor]:
     return tensors
 
 
-def _read_file(path: Path) -> dict[str, Tensor]:
-    """The nine convolutions from a safetensors file or a torch state dict, shapes and values checked."""
+def _read_file(path: Path, name: str | None = None) -> dict[str, Tensor]:
+    """The nine convolutions from a safetensors file or a torch state dict, shapes and values checked.
+
+    Errors call the file ``name``, by default its path.
+    """
+    name = name or str(path)
     if not path.is_file():
         raise WeightsError(
-            f"no weights file at {path}; give a safetensors file or a torch state dict of VGG-19, or leave "
+            f"no weights file at {name}; give a safetensors file or a torch state dict of VGG-19, or leave "
             f"the option out to use the embedded weights"
         )
     try:
         if path.suffix == ".safetensors":
             stored = safetensors.torch.load_file(path)
         else:
-            stored = torch.load(path, map_location="cpu", weights_only=True)
-    except (
-        safetensors.SafetensorError,
-        UnpicklingError,
-        RuntimeError,
-        OSError,
-        EOFError,
-        KeyError,
-        ValueError,
-        zipfile.BadZipFile,
-    ) as error:
+            with warnings.catch_warnings(action="ignore"):  # of odd pickles, which are refused anyway
+                stored = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch's unpickler answers bad bytes with any exception, IndexError too
         raise WeightsError(
-            f"{path} is not a readable weights file ({type(error).__name__}); expected safetensors, or a "
+            f"{name} is not a readable weights file ({type(error).__name__}); expected safetensors, or a "
             f"torch state dict holding tensors only"
         ) from error
     if not isinstance(stored, dict):
-        raise WeightsError(f"{path} holds a {type(stored).__name__}, expected a state dict of tensors")
+        raise WeightsError(f"{name} holds a {type(stored).__name__}, expected a state dict of tensors")
     return {
-        f"{name}.{part}": _pick(stored, name, part, path)
-        for name in CONVOLUTIONS
+        f"{layer}.{part}": _pick(stored, layer, part, name)
+        for layer in CONVOLUTIONS
         for part in ("weight", "bias")
     }
 
 
-def _pick(stored: Mapping[str, object], name: str, part: str, path: Path) -> Tensor:
-    candidates = (f"{name}.{part}", f"features.{_TORCHVISION_INDEX[name]}.{part}")
+def _pick(stored: Mapping[str, object], layer: str, part: str, name: str) -> Tensor:
+    candidates = (f"{layer}.{part}", f"features.{_TORCHVISION_INDEX[layer]}.{part}")
     tensor = next((stored[key] for key in candidates if key in stored), None)
-    inputs, outputs = CONVOLUTIONS[name]
+    inputs, outputs = CONVOLUTIONS[layer]
     shape = (outputs, inputs, 3, 3) if part == "weight" else (outputs,)
-    if not isinstance(tensor, Tensor):
-        raise WeightsError(f"{path} has neither {candidates[0]} nor {candidates[1]}; it is not a VGG-19")
+    if tensor is None:
+        raise WeightsError(f"{name} has neither {candidates[0]} nor {candidates[1]}; it is not a VGG-19")
+    if not isinstance(tensor, Tensor) or tensor.layout != torch.strided or not tensor.is_floating_point():
+        raise WeightsError(f"{name}: {layer}.{part} is not a dense tensor of floating-point numbers")
     if tuple(tensor.shape) != shape:
-        raise WeightsError(f"{path}: {name}.{part} has shape {tuple(tensor.shape)}, expected {shape}")
+        raise WeightsError(f"{name}: {layer}.{part} has shape {tuple(tensor.shape)}, expected {shape}")
     if not bool(torch.isfinite(tensor).all()):
-        raise WeightsError(f"{path}: {name}.{part} holds values that are not finite; the file is damaged")
+        raise WeightsError(f"{name}: {layer}.{part} holds values that are not finite; the file is damaged")
     return tensor.float().contiguous()
 
 
@@ -305,26 +330,28 @@ def _writable_cache() -> Path:
     directory = cache_directory()
     try:
         directory.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=directory):
+            pass
     except OSError as error:
         raise WeightsError(
-            f"the cache folder {directory} cannot be made: {error}; set GLSTYLENET_CACHE_DIR to a folder "
+            f"the cache folder {directory} cannot be written: {error}; set GLSTYLENET_CACHE_DIR to a folder "
             f"that can be written"
         ) from error
     return directory
 
 
 def _save(tensors: Mapping[str, Tensor], path: Path) -> None:
-    """Write beside ``path`` and rename, so that nobody ever reads half a file."""
+    """Write beside ``path`` and rename, so that nobody ever reads half a file; the digest goes with it."""
     directory = _writable_cache()
     try:
         handle, name = tempfile.mkstemp(dir=directory, suffix=".part")
         os.close(handle)
         try:
-            safetensors.torch.save_file(dict(tensors), name)
+            safetensors.torch.save_file(dict(tensors), name, metadata={"sha256": tensor_digest(tensors)})
             os.replace(name, path)
         finally:
             Path(name).unlink(missing_ok=True)
-    except OSError as error:
+    except (OSError, safetensors.SafetensorError) as error:
         raise WeightsError(f"the weights cannot be kept in {directory}: {error}") from error
 
 

@@ -1,0 +1,71 @@
+"""The command line: ``glstylenet stylize CONTENT STYLE -o OUT`` and its companions.
+
+This package alone prints and exits; it reaches the work only through :func:`glstylenet.stylize.stylize`.
+What computes is imported inside the commands, so that ``--help`` and ``--version`` need no PyTorch.
+"""
+
+import platform
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+from typer.main import get_command
+
+import glstylenet
+from glstylenet.cli.console import PROGRAM, print_result
+from glstylenet.cli.demo import demo_command
+from glstylenet.cli.doctor import doctor_command
+from glstylenet.cli.failure import exit_code_of
+from glstylenet.cli.loss import loss_command
+from glstylenet.cli.stylize import stylize_command
+from glstylenet.cli.weights import weights_app
+
+__all__ = ["app", "main"]
+
+_EXIT_CODES = (
+    "Exit codes: 0 done, 1 internal error, 2 wrong call, 3 bad input, 4 weights, 5 output, 6 out of memory, "
+    "7 part of a batch failed, 130 or 143 interrupted."
+)
+
+app = typer.Typer(
+    name=PROGRAM,
+    epilog=_EXIT_CODES,
+    context_settings={
+        "token_normalize_func": lambda name: name.replace("_", "-"),
+        "help_option_names": ["--help", "-h"],
+    },
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+)
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        print_result(f"{PROGRAM} {glstylenet.__version__} (Python {platform.python_version()})")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="show the version")
+    ] = False,
+) -> None:
+    """Repaint a picture with the brushwork of another: GLStyleNet."""
+
+
+app.command("stylize")(stylize_command)
+app.command("loss")(loss_command)
+app.command("demo")(demo_command)
+app.add_typer(weights_app, name="weights")
+app.command("doctor")(doctor_command)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line with ``arguments`` (by default the process's own); returns the exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    command = get_command(app)
+    return exit_code_of(
+        lambda: command.main(args=words, prog_name=PROGRAM, standalone_mode=False), debug="--debug" in words
+    )

@@ -1,0 +1,36 @@
+"""Where the program writes: results to standard output, everything else to standard error, as plain text."""
+
+import contextlib
+import json
+import os
+import sys
+
+__all__ = ["PROGRAM", "complain", "inform", "print_json", "print_result"]
+
+PROGRAM = "glstylenet"
+
+
+def print_result(text: str) -> None:
+    """Write ``text`` and a line end to standard output."""
+    try:
+        print(text, flush=True)  # noqa: T201
+    except BrokenPipeError:
+        # Whoever read has gone, as with `| head`. Python would complain once more when it closes the stream.
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def print_json(value: object) -> None:
+    """Write ``value`` as one JSON object to standard output."""
+    print_result(json.dumps(value, indent=2))
+
+
+def inform(text: str) -> None:
+    """Write ``text`` and a line end to standard error."""
+    with contextlib.suppress(BrokenPipeError):
+        print(text, file=sys.stderr, flush=True)  # noqa: T201
+
+
+def complain(message: str) -> None:
+    """Write a message about something wrong to standard error, under the program's name."""
+    inform(f"{PROGRAM}: {message}")

@@ -1,0 +1,64 @@
+"""``glstylenet demo``: the main job on pictures that ship with the package."""
+
+import contextlib
+import importlib.resources
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from glstylenet.cli.interruption import Interruption
+from glstylenet.cli.options import (
+    DebugOption,
+    JsonOption,
+    OverwriteOption,
+    PresetOption,
+    QuietOption,
+    resolve_settings,
+    with_setting_options,
+)
+from glstylenet.errors import InputError
+
+__all__ = ["demo_command"]
+
+_DEFAULT_OUTPUT = "glstylenet-demo.png"
+_SAMPLES = ("content.png", "style.png", "content_map.png", "style_map.png")
+
+_OutputOption = Annotated[str, typer.Option("--output", "-o", metavar="OUT", help="where the picture goes")]
+
+
+@with_setting_options
+def demo_command(
+    *,
+    output: _OutputOption = _DEFAULT_OUTPUT,
+    preset: PresetOption = None,
+    overwrite: OverwriteOption = False,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+    debug: DebugOption = False,
+    **options: object,
+) -> int:
+    """Paint a picture from the samples that ship with glstylenet: nothing else is needed."""
+    settings = resolve_settings(options, preset=preset, config=None)
+    with Interruption() as stop, contextlib.ExitStack() as files:
+        from glstylenet.cli import painting, progress  # noqa: PLC0415  # PyTorch is slow to import
+        from glstylenet.cli.jobs import Job, Plan  # noqa: PLC0415
+
+        content, style, content_map, style_map = (_sample(name, files) for name in _SAMPLES)
+        return painting.paint(
+            Plan((Job(content, style, content_map, style_map, Path(output)),), is_batch=False),
+            settings,
+            # The demo's own picture may be painted again; a name that the user chose is the user's.
+            painting.Keeping(overwrite=overwrite or output == _DEFAULT_OUTPUT),
+            progress.Reporting(quiet=quiet),
+            stop,
+            as_json=as_json,
+        )
+
+
+def _sample(name: str, files: contextlib.ExitStack) -> Path:
+    """The sample as a file, unpacked meanwhile where the package is zipped."""
+    resource = importlib.resources.files("glstylenet").joinpath("samples", name)
+    if not resource.is_file():
+        raise InputError(f"the sample {name} is missing from the installed package; reinstall glstylenet")
+    return files.enter_context(importlib.resources.as_file(resource))

@@ -1,0 +1,66 @@
+"""``glstylenet loss``: the loss terms of any picture."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from glstylenet.cli.console import print_json, print_result
+from glstylenet.cli.options import (
+    ConfigOption,
+    ContentMapOption,
+    DebugOption,
+    JsonOption,
+    PresetOption,
+    StyleMapOption,
+    resolve_settings,
+    with_setting_options,
+)
+from glstylenet.errors import UsageError
+
+__all__ = ["loss_command"]
+
+
+@with_setting_options
+def loss_command(
+    pictures: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="IMAGE CONTENT STYLE",
+            help="the picture to judge, then what it was painted from; a doodle has no CONTENT",
+            show_default=False,
+        ),
+    ],
+    *,
+    content_map: ContentMapOption = None,
+    style_map: StyleMapOption = None,
+    preset: PresetOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+    **options: object,
+) -> int:
+    """Print the weighted loss terms of IMAGE, at full size and in float32."""
+    is_doodle = len(pictures) == 2 and content_map is not None and style_map is not None
+    if len(pictures) != 3 and not is_doodle:
+        raise UsageError(
+            f"got {len(pictures)} pictures, expected IMAGE CONTENT STYLE; IMAGE STYLE is enough for a "
+            f"doodle, which needs --content-map and --style-map"
+        )
+    settings = resolve_settings(options, preset=preset, config=config)
+    from glstylenet.stylize import picture_losses  # noqa: PLC0415  # PyTorch is slow to import
+
+    terms = picture_losses(
+        Path(pictures[0]),
+        None if is_doodle else Path(pictures[1]),
+        Path(pictures[-1]),
+        content_map=content_map,
+        style_map=style_map,
+        settings=settings,
+    )
+    losses = terms.as_dict()
+    if as_json:
+        print_json({"image": pictures[0], "losses": losses, "settings": settings.model_dump(mode="json")})
+    else:
+        print_result("\n".join(f"{name:<12}{value:>14.6g}" for name, value in losses.items()))
+    return 0

@@ -1,0 +1,194 @@
+"""Options: the command line's share of :mod:`glstylenet.settings`.
+
+Every field of :class:`~glstylenet.settings.Settings` is an option; names, help, defaults and ranges are read
+from there. An option that is not given is ``None``, so that what stands below it can be heard:
+
+    option  >  environment  >  config file  >  preset  >  default
+"""
+
+import functools
+import inspect
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Annotated, Literal, get_args, get_origin
+
+import platformdirs
+import typer
+
+from glstylenet.settings import GROUPS, PRESETS, FieldHelp, Settings, field_help, preset_settings, read_config
+
+__all__ = [
+    "ENVIRONMENT",
+    "ConfigOption",
+    "ContentMapOption",
+    "DebugOption",
+    "JsonOption",
+    "OverwriteOption",
+    "PresetOption",
+    "QuietOption",
+    "StyleMapOption",
+    "VerboseOption",
+    "given_settings",
+    "option_name",
+    "resolve_settings",
+    "user_config",
+    "with_setting_options",
+]
+
+ENVIRONMENT: Mapping[str, str] = {"device": "GLSTYLENET_DEVICE", "weights": "GLSTYLENET_WEIGHTS"}
+"""Environment variables by the setting that they choose."""
+
+_MAPS = GROUPS[1]
+
+ContentMapOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--content-map",
+        "--content-mask",
+        metavar="MAP",
+        help="which region of the content is what, one flat colour each; for several contents a folder with "
+        "a map of the same name for each",
+        rich_help_panel=_MAPS,
+    ),
+]
+StyleMapOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--style-map",
+        "--style-mask",
+        metavar="MAP",
+        help="the same for the style, in the same colours",
+        rich_help_panel=_MAPS,
+    ),
+]
+PresetOption = Annotated[
+    str | None,
+    typer.Option(
+        "--preset",
+        metavar="NAME",
+        help="settings to start from: "
+        + "; ".join(f"{name}, {preset.description}" for name, preset in PRESETS.items()),
+        autocompletion=lambda: list(PRESETS),
+    ),
+]
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        metavar="FILE",
+        help="TOML file of settings, such as content_weight = 20 or preset = 'artistic'; by default "
+        "glstylenet/config.toml in the user's configuration folder, if there is one",
+    ),
+]
+OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="replace a result that exists")]
+JsonOption = Annotated[bool, typer.Option("--json", help="print one JSON object on standard output")]
+VerboseOption = Annotated[
+    bool, typer.Option("--verbose", "-v", help="tell of classes, scales, device, weights and memory")
+]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="tell of warnings and errors only")]
+DebugOption = Annotated[bool, typer.Option("--debug", help="show the traceback of an error")]
+
+
+def option_name(field: str) -> str:
+    """``content_weight`` as an option: ``--content-weight``."""
+    return "--" + field.replace("_", "-")
+
+
+def with_setting_options(command: Callable[..., int]) -> Callable[..., int]:
+    """Give ``command`` an option for each setting; they arrive as its keyword arguments.
+
+    typer builds options from a function's signature, so the signature is written here.
+    """
+    signature = inspect.signature(command)
+    own = [
+        parameter
+        for parameter in signature.parameters.values()
+        if parameter.kind is not inspect.Parameter.VAR_KEYWORD
+    ]
+
+    @functools.wraps(command)
+    def wrapper(*arguments: object, **options: object) -> int:
+        return command(*arguments, **options)
+
+    options = sorted([*own, *map(_parameter, Settings.model_fields)], key=_place_in_help)
+    wrapper.__signature__ = signature.replace(parameters=options)  # type: ignore[attr-defined]
+    return wrapper
+
+
+def given_settings(options: Mapping[str, object]) -> dict[str, object]:
+    """The settings that the command line names."""
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def resolve_settings(options: Mapping[str, object], *, preset: str | None, config: Path | None) -> Settings:
+    """Settings from all that may choose them, the strongest first: option, environment, config file, preset.
+
+    Raises :class:`~glstylenet.errors.SettingsError` naming field, value and range.
+    """
+    values: dict[str, object] = {}
+    file = config or user_config()
+    if file is not None:
+        values.update(read_config(file))
+    named = values.pop("preset", None)
+    chosen = preset if preset is not None else named
+    values.update({name: os.environ[key] for name, key in ENVIRONMENT.items() if os.environ.get(key)})
+    values.update(given_settings(options))
+    return Settings(**values) if chosen is None else preset_settings(str(chosen), **values)
+
+
+def user_config() -> Path | None:
+    """The user's own config file, if there is one."""
+    path = platformdirs.user_config_path("glstylenet") / "config.toml"
+    return path if path.is_file() else None
+
+
+def _place_in_help(parameter: inspect.Parameter) -> int:
+    """Options without a group come first, then the groups in their order."""
+    [option] = get_args(parameter.annotation)[1:]
+    group = option.rich_help_panel
+    return GROUPS.index(group) if group in GROUPS else -1
+
+
+def _parameter(name: str) -> inspect.Parameter:
+    """One setting as typer wants to see it. Values stay text: Settings alone converts and judges them."""
+    about = field_help(name)
+    annotation = Settings.model_fields[name].annotation
+    is_flag = annotation is bool
+    choices = [str(choice) for choice in get_args(annotation)] if get_origin(annotation) is Literal else []
+    option = typer.Option(
+        f"{option_name(name)}/--no-{name.replace('_', '-')}" if is_flag else option_name(name),
+        help=_help(about, choices),
+        metavar=None if is_flag else _metavar(name, choices),
+        rich_help_panel=about.group or None,
+        show_default=False,
+        autocompletion=(lambda: choices) if choices else None,
+    )
+    kind = Annotated[bool | None if is_flag else str | None, option]  # type: ignore[valid-type]
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind)
+
+
+def _metavar(name: str, choices: list[str]) -> str:
+    if choices:
+        return "|".join(choices)
+    annotation = str(Settings.model_fields[name].annotation)
+    return "NUMBER" if "float" in annotation or "int" in annotation else name.upper()
+
+
+def _help(about: FieldHelp, choices: list[str]) -> str:
+    """The setting's sentence, then the paper's symbol, the default and the range (choices stand before)."""
+    details = [about.symbol] if about.symbol else []
+    if about.default is not None:
+        details.append(f"default {_as_typed(about.default)}")
+    if about.limits and not choices:
+        details.append(about.limits)
+    if about.name in ENVIRONMENT:
+        details.append(f"environment {ENVIRONMENT[about.name]}")
+    return f"{about.description} ({'; '.join(details)})" if details else about.description
+
+
+def _as_typed(value: object) -> str:
+    """A default as the user would type it."""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return f"{value:g}" if isinstance(value, float) else str(value)

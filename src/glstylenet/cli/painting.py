@@ -1,0 +1,229 @@
+"""Painting: carry out jobs, keep what they make, and report it."""
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+
+from glstylenet.cli.console import complain, inform, print_json
+from glstylenet.cli.interruption import Interruption
+from glstylenet.cli.jobs import Job, Plan, check_jobs, preview_path
+from glstylenet.cli.progress import Listener, Reporting, describe_losses, duration, open_progress
+from glstylenet.device import choose_device
+from glstylenet.errors import (
+    BatchError,
+    GLStyleNetError,
+    OptimizationError,
+    OutputError,
+    WeightsError,
+)
+from glstylenet.events import Event, ScaleStarted, Started, Step, Warned
+from glstylenet.images import resize
+from glstylenet.memory import format_bytes
+from glstylenet.outputs import claim_output, write_picture
+from glstylenet.recipe import make_recipe
+from glstylenet.settings import Settings
+from glstylenet.stylize import Result, stylize
+
+__all__ = ["Keeping", "paint", "report", "using_threads"]
+
+
+@dataclass(frozen=True)
+class Keeping:
+    """How results are kept. ``save_every``: evaluations between two previews, ``None`` for none."""
+
+    overwrite: bool = False
+    bits: int = 8
+    metadata: bool = True
+    save_every: int | None = None
+
+
+def paint(
+    plan: Plan,
+    settings: Settings,
+    keeping: Keeping,
+    reporting: Reporting,
+    stop: Interruption,
+    *,
+    as_json: bool,
+) -> int:
+    """Carry out all jobs of ``plan``; returns the exit code, raises what stopped it.
+
+    A batch goes on past a job that fails and ends in :class:`~glstylenet.errors.BatchError`.
+    """
+    check_jobs(
+        plan,
+        settings,
+        bits=keeping.bits,
+        overwrite=keeping.overwrite,
+        previews=keeping.save_every is not None,
+    )
+    choose_device(settings.device, settings.precision)  # a device that is not there: say so before reading
+    if plan.is_batch:
+        return _paint_batch(plan, settings, keeping, reporting, stop, as_json=as_json)
+    [job] = plan.jobs
+    result = _paint_one(job, settings, keeping, reporting, stop)
+    if as_json:
+        print_json(report(result, job.output))
+    return stop.exit_code
+
+
+def report(result: Result, output: Path) -> dict[str, object]:
+    """The JSON object of one result; ``size`` is [width, height]."""
+    height, width = result.size
+    table: dict[str, object] = {
+        "output": str(output),
+        "size": [width, height],
+        "seconds": round(result.timings.total, 3),
+        "evaluations": result.evaluations,
+        "device": result.device,
+        "precision": result.precision,
+        "peak_memory_bytes": result.peak_memory_bytes,
+        "losses": result.losses.as_dict(),
+        "settings": result.settings.model_dump(mode="json"),
+    }
+    if result.interrupted:
+        table["interrupted"] = True
+    return table
+
+
+@contextlib.contextmanager
+def using_threads(count: int) -> Iterator[None]:
+    """Compute with ``count`` threads meanwhile: how a sum is split decides how it is rounded."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _paint_batch(
+    plan: Plan,
+    settings: Settings,
+    keeping: Keeping,
+    reporting: Reporting,
+    stop: Interruption,
+    *,
+    as_json: bool,
+) -> int:
+    results: list[dict[str, object]] = []
+    failures: list[dict[str, object]] = []
+    code = 0
+    for number, job in enumerate(plan.jobs, start=1):
+        if not reporting.quiet:
+            inform(f"[{number}/{len(plan.jobs)}] {job.name}")
+        try:
+            results.append(report(_paint_one(job, settings, keeping, reporting, stop), job.output))
+            code = stop.exit_code
+        except WeightsError:
+            raise  # no other picture would fare better
+        except GLStyleNetError as error:
+            complain(str(error))
+            failures.append({"content": job.name, "message": str(error), "exit_code": error.exit_code})
+        except SystemExit as leaving:
+            code = leaving.code if isinstance(leaving.code, int) else 1
+        if code:
+            complain(f"interrupted; {len(results)} of {len(plan.jobs)} pictures are written")
+            break
+    if as_json:
+        print_json({"results": results, "failures": failures})
+    if failures and not code:
+        names = ", ".join(str(failure["content"]) for failure in failures)
+        raise BatchError(f"{len(failures)} of {len(plan.jobs)} pictures failed: {names}; the others are done")
+    return code
+
+
+def _paint_one(
+    job: Job, settings: Settings, keeping: Keeping, reporting: Reporting, stop: Interruption
+) -> Result:
+    """Paint one picture and write it."""
+    with claim_output(job.output), open_progress(reporting) as tell:
+        watch = _Watch(job, keeping, stop, tell)
+        try:
+            result = stylize(
+                job.content,
+                job.style,
+                content_map=job.map_of_content(),
+                style_map=job.style_map,
+                settings=settings,
+                on_event=watch,
+                should_stop=stop.should_stop,
+            )
+        except OptimizationError as error:
+            raise _rescued(error, watch, job, keeping) from error
+        else:
+            write_picture(
+                job.output,
+                result.pixels,
+                alpha=result.alpha,
+                bits=keeping.bits,
+                recipe=make_recipe(result, folder=job.output.parent) if keeping.metadata else None,
+                overwrite=keeping.overwrite,
+            )
+        finally:
+            stop.something_to_save(False)
+    if result.interrupted:
+        complain(
+            f"stopped after {result.evaluations} of {settings.iterations} evaluations; the best picture so "
+            f"far is in {job.output}"
+        )
+    _describe(result, job.output, reporting)
+    return result
+
+
+@dataclass
+class _Watch:
+    """Listens to one run: passes events on, keeps previews, and remembers the latest picture."""
+
+    job: Job
+    keeping: Keeping
+    stop: Interruption
+    tell: Listener
+    full_size: tuple[int, int] = (0, 0)
+    latest: Step | None = field(default=None)
+
+    def __call__(self, event: Event) -> None:
+        """Hear ``event``."""
+        match event:
+            case Started():
+                self.full_size = event.scales[-1].size
+            case ScaleStarted():
+                self.stop.something_to_save(True)
+            case Step():
+                self.latest = event
+        self.tell(event)
+        every = self.keeping.save_every
+        if isinstance(event, Step) and every is not None and event.evaluation % every == 0:
+            self._save_preview(event)
+
+    def _save_preview(self, step: Step) -> None:
+        try:
+            write_picture(preview_path(self.job.output, step.evaluation), step.pixels, overwrite=True)
+        except OutputError as error:
+            # A preview is not worth the run.
+            self.tell(Warned(f"a preview was left out: {error}"))
+
+
+def _rescued(error: OptimizationError, watch: _Watch, job: Job, keeping: Keeping) -> OptimizationError:
+    """Write the best picture of a run that broke off, and say so."""
+    if watch.latest is None:
+        return error
+    pixels = resize(watch.latest.pixels, watch.full_size)
+    write_picture(job.output, pixels, bits=keeping.bits, overwrite=keeping.overwrite)
+    return OptimizationError(f"{error}; the best picture so far is in {job.output}")
+
+
+def _describe(result: Result, output: Path, reporting: Reporting) -> None:
+    """Tell of a result that is written."""
+    if reporting.quiet:
+        return
+    height, width = result.size
+    inform(
+        f"{output}: {width} x {height} pixels, {result.evaluations} evaluations in "
+        f"{duration(result.timings.total)}, {describe_losses(result.losses)}"
+    )
+    if reporting.verbose:
+        inform(f"peak memory {format_bytes(result.peak_memory_bytes)}, weights {result.weights.digest}")

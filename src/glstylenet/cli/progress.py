@@ -1,0 +1,209 @@
+"""Progress: what a run tells while it works, made from its events alone.
+
+A terminal gets a bar, a pipe plain lines without control codes; ``--quiet`` leaves warnings only. Everything
+goes to standard error.
+"""
+
+import contextlib
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from rich.console import Console, RenderableType
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.text import Text
+
+from glstylenet.cli.console import PROGRAM, inform
+from glstylenet.events import Event, ScaleStarted, Started, Step, Warned
+from glstylenet.memory import format_bytes
+from glstylenet.objective import LossTerms
+
+__all__ = [
+    "BarProgress",
+    "Listener",
+    "PlainProgress",
+    "Reporting",
+    "describe_losses",
+    "duration",
+    "open_progress",
+]
+
+Listener = Callable[[Event], None]
+
+_LINE_EVALUATIONS = 10
+_LINE_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Reporting:
+    """How much to tell."""
+
+    verbose: bool = False
+    quiet: bool = False
+
+
+@contextlib.contextmanager
+def open_progress(reporting: Reporting) -> Iterator[Listener]:
+    """The listener that suits ``reporting`` and where standard error goes."""
+    if reporting.quiet:
+        yield _warnings_only
+        return
+    console = Console(stderr=True, highlight=False, markup=False, emoji=False)
+    # Asked of the stream itself: FORCE_COLOR makes rich take a pipe for a terminal.
+    if sys.stderr.isatty() and not console.is_dumb_terminal:
+        with BarProgress(console, reporting) as listener:
+            yield listener
+    else:
+        yield PlainProgress(inform, reporting)
+
+
+class PlainProgress:
+    """A line for each scale, and one about every tenth evaluation or every few seconds."""
+
+    def __init__(
+        self,
+        write: Callable[[str], None],
+        reporting: Reporting,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._write = write
+        self._reporting = reporting
+        self._clock = clock
+        self._last_evaluation = 0
+        self._last_time = clock()
+
+    def __call__(self, event: Event) -> None:
+        """Tell of ``event``."""
+        match event:
+            case Started() if self._reporting.verbose:
+                for line in _describe_start(event):
+                    self._write(line)
+            case ScaleStarted():
+                self._write(_describe_scale(event))
+            case Step() if self._is_due(event):
+                self._last_evaluation, self._last_time = event.evaluation, self._clock()
+                self._write(
+                    f"evaluation {event.evaluation}/{event.evaluations}, round {event.round}: "
+                    f"{describe_losses(event.terms)}; {duration(event.seconds_left)} left"
+                )
+            case Warned():
+                self._write(_warning_line(event))
+
+    def _is_due(self, step: Step) -> bool:
+        return (
+            step.evaluation in (1, step.evaluations)
+            or step.evaluation - self._last_evaluation >= _LINE_EVALUATIONS
+            or self._clock() - self._last_time >= _LINE_SECONDS
+        )
+
+
+class BarProgress:
+    """A progress bar: scale, round, evaluations, time left, and the loss terms on a line of their own."""
+
+    def __init__(self, console: Console, reporting: Reporting) -> None:
+        self._console = console
+        self._reporting = reporting
+        self._bar = _BarWithLosses(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[left]}", markup=False),
+            console=console,
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+        self._scale = ""
+        self._task = self._bar.add_task("reading", total=None, left="")
+
+    def __enter__(self) -> "BarProgress":
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_failure: object) -> None:
+        self._bar.stop()
+
+    def __call__(self, event: Event) -> None:
+        """Tell of ``event``."""
+        match event:
+            case Started() if self._reporting.verbose:
+                for line in _describe_start(event):
+                    self._console.print(Text(line))
+            case ScaleStarted():
+                self._scale = f"scale {event.number}/{event.count}"
+                self._bar.update(self._task, description=self._scale)
+            case Step():
+                self._bar.losses = describe_losses(event.terms)
+                self._bar.update(
+                    self._task,
+                    description=f"{self._scale}, round {event.round}",
+                    completed=event.evaluation,
+                    total=event.evaluations,
+                    left=f"{duration(event.seconds_left)} left",
+                )
+            case Warned():
+                self._console.print(Text(_warning_line(event)))
+
+
+class _BarWithLosses(Progress):
+    """rich's bar with a line below it."""
+
+    losses = ""
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        """The bar, then the losses."""
+        yield self.make_tasks_table(self.tasks)
+        if self.losses:
+            yield Text(self.losses)
+
+
+def _describe_start(event: Started) -> list[str]:
+    """What ``--verbose`` tells before the first evaluation."""
+    scales = ", ".join(
+        f"{scale.size[1]} x {scale.size[0]} ({scale.evaluations} evaluations)" for scale in event.scales
+    )
+    lines = [
+        f"device {event.device}, precision {event.precision}, about {format_bytes(event.memory_bytes)} of memory",
+        f"weights: {event.weights}",
+        f"scales: {scales}",
+    ]
+    if event.classes:
+        lines.extend(["map classes:", *event.classes.splitlines()])
+    return lines
+
+
+def _describe_scale(event: ScaleStarted) -> str:
+    """One line on a scale that begins."""
+    height, width = event.scale.size
+    budget = event.scale.evaluations
+    return f"scale {event.number}/{event.count}: {width} x {height} pixels, {budget} evaluations"
+
+
+def describe_losses(terms: LossTerms) -> str:
+    """The weighted terms and their sum."""
+    values = terms.as_dict()
+    total = values.pop("total")
+    parts = ", ".join(f"{name} {value:.3g}" for name, value in values.items())
+    return f"loss {total:.4g} ({parts})"
+
+
+def _warning_line(event: Warned) -> str:
+    """A warning under the program's name."""
+    return f"{PROGRAM}: warning: {event.message}"
+
+
+def duration(seconds: float) -> str:
+    """Seconds in words: "8 s", "2 min 05 s", "1 h 02 min"."""
+    whole = round(max(0.0, seconds))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02} min"
+
+
+def _warnings_only(event: Event) -> None:
+    if isinstance(event, Warned):
+        inform(_warning_line(event))

@@ -1,0 +1,185 @@
+"""``glstylenet stylize``: the main job, on one content or a batch of them."""
+
+import contextlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from glstylenet.cli.console import complain, inform
+from glstylenet.cli.interruption import Interruption
+from glstylenet.cli.options import (
+    ConfigOption,
+    ContentMapOption,
+    DebugOption,
+    JsonOption,
+    OverwriteOption,
+    PresetOption,
+    QuietOption,
+    StyleMapOption,
+    VerboseOption,
+    given_settings,
+    resolve_settings,
+    with_setting_options,
+)
+from glstylenet.errors import InputError, UsageError
+from glstylenet.settings import Settings
+
+if TYPE_CHECKING:
+    from glstylenet.recipe import Recipe
+
+__all__ = ["stylize_command"]
+
+_PicturesArgument = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="CONTENT... STYLE",
+        help="the pictures to repaint, or folders of them, and last the picture that gives the brushwork",
+        show_default=False,
+    ),
+]
+_OutputOption = Annotated[
+    str,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="OUT",
+        help="where the result goes: a file (PNG, JPEG, WebP or TIFF), or a folder for results named "
+        "CONTENT__STYLE.png",
+    ),
+]
+_RecipeOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--recipe",
+        metavar="FILE",
+        help="a picture that glstylenet made: repeat its run, with the options given here changed",
+    ),
+]
+_NoMetadataOption = Annotated[bool, typer.Option("--no-metadata", help="leave the recipe out of the result")]
+_BitsOption = Annotated[int, typer.Option("--bits", metavar="8|16", help="bits per colour of the result")]
+_SaveEveryOption = Annotated[
+    int | None,
+    typer.Option(
+        "--save-every",
+        metavar="N",
+        min=1,
+        help="keep a preview every N evaluations, named as OUT.0040.png is after 40",
+    ),
+]
+
+
+@dataclass(frozen=True)
+class _Task:
+    """What the command line asks for: pictures as :func:`~glstylenet.cli.jobs.plan_jobs` takes them.
+
+    ``threads``: how many to compute with, ``None`` for PyTorch's own choice.
+    """
+
+    words: Sequence[str]
+    content_map: Path | None
+    style_map: Path | None
+    settings: Settings
+    threads: int | None = None
+
+
+@with_setting_options
+def stylize_command(
+    pictures: _PicturesArgument = None,
+    *,
+    output: _OutputOption,
+    content_map: ContentMapOption = None,
+    style_map: StyleMapOption = None,
+    preset: PresetOption = None,
+    config: ConfigOption = None,
+    recipe: _RecipeOption = None,
+    overwrite: OverwriteOption = False,
+    as_json: JsonOption = False,
+    no_metadata: _NoMetadataOption = False,
+    bits: _BitsOption = 8,
+    save_every: _SaveEveryOption = None,
+    verbose: VerboseOption = False,
+    quiet: QuietOption = False,
+    debug: DebugOption = False,
+    **options: object,
+) -> int:
+    """Repaint CONTENT with the brushwork of STYLE.
+
+    STYLE alone, with --content-map and --style-map, paints a doodle: the content map in the style's manner.
+    """
+    with Interruption() as stop, contextlib.ExitStack() as held:
+        # PyTorch takes seconds to import: not for --help, and not before signals are answered.
+        from glstylenet.cli import painting, progress  # noqa: PLC0415
+        from glstylenet.cli.jobs import plan_jobs  # noqa: PLC0415
+
+        if recipe is None:
+            settings = resolve_settings(options, preset=preset, config=config)
+            task = _Task(pictures or [], content_map, style_map, settings)
+        elif preset is not None or config is not None:
+            raise UsageError("--recipe holds all settings; leave out --preset and --config")
+        else:
+            task = _repetition(recipe, pictures or [], content_map, style_map, given_settings(options))
+        if task.threads is not None:
+            held.enter_context(painting.using_threads(task.threads))
+        return painting.paint(
+            plan_jobs(task.words, output, content_map=task.content_map, style_map=task.style_map),
+            task.settings,
+            painting.Keeping(overwrite, bits, not no_metadata, save_every),
+            progress.Reporting(verbose, quiet),
+            stop,
+            as_json=as_json,
+        )
+
+
+def _repetition(
+    file: Path,
+    words: Sequence[str],
+    content_map: Path | None,
+    style_map: Path | None,
+    changes: Mapping[str, object],
+) -> _Task:
+    """What ``--recipe file`` asks for, with pictures and settings named beside it."""
+    from glstylenet.outputs import read_recipe  # noqa: PLC0415
+    from glstylenet.recipe import find_inputs, parse_recipe, settings_to_repeat  # noqa: PLC0415
+
+    text = read_recipe(file)
+    if text is None:
+        raise InputError(f"{file}: holds no recipe; expected a picture that glstylenet wrote with one")
+    recipe = parse_recipe(text)
+    _say_differences(file, recipe)
+    if "init" in changes:
+        recipe = recipe.without("init")
+    given: dict[str, Path | None] = {"content_map": content_map, "style_map": style_map}
+    roles = [role for role in ("content", "style") if role in recipe.inputs]
+    if words and len(words) != len(roles):
+        raise UsageError(
+            f"got {len(words)} pictures with --recipe; expected none, or the {' and '.join(roles)} that the "
+            f"recipe was made from"
+        )
+    given.update(zip(roles, map(Path, words), strict=False))
+    found = find_inputs(recipe, file.parent, given)
+    settings = settings_to_repeat(recipe, file.parent, changes)
+    return _Task(
+        words=[str(found[role]) for role in roles],
+        content_map=found.get("content_map"),
+        style_map=found.get("style_map"),
+        settings=settings,
+        threads=recipe.threads if settings.device == "cpu" else None,
+    )
+
+
+def _say_differences(file: Path, recipe: "Recipe") -> None:
+    """Tell why a repetition may not give the very same picture."""
+    from glstylenet.recipe import current_versions  # noqa: PLC0415
+
+    differences = [
+        f"{name} {recipe.versions.get(name, 'unknown')} (here {version})"
+        for name, version in current_versions().items()
+        if recipe.versions.get(name) != version
+    ]
+    if differences:
+        complain(f"warning: {file} was made with {', '.join(differences)}; the last digits may differ")
+    if recipe.interrupted:
+        inform(f"{file} is of a run that was interrupted; this one goes through all its iterations")

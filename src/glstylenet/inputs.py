@@ -1,0 +1,195 @@
+"""Inputs: the pictures and maps of a run, read, checked and brought to size together."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from glstylenet.colours import with_colours_of
+from glstylenet.errors import ImageError, UsageError
+from glstylenet.images import Picture, PictureSource, fitted_size, read_picture, resize
+from glstylenet.schedule import SMALLEST_SIDE
+from glstylenet.semantics import Semantics, label_maps, resize_labels
+from glstylenet.settings import INIT_CHOICES, Settings
+
+__all__ = ["MARGIN", "Inputs", "ScaledInputs", "load_inputs", "with_margin", "without_margin"]
+
+MARGIN = 8
+"""Pixels painted beyond each border and cut off afterwards, at every scale.
+
+A deviation from the paper: its pictures end where the network's zero padding begins, and the optimiser
+answers that edge with a coloured rim three to five pixels wide. Painted on a canvas that goes on as a
+mirror image, the rim falls on what is cut off. One position of the deepest layer is enough."""
+
+
+@dataclass(frozen=True)
+class ScaledInputs:
+    """Everything an objective needs at one scale. Pictures (1, 3, h, w), maps (1, K, h, w)."""
+
+    content: Tensor | None
+    style: Tensor
+    content_map: Tensor | None
+    style_map: Tensor | None
+
+    def on_canvas(self) -> "ScaledInputs":
+        """The same with a margin around the content's side; the style has no picture to go on with."""
+        return replace(
+            self,
+            content=None if self.content is None else with_margin(self.content),
+            content_map=None if self.content_map is None else with_margin(self.content_map),
+        )
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The pictures of a run at full size.
+
+    ``content`` is ``None`` for a doodle (a content map alone). ``size``: (height, width) of the result.
+    ``alpha`` (1, 1, H, W) 0..1: the content's transparency, given back to the result. ``init``: the picture
+    to start from, where one was named. ``pictures``: what was read, by role. ``warnings``: sentences.
+    """
+
+    content: Tensor | None
+    style: Tensor
+    semantics: Semantics | None
+    size: tuple[int, int]
+    alpha: Tensor | None
+    init: Tensor | None
+    pictures: Mapping[str, Picture]
+    warnings: tuple[str, ...]
+
+    def scaled(self, size: tuple[int, int], factor: float, device: torch.device) -> ScaledInputs:
+        """The inputs for a scale of ``size`` = ``factor`` times the result's, on ``device``."""
+        style_size = (
+            max(SMALLEST_SIDE, round(self.style.shape[-2] * factor)),
+            max(SMALLEST_SIDE, round(self.style.shape[-1] * factor)),
+        )
+        content_map = style_map = None
+        if self.semantics is not None:
+            content_map = resize_labels(self.semantics.content, size).to(device)
+            style_map = resize_labels(self.semantics.style, style_size).to(device)
+        return ScaledInputs(
+            content=None if self.content is None else resize(self.content, size).to(device),
+            style=resize(self.style, style_size).to(device),
+            content_map=content_map,
+            style_map=style_map,
+        )
+
+    def start(self, kind: str, size: tuple[int, int], seed: int) -> Tensor:
+        """The pixels a run starts from at ``size``: ``kind`` is content, tinted, style, noise or a
+        picture's path."""
+        if self.init is not None:
+            return resize(self.init, size)
+        if kind == "style":
+            # The paper's init for portraits. The authors' script puts it in 0..1, almost black; here 0..255.
+            return resize(self.style, size)
+        if kind == "noise" or self.content is None:
+            generator = torch.Generator().manual_seed(seed)
+            return 255.0 * torch.rand((1, 3, *size), generator=generator)
+        content = resize(self.content, size)
+        # A descent from the content's own colours spends most of its steps on hue and light; from the
+        # style's colours it starts with the brushwork.
+        return with_colours_of(content, self.style) if kind == "tinted" else content
+
+
+def load_inputs(
+    content: PictureSource | None,
+    style: PictureSource,
+    *,
+    content_map: PictureSource | None,
+    style_map: PictureSource | None,
+    settings: Settings,
+) -> Inputs:
+    """Read and check every picture of a run.
+
+    Raises :class:`~glstylenet.errors.UsageError` for a map without its partner,
+    :class:`~glstylenet.errors.ImageError` and :class:`~glstylenet.errors.SemanticMapError` for pictures that
+    cannot be used.
+    """
+    _check_roles(content, content_map, style_map)
+    named_init = settings.init not in INIT_CHOICES
+    sources = {
+        "content": content,
+        "style": style,
+        "content_map": content_map,
+        "style_map": style_map,
+        "init": settings.init if named_init else None,
+    }
+    pictures = {
+        role: read_picture(source, max_pixels=settings.max_pixels)
+        for role, source in sources.items()
+        if source is not None
+    }
+    shape_giver = pictures["content"] if content is not None else pictures["content_map"]
+    size = fitted_size(shape_giver.size, settings.size)
+    style_size = _style_size(pictures["style"].size, size, settings.style_scale)
+    for role, smallest in (("content", size), ("style", style_size)):
+        if min(smallest) < SMALLEST_SIDE:
+            raise ImageError(
+                f"the {role} would be {smallest[1]} x {smallest[0]} pixels, and the smallest side a run "
+                f"accepts is {SMALLEST_SIDE}; use a larger picture, --size or --style-scale"
+            )
+    semantics = _read_maps(pictures, settings)
+    warnings = [f"{picture.name}: {note}" for picture in pictures.values() for note in picture.notes]
+    if semantics is not None:
+        warnings.extend(semantics.warnings)
+    alpha = pictures["content"].alpha if content is not None else None
+    return Inputs(
+        content=resize(pictures["content"].pixels, size) if content is not None else None,
+        style=resize(pictures["style"].pixels, style_size),
+        semantics=semantics,
+        size=size,
+        alpha=None if alpha is None else resize(255.0 * alpha, size) / 255.0,
+        init=resize(pictures["init"].pixels, size) if named_init else None,
+        pictures=pictures,
+        warnings=tuple(warnings),
+    )
+
+
+def with_margin(picture: Tensor) -> Tensor:
+    """(1, C, H, W) on a canvas that goes on ``MARGIN`` pixels beyond each border, mirrored."""
+    return F.pad(picture, (MARGIN, MARGIN, MARGIN, MARGIN), mode="reflect")
+
+
+def without_margin(canvas: Tensor) -> Tensor:
+    """What :func:`with_margin` was given, cut out of the canvas again."""
+    return canvas[..., MARGIN:-MARGIN, MARGIN:-MARGIN]
+
+
+def _check_roles(
+    content: PictureSource | None, content_map: PictureSource | None, style_map: PictureSource | None
+) -> None:
+    if (content_map is None) != (style_map is None):
+        have, lack = ("content", "style") if style_map is None else ("style", "content")
+        raise UsageError(
+            f"got a {have} map but no {lack} map; maps steer which region is painted from which, so both "
+            f"pictures need one: add --{lack}-map, or leave both out"
+        )
+    if content is None and content_map is None:
+        raise UsageError("got no content; give a content picture, or a content map to paint from a doodle")
+
+
+def _style_size(natural: tuple[int, int], size: tuple[int, int], style_scale: float) -> tuple[int, int]:
+    """The style's working size: no longer than the result, so that strokes keep their proportion to it.
+
+    A smaller style keeps its own pixels: enlarging would only blur its brushwork.
+    """
+    longest = min(max(natural), max(size))
+    return fitted_size(natural, max(1, round(longest * style_scale)))
+
+
+def _read_maps(pictures: Mapping[str, Picture], settings: Settings) -> Semantics | None:
+    if "content_map" not in pictures:
+        return None
+    content_map, style_map = pictures["content_map"], pictures["style_map"]
+    content = pictures.get("content", content_map)
+    return label_maps(
+        content_map.pixels,
+        style_map.pixels,
+        content_size=content.size,
+        style_size=pictures["style"].size,
+        classes=settings.classes,
+        strict=settings.strict,
+    )

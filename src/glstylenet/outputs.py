@@ -1,0 +1,399 @@
+"""Writing the result: PNG, JPEG, WebP or TIFF, in sRGB, with the recipe that made it inside.
+
+Whatever can be refused is refused by :func:`check_output` before anything is computed. A picture is written
+beside its place, flushed to the disk and then named: an old file stays whole until the new one is, and a run
+that is stopped leaves nothing behind. The same call writes the same bytes.
+"""
+
+import contextlib
+import json
+import os
+import secrets
+import struct
+import sys
+import tempfile
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import IO
+
+import numpy as np
+import numpy.typing as npt
+import tifffile
+import torch
+from PIL import ExifTags, Image, ImageCms
+from torch import Tensor
+
+from glstylenet.errors import ImageError, OutputError, SettingsError
+from glstylenet.formats import DAMAGED, READERS, file_format
+
+if sys.platform != "win32":
+    import fcntl
+
+__all__ = ["FORMATS", "check_output", "claim_output", "read_recipe", "write_picture"]
+
+FORMATS: Mapping[str, str] = MappingProxyType(
+    {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WebP", ".tif": "TIFF", ".tiff": "TIFF"}
+)
+"""The file formats by suffix."""
+
+LONGEST_SIDE: Mapping[str, int] = MappingProxyType({"JPEG": 65_500, "WebP": 16_383})
+DEEP_FORMATS = frozenset({"PNG", "TIFF"})
+RECIPE_KEY = "glstylenet"
+JPEG_SEGMENT = 65_533  # bytes in an APP1 segment: its length has 16 bits and counts itself
+TAKEN = "{}: exists already. Choose another name, or give --overwrite to replace it."
+
+Samples = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
+
+
+def check_output(
+    path: Path, size: tuple[int, int], *, bits: int = 8, overwrite: bool, inputs: Iterable[Path]
+) -> None:
+    """Refuse, before anything is computed, a place where a picture of ``size`` (height, width) cannot go.
+
+    ``inputs`` are files that must not be replaced. Raises SettingsError for an unknown suffix or depth,
+    OutputError for what the folder or the format forbids.
+    """
+    kind = _output_format(path, bits)
+    longest = LONGEST_SIDE.get(kind, max(size))
+    if max(size) > longest:
+        raise OutputError(
+            f"{path}: the picture would be {size[1]} x {size[0]} pixels (width x height), but a {kind} "
+            f"file holds at most {longest} a side. Write a PNG or TIFF file instead."
+        )
+    folder = path.parent
+    if not folder.exists():
+        raise OutputError(f"{path}: the folder {folder} does not exist. Create it, or choose another one.")
+    if not folder.is_dir():
+        raise OutputError(f"{path}: {folder} is a file, not a folder. Choose a place inside a folder.")
+    if path.is_dir():
+        raise OutputError(
+            f"{path}: is a folder. Expected a file name; add one, such as {path / 'result.png'}."
+        )
+    for source in inputs:
+        if _same_file(path, source):
+            raise OutputError(f"{path}: is the input {source} itself. Choose another name for the result.")
+    if os.path.lexists(path) and not overwrite:
+        raise OutputError(TAKEN.format(path))
+    try:
+        # Permission bits do not tell the whole story (root, read-only disks, quotas): try it.
+        with tempfile.TemporaryFile(dir=_target(path).parent):
+            pass
+    except OSError as error:
+        raise OutputError(
+            f"{path}: the folder {folder} cannot be written to ({error}). Change its permissions or "
+            "choose another one."
+        ) from error
+
+
+def write_picture(
+    path: Path,
+    pixels: Tensor,
+    *,
+    alpha: Tensor | None = None,
+    bits: int = 8,
+    recipe: str | None = None,
+    overwrite: bool = False,
+) -> None:
+    """Write ``pixels``, float (1, 3, H, W), sRGB 0..255, as the format that the suffix of ``path`` names.
+
+    ``alpha`` (1, 1, H, W), 0..1, is kept where the format can; a JPEG is laid over white instead. ``bits`` is
+    8 or 16 per channel. ``recipe`` is a JSON object as text, kept inside the file for :func:`read_recipe`.
+    Raises SettingsError for an unknown suffix or depth, OutputError if writing fails; an old file stays.
+    """
+    kind = _output_format(path, bits)
+    if not torch.isfinite(pixels).all():
+        raise OutputError(f"{path}: the picture holds values that are not finite; nothing was written.")
+    if alpha is not None and kind == "JPEG":
+        pixels, alpha = pixels * alpha + 255.0 * (1.0 - alpha), None
+    samples = _quantised(pixels, alpha, bits)
+    with _replacing(path, overwrite=overwrite) as file:
+        if kind == "PNG":
+            _write_png(file, samples, recipe)
+        elif kind == "TIFF":
+            _write_tiff(file, samples, recipe)
+        else:
+            _write_with_pillow(file, kind, samples, _exif(path, kind, recipe))
+
+
+def read_recipe(path: Path) -> str | None:
+    """The recipe inside a picture that :func:`write_picture` wrote; None if there is none.
+
+    Raises ImageError if the file is not a picture.
+    """
+    kind = file_format(path)
+    if kind not in FORMATS.values():
+        return None
+    text: object = None
+    try:
+        if kind == "TIFF":
+            with tifffile.TiffFile(path) as file:
+                text = file.pages.first.tags.valueof(270)  # ImageDescription
+        else:
+            with READERS[kind](path) as image:
+                if kind == "PNG":
+                    text = image.info.get(RECIPE_KEY)
+                else:
+                    comment = image.getexif().get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.UserComment)
+                    text = _decoded_comment(comment) if isinstance(comment, bytes) else None
+        # Other programs use the same fields for captions of their own; only a JSON object is a recipe.
+        return str(text) if isinstance(text, str) and isinstance(json.loads(text), dict) else None
+    except json.JSONDecodeError:
+        return None
+    except DAMAGED as error:
+        raise ImageError(f"{path}: is a damaged {kind} file ({error}). Fetch or write it again.") from error
+
+
+@contextlib.contextmanager
+def claim_output(path: Path) -> Iterator[None]:
+    """Hold ``path`` for this run: another run, or another thread, that claims it meanwhile fails at once.
+
+    The claim is a lock on a hidden file beside the output, and ends with the process, however that ends.
+    Raises OutputError if the output is claimed already or the folder cannot be written to.
+    """
+    target = _target(path)
+    # A short name of its own: the output's name may be as long as the file system allows.
+    lock = target.parent / f".glstylenet-{zlib.crc32(os.fsencode(target.name)):08x}.lock"
+    try:
+        descriptor = _locked(lock)
+    except BlockingIOError as error:
+        raise OutputError(
+            f"{path}: another run is writing it. Wait for that run to end, or choose another name."
+        ) from error
+    except OSError as error:
+        raise OutputError(
+            f"{path}: cannot be claimed for writing ({error}). Choose another folder."
+        ) from error
+    try:
+        yield
+    finally:
+        # Removed before it is unlocked: whoever waits for this lock then finds it is no longer the file's.
+        if sys.platform != "win32":
+            lock.unlink(missing_ok=True)
+        os.close(descriptor)
+
+
+def _locked(lock: Path) -> int:
+    """A descriptor that holds ``lock``; BlockingIOError if another one does."""
+    if sys.platform == "win32":
+        try:  # the system removes the file with its last descriptor, even after a crash
+            return os.open(lock, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_TEMPORARY)
+        except FileExistsError as error:
+            raise BlockingIOError(str(error)) from error
+    while True:
+        descriptor = os.open(lock, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o666)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            with contextlib.suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(descriptor), os.stat(lock)):
+                    return descriptor
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)  # the run before removed the file between opening and locking: once more
+
+
+def _output_format(path: Path, bits: int) -> str:
+    """The format for ``path``; SettingsError if the suffix or the depth is not known."""
+    kind = FORMATS.get(path.suffix.lower())
+    if kind is None:
+        suffix = f"the suffix {path.suffix!r}" if path.suffix else "no suffix"
+        raise SettingsError(f"output {path}: has {suffix}. Expected one of {', '.join(FORMATS)}.")
+    if bits not in (8, 16):
+        raise SettingsError(f"bits is {bits}. Expected 8 or 16 per channel.")
+    if bits == 16 and kind not in DEEP_FORMATS:
+        raise SettingsError(
+            f"bits is 16, but {path} is a {kind} file, which holds 8. Write a PNG or TIFF file."
+        )
+    return kind
+
+
+def _target(path: Path) -> Path:
+    """Where the bytes go: behind symbolic links, so that a link stays a link."""
+    return Path(os.path.realpath(path))
+
+
+def _same_file(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except OSError:  # one of them does not exist (yet)
+        return _target(one) == _target(other)
+
+
+def _quantised(pixels: Tensor, alpha: Tensor | None, bits: int) -> Samples:
+    """Whole samples (H, W, 3 or 4), rounded to the nearest: v for 8 bits, v * 257 for 16."""
+    planes = pixels.detach()[0] if alpha is None else torch.cat([pixels.detach()[0], alpha[0] * 255.0])
+    scaled = planes.cpu().double().clamp(0.0, 255.0) * (257.0 if bits == 16 else 1.0)
+    values = scaled.add(0.5).floor().permute(1, 2, 0).contiguous().numpy()
+    return values.astype(np.uint16) if bits == 16 else values.astype(np.uint8)
+
+
+@lru_cache(maxsize=1)
+def _srgb_profile() -> bytes:
+    """An sRGB profile whose creation date is left out: otherwise no two runs would write the same bytes."""
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    return profile[:24] + bytes(12) + profile[36:]
+
+
+def _write_png(file: IO[bytes], samples: Samples, recipe: str | None) -> None:
+    """A PNG file (ISO/IEC 15948) of 8 or 16 bits; Pillow writes no 16-bit colour."""
+
+    def chunk(name: bytes, content: bytes) -> None:
+        checksum = zlib.crc32(name + content)
+        file.write(len(content).to_bytes(4) + name + content + checksum.to_bytes(4))
+
+    height, width, channels = samples.shape
+    file.write(b"\x89PNG\r\n\x1a\n")
+    colour_type = 6 if channels == 4 else 2  # RGBA or RGB
+    chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, samples.itemsize * 8, colour_type, 0, 0, 0))
+    chunk(b"iCCP", b"sRGB\0\0" + zlib.compress(_srgb_profile()))
+    if recipe is not None:  # key, not compressed, no language, no translated key, UTF-8 text
+        chunk(b"iTXt", RECIPE_KEY.encode() + b"\0\0\0\0\0" + recipe.encode())
+    compressor = zlib.compressobj(6)
+    rows = np.ascontiguousarray(samples, samples.dtype.newbyteorder(">")).view(np.uint8).reshape(height, -1)
+    above = np.zeros_like(rows[:1])
+    strip = max(1, 2**22 // rows.shape[1])  # about 4 MiB at a time
+    for top in range(0, height, strip):
+        part = rows[top : top + strip]
+        filtered = _filtered(part, np.concatenate([above, part[:-1]]), channels * samples.itemsize)
+        if data := compressor.compress(filtered):
+            chunk(b"IDAT", data)
+        above = part[-1:]
+    chunk(b"IDAT", compressor.flush())
+    chunk(b"IEND", b"")
+
+
+def _filtered(rows: npt.NDArray[np.uint8], above: npt.NDArray[np.uint8], pixel: int) -> bytes:
+    """Rows of bytes after PNG's Paeth filter (ISO/IEC 15948, 9.4); ``pixel`` is the bytes of one pixel.
+
+    Each byte becomes its difference from whichever of left, above and upper left predicts it best.
+    """
+    left = np.pad(rows, ((0, 0), (pixel, 0)))[:, :-pixel].astype(np.int16)
+    corner = np.pad(above, ((0, 0), (pixel, 0)))[:, :-pixel].astype(np.int16)
+    up = above.astype(np.int16)
+    from_left, from_up = np.abs(up - corner), np.abs(left - corner)
+    from_corner = np.abs(left + up - 2 * corner)
+    best = np.where(from_up <= from_corner, up, corner)
+    best = np.where((from_left <= from_up) & (from_left <= from_corner), left, best)
+    filtered = np.empty((rows.shape[0], rows.shape[1] + 1), np.uint8)
+    filtered[:, 0] = 4  # Paeth
+    filtered[:, 1:] = rows - best.astype(np.uint8)
+    return filtered.tobytes()
+
+
+def _write_tiff(file: IO[bytes], samples: Samples, recipe: str | None) -> None:
+    """A deflated TIFF file of 8 or 16 bits; Pillow writes no 16-bit colour."""
+    tifffile.imwrite(
+        file,
+        samples,
+        photometric="rgb",
+        extrasamples=["unassalpha"] if samples.shape[2] == 4 else None,
+        compression="zlib",
+        predictor=True,
+        iccprofile=_srgb_profile(),
+        description=None if recipe is None else recipe.encode(),
+        metadata=None,
+        software=False,
+    )
+
+
+def _write_with_pillow(file: IO[bytes], kind: str, samples: Samples, exif: bytes) -> None:
+    image = Image.fromarray(samples)
+    profile = _srgb_profile()
+    if kind == "JPEG":  # subsampling 0 is 4:4:4: colour edges of brush strokes stay sharp
+        image.save(file, "JPEG", quality=95, subsampling=0, optimize=True, icc_profile=profile, exif=exif)
+    else:  # without loss; "exact" keeps the colours of fully transparent pixels
+        image.save(file, "WEBP", lossless=True, exact=True, icc_profile=profile, exif=exif)
+
+
+def _exif(path: Path, kind: str, recipe: str | None) -> bytes:
+    """EXIF data with the recipe as UserComment (Exif 3.0, 4.6.6.3.2); empty without a recipe."""
+    if recipe is None:
+        return b""
+    text = b"ASCII\0\0\0" + recipe.encode() if recipe.isascii() else b"UNICODE\0" + recipe.encode("utf-16-le")
+    exif = Image.Exif()
+    exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.UserComment] = text
+    data = exif.tobytes()
+    if kind == "JPEG" and len(data) > JPEG_SEGMENT:
+        raise OutputError(
+            f"{path}: the recipe takes {len(data):,} bytes, but a JPEG file holds {JPEG_SEGMENT:,}. "
+            "Write a PNG, WebP or TIFF file instead."
+        )
+    return data
+
+
+def _decoded_comment(comment: bytes) -> str | None:
+    """The text of an EXIF UserComment, or None if its encoding is not known."""
+    encoding = {b"ASCII\0\0\0": "ascii", b"UNICODE\0": "utf-16-le"}.get(comment[:8])
+    return None if encoding is None else comment[8:].decode(encoding, errors="replace")
+
+
+@contextlib.contextmanager
+def _replacing(path: Path, *, overwrite: bool) -> Iterator[IO[bytes]]:
+    """A file to write to that takes the place of ``path`` once it is complete, and vanishes otherwise."""
+    target = _target(path)
+    beside = target.parent / f".glstylenet-{secrets.token_hex(8)}.part"
+    try:
+        try:
+            nameless = _nameless_file(target.parent)
+            with beside.open("xb") if nameless is None else nameless as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+                if nameless is not None:
+                    _name(file, beside)
+            _put_in_place(beside, target, overwrite=overwrite)
+        finally:  # whatever happens, Ctrl-C included
+            beside.unlink(missing_ok=True)
+    except FileExistsError as error:
+        raise OutputError(TAKEN.format(path)) from error
+    except OSError as error:
+        raise OutputError(
+            f"{path}: writing failed ({error}); nothing was changed. Check the disk's space and permissions."
+        ) from error
+
+
+def _nameless_file(folder: Path) -> IO[bytes] | None:
+    """A file without a name, which even SIGKILL cannot leave behind; None where the system has none."""
+    if sys.platform != "linux" or not Path("/proc/self/fd").exists():
+        return None
+    flags = os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC
+    try:
+        return open(folder, "w+b", opener=lambda name, _: os.open(name, flags, 0o666))
+    except OSError:  # the file system knows no such files; a real fault will show with the named file
+        return None
+
+
+def _name(file: IO[bytes], path: Path) -> None:
+    """Give a nameless file the name ``path``."""
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:  # with a folder's descriptor, the call follows the symbolic link in /proc to the file itself
+        os.link(f"/proc/self/fd/{file.fileno()}", path.name, dst_dir_fd=folder, follow_symlinks=True)
+    finally:
+        os.close(folder)
+
+
+def _put_in_place(beside: Path, target: Path, *, overwrite: bool) -> None:
+    """Give the complete file its final name; FileExistsError if that is taken and must not be."""
+    if overwrite:
+        os.replace(beside, target)
+    else:
+        try:
+            os.link(beside, target)  # unlike a rename, this fails if the name is taken
+        except FileExistsError:
+            raise
+        except OSError:  # a file system without links: reserve the name, then rename
+            target.touch(exist_ok=False)
+            try:
+                os.replace(beside, target)
+            except BaseException:
+                target.unlink()
+                raise
+    if sys.platform != "win32":  # the new name must reach the disk as well
+        folder = os.open(target.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)

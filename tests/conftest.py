@@ -1,0 +1,16 @@
+"""What all tests share: a cache and a configuration folder of their own."""
+
+from collections.abc import Iterator
+
+import pytest
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No test sees the user's settings, and the weights are converted once for all of them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GLSTYLENET_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("config")))
+        for name in ("GLSTYLENET_DEVICE", "GLSTYLENET_WEIGHTS", "GLSTYLENET_OFFLINE", "FORCE_COLOR"):
+            patch.delenv(name, raising=False)
+        yield

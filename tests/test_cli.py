@@ -1,0 +1,657 @@
+"""The command line: what it accepts, prints and writes, and the code it ends with."""
+
+import inspect
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+import pytest
+import typer
+from PIL import Image
+
+import glstylenet
+from glstylenet.cli import app, main, painting
+from glstylenet.cli.failure import exit_code_of
+from glstylenet.cli.interruption import Interruption
+from glstylenet.cli.options import option_name, resolve_settings
+from glstylenet.cli.stylize import stylize_command
+from glstylenet.errors import OptimizationError
+from glstylenet.events import ScaleStarted, Started, Step
+from glstylenet.objective import LossTerms
+from glstylenet.outputs import claim_output, read_recipe
+from glstylenet.schedule import Scale
+from glstylenet.settings import GROUPS, PRESETS, Preset, Settings, field_help
+from glstylenet.stylize import Result, stylize
+
+FAST = ("--iterations", "2", "--precision", "float32")
+RESULT_KEYS = {
+    "output",
+    "size",
+    "seconds",
+    "evaluations",
+    "device",
+    "precision",
+    "peak_memory_bytes",
+    "losses",
+    "settings",
+}
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A current folder with content.png, style.png and their maps."""
+    monkeypatch.chdir(tmp_path)
+    draw(tmp_path / "content.png", seed=0, width=40, height=34)
+    draw(tmp_path / "style.png", seed=1, width=36, height=36)
+    draw_map(tmp_path / "content_map.png", width=40, height=34)
+    draw_map(tmp_path / "style_map.png", width=36, height=36)
+    return tmp_path
+
+
+@pytest.fixture
+def failing(monkeypatch: pytest.MonkeyPatch) -> Callable[[BaseException], None]:
+    """Make the work itself raise an error."""
+
+    def set_error(error: BaseException) -> None:
+        def fail(*_arguments: object, **_options: object) -> None:
+            raise error
+
+        monkeypatch.setattr(painting, "stylize", fail)
+
+    return set_error
+
+
+def draw(path: Path, *, seed: int, width: int, height: int, mode: str = "RGB") -> Path:
+    values = np.random.default_rng(seed).integers(0, 256, (4, 4, len(mode)), dtype=np.uint8)
+    Image.fromarray(values).resize((width, height)).save(path)
+    return path
+
+
+def draw_map(path: Path, *, width: int, height: int) -> None:
+    values = np.zeros((height, width, 3), np.uint8)
+    values[:, width // 2 :] = (255, 0, 0)
+    Image.fromarray(values).save(path)
+
+
+def run(*words: str) -> int:
+    return main([*words, *FAST] if words[0] == "stylize" else [*words])
+
+
+def error_of(capsys: pytest.CaptureFixture[str]) -> str:
+    streams = capsys.readouterr()
+    assert streams.out == ""
+    return streams.err
+
+
+def size_of(path: str | Path) -> tuple[int, int]:
+    with Image.open(path) as picture:
+        return picture.size
+
+
+def alpha_of(path: str) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    with Image.open(path) as picture:
+        return np.asarray(picture.getchannel("A"), np.float64)
+
+
+def subprocess_environment() -> dict[str, str]:
+    """The package that is tested, from whatever folder the process starts in."""
+    return {**os.environ, "PYTHONPATH": str(Path(glstylenet.__file__).parents[1])}
+
+
+def stray_files(folder: Path, *expected: str) -> set[str]:
+    known = {"content.png", "style.png", "content_map.png", "style_map.png", *expected}
+    return {path.name for path in folder.rglob("*")} - known
+
+
+# Options and settings
+
+
+def test_every_setting_is_an_option_with_its_own_help() -> None:
+    command: Any = typer.main.get_group(app).commands["stylize"]
+    options = {parameter.name: parameter for parameter in command.params}
+    for name in Settings.model_fields:
+        about = field_help(name)
+        option = options[name]
+        assert option.opts == [option_name(name)]
+        assert option.default is None
+        assert option.rich_help_panel == about.group
+        assert about.description in option.help
+        assert about.symbol in option.help
+        if about.default not in (None, False):
+            shown = f"{about.default:g}" if isinstance(about.default, float) else str(about.default)
+            assert f"default {shown}" in option.help
+        if str(Settings.model_fields[name].annotation).startswith("typing.Literal"):
+            assert option.metavar == about.limits.replace(", ", "|")
+        else:
+            assert about.limits in option.help
+
+
+def test_help_is_ordered_by_the_groups() -> None:
+    panels: list[str] = []
+    for parameter in inspect.signature(stylize_command).parameters.values():
+        [option] = get_args(parameter.annotation)[1:]
+        if option.rich_help_panel not in [None, *panels]:
+            panels.append(option.rich_help_panel)
+    assert panels == list(GROUPS)
+
+
+def test_help_and_version_need_no_torch() -> None:
+    for words in (["--version"], ["stylize", "--help"]):
+        program = (
+            f"import sys; from glstylenet.cli import main; code = main({words!r}); "
+            "sys.exit(code or 50 * ('torch' in sys.modules))"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", program],
+            env=subprocess_environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        assert glstylenet.__version__ in done.stdout or "--content-weight" in done.stdout
+
+
+def test_option_beats_environment_beats_config_beats_preset_beats_default(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    presets = {"bold": Preset("for this test", {"device": "cuda:4", "smoothness": 4.0, "seed": 4})}
+    monkeypatch.setattr("glstylenet.settings.PRESETS", {**PRESETS, **presets})
+    config = tmp_path / "own.toml"
+    config.write_text('preset = "bold"\ndevice = "cuda:3"\nsmoothness = 3.0\n')
+
+    def resolved(preset: str | None = None, file: Path | None = None, **options: object) -> Settings:
+        return resolve_settings(options, preset=preset, config=file)
+
+    assert resolved().device == "auto"
+    assert (resolved("bold").device, resolved("bold").smoothness) == ("cuda:4", 4.0)
+    from_config = resolved(file=config)
+    assert (from_config.device, from_config.smoothness, from_config.seed) == ("cuda:3", 3.0, 4)
+    assert resolved("artistic", config).seed == 0
+    monkeypatch.setenv("GLSTYLENET_DEVICE", "cuda:2")
+    monkeypatch.setenv("GLSTYLENET_WEIGHTS", "full")
+    assert (resolved(file=config).device, resolved(file=config).weights) == ("cuda:2", "full")
+    assert resolved(file=config, device="cuda:1", smoothness=None).device == "cuda:1"
+
+
+def test_the_users_own_config_file_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    (tmp_path / "glstylenet").mkdir()
+    (tmp_path / "glstylenet" / "config.toml").write_text("seed = 5\n")
+    assert resolve_settings({}, preset=None, config=None).seed == 5
+
+
+def test_underscores_and_aliases_are_accepted(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = "stylize content.png style.png -o out.png --content_weight 3 --style_mask style_map.png"
+    assert run(*words.split(), "--content-mask", "content_map.png", "--json", "--no_metadata") == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["settings"]["content_weight"] == 3.0
+    assert read_recipe(desk / "out.png") is None
+
+
+# Results
+
+
+def test_json_is_one_object_and_alone_on_standard_output(
+    desk: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("stylize", "content.png", "style.png", "-o", "out.png", "--json", "--seed", "8") == 0
+    streams = capsys.readouterr()
+    report = json.loads(streams.out)
+    assert set(report) == RESULT_KEYS
+    assert report["output"] == "out.png"
+    assert report["size"] == [40, 34]
+    assert report["evaluations"] == 2
+    assert report["precision"] == "float32"
+    assert set(report["losses"]) == {"content", "local", "global", "smoothness", "total"}
+    assert report["losses"]["total"] == pytest.approx(sum(report["losses"].values()) / 2)
+    assert set(report["settings"]) == set(Settings.model_fields)
+    assert report["settings"]["seed"] == 8
+    assert report["seconds"] > 0
+    assert report["peak_memory_bytes"] > 2**20
+    assert size_of("out.png") == (40, 34)
+    assert stray_files(desk, "out.png") == set()
+
+
+def test_a_pipe_gets_plain_lines_without_control_codes(
+    desk: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--content-map", "content_map.png", "--style-map", "style_map.png", "-v"]
+    assert run("stylize", "content.png", "style.png", "-o", "out.png", *words) == 0
+    error = error_of(capsys)
+    assert "scale 1/1: 40 x 34 pixels, 2 evaluations" in error
+    assert "evaluation 2/2, round 1: loss " in error
+    assert "out.png: 40 x 34 pixels, 2 evaluations in" in error
+    for told in ("device cpu, precision float32", "map classes:", "weights: embedded", "memory: estimated"):
+        assert told in error
+    assert "\x1b" not in error
+    assert "\r" not in error
+
+
+def test_quiet_says_nothing(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("stylize", "content.png", "style.png", "-o", "out.png", "--quiet") == 0
+    assert error_of(capsys) == ""
+
+
+def test_previews_are_kept_and_replaced(desk: Path) -> None:
+    (desk / "out.0003.png").write_text("old")
+    words = ("stylize", "content.png", "style.png", "-o", "out.jpg", "--save-every", "3", "--quiet")
+    assert main([*words, "--iterations", "7", "--precision", "float32"]) == 0
+    assert stray_files(desk, "out.jpg") == {"out.0003.png", "out.0006.png"}
+    assert size_of("out.0003.png") == (40, 34)
+
+
+def test_transparency_and_depth_are_given_back(desk: Path) -> None:
+    draw(desk / "glass.png", seed=3, width=40, height=36, mode="RGBA")
+    assert run("stylize", "glass.png", "style.png", "-o", "out.png", "--bits", "16") == 0
+    assert (desk / "out.png").read_bytes()[24:26] == bytes([16, 6])  # bits per channel; 6 is RGBA
+    assert np.abs(alpha_of("glass.png") - alpha_of("out.png")).max() <= 1
+
+
+def test_style_and_both_maps_paint_a_doodle(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = "stylize style.png --content-map content_map.png --style-map style_map.png -o made/ --json"
+    assert run(*words.split()) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert Path(report["output"]) == Path("made/content_map__style.png")
+    assert size_of(report["output"]) == (40, 34)
+    assert report["settings"]["init"] == "noise"
+
+
+def test_an_existing_folder_takes_a_single_result(desk: Path) -> None:
+    (desk / "made").mkdir()
+    assert run("stylize", "content.png", "style.png", "-o", "made") == 0
+    assert (desk / "made" / "content__style.png").is_file()
+
+
+def test_a_batch_goes_on_past_a_bad_file_and_ends_in_7(
+    desk: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = desk / "contents"
+    folder.mkdir()
+    draw(folder / "a.png", seed=5, width=36, height=36)
+    (folder / "b.png").write_bytes(b"")
+    draw(folder / "c.png", seed=6, width=34, height=38)
+    assert run("stylize", "contents", "content.png", "style.png", "-o", "made", "--json") == 7
+    streams = capsys.readouterr()
+    report = json.loads(streams.out)
+    assert [Path(each["output"]).name for each in report["results"]] == [
+        "a__style.png",
+        "c__style.png",
+        "content__style.png",
+    ]
+    assert [each["exit_code"] for each in report["failures"]] == [3]
+    assert "b.png: is empty" in streams.err
+    assert "1 of 4 pictures failed" in streams.err
+    assert {path.name for path in (desk / "made").iterdir()} == {
+        "a__style.png",
+        "c__style.png",
+        "content__style.png",
+    }
+
+
+def test_a_batch_takes_each_contents_map_from_a_folder(
+    desk: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (desk / "maps").mkdir()
+    draw(desk / "other.png", seed=5, width=36, height=36)
+    draw_map(desk / "maps" / "content.png", width=40, height=34)
+    words = [
+        "stylize",
+        "content.png",
+        "other.png",
+        "style.png",
+        "-o",
+        "made",
+        "--style-map",
+        "style_map.png",
+        "-v",
+    ]
+    assert run(*words, "--content-map", "maps") == 7
+    streams = capsys.readouterr()
+    assert streams.err.count("map classes:") == 1
+    assert "holds 0 pictures named other" in streams.err
+    assert run(*words, "--content-map", "content_map.png") == 2
+
+
+# Recipes
+
+
+def test_a_recipe_repeats_the_run_to_the_same_bytes(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["stylize", "content.png", "style.png", "-o", "out.png", "--content-map", "content_map.png"]
+    assert run(*words, "--style-map", "style_map.png", "--init", "noise", "--seed", "3") == 0
+    assert main(["stylize", "--recipe", "out.png", "-o", "again.png"]) == 0
+    assert (desk / "again.png").read_bytes() == (desk / "out.png").read_bytes()
+    assert main(["stylize", "--recipe", "out.png", "-o", "other.png", "--seed", "4", "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert (report["settings"]["seed"], report["settings"]["init"]) == (4, "noise")
+    assert (desk / "other.png").read_bytes() != (desk / "out.png").read_bytes()
+
+
+def test_a_recipe_refuses_a_changed_input(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("stylize", "content.png", "style.png", "-o", "out.png") == 0
+    (desk / "style.png").rename(desk / "moved.png")
+    draw(desk / "style.png", seed=9, width=36, height=36)
+    capsys.readouterr()
+    assert main(["stylize", "--recipe", "out.png", "-o", "again.png"]) == 3
+    assert "style.png: the recipe's style has changed" in error_of(capsys)
+    assert main(["stylize", "content.png", "moved.png", "--recipe", "out.png", "-o", "again.png"]) == 0
+
+
+def test_a_recipe_stands_alone(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("stylize", "--recipe", "content.png", "-o", "out.png") == 3
+    assert "holds no recipe" in error_of(capsys)
+    assert run("stylize", "--recipe", "content.png", "-o", "out.png", "--preset", "artistic") == 2
+
+
+# Exit codes
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        ("stylize content.png style.png", 2, "missing option '--output'"),
+        ("stylize content.png -o out.png", 2, "got one picture, expected CONTENT and STYLE"),
+        ("stylize content.png style.png -o out.png --sparkle", 2, "no such option: --sparkle"),
+        ("stylize content.png style.png -o out.png --content-weight nan", 2, "content_weight is 'nan'"),
+        ("stylize content.png style.png -o out.png --size 1e3", 2, "size is '1e3'"),
+        ("stylize content.png style.png -o out.png --scheme z", 2, "allowed: a, b, c, d, e, f, g, h"),
+        ("stylize content.png style.png -o out.png --preset none", 2, "no preset 'none'"),
+        ("stylize content.png style.png -o out.png --config none.toml", 2, "none.toml cannot be used"),
+        ("stylize content.png style.png -o out.png --bits 9", 2, "bits is 9"),
+        ("stylize content.png style.png -o out.gif", 2, "has the suffix '.gif'"),
+        ("stylize content.png style.png -o out.png --device cuda:77", 2, "asks for a CUDA device"),
+        ("stylize content.png style.png -o out.png --content-map content_map.png", 2, "no style map"),
+        ("stylize content.png content.png style.png -o out.png", 2, "give a folder"),
+        ("stylize none.png style.png -o out.png", 3, "none.png: there is no such file"),
+        ("stylize content.png . -o out.png", 3, "is a folder"),
+        ("stylize content.png style.png -o out.png --weights none.pth", 4, "no weights file at none.pth"),
+        ("stylize content.png style.png -o none/out.png", 5, "none does not exist"),
+        ("stylize content.png style.png -o none/deeper/", 5, "none does not exist"),
+        ("stylize content.png style.png -o content.png", 5, "is the input content.png itself"),
+        ("stylize content.png style.png -o style_map.png", 5, "--overwrite"),
+        ("stylize content.png style.png -o out.png --memory 64MiB", 6, "the run may use 64 MiB"),
+        ("loss content.png content.png", 2, "expected IMAGE CONTENT STYLE"),
+        ("loss style.png content.png style.png", 3, "a result of 40 x 34"),
+        ("weights verify --weights none.pth", 4, "no weights file"),
+        ("sing", 2, "no such command 'sing'"),
+    ],
+)
+def test_exit_codes_and_messages(
+    desk: Path, capsys: pytest.CaptureFixture[str], words: str, code: int, message: str
+) -> None:
+    assert run(*words.split()) == code
+    error = error_of(capsys)
+    assert message in error
+    assert error.startswith("glstylenet: ")
+    assert "Traceback" not in error
+    assert stray_files(desk) == set()
+
+
+def test_an_empty_name_is_not_the_current_folder(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["stylize", "", "style.png", "-o", "out.png"]) == 2
+    assert "name is empty" in error_of(capsys)
+
+
+def test_equal_names_in_a_batch_are_refused(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    draw(desk / "content.jpg", seed=4, width=40, height=40)
+    assert run("stylize", "content.png", "content.jpg", "style.png", "-o", "made") == 2
+    assert "would both become content__style.png" in error_of(capsys)
+    assert not (desk / "made").exists()
+
+
+def test_too_long_a_side_is_refused_before_computing(
+    desk: Path, capsys: pytest.CaptureFixture[str], failing: Callable[[BaseException], None]
+) -> None:
+    failing(AssertionError("computed"))
+    assert run("stylize", "content.png", "style.png", "-o", "out.webp", "--size", "16384") == 5
+    assert "at most 16383 a side" in error_of(capsys)
+
+
+def test_a_preview_must_not_replace_an_input(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    draw(desk / "out.0002.png", seed=4, width=40, height=40)
+    assert run("stylize", "out.0002.png", "style.png", "-o", "out.png", "--save-every", "2") == 5
+    assert "has the name of a preview" in error_of(capsys)
+
+
+def test_two_runs_of_one_output(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with claim_output(desk / "out.png"):
+        assert run("stylize", "content.png", "style.png", "-o", "out.png") == 5
+    assert "another run is writing it" in error_of(capsys)
+
+
+def test_an_internal_error_is_one_line_unless_debug(
+    desk: Path, capsys: pytest.CaptureFixture[str], failing: Callable[[BaseException], None]
+) -> None:
+    failing(ZeroDivisionError("by [bold]zero[/bold]\nsecond line"))
+    assert run("stylize", "content.png", "style.png", "-o", "out.png") == 1
+    error = error_of(capsys)
+    assert error.splitlines() == [
+        "glstylenet: internal error: ZeroDivisionError: by [bold]zero[/bold]; run again with --debug for the "
+        "traceback"
+    ]
+    assert run("stylize", "content.png", "style.png", "-o", "out.png", "--debug") == 1
+    assert "Traceback" in error_of(capsys)
+    assert stray_files(desk) == set()
+
+
+def test_debug_shows_the_traceback_of_an_expected_error(
+    desk: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("stylize", "none.png", "style.png", "-o", "out.png", "--debug") == 3
+    assert "Traceback" in error_of(capsys)
+
+
+def test_a_run_that_breaks_off_leaves_its_best_picture(
+    desk: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def break_off(*_arguments: object, on_event: Callable[[object], None], **_options: object) -> None:
+        import torch  # noqa: PLC0415
+
+        scales = (Scale(0.5, (32, 32), 1), Scale(1.0, (64, 64), 1))
+        on_event(Started("cpu", "float32", scales, "", "embedded", 0))
+        pixels = torch.full((1, 3, 32, 32), 90.0)
+        on_event(Step(1, 2, 1, 1, LossTerms(1.0, 1.0, 1.0, 1.0), pixels, 0.0))
+        raise OptimizationError("the loss is nan")
+
+    monkeypatch.setattr(painting, "stylize", break_off)
+    assert run("stylize", "content.png", "style.png", "-o", "out.png") == 1
+    assert "the loss is nan; the best picture so far is in out.png" in error_of(capsys)
+    with Image.open("out.png") as picture:
+        assert picture.size == (64, 64)
+        assert picture.getpixel((5, 5)) == (90, 90, 90)
+
+
+# Interruption
+
+
+@pytest.fixture
+def long_run(desk: Path) -> Iterator[subprocess.Popen[str]]:
+    """A run in a process of its own that has begun to optimise and would take very long."""
+    words = [sys.executable, "-m", "glstylenet", "stylize", "content.png", "style.png", "-o", "out.png"]
+    words += ["--iterations", "100000", "--round-length", "3", "--precision", "float32", "--json"]
+    with subprocess.Popen(
+        words,
+        env=subprocess_environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if line.startswith("evaluation 1/"):
+                break
+        yield process
+        process.kill()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_saves_the_best_picture_so_far(
+    desk: Path, long_run: subprocess.Popen[str], number: signal.Signals, code: int
+) -> None:
+    long_run.send_signal(number)
+    out, error = long_run.communicate(timeout=120)
+    assert long_run.returncode == code
+    assert "stopping after this evaluation" in error
+    assert "the best picture so far is in out.png" in error
+    assert json.loads(out)["interrupted"] is True
+    assert size_of("out.png") == (40, 34)
+    assert json.loads(read_recipe(desk / "out.png") or "{}")["interrupted"] is True
+    assert stray_files(desk, "out.png") == set()
+
+
+def test_a_signal_before_optimising_leaves_at_once(
+    desk: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_arguments: object, **_options: object) -> None:
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(painting, "stylize", interrupted)
+    assert run("stylize", "content.png", "style.png", "-o", "out.png") == 130
+    assert stray_files(desk) == set()
+
+
+def test_a_second_signal_leaves_at_once(
+    desk: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reached: list[bool] = []
+
+    def interrupted(
+        *_arguments: object,
+        on_event: Callable[[object], None],
+        should_stop: Callable[[], bool],
+        **_options: object,
+    ) -> None:
+        on_event(ScaleStarted(1, 1, Scale(1.0, (34, 40), 5)))
+        reached.append(should_stop())
+        signal.raise_signal(signal.SIGTERM)
+        reached.append(should_stop())
+        signal.raise_signal(signal.SIGINT)
+        reached.append(should_stop())
+
+    monkeypatch.setattr(painting, "stylize", interrupted)
+    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    assert run("stylize", "content.png", "style.png", "-o", "out.png") == 130
+    assert reached == [False, True]
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
+    assert stray_files(desk) == set()
+
+
+def test_a_batch_stops_at_the_first_signal(
+    desk: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real: Callable[..., Result] = stylize
+    calls: list[object] = []
+
+    def signalled_at_the_end(*arguments: object, **options: object) -> Result:
+        calls.append(arguments)
+        result = real(*arguments, **options)
+        signal.raise_signal(signal.SIGINT)
+        return result
+
+    monkeypatch.setattr(painting, "stylize", signalled_at_the_end)
+    draw(desk / "other.png", seed=5, width=36, height=36)
+    assert run("stylize", "content.png", "other.png", "style.png", "-o", "made", "--json") == 130
+    streams = capsys.readouterr()
+    assert len(calls) == 1
+    assert len(json.loads(streams.out)["results"]) == 1
+    assert "interrupted; 1 of 2 pictures are written" in streams.err
+
+
+def test_ctrl_c_outside_a_run_is_130(capsys: pytest.CaptureFixture[str]) -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    assert exit_code_of(interrupted, debug=False) == 130
+    assert "interrupted" in capsys.readouterr().err
+    assert Interruption().exit_code == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes behave otherwise there")
+def test_a_reader_that_has_gone_is_no_error() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, "-m", "glstylenet", "doctor", "--json"],
+        env=subprocess_environment(),
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+# The other commands
+
+
+def test_loss_prints_terms_and_total(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["loss", "content.png", "content.png", "style.png"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == ["content", "local", "global", "smoothness", "total"]
+    assert float(lines[0].split()[1]) == 0
+    assert main(["loss", "content.png", "content.png", "style.png", "--json", "--global-weight", "0"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["losses"]["global"] == 0
+    assert report["losses"]["local"] == pytest.approx(float(lines[1].split()[1]), rel=1e-4)
+
+
+def test_loss_agrees_with_the_run(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("stylize", "content.png", "style.png", "-o", "out.png", "--bits", "16", "--json") == 0
+    painted = json.loads(capsys.readouterr().out)
+    assert main(["loss", "out.png", "content.png", "style.png", "--json"]) == 0
+    judged = json.loads(capsys.readouterr().out)
+    assert judged["losses"]["total"] == pytest.approx(painted["losses"]["total"], rel=1e-3)
+
+
+def test_weights_tells_where_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["weights", "info"]) == 0
+    assert os.environ["GLSTYLENET_CACHE_DIR"] in capsys.readouterr().out
+    assert main(["weights", "verify"]) == 0
+    assert capsys.readouterr().out.startswith("good: embedded")
+
+
+def test_fetching_while_offline_is_4(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GLSTYLENET_OFFLINE", "1")
+    assert main(["weights", "fetch"]) == 4
+    assert "need no download" in error_of(capsys)
+
+
+def test_doctor_tells_what_a_bug_report_needs(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert main(["doctor", "--json"]) == 0
+    findings = json.loads(capsys.readouterr().out)
+    assert findings["versions"]["glstylenet"] == glstylenet.__version__
+    assert findings["devices"]["cpu"]["fast bfloat16"] in (True, False)
+    assert findings["weights"]["good"] is True
+    monkeypatch.setenv("GLSTYLENET_WEIGHTS", "none.pth")
+    assert main(["doctor"]) == 4
+    text = capsys.readouterr().out
+    assert "good: no" in text
+    assert "GLSTYLENET_WEIGHTS: none.pth" in text
+
+
+def test_demo_paints_the_samples(
+    desk: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("importlib.resources.files", lambda _package: desk.parent)
+    desk.rename(desk.parent / "samples")
+    monkeypatch.chdir(desk.parent / "samples")
+    for _ in range(2):  # the default name may be painted again
+        assert main(["demo", *FAST, "--json"]) == 0
+        report = json.loads(capsys.readouterr().out)
+        assert report["output"] == "glstylenet-demo.png"
+        assert report["size"] == [40, 34]
+    Path("kept.png").write_text("the user's own")
+    assert main(["demo", *FAST, "-o", "kept.png"]) == 5
+    assert Path("kept.png").read_text() == "the user's own"

@@ -1,0 +1,206 @@
+"""Rounds of matching and lowering, with objectives that follow a script."""
+
+import itertools
+import math
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+
+from glstylenet.descent import Descent, Matching, descend
+from glstylenet.errors import OptimizationError
+from glstylenet.objective import Evaluation, LossTerms, Objective
+from glstylenet.optimize import Adam, Lbfgs, Optimizer
+from glstylenet.patches import Matches
+
+Function = Callable[[Tensor, int], tuple[float, Tensor]]
+
+
+class Scripted(Objective):
+    """An objective that is ``function(pixels, number of matchings so far)``, and a diary of its calls."""
+
+    def __init__(self, function: Function) -> None:
+        self._function = function
+        self.diary: list[str] = []
+        self.matched_at: list[Tensor] = []
+
+    def match(self, pixels: Tensor) -> list[Matches]:
+        self.diary.append("match")
+        self.matched_at.append(pixels.clone())
+        return []
+
+    def evaluate(self, pixels: Tensor) -> Evaluation:
+        self.diary.append("evaluate")
+        loss, gradient = self._function(pixels, len(self.matched_at))
+        return Evaluation(LossTerms(loss, 0.0, 0.0, 0.0), gradient)
+
+
+def _bowl(condition: float = 100.0) -> Function:
+    scales = torch.logspace(0, math.log10(condition), 12).view(1, 3, 2, 2)
+    minimum = torch.linspace(30.0, 220.0, 12).view(1, 3, 2, 2)
+
+    def function(x: Tensor, _matchings: int) -> tuple[float, Tensor]:
+        gradient = scales * (x - minimum)
+        return float(0.5 * (gradient * (x - minimum)).sum()), gradient
+
+    return function
+
+
+def _start() -> Tensor:
+    return torch.full((1, 3, 2, 2), 128.0)
+
+
+def _run(
+    objective: Objective, evaluations: int, round_length: int, optimizer: Optimizer | None = None
+) -> list[Matching | Descent]:
+    return list(descend(objective, optimizer or Lbfgs(), _start(), evaluations, round_length))
+
+
+def _rounds(diary: list[str]) -> list[int]:
+    """How many evaluations followed each matching."""
+    text = "".join(word[0] for word in diary)
+    assert text.startswith("m")
+    return [len(part) for part in text.split("m")[1:]]
+
+
+@pytest.mark.parametrize(
+    ("evaluations", "length", "expected"), [(20, 5, [5] * 4), (12, 5, [5, 5, 2]), (4, 9, [4]), (1, 5, [1])]
+)
+def test_the_budget_is_spent_in_rounds_with_one_matching_each(
+    evaluations: int, length: int, expected: list[int]
+) -> None:
+    objective = Scripted(_bowl(1000.0))
+    told = _run(objective, evaluations, length)
+    assert _rounds(objective.diary) == expected
+    assert [one.round for one in told if isinstance(one, Matching)] == list(range(1, len(expected) + 1))
+    steps = [one for one in told if isinstance(one, Descent)]
+    assert [len(list(group)) for _, group in itertools.groupby(step.round for step in steps)] == expected
+    assert all(one.seconds >= 0 for one in told if isinstance(one, Matching))
+
+
+def test_every_round_is_announced_before_its_steps() -> None:
+    told = _run(Scripted(_bowl()), 9, 3)
+    kinds = ["M" if isinstance(one, Matching) else "D" for one in told]
+    assert "".join(kinds) == "MDDD" * 3
+
+
+@pytest.mark.parametrize("optimizer", [Lbfgs, Adam])
+def test_the_minimum_is_found_over_rounds(optimizer: type[Optimizer]) -> None:
+    told = _run(Scripted(_bowl(4.0)), 400, 40, optimizer())
+    steps = [one for one in told if isinstance(one, Descent)]
+    assert steps[-1].terms.total < 1e-2 * steps[0].terms.total
+
+
+def test_a_round_starts_where_the_last_one_ended() -> None:
+    objective = Scripted(_bowl(1000.0))
+    told = _run(objective, 12, 4)
+    assert torch.equal(objective.matched_at[0], _start())
+    ends = [
+        one.pixels
+        for one, after in zip(told, [*told[1:], None], strict=True)
+        if isinstance(one, Descent) and not isinstance(after, Descent)
+    ]
+    for place, end in zip(objective.matched_at[1:], ends[:-1], strict=True):
+        assert torch.equal(place, end)
+        assert not torch.equal(place, _start())
+
+
+def test_terms_belong_to_the_pixels_beside_them() -> None:
+    """A valley with steep walls: some steps fail, and after those the best is told again."""
+
+    def valley(x: Tensor, _matchings: int) -> tuple[float, Tensor]:
+        return float((x - 60).abs().sum() + (x / 9).sin().sum() * 20), (x - 60).sign() + (
+            x / 9
+        ).cos() * 20 / 9
+
+    told = _run(Scripted(valley), 40, 10)
+    steps = [one for one in told if isinstance(one, Descent)]
+    for step in steps:
+        assert valley(step.pixels, 0)[0] == step.terms.total
+    assert len({step.terms.total for step in steps}) < len(steps)  # a step failed indeed
+
+
+def test_within_a_round_the_loss_never_rises_even_if_matching_raises_it() -> None:
+    """Each matching adds 1000: the next round's first loss is the new one, not the old best."""
+
+    def rising(x: Tensor, matchings: int) -> tuple[float, Tensor]:
+        loss, gradient = _bowl(1000.0)(x, matchings)
+        return loss + 1000.0 * matchings, gradient
+
+    steps = [one for one in _run(Scripted(rising), 12, 4) if isinstance(one, Descent)]
+    for number, group in itertools.groupby(steps, key=lambda step: step.round):
+        losses = [step.terms.total for step in group]
+        assert losses == sorted(losses, reverse=True)
+        assert losses[0] >= 1000.0 * number
+
+
+def test_the_history_is_warm_in_the_second_round() -> None:
+    """Two rounds on one optimiser get further than two cold starts from the same places."""
+    scales = torch.logspace(0, 3, 48).view(1, 3, 4, 4)
+
+    def bowl(x: Tensor, _matchings: int) -> tuple[float, Tensor]:
+        gradient = scales * (x - 100.0)
+        return float(0.5 * (gradient * (x - 100.0)).sum()), gradient
+
+    start = torch.linspace(0, 255, 48).view(1, 3, 4, 4)
+    told = list(descend(Scripted(bowl), Lbfgs(), start, 30, 15))
+    steps = [one for one in told if isinstance(one, Descent)]
+    cold = list(descend(Scripted(bowl), Lbfgs(), steps[14].pixels, 15, 15))[-1]
+    assert isinstance(cold, Descent)
+    assert steps[-1].terms.total < 0.9 * cold.terms.total
+
+
+@pytest.mark.parametrize("slope", [0.0, 1.0])
+def test_ends_early_when_stuck(slope: float) -> None:
+    """No way down, by a gradient of zero or by one that lies: the budget is not burnt."""
+    objective = Scripted(lambda x, _matchings: (5.0, torch.full_like(x, slope)))
+    told = _run(objective, 1000, 200)
+    assert objective.diary.count("match") == 1
+    assert objective.diary.count("evaluate") < 60
+    steps = [one for one in told if isinstance(one, Descent)]
+    assert torch.equal(steps[-1].pixels, _start())
+    assert steps[-1].terms.total == 5.0
+
+
+def test_stuck_only_in_the_second_round_keeps_the_first() -> None:
+    def function(x: Tensor, matchings: int) -> tuple[float, Tensor]:
+        loss, gradient = _bowl()(x, matchings)
+        return (loss, gradient) if matchings == 1 else (7.0, torch.zeros_like(x))
+
+    objective = Scripted(function)
+    steps = [one for one in _run(objective, 100, 6) if isinstance(one, Descent)]
+    assert _rounds(objective.diary) == [6, 1]
+    assert not torch.equal(steps[-1].pixels, _start())
+    assert steps[-1].terms.total == 7.0
+
+
+def test_a_start_that_is_not_finite_is_an_error() -> None:
+    with pytest.raises(OptimizationError, match="nan"):
+        _run(Scripted(lambda x, _matchings: (math.nan, x)), 10, 5)
+
+
+def test_a_step_to_nan_is_undone() -> None:
+    calls = 0
+
+    def sometimes(x: Tensor, matchings: int) -> tuple[float, Tensor]:
+        nonlocal calls
+        calls += 1
+        loss, gradient = _bowl()(x, matchings)
+        return (math.nan, gradient) if calls in (3, 5) else (loss, gradient)
+
+    steps = [one for one in _run(Scripted(sometimes), 30, 10) if isinstance(one, Descent)]
+    assert all(math.isfinite(step.terms.total) and bool(step.pixels.isfinite().all()) for step in steps)
+    assert steps[-1].terms.total < steps[0].terms.total
+
+
+@pytest.mark.parametrize("optimizer", [Lbfgs, Adam])
+def test_a_round_of_one_matches_at_every_evaluation_and_still_descends(optimizer: type[Optimizer]) -> None:
+    """``round_length=1`` is the paper's way: fresh matches for every evaluation, inside the line search."""
+    objective = Scripted(_bowl(30.0))
+    told = _run(objective, 25, 1, optimizer())
+    assert objective.diary == ["match", "evaluate"] * 25
+    assert ["M" if isinstance(one, Matching) else "D" for one in told] == ["M", "D"] * 25
+    assert [one.round for one in told if isinstance(one, Descent)] == list(range(1, 26))
+    steps = [one for one in told if isinstance(one, Descent)]
+    assert steps[-1].terms.total < 0.5 * steps[0].terms.total

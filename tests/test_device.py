@@ -1,0 +1,93 @@
+"""Where a run computes: "auto" resolved, a device that is not there refused."""
+
+import psutil
+import pytest
+import torch
+
+from glstylenet.device import Device, available_memory, choose_device, has_fast_bfloat16, peak_memory
+from glstylenet.errors import UsageError
+
+CPU = torch.device("cpu")
+
+
+def _machine(monkeypatch: pytest.MonkeyPatch, *, cuda: int, **capabilities: bool) -> None:
+    """A machine with ``cuda`` CUDA devices and a CPU with ``capabilities``."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda > 0)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: cuda)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
+
+
+def test_auto_takes_the_cpu_where_there_is_no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    _machine(monkeypatch, cuda=0)
+    assert choose_device("auto", "float32") == Device(CPU, "float32")
+
+
+def test_auto_takes_the_gpu_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    _machine(monkeypatch, cuda=1)
+    assert choose_device("auto", "float32").device == torch.device("cuda")
+
+
+@pytest.mark.parametrize(("name", "count"), [("cuda:5", 2), ("cuda:2", 2), ("cuda", 0), ("cuda:0", 0)])
+def test_a_gpu_that_is_not_there(name: str, count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    _machine(monkeypatch, cuda=count)
+    with pytest.raises(UsageError, match=rf"--device {name} .* sees {count} .*--device cpu.*auto") as caught:
+        choose_device(name, "float32")
+    assert caught.value.exit_code == 2
+
+
+def test_the_last_gpu_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    _machine(monkeypatch, cuda=2)
+    assert choose_device("cuda:1", "float32").device == torch.device("cuda:1")
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "precision"),
+    [
+        ({"amx_bf16": True}, "bfloat16"),
+        ({"avx512_bf16": True}, "bfloat16"),
+        ({"avx2": True, "avx512_bf16": False}, "float32"),
+        ({}, "float32"),
+    ],
+)
+def test_precision_auto_on_a_cpu(
+    capabilities: dict[str, bool], precision: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _machine(monkeypatch, cuda=0, **capabilities)
+    assert choose_device("cpu", "auto").precision == precision
+
+
+def test_a_torch_that_cannot_tell_gets_float32(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
+    assert not has_fast_bfloat16(CPU)
+
+
+@pytest.mark.parametrize("supported", [True, False])
+def test_precision_auto_on_a_gpu(supported: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    _machine(monkeypatch, cuda=1)
+    asked: list[bool] = []
+
+    def is_supported(*, including_emulation: bool = True) -> bool:
+        asked.append(including_emulation)
+        return supported
+
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", is_supported)
+    assert choose_device("cuda", "auto").precision == ("bfloat16" if supported else "float32")
+    assert asked == [False]  # an emulation would be slower than float32
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_stated_precision_is_taken(precision: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    _machine(monkeypatch, cuda=0, avx512_bf16=precision == "float32")
+    assert choose_device("cpu", precision).precision == precision
+
+
+def test_dtype() -> None:
+    assert Device(CPU, "float32").dtype is torch.float32
+    assert Device(CPU, "bfloat16").dtype is torch.bfloat16
+
+
+def test_memory_is_told_in_bytes() -> None:
+    total = psutil.virtual_memory().total
+    assert 2**20 < available_memory(CPU) <= total
+    # This process has torch loaded: more than 50 MiB, were it counted in KiB it would be far less.
+    assert 50 * 2**20 < peak_memory(CPU) < 2 * total

@@ -1,0 +1,139 @@
+"""Progress: what listeners make of events."""
+
+import io
+from pathlib import Path
+
+import pytest
+import torch
+from rich.console import Console
+
+from glstylenet.cli.progress import BarProgress, PlainProgress, Reporting, duration, open_progress
+from glstylenet.events import Event, Finished, ScaleStarted, Started, Step, Warned
+from glstylenet.objective import LossTerms
+from glstylenet.schedule import Scale
+
+SCALES = (Scale(0.5, (32, 48), 30), Scale(1.0, (64, 96), 15))
+TERMS = LossTerms(content=1.0, local=20.0, global_=300.0, smoothness=4.0)
+
+
+def step(evaluation: int, *, scale: int = 1) -> Step:
+    return Step(evaluation, 45, scale, 2, TERMS, torch.zeros(1, 3, 32, 48), seconds_left=65.0)
+
+
+def run_events() -> list[Event]:
+    steps: list[Event] = [step(number) for number in range(1, 31)]
+    more: list[Event] = [step(number, scale=2) for number in range(31, 46)]
+    return [
+        Started("cpu", "float32", SCALES, "class  colour\n    1  #000000", "embedded", 2**30),
+        ScaleStarted(1, 2, SCALES[0]),
+        *steps,
+        ScaleStarted(2, 2, SCALES[1]),
+        *more,
+        Finished(3.0, False),
+    ]
+
+
+def test_plain_lines_come_at_scales_and_every_tenth_evaluation() -> None:
+    lines: list[str] = []
+    listener = PlainProgress(lines.append, Reporting(), clock=lambda: 0.0)
+    for event in run_events():
+        listener(event)
+    assert [line.split(",")[0] for line in lines] == [
+        "scale 1/2: 48 x 32 pixels",
+        "evaluation 1/45",
+        "evaluation 11/45",
+        "evaluation 21/45",
+        "scale 2/2: 96 x 64 pixels",
+        "evaluation 31/45",
+        "evaluation 41/45",
+        "evaluation 45/45",
+    ]
+    assert lines[1] == (
+        "evaluation 1/45, round 2: loss 325 (content 1, local 20, global 300, smoothness 4); 1 min 05 s left"
+    )
+
+
+def test_slow_evaluations_get_a_line_every_few_seconds() -> None:
+    lines: list[str] = []
+    now = [0.0]
+    listener = PlainProgress(lines.append, Reporting(), clock=lambda: now[0])
+    for number in range(1, 7):
+        now[0] += 3.0
+        listener(step(number))
+    assert [line.split(",")[0] for line in lines] == ["evaluation 1/45", "evaluation 3/45", "evaluation 5/45"]
+
+
+def test_verbose_tells_plan_and_classes() -> None:
+    lines: list[str] = []
+    listener = PlainProgress(lines.append, Reporting(verbose=True))
+    listener(run_events()[0])
+    assert lines == [
+        "device cpu, precision float32",
+        "scales: 48 x 32 (30 evaluations), 96 x 64 (15 evaluations)",
+        "map classes:",
+        "class  colour",
+        "    1  #000000",
+    ]
+
+
+def test_bar_shows_scale_round_evaluation_losses_and_time_left() -> None:
+    screen = io.StringIO()
+    console = Console(file=screen, force_terminal=True, width=120, markup=False, highlight=False)
+    with BarProgress(console, Reporting()) as listener:
+        for event in run_events():
+            listener(event)
+        listener(Warned("a [bold]name[/bold] is no markup"))
+    shown = screen.getvalue()
+    for text in (
+        "scale 2/2, round 2",
+        "45/45",
+        "1 min 05 s left",
+        "loss 325 (content 1, local 20, global 300, smoothness 4)",
+        "glstylenet: warning: a [bold]name[/bold] is no markup",
+    ):
+        assert text in shown
+
+
+def test_bar_has_no_colours_with_no_color(monkeypatch: pytest.MonkeyPatch) -> None:
+    def shown() -> str:
+        screen = io.StringIO()
+        with BarProgress(
+            Console(file=screen, force_terminal=True, color_system="256", width=120), Reporting()
+        ) as bar:
+            bar(step(20))
+        return screen.getvalue()
+
+    assert "\x1b[38;5;" in shown()
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "\x1b[38;5;" not in shown()
+
+
+def test_the_stream_decides_between_bar_and_lines(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    with open_progress(Reporting()) as listener:
+        assert isinstance(listener, PlainProgress)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    with open_progress(Reporting()) as listener:
+        assert isinstance(listener, BarProgress)
+    capsys.readouterr()
+    monkeypatch.setenv("TERM", "dumb")
+    with open_progress(Reporting()) as listener:
+        assert isinstance(listener, PlainProgress)
+
+
+def test_quiet_leaves_warnings_only(capsys: pytest.CaptureFixture[str]) -> None:
+    with open_progress(Reporting(quiet=True)) as listener:
+        for event in [*run_events(), Warned(f"{Path('map.png')} is odd")]:
+            listener(event)
+    assert capsys.readouterr().err == "glstylenet: warning: map.png is odd\n"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(-1.0, "0 s"), (59.4, "59 s"), (59.6, "1 min 00 s"), (3599.0, "59 min 59 s"), (7260.0, "2 h 01 min")],
+)
+def test_durations(seconds: float, words: str) -> None:
+    assert duration(seconds) == words

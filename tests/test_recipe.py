@@ -1,0 +1,170 @@
+"""Recipes: what is recorded, and what a repetition refuses."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from glstylenet.errors import InputError, WeightsError
+from glstylenet.inputs import load_inputs
+from glstylenet.objective import LossTerms
+from glstylenet.recipe import find_inputs, make_recipe, parse_recipe, settings_to_repeat
+from glstylenet.settings import Settings
+from glstylenet.stylize import Result, Timings
+from glstylenet.weights import LoadedWeights, load_weights
+
+
+def picture(path: Path, shade: int) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (40, 36), (shade, 100, 50)).save(path)
+    return path
+
+
+def result_of(content: Path, style: Path, settings: Settings, *, interrupted: bool = False) -> Result:
+    """A result as `stylize` would give it, without the work."""
+    inputs = load_inputs(content, style, content_map=None, style_map=None, settings=settings)
+    return Result(
+        pixels=torch.zeros(1, 3, 36, 40),
+        alpha=None,
+        losses=LossTerms(1.0, 2.0, 3.0, 4.0),
+        settings=settings,
+        timings=Timings(12.5, 11.0),
+        evaluations=7,
+        device="cpu",
+        precision="bfloat16",
+        peak_memory_bytes=123,
+        weights=LoadedWeights({}, "embedded (somewhere)", "ab" * 32),
+        inputs=inputs,
+        interrupted=interrupted,
+    )
+
+
+@pytest.fixture
+def content(tmp_path: Path) -> Path:
+    return picture(tmp_path / "pictures" / "content.png", 10)
+
+
+@pytest.fixture
+def style(tmp_path: Path) -> Path:
+    return picture(tmp_path / "style.png", 200)
+
+
+def test_a_recipe_holds_what_a_repetition_needs_and_no_time(
+    tmp_path: Path, content: Path, style: Path
+) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    text = make_recipe(result_of(content, style, Settings(content_weight=3)), folder=out)
+    table = json.loads(text)
+    assert table["inputs"] == {
+        "content": {
+            "path": "../pictures/content.png",
+            "sha256": hashlib.sha256(content.read_bytes()).hexdigest(),
+        },
+        "style": {"path": "../style.png", "sha256": hashlib.sha256(style.read_bytes()).hexdigest()},
+    }
+    assert set(table["settings"]) == set(Settings.model_fields)
+    assert (table["settings"]["device"], table["settings"]["precision"]) == ("cpu", "bfloat16")
+    assert table["settings"]["content_weight"] == 3
+    assert set(table["versions"]) == {"glstylenet", "python", "torch", "numpy", "pillow"}
+    assert table["losses"]["total"] == 10.0
+    assert table["threads"] == torch.get_num_threads()
+    assert table["weights"] == {"origin": "embedded (somewhere)", "digest": "ab" * 32}
+    assert "12.5" not in text
+    assert str(tmp_path) not in text
+    assert "interrupted" not in table
+
+
+def test_an_interrupted_run_says_so(tmp_path: Path, content: Path, style: Path) -> None:
+    text = make_recipe(result_of(content, style, Settings(), interrupted=True), folder=tmp_path)
+    recipe = parse_recipe(text)
+    assert recipe.interrupted
+    assert recipe.evaluations == 7
+
+
+def test_reading_gives_back_what_was_written(tmp_path: Path, content: Path, style: Path) -> None:
+    settings = Settings(iterations=5, memory="4GiB")
+    recipe = parse_recipe(make_recipe(result_of(content, style, settings), folder=tmp_path))
+    assert recipe.settings == settings.replace(device="cpu", precision="bfloat16")
+    assert not recipe.interrupted
+    found = find_inputs(recipe, tmp_path, {})
+    assert {role: path.resolve() for role, path in found.items()} == {"content": content, "style": style}
+
+
+def test_paths_in_settings_are_relative_to_the_recipe(tmp_path: Path, content: Path, style: Path) -> None:
+    start = picture(tmp_path / "pictures" / "start.png", 77)
+    settings = Settings(init=str(start), weights=str(tmp_path / "weights" / "mine.safetensors"))
+    text = make_recipe(result_of(content, style, settings), folder=tmp_path)
+    table = json.loads(text)
+    assert table["settings"]["init"] == table["inputs"]["init"]["path"] == "pictures/start.png"
+    assert table["settings"]["weights"] == table["weights"]["origin"] == "weights/mine.safetensors"
+    repeated = settings_to_repeat(parse_recipe(text), tmp_path, {"weights": "embedded"})
+    assert Path(repeated.init) == start
+
+
+def test_a_changed_input_is_refused_naming_file_and_hashes(
+    tmp_path: Path, content: Path, style: Path
+) -> None:
+    recipe = parse_recipe(make_recipe(result_of(content, style, Settings()), folder=tmp_path))
+    before = hashlib.sha256(content.read_bytes()).hexdigest()
+    picture(content, 11)
+    after = hashlib.sha256(content.read_bytes()).hexdigest()
+    with pytest.raises(InputError, match=r"content\.png.*content has changed") as caught:
+        find_inputs(recipe, tmp_path, {})
+    assert before[:12] in str(caught.value)
+    assert after[:12] in str(caught.value)
+
+
+def test_a_moved_input_may_be_named(tmp_path: Path, content: Path, style: Path) -> None:
+    recipe = parse_recipe(make_recipe(result_of(content, style, Settings()), folder=tmp_path))
+    moved = content.rename(tmp_path / "moved.png")
+    with pytest.raises(InputError, match="cannot be read"):
+        find_inputs(recipe, tmp_path, {})
+    assert find_inputs(recipe, tmp_path, {"content": moved})["content"] == moved
+
+
+def test_an_input_that_the_recipe_lacks_is_refused(tmp_path: Path, content: Path, style: Path) -> None:
+    recipe = parse_recipe(make_recipe(result_of(content, style, Settings()), folder=tmp_path))
+    with pytest.raises(InputError, match="given as content map, and the recipe has none"):
+        find_inputs(recipe, tmp_path, {"content_map": style})
+
+
+def test_what_was_an_array_must_be_given(tmp_path: Path, style: Path) -> None:
+    settings = Settings()
+    result = result_of(style, style, settings)
+    array = np.zeros((36, 40, 3), np.uint8)
+    inputs = load_inputs(array, style, content_map=None, style_map=None, settings=settings)
+    table = json.loads(make_recipe(result, folder=tmp_path))
+    table["inputs"]["content"] = {"path": None, "sha256": inputs.pictures["content"].sha256}
+    with pytest.raises(InputError, match="content was not a file but an array"):
+        find_inputs(parse_recipe(json.dumps(table)), tmp_path, {})
+    found = find_inputs(parse_recipe(json.dumps(table)), tmp_path, {"content": style})
+    assert found["content"] == style
+
+
+def test_other_weights_are_refused(tmp_path: Path, content: Path, style: Path) -> None:
+    table = json.loads(make_recipe(result_of(content, style, Settings()), folder=tmp_path))
+    with pytest.raises(WeightsError, match=f"digest {load_weights().digest[:12]}.*with {'ab' * 6}"):
+        settings_to_repeat(parse_recipe(json.dumps(table)), tmp_path, {})
+    table["weights"]["digest"] = load_weights().digest
+    assert settings_to_repeat(parse_recipe(json.dumps(table)), tmp_path, {"seed": 9}).seed == 9
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("{", "damaged"),
+        ("[]", "damaged"),
+        ("{}", "KeyError: 'settings'"),
+        ('{"settings": {"content_weight": -1}}', "content_weight is -1"),
+        ('{"settings": {"sparkle": 1}}', "no setting 'sparkle'"),
+        ('{"settings": {}, "inputs": {"content": 3}}', "damaged"),
+    ],
+)
+def test_what_is_no_recipe_is_refused(text: str, reason: str) -> None:
+    with pytest.raises(InputError, match=reason):
+        parse_recipe(text)

@@ -1,0 +1,177 @@
+"""The network: known activations, channel order, pooling, padding, and what it does not compute."""
+
+from collections.abc import Mapping
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from glstylenet.fusion import LAYER_CHANNELS, layer_size
+from glstylenet.vgg import CONVOLUTIONS, MEAN_RGB, Network
+from glstylenet.weights import load_weights
+
+Weights = Mapping[str, Tensor]
+
+
+@pytest.fixture(scope="module")
+def weights() -> Weights:
+    return load_weights("embedded").tensors
+
+
+@pytest.fixture(scope="module")
+def network(weights: Weights) -> Network:
+    return Network(weights)
+
+
+def _slopes() -> Tensor:
+    """A 16 x 24 picture: red rises to the right, green falls downwards, blue repeats."""
+    y, x = torch.meshgrid(torch.arange(16.0), torch.arange(24.0), indexing="ij")
+    return torch.stack((10 * x, 255 - 15 * y, (x * y) % 97 + 40))[None]
+
+
+def _small_network(kernel: Tensor) -> Network:
+    """Three channels everywhere. conv1_1 has ``kernel`` (3, 3) for each channel; the others copy."""
+    weights = {}
+    for name in CONVOLUTIONS:
+        weight = torch.zeros(3, 3, 3, 3)
+        for channel in range(3):
+            if name == "conv1_1":
+                weight[channel, channel] = kernel
+            else:
+                weight[channel, channel, 1, 1] = 1.0
+        weights[f"{name}.weight"], weights[f"{name}.bias"] = weight, torch.zeros(3)
+    return Network(weights)
+
+
+def _copying() -> Network:
+    return _small_network(torch.tensor([[0.0, 0, 0], [0, 1, 0], [0, 0, 0]]))
+
+
+def _above_mean(values: Tensor) -> Tensor:
+    """The picture whose colours lie ``values`` (..., H, W) above the mean colour, in all channels."""
+    return torch.tensor(MEAN_RGB).view(1, 3, 1, 1) + values
+
+
+def test_known_activations(network: Network) -> None:
+    features = network.features(_slopes())
+    means = [features[layer].mean().item() for layer in (1, 2, 3, 4)]
+    assert means == pytest.approx([27.260229, 127.268181, 142.294876, 418.085602], rel=1e-4)
+    largest = [features[layer].max().item() for layer in (1, 2, 3, 4)]
+    assert largest == pytest.approx([646.9829, 3237.1482, 4263.3828, 5936.3555], rel=1e-4)
+    assert features[1][0, 12, 1, 1].item() == pytest.approx(646.9829, rel=1e-4)
+    assert features[2][0, 102, 0, 2].item() == pytest.approx(3237.1482, rel=1e-4)
+    assert features[3][0, 220, 1, 1].item() == pytest.approx(4224.9380, rel=1e-4)
+    assert features[4][0, 34, 1, 1].item() == pytest.approx(5922.8037, rel=1e-4)
+
+
+def test_first_convolution_sees_blue_green_red_minus_the_mean(weights: Weights, network: Network) -> None:
+    """By hand, with the weights as they were trained: BGR, minus (103.939, 116.779, 123.68)."""
+    pixels = _slopes()
+    red, green, blue = pixels[0]
+    trained_on = torch.stack((blue - 103.939, green - 116.779, red - 123.68))[None]
+    by_hand = F.relu(F.conv2d(trained_on, weights["conv1_1.weight"], weights["conv1_1.bias"], padding=1))
+    torch.testing.assert_close(network.features(pixels, (1,))[1], by_hand, rtol=1e-5, atol=1e-3)
+    # And it matters: the same picture fed as RGB gives something else.
+    swapped = network.features(pixels.flip(1), (1,))[1]
+    assert float((swapped - by_hand).abs().max()) > 50
+
+
+def test_a_red_picture_is_not_a_blue_one(network: Network) -> None:
+    red, blue = torch.zeros(1, 3, 16, 16), torch.zeros(1, 3, 16, 16)
+    red[:, 0], blue[:, 2] = 255.0, 255.0
+    of_red, of_blue = network.features(red), network.features(blue)
+    for layer in (1, 2, 3, 4):
+        difference = (of_red[layer] - of_blue[layer]).norm() / of_red[layer].norm()
+        assert float(difference) > 0.3
+
+
+def test_channel_0_of_a_copying_network_is_blue() -> None:
+    pixels = _above_mean(torch.tensor([1.0, 2.0, 3.0]).view(1, 3, 1, 1)).expand(1, 3, 8, 8)
+    copied = _copying().features(pixels, (1,))[1]
+    assert copied[0, :, 4, 4].tolist() == pytest.approx([3.0, 2.0, 1.0], abs=1e-4)
+
+
+def test_pooling_takes_the_mean_not_the_maximum() -> None:
+    values = torch.zeros(8, 8)
+    values[:2, :2] = torch.tensor([[1.0, 2.0], [3.0, 10.0]])  # mean 4, maximum 10
+    values[2:4, :2] = 8.0
+    features = _copying().features(_above_mean(values))
+    assert features[2][0, 0, 0, 0].item() == pytest.approx(4.0, abs=1e-4)
+    assert features[3][0, 0, 0, 0].item() == pytest.approx((4 + 0 + 8 + 0) / 4, abs=1e-4)
+    assert features[4][0, 0, 0, 0].item() == pytest.approx(3 / 4, abs=1e-4)
+
+
+def test_negative_activations_become_zero() -> None:
+    values = torch.full((8, 8), -5.0)
+    values[0, 0] = 7.0
+    first = _copying().features(_above_mean(values), (1,))[1]
+    assert first[0, 0, 0, 0].item() == pytest.approx(7.0, abs=1e-4)
+    assert first.sum().item() == pytest.approx(3 * 7.0, abs=1e-3)
+
+
+def test_outside_the_picture_is_the_mean_colour() -> None:
+    """Zeros are added after the mean is subtracted: ones count 9 pixels, 6 at edges, 4 in corners."""
+    counts = _small_network(torch.ones(3, 3)).features(_above_mean(torch.ones(5, 5)), (1,))[1][0, 0]
+    expected = torch.full((5, 5), 6.0)
+    expected[1:-1, 1:-1] = 9.0
+    for corner in ((0, 0), (0, -1), (-1, 0), (-1, -1)):
+        expected[corner] = 4.0
+    torch.testing.assert_close(counts, expected, rtol=0, atol=1e-3)
+
+
+@pytest.mark.parametrize(("layers", "convolutions"), [((1,), 1), ((2,), 3), ((1, 3), 5), ((4, 2), 9)])
+def test_computes_no_deeper_than_asked(
+    layers: tuple[int, ...], convolutions: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network, calls = _copying(), 0
+    real = F.conv2d
+
+    def counted(value: Tensor, weight: Tensor, bias: Tensor, padding: int) -> Tensor:
+        nonlocal calls
+        calls += 1
+        return real(value, weight, bias, padding=padding)
+
+    monkeypatch.setattr(F, "conv2d", counted)
+    features = network.features(torch.rand(1, 3, 16, 16) * 255, layers)
+    assert set(features) == set(layers)
+    assert calls == convolutions
+
+
+def test_a_layer_does_not_depend_on_which_others_are_asked(network: Network) -> None:
+    pixels = _slopes()
+    together = network.features(pixels)
+    for layer in (1, 2, 3, 4):
+        torch.testing.assert_close(network.features(pixels, (layer,))[layer], together[layer])
+
+
+@pytest.mark.parametrize("size", [(16, 24), (17, 23), (8, 8), (9, 31)])
+def test_shapes(network: Network, size: tuple[int, int]) -> None:
+    features = network.features(torch.rand(1, 3, *size) * 255)
+    for layer, channels in LAYER_CHANNELS.items():
+        assert features[layer].shape == (1, channels, *layer_size(size, layer))
+        assert features[layer].dtype == torch.float32
+        assert bool((features[layer] >= 0).all())
+
+
+def test_the_gradient_reaches_every_pixel(network: Network) -> None:
+    pixels = _slopes().requires_grad_()
+    (gradient,) = torch.autograd.grad(network.features(pixels, (4,))[4].sum(), pixels)
+    assert gradient.shape == pixels.shape
+    assert bool(gradient.isfinite().all())
+    assert float((gradient != 0).float().mean()) > 0.99
+
+
+def test_pixels_are_left_alone(network: Network) -> None:
+    pixels = _slopes()
+    network.features(pixels)
+    assert torch.equal(pixels, _slopes())
+
+
+def test_bfloat16_features_are_close(weights: Weights, network: Network) -> None:
+    exact = network.features(_slopes())
+    rough = Network(weights, dtype=torch.bfloat16).features(_slopes())
+    for layer in (1, 2, 3, 4):
+        assert rough[layer].dtype == torch.bfloat16
+        error = (rough[layer].float() - exact[layer]).norm() / exact[layer].norm()
+        assert float(error) < 0.02
