@@ -27,7 +27,7 @@ from glstylenet.objective import LossTerms
 from glstylenet.outputs import claim_output, read_recipe
 from glstylenet.schedule import Scale
 from glstylenet.settings import GROUPS, PRESETS, Preset, Settings, field_help
-from glstylenet.stylize import Result, stylize
+from glstylenet.transfer import Result, stylize
 
 FAST = ("--iterations", "2", "--precision", "float32")
 RESULT_KEYS = {

@@ -18,6 +18,7 @@ LAYERS = (
     "formats",
     "profiles",
     "images",
+    "colours",
     "outputs",
     "semantics",
     "vgg",
@@ -32,7 +33,7 @@ LAYERS = (
     "finish",
     "device",
     "inputs",
-    "stylize",
+    "transfer",
     "recipe",
     "samples",
     "cli",
@@ -125,7 +126,7 @@ def test_all_lists_what_is_public(name: str) -> None:
         # A package may also pass on names of its modules.
         passed_on = {
             alias.asname or alias.name
-            for node in tree.body
+            for node in ast.walk(tree)  # also those under TYPE_CHECKING, fetched when first used
             if isinstance(node, ast.ImportFrom)
             for alias in node.names
         }
@@ -134,6 +135,10 @@ def test_all_lists_what_is_public(name: str) -> None:
         missing, extra = sorted(public - set(exported)), sorted(set(exported) - public)
         assert not missing, f"{name}: public, yet not in __all__: {missing}"
         assert not extra, f"{name}: in __all__, yet not defined here: {extra}"
+
+
+def test_what_the_package_passes_on_is_there() -> None:
+    assert all(hasattr(glstylenet, name) for name in glstylenet.__all__)
 
 
 @pytest.mark.parametrize("name", NAMES)

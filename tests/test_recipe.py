@@ -14,7 +14,7 @@ from glstylenet.inputs import load_inputs
 from glstylenet.objective import LossTerms
 from glstylenet.recipe import find_inputs, make_recipe, parse_recipe, settings_to_repeat
 from glstylenet.settings import Settings
-from glstylenet.stylize import Result, Timings
+from glstylenet.transfer import Result, Timings
 from glstylenet.weights import LoadedWeights, load_weights
 
 

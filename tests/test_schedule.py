@@ -6,21 +6,35 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from glstylenet.schedule import COARSEST_LONGEST, SMALLEST_CLASS, SMALLEST_SIDE, Scale, plan_scales
+from glstylenet.schedule import SMALLEST_CLASS, SMALLEST_SIDE, Scale, plan_scales
 
 SIZES = st.tuples(st.integers(SMALLEST_SIDE, 6000), st.integers(SMALLEST_SIDE, 6000))
 BUDGETS = st.integers(1, 2000)
 SHARES = st.none() | st.floats(1e-6, 1.0)
 COUNTS = st.none() | st.integers(1, 8)
+COARSEST = st.integers(1, 3000)
+
+
+def _plan(
+    size: tuple[int, int],
+    evaluations: int = 100_000,
+    *,
+    coarsest: int = 200,
+    scales: int | None = None,
+    smallest_class: float | None = None,
+) -> list[Scale]:
+    return plan_scales(size, evaluations, coarsest=coarsest, scales=scales, smallest_class=smallest_class)
 
 
 def _scaled(size: tuple[int, int], factor: float) -> tuple[int, int]:
     return round(size[0] * factor), round(size[1] * factor)
 
 
-@given(size=SIZES, evaluations=BUDGETS, scales=COUNTS, share=SHARES)
-def test_every_plan(size: tuple[int, int], evaluations: int, scales: int | None, share: float | None) -> None:
-    plan = plan_scales(size, evaluations, scales=scales, smallest_class=share)
+@given(size=SIZES, evaluations=BUDGETS, coarsest=COARSEST, scales=COUNTS, share=SHARES)
+def test_every_plan(
+    size: tuple[int, int], evaluations: int, coarsest: int, scales: int | None, share: float | None
+) -> None:
+    plan = _plan(size, evaluations, coarsest=coarsest, scales=scales, smallest_class=share)
     assert sum(scale.evaluations for scale in plan) == evaluations
     assert all(scale.evaluations > 0 for scale in plan)
     # The last is the result itself; each factor is a power of two, and they rise.
@@ -39,39 +53,41 @@ def _positions(scale: Scale) -> int:
     return (scale.size[0] // 8) * (scale.size[1] // 8)
 
 
-@given(size=SIZES)
-def test_the_chosen_scales_halve_as_far_as_they_may(size: tuple[int, int]) -> None:
-    plan = plan_scales(size, 100_000)
-    assert all(max(scale.size) >= COARSEST_LONGEST for scale in plan[:-1])
+@given(size=SIZES, coarsest=COARSEST)
+def test_the_chosen_scales_halve_as_far_as_they_may(size: tuple[int, int], coarsest: int) -> None:
+    plan = _plan(size, coarsest=coarsest)
+    assert all(max(scale.size) >= coarsest for scale in plan[:-1])
     next_size = _scaled(size, plan[0].factor / 2)
-    assert max(next_size) < COARSEST_LONGEST or min(next_size) < SMALLEST_SIDE
+    assert max(next_size) < coarsest or min(next_size) < SMALLEST_SIDE
 
 
-@example(size=(200, 6000), share=0.0005)  # a strip, whose shortest side ends the halving
-@given(size=SIZES, share=st.floats(1e-6, 1.0))
-def test_one_scale_is_given_up_for_a_class_that_would_vanish(size: tuple[int, int], share: float) -> None:
-    without = plan_scales(size, 100_000)
+@example(size=(200, 6000), coarsest=200, share=0.0005)  # a strip, whose shortest side ends the halving
+@given(size=SIZES, coarsest=COARSEST, share=st.floats(1e-6, 1.0))
+def test_one_scale_is_given_up_for_a_class_that_would_vanish(
+    size: tuple[int, int], coarsest: int, share: float
+) -> None:
+    without = _plan(size, coarsest=coarsest)
     vanishes = share * _positions(without[0]) < SMALLEST_CLASS
     expected = without[1:] if vanishes and len(without) > 1 else without
-    plan = plan_scales(size, 100_000, smallest_class=share)
+    plan = _plan(size, coarsest=coarsest, smallest_class=share)
     assert [scale.factor for scale in plan] == [scale.factor for scale in expected]
 
 
-@given(size=SIZES, evaluations=BUDGETS, share=st.floats(1e-6, 1.0))
+@given(size=SIZES, coarsest=COARSEST, share=st.floats(1e-6, 1.0))
 def test_a_smaller_class_never_means_a_coarser_start(
-    size: tuple[int, int], evaluations: int, share: float
+    size: tuple[int, int], coarsest: int, share: float
 ) -> None:
-    coarsest = [
-        plan_scales(size, 1000, smallest_class=value)[0].factor for value in (None, share, share / 10)
+    starts = [
+        _plan(size, coarsest=coarsest, smallest_class=value)[0].factor for value in (None, share, share / 10)
     ]
-    assert coarsest == sorted(coarsest)
+    assert starts == sorted(starts)
 
 
 @given(size=SIZES, scales=st.integers(1, 8))
 def test_scales_asked_for_are_given_down_to_the_smallest_side(size: tuple[int, int], scales: int) -> None:
     """The user's number holds, even where the plan made here would stop: a tiny class does not matter."""
     possible = [n for n in range(scales) if n == 0 or min(_scaled(size, 0.5**n)) >= SMALLEST_SIDE]
-    plan = plan_scales(size, 1000, scales=scales, smallest_class=1e-9)
+    plan = _plan(size, 1000, scales=scales, smallest_class=1e-9)
     assert [scale.factor for scale in plan] == [0.5**n for n in reversed(possible)]
 
 
@@ -80,22 +96,22 @@ def test_a_plan_does_not_depend_on_the_orientation(
     size: tuple[int, int], evaluations: int, scales: int | None
 ) -> None:
     height, width = size
-    turned = plan_scales((width, height), evaluations, scales=scales, smallest_class=0.01)
-    plan = plan_scales(size, evaluations, scales=scales, smallest_class=0.01)
+    turned = _plan((width, height), evaluations, scales=scales, smallest_class=0.01)
+    plan = _plan(size, evaluations, scales=scales, smallest_class=0.01)
     assert turned == [Scale(s.factor, (s.size[1], s.size[0]), s.evaluations) for s in plan]
 
 
 def test_one_scale_is_the_paper() -> None:
-    assert plan_scales((700, 500), 500, scales=1) == [Scale(1.0, (700, 500), 500)]
+    assert _plan((700, 500), 500, scales=1) == [Scale(1.0, (700, 500), 500)]
 
 
 @pytest.mark.parametrize("scales", [1, 2, 3, 4])
 def test_a_budget_of_one_is_spent_on_the_result(scales: int) -> None:
-    assert plan_scales((512, 512), 1, scales=scales) == [Scale(1.0, (512, 512), 1)]
+    assert _plan((512, 512), 1, scales=scales) == [Scale(1.0, (512, 512), 1)]
 
 
 def test_coarser_scales_get_more() -> None:
-    plan = plan_scales((2000, 1500), 600, scales=3)
+    plan = _plan((2000, 1500), 600, scales=3)
     assert len(plan) == 3
     for coarse, fine in itertools.pairwise(plan):
         assert coarse.evaluations > fine.evaluations
@@ -104,14 +120,14 @@ def test_coarser_scales_get_more() -> None:
 @pytest.mark.parametrize("size", [(1, 1), (SMALLEST_SIDE, SMALLEST_SIDE), (SMALLEST_SIDE, 4000)])
 @pytest.mark.parametrize("scales", [None, 3])
 def test_the_smallest_pictures_have_their_own_size_only(size: tuple[int, int], scales: int | None) -> None:
-    assert plan_scales(size, 100, scales=scales) == [Scale(1.0, size, 100)]
+    assert _plan(size, 100, scales=scales) == [Scale(1.0, size, 100)]
 
 
 def test_an_eye_must_be_a_position_at_the_coarsest_scale() -> None:
     """Shares just above and just below what one position of the deepest layer is there."""
-    sizes = [scale.size for scale in plan_scales((1600, 1600), 100)]
+    sizes = [scale.size for scale in _plan((1600, 1600), 100)]
     coarsest = sizes[0][0] // 8
     assert sizes[0][0] < 1600
     enough, too_little = 1.01 * SMALLEST_CLASS / coarsest**2, 0.99 * SMALLEST_CLASS / coarsest**2
-    assert plan_scales((1600, 1600), 100, smallest_class=enough)[0].size == sizes[0]
-    assert plan_scales((1600, 1600), 100, smallest_class=too_little)[0].size == sizes[1]
+    assert _plan((1600, 1600), 100, smallest_class=enough)[0].size == sizes[0]
+    assert _plan((1600, 1600), 100, smallest_class=too_little)[0].size == sizes[1]

@@ -1,3 +1,50 @@
-"""GLStyleNet: style transfer that combines global and local pyramid features."""
+"""GLStyleNet: style transfer that combines global and local pyramid features.
+
+    import glstylenet
+    result = glstylenet.stylize("content.jpg", "style.jpg")
+    result.image.save("painted.png")
+
+The names below are imported when they are first used: PyTorch takes seconds to load, and asking for the
+version or the help should not.
+"""
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from glstylenet.errors import GLStyleNetError
+    from glstylenet.settings import PRESETS, Settings, preset_settings
+    from glstylenet.transfer import Result, picture_losses, stylize
+
+__all__ = [
+    "PRESETS",
+    "GLStyleNetError",
+    "Result",
+    "Settings",
+    "__version__",
+    "picture_losses",
+    "preset_settings",
+    "stylize",
+]
 
 __version__ = "0.1.0"
+
+_HOMES = {
+    "GLStyleNetError": "errors",
+    "PRESETS": "settings",
+    "Settings": "settings",
+    "preset_settings": "settings",
+    "Result": "transfer",
+    "picture_losses": "transfer",
+    "stylize": "transfer",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -116,8 +116,8 @@ class Objective:
         if content_map is not None and style_map is not None and weights.semantic > 0:
             self._maps = [
                 (
-                    map_at(content_map, fused_size(_size(content_map), group)).to(network.dtype),
-                    map_at(style_map, fused_size(_size(style_map), group)).to(network.dtype),
+                    map_at(content_map, fused_size(_size(content_map), group)),
+                    map_at(style_map, fused_size(_size(style_map), group)),
                 )
                 for group in scheme.groups
             ]

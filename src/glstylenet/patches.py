@@ -101,11 +101,8 @@ def match_patches(
                 f"the {name}'s features have {height} x {width} positions, and one patch needs "
                 f"{PATCH} x {PATCH}; use a larger picture (each position of the deepest layer is 8 pixels)"
             )
-    use_map = query_map is not None and style_map is not None and map_factor != 0.0
     sides = [_Side(query, style, 1.0)]
-    if use_map:
-        assert query_map is not None  # for the type checker: use_map says so
-        assert style_map is not None
+    if query_map is not None and style_map is not None and map_factor != 0.0:
         sides.append(_Side(query_map, style_map, map_factor))
     return _search(sides, query.shape, style.shape, block_bytes)
 
@@ -116,8 +113,9 @@ class _Side:
     def __init__(self, query: Tensor, style: Tensor, factor: float) -> None:
         channels = query.shape[1]
         # (H, W, C) and (A, B, C): rows of positions lie together, so a block of rows is one matrix.
-        self.query = query[0].permute(1, 2, 0).contiguous()
-        self.style = style[0].permute(1, 2, 0).contiguous()
+        # float32 even for bfloat16 features: candidates often differ in the third digit only.
+        self.query = query[0].permute(1, 2, 0).float().contiguous()
+        self.style = style[0].permute(1, 2, 0).float().contiguous()
         self.channels = channels
         self.query_scale = factor * (patch_energy(query) + _TINY).rsqrt()
         self.style_scale = (patch_energy(style) + _TINY).rsqrt()
@@ -127,7 +125,7 @@ class _Side:
         the style: float32 (r, W-2, s, B-2)."""
         query = self.query[rows.start : rows.stop + PATCH - 1]
         style = self.style[columns.start : columns.stop + PATCH - 1]
-        products = (query.reshape(-1, self.channels) @ style.reshape(-1, self.channels).T).float()
+        products = query.reshape(-1, self.channels) @ style.reshape(-1, self.channels).T
         products = products.view(*query.shape[:2], *style.shape[:2])
         sums = _diagonal_sums(products)
         sums *= self.query_scale[rows, :, None, None]

@@ -20,7 +20,7 @@ import torch
 import glstylenet
 from glstylenet.errors import InputError, SettingsError, WeightsError
 from glstylenet.settings import INIT_CHOICES, Settings
-from glstylenet.stylize import Result
+from glstylenet.transfer import Result
 from glstylenet.weights import EMBEDDED, FULL, load_weights
 
 __all__ = [

@@ -308,7 +308,34 @@ class Preset:
 
 PRESETS: Mapping[str, Preset] = MappingProxyType(
     {
-        "artistic": Preset("any picture in the manner of any painting, with or without maps", {}),
+        "portrait": Preset(
+            "a face in the manner of a painted face; needs maps of both",
+            {"local_weight": 500.0, "semantic_weight": 20.0, "global_weight": 1.0, "init": "tinted"},
+        ),
+        "artistic": Preset(
+            "any picture in the manner of any painting, with or without maps",
+            {
+                "content_weight": 100.0,
+                "coarse_content": 4.0,
+                "local_weight": 200.0,
+                "global_weight": 0.5,
+                "init": "tinted",
+                "coarsest": 176,
+            },
+        ),
+        "photorealistic": Preset(
+            "a photograph in the light and colours of another; lines stay straight",
+            {
+                "local_weight": 200.0,
+                "semantic_weight": 50.0,
+                "init": "tinted",
+                "finish": "photo",
+            },
+        ),
+        "chinese-painting": Preset(
+            "a landscape in the manner of a Chinese painting on silk; best with maps",
+            {"local_weight": 200.0, "semantic_weight": 20.0, "global_weight": 0.5},
+        ),
     }
 )
 """Presets by name; what each value does and why stands in ``docs/presets.md``."""

@@ -1,6 +1,6 @@
 """The command line: ``glstylenet stylize CONTENT STYLE -o OUT`` and its companions.
 
-This package alone prints and exits; it reaches the work only through :func:`glstylenet.stylize.stylize`.
+This package alone prints and exits; it reaches the work only through :func:`glstylenet.stylize`.
 What computes is imported inside the commands, so that ``--help`` and ``--version`` need no PyTorch.
 """
 

@@ -25,7 +25,7 @@ from glstylenet.memory import format_bytes
 from glstylenet.outputs import claim_output, write_picture
 from glstylenet.recipe import make_recipe
 from glstylenet.settings import Settings
-from glstylenet.stylize import Result, stylize
+from glstylenet.transfer import Result, stylize
 
 __all__ = ["Keeping", "paint", "report", "using_threads"]
 

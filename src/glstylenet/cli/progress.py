@@ -165,7 +165,8 @@ def _describe_start(event: Started) -> list[str]:
         f"{scale.size[1]} x {scale.size[0]} ({scale.evaluations} evaluations)" for scale in event.scales
     )
     lines = [
-        f"device {event.device}, precision {event.precision}, about {format_bytes(event.memory_bytes)} of memory",
+        f"device {event.device}, precision {event.precision}, "
+        f"about {format_bytes(event.memory_bytes)} of memory",
         f"weights: {event.weights}",
         f"scales: {scales}",
     ]

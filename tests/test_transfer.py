@@ -1,18 +1,23 @@
 """Whole runs on small pictures that the tests draw."""
 
+import importlib
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
 
-import glstylenet.stylize as engine
 from glstylenet.errors import ImageError, InputError, MemoryLimitError, UsageError
 from glstylenet.events import Event, Finished, Matched, ScaleStarted, Started, Step, Warned
 from glstylenet.inputs import MARGIN, load_inputs, with_margin, without_margin
+from glstylenet.objective import Objective
 from glstylenet.settings import PRESETS, Settings, preset_settings
-from glstylenet.stylize import Result, picture_losses, stylize
+from glstylenet.transfer import Result, picture_losses, stylize
+
+# The module itself, to put scripted parts into.
+engine: Any = importlib.import_module("glstylenet.transfer")
 
 Picture = NDArray[np.uint8]
 HEIGHT, WIDTH = 72, 64
@@ -71,7 +76,13 @@ def test_a_preset_lowers_the_loss(
 ) -> None:
     settings = preset_settings(name, iterations=40, precision="float32", device="cpu")
     before = picture_losses(content, content, style, **maps, settings=settings)
-    result = stylize(content, style, **maps, settings=settings)
+    result = stylize(
+        content,
+        style,
+        content_map=maps["content_map"],
+        style_map=maps["style_map"],
+        settings=settings,
+    )
     assert result.evaluations == 40
     assert result.losses.total < before.total / EXPECTED_FALL[name]
     assert result.size == (HEIGHT, WIDTH)
@@ -171,7 +182,13 @@ def test_size_scales_the_longest_side(content: Picture, style: Picture) -> None:
 
 
 def test_a_doodle_is_painted_from_its_map(style: Picture, maps: dict[str, Picture]) -> None:
-    result = stylize(None, style, **maps, settings=_settings())
+    result = stylize(
+        None,
+        style,
+        content_map=maps["content_map"],
+        style_map=maps["style_map"],
+        settings=_settings(),
+    )
     assert result.size == (HEIGHT, WIDTH)
     assert result.settings.content_weight == 0
     assert result.settings.init == "noise"
@@ -208,10 +225,10 @@ def test_a_stuck_bfloat16_run_goes_on_in_float32(
     used: list[torch.dtype] = []
     descend = engine.descend
 
-    def stuck_in_bfloat16(objective: engine.Objective, *rest: object) -> object:
-        network: engine.Network = objective._network
+    def stuck_in_bfloat16(objective: Objective, *rest: object) -> object:
+        network = objective._network
         used.append(network.dtype)
-        steps = descend(objective, *rest)  # type: ignore[arg-type]
+        steps = descend(objective, *rest)
         return (step for number, step in enumerate(steps) if network.dtype == torch.float32 or number < 2)
 
     monkeypatch.setattr(engine, "descend", stuck_in_bfloat16)
@@ -261,7 +278,16 @@ def test_one_coloured_pictures_give_a_finite_result(flat: int, style: Picture) -
         (lambda c, s, m: stylize(c, s, settings=_settings(memory=2**27)), MemoryLimitError, "128 MiB"),
         (lambda c, s, m: stylize("/nowhere/c.png", s), ImageError, "/nowhere/c.png"),
     ],
-    ids=["lone content map", "lone style map", "no content", "small", "tiny style", "device", "memory", "path"],
+    ids=[
+        "lone content map",
+        "lone style map",
+        "no content",
+        "small",
+        "tiny style",
+        "device",
+        "memory",
+        "path",
+    ],
 )
 def test_what_cannot_be_is_refused(
     call: Callable[[Picture, Picture, Picture], Result],

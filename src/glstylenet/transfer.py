@@ -1,4 +1,4 @@
-"""Stylize: the public entry. From two pictures to one, from coarse to fine, in rounds of matching.
+"""Transfer: the public entry, :func:`stylize`. Two pictures become one, from coarse to fine.
 
     for each scale, coarse to fine:          schedule
         for each round:

@@ -1,0 +1,46 @@
+"""Peak memory of runs of growing size: where the numbers in ``glstylenet.memory`` come from.
+
+``python -m benchmarks.memory`` paints noise over noise in a process of its own for each size and
+precision, a few evaluations at full size only, and fits bytes = base + slope * pixels.
+"""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+
+__all__ = ["measure"]
+
+SIDES = (256, 512, 768, 1024)
+
+_RUN = """
+import json, sys
+import numpy as np
+from glstylenet.settings import Settings
+from glstylenet.transfer import stylize
+side, precision = int(sys.argv[1]), sys.argv[2]
+noise = np.random.default_rng(0).integers(0, 256, (2, side, side, 3), dtype=np.uint8)
+settings = Settings(iterations=14, scales=1, precision=precision, device="cpu")
+print(json.dumps(stylize(noise[0], noise[1], settings=settings).peak_memory_bytes))
+"""
+
+
+def measure(side: int, precision: str) -> int:
+    """Peak resident bytes of a run of ``side`` x ``side`` pixels."""
+    command = [sys.executable, "-c", _RUN, str(side), precision]
+    return int(json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout))
+
+
+def main() -> None:
+    """Measure, fit and print."""
+    for precision in ("float32", "bfloat16"):
+        peaks = [measure(side, precision) for side in SIDES]
+        slope, base = np.polyfit([side**2 for side in SIDES], peaks, 1)
+        for side, peak in zip(SIDES, peaks, strict=True):
+            sys.stdout.write(f"{precision:9} {side:5} x {side:<5} {peak / 2**20:8.0f} MiB\n")
+        sys.stdout.write(f"{precision:9} {base / 2**20:.0f} MiB + {slope:.0f} bytes a pixel\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,175 @@
+"""Sphinx: how ``make docs`` turns the pages of this folder into HTML.
+
+Tables of options and of schemes are made from the program itself while a page is read, so that they cannot
+say anything else than the program does: a line ``<!-- name -->`` in a page is replaced by ``TABLES[name]()``.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from typer.main import get_command
+
+import glstylenet
+from glstylenet.cli import app as command_line
+from glstylenet.cli.options import option_name
+from glstylenet.fusion import SCHEMES
+from glstylenet.settings import GROUPS, Settings, field_help
+
+project = "glstylenet"
+author = "The glstylenet team"
+project_copyright = f"2026, {author}"
+version = release = glstylenet.__version__
+
+extensions = ["myst_parser", "sphinx.ext.autodoc"]
+exclude_patterns = ["_build"]
+myst_enable_extensions = ["deflist"]
+myst_heading_anchors = 3
+smartquotes = False  # "--size" must not become a dash
+
+# Docstrings write names in single or double backticks.
+default_role = "literal"
+autodoc_member_order = "bysource"
+autodoc_typehints = "description"
+autodoc_default_options = {"members": True, "show-inheritance": True}
+
+html_theme = "furo"
+html_title = f"glstylenet {release}"
+
+
+def setup(sphinx: Any) -> None:
+    sphinx.connect("source-read", _fill_in)
+    sphinx.connect("autodoc-process-docstring", _as_restructured_text)
+    sphinx.connect("autodoc-skip-member", _is_machinery)
+
+
+def setting_tables() -> str:
+    """Every setting, a table for each group of the command's help."""
+    parts = []
+    for group in GROUPS:
+        fields = [field_help(name) for name in Settings.model_fields]
+        rows = [
+            (
+                f"`{option_name(about.name)}`",
+                about.symbol,
+                _default(about.default),
+                about.limits,
+                about.description,
+            )
+            for about in fields
+            if about.group == group
+        ]
+        parts += [
+            f"## {group}",
+            "",
+            *_table(("option", "symbol", "default", "allowed", "what it does"), rows),
+            "",
+        ]
+    return "\n".join(parts)
+
+
+def command_tables() -> str:
+    """Every command with those of its options that are no settings."""
+    parts = []
+    for words, command in commands():
+        rows = [
+            (", ".join(f"`{name}`" for name in option.opts), option.help.replace("|", "\\|"))
+            for option in command.params
+            if option.param_type_name == "option" and option.name not in Settings.model_fields
+        ]
+        arguments = [option for option in command.params if option.param_type_name == "argument"]
+        usage = " ".join(["glstylenet", *words, *(argument.metavar for argument in arguments)])
+        takes_settings = any(option.name in Settings.model_fields for option in command.params)
+        parts += [f"### {' '.join(words)}", "", command.help or "", "", f"`{usage}`", ""]
+        parts += [*_table(("option", "what it does"), rows), ""] if rows else []
+        parts += ["Besides, the settings above.", ""] if takes_settings and words[0] != "weights" else []
+        parts += ["Besides, `--weights`.", ""] if takes_settings and words[0] == "weights" else []
+    return "\n".join(parts)
+
+
+def scheme_table() -> str:
+    """The eight schemes for pictures of 512 x 352 with five classes, as in Figure 11."""
+    rows = []
+    for name, scheme in SCHEMES.items():
+        layers = " and ".join("+".join(map(str, group)) for group in scheme.groups)
+        layers += " apart" if len(scheme.groups) > 1 else ""
+        shapes = scheme.shapes((512, 352), classes=5)
+        sizes = " + ".join(" x ".join(map(str, shape)) for shape in shapes)
+        pixels = sum(height * width * channels for height, width, channels in shapes)
+        rows.append((name, layers, sizes, f"{pixels:,}"))
+    return "\n".join(_table(("scheme", "layers", "height x width x channels", "numbers in all"), rows))
+
+
+TABLES: Mapping[str, Callable[[], str]] = {
+    "settings": setting_tables,
+    "commands": command_tables,
+    "schemes": scheme_table,
+}
+
+
+def commands() -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Each command of the command line, with the words that call it."""
+    pending: list[tuple[tuple[str, ...], Any]] = [((), get_command(command_line))]
+    while pending:
+        words, command = pending.pop(0)
+        inner = getattr(command, "commands", None)
+        if inner is None:
+            yield words, command
+        else:
+            pending = [((*words, name), each) for name, each in inner.items()] + pending
+
+
+def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> list[str]:
+    cells = tuple(head)
+    lines = [cells, ("---",) * len(cells), *rows]
+    return [f"| {' | '.join(line)} |" for line in lines]
+
+
+def _default(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _fill_in(_sphinx: Any, _page: str, content: list[str]) -> None:
+    """Replace each marker of a page by its table; a marker without a table is an error."""
+    content[0] = re.sub(
+        r"^<!-- (\w+) -->$", lambda marker: TABLES[marker[1]](), content[0], flags=re.MULTILINE
+    )
+
+
+def _as_restructured_text(
+    _sphinx: Any, _what: str, _name: str, _thing: object, _options: object, lines: list[str]
+) -> None:
+    """Docstrings are prose with formulas: indented lines stay as they are, signs mean themselves."""
+    result: list[str] = []
+    is_literal = False
+    for line in lines:
+        is_indented = line.startswith((" ", "\t"))
+        after_blank = not result or not result[-1].strip()
+        if line.strip() and not is_indented:
+            is_literal = False
+        elif is_indented and after_blank and not is_literal:
+            before = next((earlier for earlier in reversed(result) if earlier.strip()), "")
+            if not before.endswith("::"):
+                result += ["::", ""]
+            is_literal = True
+        result.append(line if is_literal else _plain_signs(line))
+    lines[:] = result
+
+
+def _plain_signs(line: str) -> str:
+    """Outside of literals a bar would begin a substitution, and the asterisk of ``f(*x)`` emphasis."""
+    pieces = re.split(r"(``.*?``)", line)
+    return "".join(
+        each if each.startswith("``") else re.sub(r"\||\*(?=\w+\))", r"\\\g<0>", each) for each in pieces
+    )
+
+
+def _is_machinery(
+    _sphinx: Any, _what: str, name: str, _thing: object, skip: bool, _options: object
+) -> bool | None:
+    """pydantic's own attributes of ``Settings`` say nothing of this program."""
+    return True if skip or name in {"model_config", "model_fields", "model_post_init"} else None

@@ -1,0 +1,97 @@
+"""The documents tell the truth: options, commands, modules and every command line they show."""
+
+import re
+import runpy
+import shlex
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.main import get_command
+
+import glstylenet
+from glstylenet.cli import app
+from glstylenet.cli.options import option_name
+from glstylenet.settings import PRESETS, Settings, field_help
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = {path.name: path.read_text(encoding="utf-8") for path in sorted((ROOT / "docs").glob("*.md"))}
+CONF: Mapping[str, Any] = runpy.run_path(str(ROOT / "docs" / "conf.py"))
+TABLES: Mapping[str, Callable[[], str]] = CONF["TABLES"]
+
+
+def _command_lines(text: str) -> list[str]:
+    """The lines of the ``sh`` blocks of ``text`` that call glstylenet, continued ones joined."""
+    blocks = re.findall(r"^```sh\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
+    lines = "".join(blocks).replace("\\\n", " ").splitlines()
+    return [line for line in lines if line.startswith("glstylenet ")]
+
+
+LINES = [line for text in (README, *PAGES.values()) for line in _command_lines(text)]
+
+
+def test_there_are_command_lines() -> None:
+    assert len(_command_lines(README)) >= 5
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_a_command_line_is_understood(line: str) -> None:
+    """Parsed as the program does, and not run."""
+    group: Any = get_command(app)
+    context = group.make_context("glstylenet", [])
+    name, command, words = group.resolve_command(context, shlex.split(line, comments=True)[1:])
+    given = command.make_context(name, words, parent=context).params
+    Settings(**{field: given[field] for field in Settings.model_fields if given.get(field) is not None})
+    assert given.get("preset") in {None, *PRESETS}
+
+
+def test_readme_uses_every_preset() -> None:
+    for name in PRESETS:
+        assert f"--preset {name}" in README
+
+
+def test_readme_names_every_command() -> None:
+    for words, _command in CONF["commands"]():
+        assert f"glstylenet {words[0]}" in README
+        assert words[-1] in README
+
+
+@pytest.mark.parametrize("name", sorted(Settings.model_fields))
+def test_every_setting_is_in_the_table_of_options(name: str) -> None:
+    [row] = [row for row in TABLES["settings"]().splitlines() if row.startswith(f"| `{option_name(name)}` |")]
+    assert field_help(name).description in row
+
+
+def test_every_table_is_used() -> None:
+    used = re.findall(r"^<!-- (\w+) -->$", "\n".join(PAGES.values()), flags=re.MULTILINE)
+    assert sorted(used) == sorted(TABLES)
+
+
+def test_options_that_are_named_exist() -> None:
+    known = {name for _, command in CONF["commands"]() for option in command.params for name in option.opts}
+    known |= {"--help", "--version", "--install-completion"}
+    of_others = {"--index-url", "--class-num"}
+    for page, text in {"README.md": README, **PAGES}.items():
+        named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*[a-z]", text))
+        assert named <= known | of_others, f"{page}: {sorted(named - known - of_others)}"
+
+
+def test_every_module_is_in_the_api() -> None:
+    shown = set(re.findall(r"automodule:: glstylenet\.(\w+)", PAGES["api.md"]))
+    modules = {path.stem for path in Path(glstylenet.__file__).parent.glob("*.py")}
+    assert shown == {name for name in modules if not name.startswith("__")}
+
+
+def test_every_dependency_has_its_reason() -> None:
+    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    lists = re.findall(r"^(?:dependencies|dev|docs) = \[(.*?)\]$", project, flags=re.MULTILINE | re.DOTALL)
+    names = re.findall(r'"([\w-]+)', "".join(lists))
+    assert len(names) > 15
+    cells = re.findall(r"^\| ([\w, -]+) \| ", PAGES["dependencies.md"], flags=re.MULTILINE)
+    assert set(names) == {name for cell in cells for name in cell.split(", ")} - {"package"}
+
+
+def test_changelog_knows_the_version() -> None:
+    assert f"## {glstylenet.__version__}" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
