@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from glstylenet.fusion import Scheme, fuse, fused_size
-from glstylenet.objective import Weights, map_at
+from glstylenet.objective import LossWeights, map_at
 from glstylenet.vgg import Network
 
 __all__ = [
@@ -82,7 +82,7 @@ class LiteralObjective:
 
     network: Network
     scheme: Scheme
-    weights: Weights
+    weights: LossWeights
     content: Tensor
     style: Tensor
     content_map: Tensor | None = None

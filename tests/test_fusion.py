@@ -58,7 +58,7 @@ def test_odd_sizes(name: str, size: tuple[int, int]) -> None:
         assert torch.equal(fused[:, -LAYER_CHANNELS[group[-1]] :], features[group[-1]])
 
 
-@pytest.mark.parametrize("factor", [2, 4, 8])
+@pytest.mark.parametrize("factor", [2, 4])
 @pytest.mark.parametrize("size", [(5, 7), (1, 2)])
 def test_exact_reduction_is_bilinear_with_half_pixel_centres(factor: int, size: tuple[int, int]) -> None:
     feature = torch.rand(1, 3, size[0] * factor, size[1] * factor)

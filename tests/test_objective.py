@@ -9,13 +9,13 @@ from torch import Tensor
 
 from benchmarks.literal import LiteralObjective
 from glstylenet.fusion import SCHEMES
-from glstylenet.objective import CONTENT_LAYER, LossTerms, Objective, Weights, map_at
+from glstylenet.objective import CONTENT_LAYER, LossTerms, LossWeights, Objective, map_at
 from glstylenet.vgg import Network
 from glstylenet.weights import load_weights
 
 SIZE, STYLE_SIZE = (48, 40), (40, 56)
 CLASSES = 3
-PAPER = Weights(content=10.0, local=100.0, semantic=10.0, global_=0.1, smoothness=1.0)
+PAPER = LossWeights(content=10.0, local=100.0, semantic=10.0, global_=0.1, smoothness=1.0)
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def _class_map(seed: int, size: tuple[int, int], dtype: torch.dtype = torch.floa
 
 
 def _pair(
-    network: Network, scheme: str = "g", weights: Weights = PAPER, *, maps: bool = False
+    network: Network, scheme: str = "g", weights: LossWeights = PAPER, *, maps: bool = False
 ) -> tuple[Objective, LiteralObjective, Tensor]:
     """Ours, the paper's, and the pixels to look at; all of ``network``'s type."""
     dtype = network.dtype
@@ -104,7 +104,7 @@ def test_every_term_equals_the_paper_s_with_the_other_weights_zero(exact: Networ
     for name, value in {**named, "smoothness": terms.smoothness}.items():
         alone = {"content": 0.0, "local": 0.0, "semantic": 10.0, "global_": 0.0, "smoothness": 0.0}
         alone[name] = getattr(PAPER, name)
-        _, literal, _ = _pair(exact, weights=Weights(**alone))
+        _, literal, _ = _pair(exact, weights=LossWeights(**alone))
         with torch.no_grad():
             assert value == pytest.approx(float(literal.total(pixels)), rel=1e-9)
         assert value > 0
@@ -172,7 +172,7 @@ def test_a_weight_of_zero_is_not_computed(exact: Network, monkeypatch: pytest.Mo
         return real(pixels, layers)
 
     monkeypatch.setattr(exact, "features", listening)
-    nothing = Weights(content=0.0, local=0.0, semantic=10.0, global_=0.0, smoothness=0.0)
+    nothing = LossWeights(content=0.0, local=0.0, semantic=10.0, global_=0.0, smoothness=0.0)
     ours, _, pixels = _pair(exact, weights=nothing)
     assert ours.match(pixels) == []
     found = ours.evaluate(pixels)
@@ -182,7 +182,7 @@ def test_a_weight_of_zero_is_not_computed(exact: Network, monkeypatch: pytest.Mo
 
 
 def test_without_local_weight_nothing_is_matched(exact: Network) -> None:
-    weights = Weights(content=10.0, local=0.0, semantic=10.0, global_=0.1, smoothness=1.0)
+    weights = LossWeights(content=10.0, local=0.0, semantic=10.0, global_=0.1, smoothness=1.0)
     ours, literal, pixels = _pair(exact, weights=weights)
     assert ours.match(pixels) == []
     found = ours.evaluate(pixels)
@@ -199,14 +199,14 @@ def test_the_content_alone_looks_at_its_layer_only(exact: Network, monkeypatch: 
         return real(pixels, layers)
 
     monkeypatch.setattr(exact, "features", listening)
-    weights = Weights(content=10.0, local=0.0, semantic=0.0, global_=0.0, smoothness=0.0)
+    weights = LossWeights(content=10.0, local=0.0, semantic=0.0, global_=0.0, smoothness=0.0)
     ours, _, pixels = _pair(exact, "b", weights)
     assert ours.evaluate(pixels).terms.content > 0
     assert asked == {CONTENT_LAYER}
 
 
 def test_smoothness_alone(exact: Network) -> None:
-    weights = Weights(content=0.0, local=0.0, semantic=0.0, global_=0.0, smoothness=2.0)
+    weights = LossWeights(content=0.0, local=0.0, semantic=0.0, global_=0.0, smoothness=2.0)
     ours, _, _ = _pair(exact, weights=weights)
     pixels = torch.zeros(1, 3, *SIZE, dtype=torch.float64)
     pixels[:, :, 0, 0] = 6.0  # one step down and one across in each of the three channels
@@ -217,7 +217,7 @@ def test_smoothness_alone(exact: Network) -> None:
 
 
 def test_a_doodle_has_no_content(exact: Network) -> None:
-    weights = Weights(content=0.0, local=100.0, semantic=10.0, global_=0.1, smoothness=1.0)
+    weights = LossWeights(content=0.0, local=100.0, semantic=10.0, global_=0.1, smoothness=1.0)
     ours = Objective(exact, SCHEMES["g"], weights, None, _picture(2, STYLE_SIZE))
     _, literal, pixels = _pair(exact, weights=weights)
     found = ours.evaluate(pixels)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from benchmarks.literal import literal_matches
 from glstylenet.errors import InputError
-from glstylenet.patches import match_patches, patch_energy, patch_sums, semantic_factor
+from glstylenet.patches import _block_sizes, match_patches, patch_energy, patch_sums, semantic_factor
 
 
 def _features(seed: int, channels: int, *sizes: tuple[int, int]) -> list[torch.Tensor]:
@@ -82,6 +82,21 @@ def test_same_neighbours_for_any_block_size(block_bytes: int) -> None:
     index, _ = literal_matches(query, style, None, None, 0.0)
     found = match_patches(query, style, block_bytes=block_bytes)
     assert torch.equal(found.index.flatten(), index)
+
+
+@pytest.mark.parametrize(
+    ("query", "style"),
+    [((40, 30), (50, 60)), ((3, 4000), (60, 60)), ((500, 700), (400, 800)), ((9, 9), (3, 9))],
+)
+def test_blocks_stay_within_their_bytes(query: tuple[int, int], style: tuple[int, int]) -> None:
+    for block_bytes in (2**18, 2**22, 2**27):
+        rows_and_columns = _block_sizes(query, style, block_bytes)
+        sides = [
+            (min(block[0], whole[0]) + 2) * (min(block[1], whole[1]) + 2)
+            for block, whole in zip(rows_and_columns, (query, style), strict=True)
+        ]
+        assert 16 * sides[0] * sides[1] <= block_bytes
+        assert min(*rows_and_columns[0], *rows_and_columns[1]) >= 1
 
 
 def test_a_copied_patch_finds_its_origin() -> None:

@@ -1,7 +1,7 @@
 """Whole runs on small pictures that the tests draw."""
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -9,9 +9,15 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from glstylenet.errors import ImageError, InputError, MemoryLimitError, UsageError
+from glstylenet.errors import (
+    ImageError,
+    InputError,
+    MemoryLimitError,
+    OptimizationError,
+    UsageError,
+)
 from glstylenet.events import Event, Finished, Matched, ScaleStarted, Started, Step, Warned
-from glstylenet.inputs import MARGIN, load_inputs, with_margin, without_margin
+from glstylenet.inputs import MARGIN, prepare_inputs, read_sources, with_margin, without_margin
 from glstylenet.objective import Objective
 from glstylenet.settings import PRESETS, Settings, preset_settings
 from glstylenet.transfer import Result, picture_losses, stylize
@@ -132,7 +138,8 @@ def test_losses_are_those_of_the_picture(content: Picture, style: Picture) -> No
 
 @pytest.mark.parametrize("init", ["content", "tinted", "style", "noise"])
 def test_every_start(init: str, content: Picture, style: Picture) -> None:
-    inputs = load_inputs(content, style, content_map=None, style_map=None, settings=_settings())
+    sources = read_sources(content, style, content_map=None, style_map=None, settings=_settings())
+    inputs = prepare_inputs(sources, _settings())
     start = inputs.start(init, (HEIGHT, WIDTH), 0)
     assert start.shape == (1, 3, HEIGHT, WIDTH)
     if init == "content":
@@ -240,6 +247,39 @@ def test_a_stuck_bfloat16_run_goes_on_in_float32(
     assert result.evaluations == 6
     assert result.precision == "bfloat16"  # what the run began with, and a recipe must repeat
     assert any(isinstance(event, Warned) and "float32" in event.message for event in events)
+
+
+def test_a_bfloat16_loss_that_is_not_finite_goes_on_in_float32(
+    monkeypatch: pytest.MonkeyPatch, content: Picture, style: Picture
+) -> None:
+    descend = engine.descend
+
+    def broken_in_bfloat16(objective: Objective, *rest: object) -> Iterator[object]:
+        if objective._network.dtype == torch.bfloat16:
+            raise OptimizationError("the loss is nan")
+        yield from descend(objective, *rest)
+
+    monkeypatch.setattr(engine, "descend", broken_in_bfloat16)
+    before = picture_losses(content, content, style, settings=_settings())
+    result = stylize(content, style, settings=_settings(precision="bfloat16", scales=1))
+    assert result.evaluations == 6
+    assert result.losses.total < before.total
+
+
+def test_memory_is_refused_before_pictures_are_brought_to_size(
+    monkeypatch: pytest.MonkeyPatch, content: Picture, style: Picture
+) -> None:
+    def too_early(*_: object) -> None:
+        raise AssertionError("resized before the check")
+
+    monkeypatch.setattr(importlib.import_module("glstylenet.inputs"), "resize", too_early)
+    with pytest.raises(MemoryLimitError, match="--size"):
+        stylize(content, style, settings=_settings(size=90_000))
+
+
+def test_a_large_coarse_content_is_no_setting_out_of_range(content: Picture, style: Picture) -> None:
+    settings = _settings(content_weight=1e9, coarse_content=1e3, scales=2)
+    assert np.isfinite(stylize(content, style, settings=settings).losses.total)
 
 
 def test_transparency_is_given_back(content: Picture, style: Picture) -> None:

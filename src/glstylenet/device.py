@@ -32,14 +32,16 @@ def choose_device(device: str, precision: str) -> Device:
     name = device
     if device == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
-    chosen = torch.device(name)
-    if chosen.type == "cuda":
+    kind, _, number = name.partition(":")
+    if kind == "cuda":
         count = torch.cuda.device_count()
-        if (chosen.index or 0) >= count:
+        # Asked of the text: torch.device keeps eight bits of the number, and cuda:256 would be cuda:0.
+        if int(number or 0) >= count:
             raise UsageError(
                 f"--device {device} asks for a CUDA device, and PyTorch sees {count} of them here; "
                 f"use --device cpu, or --device auto to take what there is"
             )
+    chosen = torch.device(name)
     if precision == "auto":
         precision = "bfloat16" if has_fast_bfloat16(chosen) else "float32"
     return Device(chosen, precision)

@@ -93,8 +93,8 @@ def resample(feature: Tensor, size: tuple[int, int]) -> Tensor:
     height, width = feature.shape[-2:]
     if (height, width) == size:
         return feature
-    for factor in (2, 4, 8):
-        # At 1/4 and 1/8 the sample still is the mean of the four middle pixels of its block.
+    for factor in (2, 4):
+        # At 1/4 the sample still is the mean of the four middle pixels of its block.
         if (height, width) == (factor * size[0], factor * size[1]):
             start = factor // 2 - 1
             return (

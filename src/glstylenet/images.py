@@ -36,7 +36,7 @@ __all__ = ["Picture", "PictureSource", "find_pictures", "fitted_size", "read_pic
 PictureSource = str | os.PathLike[str] | Image.Image | npt.NDArray[np.generic]
 """What :func:`read_picture` takes: a path, a Pillow image or an array."""
 
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".gif", ".bmp"})
+_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".gif", ".bmp"})
 
 _WARNING_FILTERS = threading.Lock()
 
@@ -152,7 +152,7 @@ def find_pictures(folder: Path) -> list[Path]:
         files = sorted(path for path in folder.iterdir() if path.is_file())
     except OSError as error:
         raise ImageError(f"{folder}: cannot be listed ({error}). Expected a folder of pictures.") from error
-    return [path for path in files if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")]
+    return [path for path in files if path.suffix.lower() in _SUFFIXES and not path.name.startswith(".")]
 
 
 def _listening(decode: Callable[[], _Raster]) -> _Raster:

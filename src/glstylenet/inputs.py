@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
@@ -14,7 +15,17 @@ from glstylenet.schedule import SMALLEST_SIDE
 from glstylenet.semantics import Semantics, label_maps, resize_labels
 from glstylenet.settings import INIT_CHOICES, Settings
 
-__all__ = ["MARGIN", "Inputs", "ScaledInputs", "load_inputs", "with_margin", "without_margin"]
+__all__ = [
+    "MARGIN",
+    "Inputs",
+    "Origin",
+    "ScaledInputs",
+    "Sources",
+    "prepare_inputs",
+    "read_sources",
+    "with_margin",
+    "without_margin",
+]
 
 MARGIN = 8
 """Pixels painted beyond each border and cut off afterwards, at every scale.
@@ -43,12 +54,29 @@ class ScaledInputs:
 
 
 @dataclass(frozen=True)
+class Origin:
+    """Where a picture came from: its file, if it has one, and the SHA-256 of what was read."""
+
+    path: Path | None
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Sources:
+    """The pictures of a run by role as they were read, and the sizes (height, width) to bring them to."""
+
+    pictures: Mapping[str, Picture]
+    size: tuple[int, int]
+    style_size: tuple[int, int]
+
+
+@dataclass(frozen=True)
 class Inputs:
     """The pictures of a run at full size.
 
     ``content`` is ``None`` for a doodle (a content map alone). ``size``: (height, width) of the result.
     ``alpha`` (1, 1, H, W) 0..1: the content's transparency, given back to the result. ``init``: the picture
-    to start from, where one was named. ``pictures``: what was read, by role. ``warnings``: sentences.
+    to start from, where one was named. ``origins``: where each came from, by role. ``warnings``: sentences.
     """
 
     content: Tensor | None
@@ -57,15 +85,15 @@ class Inputs:
     size: tuple[int, int]
     alpha: Tensor | None
     init: Tensor | None
-    pictures: Mapping[str, Picture]
+    origins: Mapping[str, Origin]
     warnings: tuple[str, ...]
 
     def scaled(self, size: tuple[int, int], factor: float, device: torch.device) -> ScaledInputs:
         """The inputs for a scale of ``size`` = ``factor`` times the result's, on ``device``."""
-        style_size = (
-            max(SMALLEST_SIDE, round(self.style.shape[-2] * factor)),
-            max(SMALLEST_SIDE, round(self.style.shape[-1] * factor)),
-        )
+        height, width = self.style.shape[-2:]
+        # A narrow style stops shrinking at the smallest side that holds patches, in both directions.
+        factor = max(factor, min(1.0, SMALLEST_SIDE / min(height, width)))
+        style_size = (round(height * factor), round(width * factor))
         content_map = style_map = None
         if self.semantics is not None:
             content_map = resize_labels(self.semantics.content, size).to(device)
@@ -94,28 +122,26 @@ class Inputs:
         return with_colours_of(content, self.style) if kind == "tinted" else content
 
 
-def load_inputs(
+def read_sources(
     content: PictureSource | None,
     style: PictureSource,
     *,
     content_map: PictureSource | None,
     style_map: PictureSource | None,
     settings: Settings,
-) -> Inputs:
-    """Read and check every picture of a run.
+) -> Sources:
+    """Read every picture of a run and settle its sizes; nothing is brought to size yet.
 
-    Raises :class:`~glstylenet.errors.UsageError` for a map without its partner,
-    :class:`~glstylenet.errors.ImageError` and :class:`~glstylenet.errors.SemanticMapError` for pictures that
-    cannot be used.
+    Raises :class:`~glstylenet.errors.UsageError` for a map without its partner and
+    :class:`~glstylenet.errors.ImageError` for pictures that cannot be used.
     """
     _check_roles(content, content_map, style_map)
-    named_init = settings.init not in INIT_CHOICES
     sources = {
         "content": content,
         "style": style,
         "content_map": content_map,
         "style_map": style_map,
-        "init": settings.init if named_init else None,
+        "init": None if settings.init in INIT_CHOICES else settings.init,
     }
     pictures = {
         role: read_picture(source, max_pixels=settings.max_pixels)
@@ -131,19 +157,31 @@ def load_inputs(
                 f"the {role} would be {smallest[1]} x {smallest[0]} pixels, and the smallest side a run "
                 f"accepts is {SMALLEST_SIDE}; use a larger picture, --size or --style-scale"
             )
-    semantics = _read_maps(pictures, settings)
-    warnings = [f"{picture.name}: {note}" for picture in pictures.values() for note in picture.notes]
+    return Sources(pictures, size, style_size)
+
+
+def prepare_inputs(sources: Sources, settings: Settings) -> Inputs:
+    """Bring pictures and maps to their sizes.
+
+    Raises :class:`~glstylenet.errors.SemanticMapError` for maps that do not fit.
+    """
+    pictures, size = sources.pictures, sources.size
+    semantics = _read_maps(sources, settings)
+    warnings = [
+        f"{picture.path or picture.name}: {note}" for picture in pictures.values() for note in picture.notes
+    ]
     if semantics is not None:
         warnings.extend(semantics.warnings)
-    alpha = pictures["content"].alpha if content is not None else None
+    content, init = pictures.get("content"), pictures.get("init")
+    alpha = content.alpha if content is not None else None
     return Inputs(
-        content=resize(pictures["content"].pixels, size) if content is not None else None,
-        style=resize(pictures["style"].pixels, style_size),
+        content=None if content is None else resize(content.pixels, size),
+        style=resize(pictures["style"].pixels, sources.style_size),
         semantics=semantics,
         size=size,
         alpha=None if alpha is None else resize(255.0 * alpha, size) / 255.0,
-        init=resize(pictures["init"].pixels, size) if named_init else None,
-        pictures=pictures,
+        init=None if init is None else resize(init.pixels, size),
+        origins={role: Origin(picture.path, picture.sha256) for role, picture in pictures.items()},
         warnings=tuple(warnings),
     )
 
@@ -180,16 +218,22 @@ def _style_size(natural: tuple[int, int], size: tuple[int, int], style_scale: fl
     return fitted_size(natural, max(1, round(longest * style_scale)))
 
 
-def _read_maps(pictures: Mapping[str, Picture], settings: Settings) -> Semantics | None:
+def _read_maps(sources: Sources, settings: Settings) -> Semantics | None:
+    pictures = sources.pictures
     if "content_map" not in pictures:
         return None
     content_map, style_map = pictures["content_map"], pictures["style_map"]
-    content = pictures.get("content", content_map)
-    return label_maps(
+    semantics = label_maps(
         content_map.pixels,
         style_map.pixels,
-        content_size=content.size,
+        content_size=pictures.get("content", content_map).size,
         style_size=pictures["style"].size,
         classes=settings.classes,
         strict=settings.strict,
+    )
+    # At their own size the channels of a large map would be the largest thing in memory.
+    return replace(
+        semantics,
+        content=resize_labels(semantics.content, sources.size),
+        style=resize_labels(semantics.style, sources.style_size),
     )

@@ -43,8 +43,8 @@ def gram(feature: Tensor) -> Tensor:
     Divided by M here, before two of them are compared, so that pictures of different sizes have
     comparable matrices. The paper divides afterwards, which is the same when the sizes are equal.
     """
-    matrix = feature[0].flatten(1)
-    return _widened(matrix @ matrix.T) / matrix.shape[1]
+    matrix = _widened(feature)[0].flatten(1)
+    return matrix @ matrix.T / matrix.shape[1]
 
 
 def global_loss(feature: Tensor, target: Tensor) -> Tensor:

@@ -10,14 +10,18 @@ _BASE_BYTES = 450 * 2**20
 _BYTES_PER_PIXEL = {"float32": 3600, "bfloat16": 2300}
 
 
-def estimate_bytes(size: tuple[int, int], style_size: tuple[int, int], precision: str) -> int:
+def estimate_bytes(
+    size: tuple[int, int], style_size: tuple[int, int], precision: str, *, classes: int = 0
+) -> int:
     """Peak bytes of a run whose result has ``size`` (height, width), within about a quarter.
 
     The network's activations with their gradients grow with the result. The style passes through the
-    network alone, without gradients, and needs about half as much.
+    network alone, without gradients, and needs about half as much. Maps add their ``classes`` channels.
     """
-    pixels = max(size[0] * size[1], style_size[0] * style_size[1] // 2)
-    return _BASE_BYTES + BLOCK_BYTES + pixels * _BYTES_PER_PIXEL[precision]
+    pixels, style_pixels = size[0] * size[1], style_size[0] * style_size[1]
+    network = max(pixels, style_pixels // 2) * _BYTES_PER_PIXEL[precision]
+    maps = 2 * 4 * classes * (pixels + style_pixels)  # float32, at full size and at the scale in work
+    return _BASE_BYTES + BLOCK_BYTES + network + maps
 
 
 def check_memory(needed: int, allowed: int, size: tuple[int, int]) -> None:

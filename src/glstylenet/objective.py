@@ -28,14 +28,14 @@ from glstylenet.losses import (
 from glstylenet.patches import BLOCK_BYTES, Matches, match_patches, semantic_factor
 from glstylenet.vgg import Network
 
-__all__ = ["CONTENT_LAYER", "Evaluation", "LossTerms", "Objective", "Weights", "map_at"]
+__all__ = ["CONTENT_LAYER", "Evaluation", "LossTerms", "LossWeights", "Objective", "map_at"]
 
 CONTENT_LAYER = 4
 """Eq. 2 compares F^4."""
 
 
 @dataclass(frozen=True)
-class Weights:
+class LossWeights:
     """The five weights of Eqs. 2-8. A term whose weight is 0 is not computed."""
 
     content: float  # alpha
@@ -89,7 +89,7 @@ class Objective:
         self,
         network: Network,
         scheme: Scheme,
-        weights: Weights,
+        weights: LossWeights,
         content: Tensor | None,
         style: Tensor,
         *,

@@ -190,7 +190,8 @@ class Lbfgs(Optimizer):
             direction = -step.view_as(x)
             if float((direction * gradient).sum()) < 0:
                 return direction
-            self.forget()
+        # The plain gradient has no scale of its own: without a history the first step's length is used.
+        self.forget()
         return -free
 
 

@@ -6,6 +6,7 @@ that is stopped leaves nothing behind. The same call writes the same bytes.
 """
 
 import contextlib
+import hashlib
 import json
 import os
 import secrets
@@ -39,13 +40,14 @@ FORMATS: Mapping[str, str] = MappingProxyType(
 )
 """The file formats by suffix."""
 
-LONGEST_SIDE: Mapping[str, int] = MappingProxyType({"JPEG": 65_500, "WebP": 16_383})
-DEEP_FORMATS = frozenset({"PNG", "TIFF"})
-RECIPE_KEY = "glstylenet"
-JPEG_SEGMENT = 65_533  # bytes in an APP1 segment: its length has 16 bits and counts itself
-TAKEN = "{}: exists already. Choose another name, or give --overwrite to replace it."
+_LONGEST_SIDE: Mapping[str, int] = MappingProxyType({"JPEG": 65_500, "WebP": 16_383})
+_DEEP_FORMATS = frozenset({"PNG", "TIFF"})
+_RECIPE_KEY = "glstylenet"
+_JPEG_SEGMENT = 65_533  # bytes in an APP1 segment: its length has 16 bits and counts itself
+_TAKEN = "{}: exists already. Choose another name, or give --overwrite to replace it."
+_NO_ROOM = "{}: the recipe was left out: it takes {:,} bytes, and a JPEG file holds {:,}; PNG or TIFF would do."
 
-Samples = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
+_Samples = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 
 
 def check_output(
@@ -57,7 +59,7 @@ def check_output(
     OutputError for what the folder or the format forbids.
     """
     kind = _output_format(path, bits)
-    longest = LONGEST_SIDE.get(kind, max(size))
+    longest = _LONGEST_SIDE.get(kind, max(size))
     if max(size) > longest:
         raise OutputError(
             f"{path}: the picture would be {size[1]} x {size[0]} pixels (width x height), but a {kind} "
@@ -69,14 +71,12 @@ def check_output(
     if not folder.is_dir():
         raise OutputError(f"{path}: {folder} is a file, not a folder. Choose a place inside a folder.")
     if path.is_dir():
-        raise OutputError(
-            f"{path}: is a folder. Expected a file name; add one, such as {path / 'result.png'}."
-        )
+        raise OutputError(f"{path}: is a folder. Expected a file name, such as {path / 'result.png'}.")
     for source in inputs:
         if _same_file(path, source):
             raise OutputError(f"{path}: is the input {source} itself. Choose another name for the result.")
     if os.path.lexists(path) and not overwrite:
-        raise OutputError(TAKEN.format(path))
+        raise OutputError(_TAKEN.format(path))
     try:
         # Permission bits do not tell the whole story (root, read-only disks, quotas): try it.
         with tempfile.TemporaryFile(dir=_target(path).parent):
@@ -96,12 +96,13 @@ def write_picture(
     bits: int = 8,
     recipe: str | None = None,
     overwrite: bool = False,
-) -> None:
+) -> tuple[str, ...]:
     """Write ``pixels``, float (1, 3, H, W), sRGB 0..255, as the format that the suffix of ``path`` names.
 
     ``alpha`` (1, 1, H, W), 0..1, is kept where the format can; a JPEG is laid over white instead. ``bits`` is
     8 or 16 per channel. ``recipe`` is a JSON object as text, kept inside the file for :func:`read_recipe`.
-    Raises SettingsError for an unknown suffix or depth, OutputError if writing fails; an old file stays.
+    Returns notes on what the file could not take. Raises SettingsError for an unknown suffix or depth,
+    OutputError if writing fails; an old file stays.
     """
     kind = _output_format(path, bits)
     if not torch.isfinite(pixels).all():
@@ -109,13 +110,18 @@ def write_picture(
     if alpha is not None and kind == "JPEG":
         pixels, alpha = pixels * alpha + 255.0 * (1.0 - alpha), None
     samples = _quantised(pixels, alpha, bits)
+    exif = b"" if recipe is None else _exif(recipe)
+    notes: tuple[str, ...] = ()
+    if kind == "JPEG" and len(exif) > _JPEG_SEGMENT:
+        notes, exif = (_NO_ROOM.format(path, len(exif), _JPEG_SEGMENT),), b""
     with _replacing(path, overwrite=overwrite) as file:
         if kind == "PNG":
             _write_png(file, samples, recipe)
         elif kind == "TIFF":
             _write_tiff(file, samples, recipe)
         else:
-            _write_with_pillow(file, kind, samples, _exif(path, kind, recipe))
+            _write_with_pillow(file, kind, samples, exif)
+    return notes
 
 
 def read_recipe(path: Path) -> str | None:
@@ -134,7 +140,7 @@ def read_recipe(path: Path) -> str | None:
         else:
             with READERS[kind](path) as image:
                 if kind == "PNG":
-                    text = image.info.get(RECIPE_KEY)
+                    text = image.info.get(_RECIPE_KEY)
                 else:
                     comment = image.getexif().get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.UserComment)
                     text = _decoded_comment(comment) if isinstance(comment, bytes) else None
@@ -150,29 +156,32 @@ def read_recipe(path: Path) -> str | None:
 def claim_output(path: Path) -> Iterator[None]:
     """Hold ``path`` for this run: another run, or another thread, that claims it meanwhile fails at once.
 
-    The claim is a lock on a hidden file beside the output, and ends with the process, however that ends.
-    Raises OutputError if the output is claimed already or the folder cannot be written to.
+    The claim is a lock on a file in the temporary folder, and ends with the process, however that ends. Where
+    the system grants no locks there is no claim. Raises OutputError if the output is claimed already.
     """
-    target = _target(path)
-    # A short name of its own: the output's name may be as long as the file system allows.
-    lock = target.parent / f".glstylenet-{zlib.crc32(os.fsencode(target.name)):08x}.lock"
     try:
+        lock = _lock_file(path)
         descriptor = _locked(lock)
     except BlockingIOError as error:
-        raise OutputError(
-            f"{path}: another run is writing it. Wait for that run to end, or choose another name."
-        ) from error
-    except OSError as error:
-        raise OutputError(
-            f"{path}: cannot be claimed for writing ({error}). Choose another folder."
-        ) from error
+        raise OutputError(f"{path}: another run is writing it. Wait for it, or choose another name.") from error
+    except OSError:
+        descriptor = None
     try:
         yield
     finally:
-        # Removed before it is unlocked: whoever waits for this lock then finds it is no longer the file's.
-        if sys.platform != "win32":
-            lock.unlink(missing_ok=True)
-        os.close(descriptor)
+        if descriptor is not None:
+            # Removed before it is unlocked: whoever waits for this lock then finds it is no longer the file's.
+            if sys.platform != "win32":
+                lock.unlink(missing_ok=True)
+            os.close(descriptor)
+
+
+def _lock_file(path: Path) -> Path:
+    """The file whose lock claims ``path``: never beside it, where a killed run would leave it."""
+    user = "" if sys.platform == "win32" else f"-{os.getuid()}"
+    folder = Path(tempfile.gettempdir()) / f"glstylenet-locks{user}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder / hashlib.sha256(os.fsencode(os.path.normcase(_target(path)))).hexdigest()
 
 
 def _locked(lock: Path) -> int:
@@ -183,7 +192,7 @@ def _locked(lock: Path) -> int:
         except FileExistsError as error:
             raise BlockingIOError(str(error)) from error
     while True:
-        descriptor = os.open(lock, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o666)
+        descriptor = os.open(lock, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             with contextlib.suppress(FileNotFoundError):
@@ -203,10 +212,8 @@ def _output_format(path: Path, bits: int) -> str:
         raise SettingsError(f"output {path}: has {suffix}. Expected one of {', '.join(FORMATS)}.")
     if bits not in (8, 16):
         raise SettingsError(f"bits is {bits}. Expected 8 or 16 per channel.")
-    if bits == 16 and kind not in DEEP_FORMATS:
-        raise SettingsError(
-            f"bits is 16, but {path} is a {kind} file, which holds 8. Write a PNG or TIFF file."
-        )
+    if bits == 16 and kind not in _DEEP_FORMATS:
+        raise SettingsError(f"bits is 16, but {path} is a {kind} file, which holds 8. Write PNG or TIFF.")
     return kind
 
 
@@ -222,7 +229,7 @@ def _same_file(one: Path, other: Path) -> bool:
         return _target(one) == _target(other)
 
 
-def _quantised(pixels: Tensor, alpha: Tensor | None, bits: int) -> Samples:
+def _quantised(pixels: Tensor, alpha: Tensor | None, bits: int) -> _Samples:
     """Whole samples (H, W, 3 or 4), rounded to the nearest: v for 8 bits, v * 257 for 16."""
     planes = pixels.detach()[0] if alpha is None else torch.cat([pixels.detach()[0], alpha[0] * 255.0])
     scaled = planes.cpu().double().clamp(0.0, 255.0) * (257.0 if bits == 16 else 1.0)
@@ -237,7 +244,7 @@ def _srgb_profile() -> bytes:
     return profile[:24] + bytes(12) + profile[36:]
 
 
-def _write_png(file: IO[bytes], samples: Samples, recipe: str | None) -> None:
+def _write_png(file: IO[bytes], samples: _Samples, recipe: str | None) -> None:
     """A PNG file (ISO/IEC 15948) of 8 or 16 bits; Pillow writes no 16-bit colour."""
 
     def chunk(name: bytes, content: bytes) -> None:
@@ -250,7 +257,7 @@ def _write_png(file: IO[bytes], samples: Samples, recipe: str | None) -> None:
     chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, samples.itemsize * 8, colour_type, 0, 0, 0))
     chunk(b"iCCP", b"sRGB\0\0" + zlib.compress(_srgb_profile()))
     if recipe is not None:  # key, not compressed, no language, no translated key, UTF-8 text
-        chunk(b"iTXt", RECIPE_KEY.encode() + b"\0\0\0\0\0" + recipe.encode())
+        chunk(b"iTXt", _RECIPE_KEY.encode() + b"\0\0\0\0\0" + recipe.encode())
     compressor = zlib.compressobj(6)
     rows = np.ascontiguousarray(samples, samples.dtype.newbyteorder(">")).view(np.uint8).reshape(height, -1)
     above = np.zeros_like(rows[:1])
@@ -283,7 +290,7 @@ def _filtered(rows: npt.NDArray[np.uint8], above: npt.NDArray[np.uint8], pixel: 
     return filtered.tobytes()
 
 
-def _write_tiff(file: IO[bytes], samples: Samples, recipe: str | None) -> None:
+def _write_tiff(file: IO[bytes], samples: _Samples, recipe: str | None) -> None:
     """A deflated TIFF file of 8 or 16 bits; Pillow writes no 16-bit colour."""
     tifffile.imwrite(
         file,
@@ -299,7 +306,7 @@ def _write_tiff(file: IO[bytes], samples: Samples, recipe: str | None) -> None:
     )
 
 
-def _write_with_pillow(file: IO[bytes], kind: str, samples: Samples, exif: bytes) -> None:
+def _write_with_pillow(file: IO[bytes], kind: str, samples: _Samples, exif: bytes) -> None:
     image = Image.fromarray(samples)
     profile = _srgb_profile()
     if kind == "JPEG":  # subsampling 0 is 4:4:4: colour edges of brush strokes stay sharp
@@ -308,20 +315,12 @@ def _write_with_pillow(file: IO[bytes], kind: str, samples: Samples, exif: bytes
         image.save(file, "WEBP", lossless=True, exact=True, icc_profile=profile, exif=exif)
 
 
-def _exif(path: Path, kind: str, recipe: str | None) -> bytes:
-    """EXIF data with the recipe as UserComment (Exif 3.0, 4.6.6.3.2); empty without a recipe."""
-    if recipe is None:
-        return b""
+def _exif(recipe: str) -> bytes:
+    """EXIF data with the recipe as UserComment (Exif 3.0, 4.6.6.3.2)."""
     text = b"ASCII\0\0\0" + recipe.encode() if recipe.isascii() else b"UNICODE\0" + recipe.encode("utf-16-le")
     exif = Image.Exif()
     exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.UserComment] = text
-    data = exif.tobytes()
-    if kind == "JPEG" and len(data) > JPEG_SEGMENT:
-        raise OutputError(
-            f"{path}: the recipe takes {len(data):,} bytes, but a JPEG file holds {JPEG_SEGMENT:,}. "
-            "Write a PNG, WebP or TIFF file instead."
-        )
-    return data
+    return exif.tobytes()
 
 
 def _decoded_comment(comment: bytes) -> str | None:
@@ -348,7 +347,7 @@ def _replacing(path: Path, *, overwrite: bool) -> Iterator[IO[bytes]]:
         finally:  # whatever happens, Ctrl-C included
             beside.unlink(missing_ok=True)
     except FileExistsError as error:
-        raise OutputError(TAKEN.format(path)) from error
+        raise OutputError(_TAKEN.format(path)) from error
     except OSError as error:
         raise OutputError(
             f"{path}: writing failed ({error}); nothing was changed. Check the disk's space and permissions."

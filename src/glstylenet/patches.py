@@ -12,12 +12,14 @@ numbered row by row; patch (y, x) covers the positions (y..y+2, x..x+2).
 **Factorisation.** The inner product of two patches is the sum, over the nine offsets, of the products of
 the positions under them. All position products are one matrix product; a patch's products are sums along
 its diagonals. That is nine times less arithmetic than multiplying patch vectors, and exact. The product
-is made block by block (rows of x times rows of a), so memory stays within ``block_bytes`` at any size.
+is made block by block (a rectangle of x times one of a), so memory stays within ``block_bytes`` at any
+size.
 
 Shape letters: C channels, H x W positions of the query, A x B positions of the style.
 """
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -120,17 +122,39 @@ class _Side:
         self.query_scale = factor * (patch_energy(query) + _TINY).rsqrt()
         self.style_scale = (patch_energy(style) + _TINY).rsqrt()
 
-    def cosines(self, rows: slice, columns: slice) -> Tensor:
-        """Weighted cosines of the patches in ``rows`` of the query with those in ``columns``, rows of
-        the style: float32 (r, W-2, s, B-2)."""
-        query = self.query[rows.start : rows.stop + PATCH - 1]
-        style = self.style[columns.start : columns.stop + PATCH - 1]
+    def cosines(self, query_block: "_Block", style_block: "_Block") -> Tensor:
+        """Weighted cosines of the patches in one block with those in another: float32 (r, c, s, t)."""
+        query = self.query[query_block.positions()]
+        style = self.style[style_block.positions()]
         products = query.reshape(-1, self.channels) @ style.reshape(-1, self.channels).T
-        products = products.view(*query.shape[:2], *style.shape[:2])
-        sums = _diagonal_sums(products)
-        sums *= self.query_scale[rows, :, None, None]
-        sums *= self.style_scale[None, None, columns, :]
+        sums = _diagonal_sums(products.view(*query.shape[:2], *style.shape[:2]))
+        sums *= self.query_scale[query_block.patches()][:, :, None, None]
+        sums *= self.style_scale[style_block.patches()]
         return sums
+
+
+@dataclass(frozen=True)
+class _Block:
+    """A rectangle of patches."""
+
+    top: int
+    left: int
+    bottom: int
+    right: int
+
+    def patches(self) -> tuple[slice, slice]:
+        return slice(self.top, self.bottom), slice(self.left, self.right)
+
+    def positions(self) -> tuple[slice, slice]:
+        """The positions under the patches."""
+        return slice(self.top, self.bottom + PATCH - 1), slice(self.left, self.right + PATCH - 1)
+
+
+def _blocks(height: int, width: int, rows: int, columns: int) -> Iterator[_Block]:
+    """Cover height x width patches with blocks of at most rows x columns, row by row."""
+    for top in range(0, height, rows):
+        for left in range(0, width, columns):
+            yield _Block(top, left, min(top + rows, height), min(left + columns, width))
 
 
 def _diagonal_sums(products: Tensor) -> Tensor:
@@ -145,35 +169,48 @@ def _diagonal_sums(products: Tensor) -> Tensor:
 def _search(
     sides: list["_Side"], query_shape: torch.Size, style_shape: torch.Size, block_bytes: int
 ) -> Matches:
-    height, width = query_shape[-2] - 2, query_shape[-1] - 2
-    style_height, style_width = style_shape[-2] - 2, style_shape[-1] - 2
+    height, width = query_shape[-2] - PATCH + 1, query_shape[-1] - PATCH + 1
+    style_height, style_width = style_shape[-2] - PATCH + 1, style_shape[-1] - PATCH + 1
     device = sides[0].query.device
     best = torch.full((height, width), -math.inf, device=device)
     index = torch.zeros((height, width), dtype=torch.int64, device=device)
-    rows, columns = _block_rows(query_shape, style_shape, block_bytes)
-    for top in range(0, height, rows):
-        strip = slice(top, min(top + rows, height))
-        for left in range(0, style_height, columns):
-            part = slice(left, min(left + columns, style_height))
-            score = sides[0].cosines(strip, part)
+    query_block_size, style_block_size = _block_sizes(
+        (height, width), (style_height, style_width), block_bytes
+    )
+    for query_block in _blocks(height, width, *query_block_size):
+        here = query_block.patches()
+        for block in _blocks(style_height, style_width, *style_block_size):
+            score = sides[0].cosines(query_block, block)
             for side in sides[1:]:
-                score += side.cosines(strip, part)
+                score += side.cosines(query_block, block)
             value, place = score.flatten(2).max(dim=2)
-            better = value > best[strip]
-            best[strip] = torch.where(better, value, best[strip])
-            index[strip] = torch.where(better, place + left * style_width, index[strip])
+            columns = block.right - block.left
+            number = (block.top + place // columns) * style_width + block.left + place % columns
+            # Equals go to the smaller number, so that the answer does not depend on the blocks.
+            better = (value > best[here]) | ((value == best[here]) & (number < index[here]))
+            best[here] = torch.where(better, value, best[here])
+            index[here] = torch.where(better, number, index[here])
     return Matches(index, best)
 
 
-def _block_rows(query_shape: torch.Size, style_shape: torch.Size, block_bytes: int) -> tuple[int, int]:
-    """Rows of query patches and of style patches in one block that stays within ``block_bytes``."""
-    width, style_width = query_shape[-1], style_shape[-1]
+def _block_sizes(
+    query: tuple[int, int], style: tuple[int, int], block_bytes: int
+) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Rows and columns of a query block and of a style block that together stay within ``block_bytes``.
+
+    A style that leaves room for a fair number of query patches is taken whole; else both blocks are
+    squares, whose overlap at the edges costs least. Below 3 x 3 positions each, the bound gives way.
+    """
     # The products, the sums across and the sums down are alive together, each float32; with maps the
     # features' sums wait meanwhile.
-    pair_bytes = 4 * 4 * width * style_width
-    style_rows = style_shape[-2]
-    pairs = max(9, block_bytes // pair_bytes)
-    if pairs >= 3 * style_rows:
-        return max(1, pairs // style_rows - 2), style_rows - 2
-    side = max(3, math.isqrt(pairs))
-    return side - 2, side - 2
+    pairs = block_bytes // (4 * 4)
+    edge = PATCH - 1
+    whole_style = (style[0] + edge) * (style[1] + edge)
+    positions = pairs // whole_style
+    if positions >= 3 * (query[1] + edge):
+        return (positions // (query[1] + edge) - edge, query[1]), style
+    side = math.isqrt(positions)
+    if side >= 16:
+        return (side - edge, side - edge), style
+    side = max(PATCH, math.isqrt(math.isqrt(pairs)))
+    return (side - edge, side - edge), (side - edge, side - edge)

@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -33,6 +33,8 @@ __all__ = [
     "settings_to_repeat",
 ]
 
+_MOST_THREADS = 1024
+
 
 @dataclass(frozen=True)
 class RecipeInput:
@@ -48,13 +50,15 @@ class Recipe:
 
     ``settings``: with device and precision as they were resolved; a path in ``init`` or ``weights`` is
     relative to the recipe's folder. ``inputs``: by role (content, style, content_map, style_map, init).
-    ``threads``: of the recorded run, ``interrupted``: it was stopped after ``evaluations``.
+    ``bits`` per colour of the picture. ``threads``: of the recorded run, ``interrupted``: it was stopped after
+    ``evaluations``.
     """
 
     settings: Settings
     inputs: Mapping[str, RecipeInput]
     weights_digest: str
     versions: Mapping[str, str]
+    bits: int
     threads: int
     evaluations: int
     interrupted: bool
@@ -75,14 +79,14 @@ def current_versions() -> dict[str, str]:
     }
 
 
-def make_recipe(result: Result, *, folder: Path) -> str:
-    """The recipe of ``result`` as one line of JSON, for a picture that will lie in ``folder``."""
+def make_recipe(result: Result, *, folder: Path, bits: int = 8) -> str:
+    """The recipe of ``result`` as one line of JSON, for a picture of ``bits`` that will lie in ``folder``."""
     inputs = {
         role: {
             "path": None if picture.path is None else _relative(picture.path, folder),
             "sha256": picture.sha256,
         }
-        for role, picture in result.inputs.pictures.items()
+        for role, picture in result.inputs.origins.items()
     }
     # "auto" depends on the machine; what it became is what a repetition needs.
     settings = result.settings.replace(device=result.device, precision=result.precision)
@@ -99,6 +103,7 @@ def make_recipe(result: Result, *, folder: Path) -> str:
         "weights": {"origin": origin, "digest": result.weights.digest},
         "device": result.device,
         "precision": result.precision,
+        "bits": bits,
         "threads": torch.get_num_threads(),
         "evaluations": result.evaluations,
         "losses": result.losses.as_dict(),
@@ -125,7 +130,8 @@ def parse_recipe(text: str) -> Recipe:
             },
             weights_digest=str(table["weights"]["digest"]),
             versions={str(name): str(version) for name, version in table["versions"].items()},
-            threads=int(table["threads"]),
+            bits=_whole(table.get("bits", 8), "bits", (8, 16)),
+            threads=_whole(table["threads"], "threads", range(1, _MOST_THREADS + 1)),
             evaluations=int(table["evaluations"]),
             interrupted=bool(table.get("interrupted", False)),
         )
@@ -187,6 +193,13 @@ def settings_to_repeat(recipe: Recipe, folder: Path, changes: Mapping[str, objec
                 f"{recipe.weights_digest[:12]}; give other weights with --weights"
             )
     return settings
+
+
+def _whole(value: object, name: str, allowed: Container[int]) -> int:
+    """A whole number of a recipe: whoever sent the picture may have written anything there."""
+    if type(value) is not int or value not in allowed:
+        raise ValueError(f"{name} is {value!r}, out of range")
+    return value
 
 
 def _relative(path: Path, folder: Path) -> str:

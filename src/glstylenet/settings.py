@@ -122,7 +122,10 @@ class Settings(BaseModel):
         "g", "which layers are fused, by the letter of the paper's Figure 11", group=_FUSION
     )
     init: str = _setting(
-        "content", "the picture to start from: content, style, noise, or a picture's path", group=_PICTURES
+        "content",
+        "the picture to start from: content, tinted (the content in the style's colours), style, noise, or a "
+        "picture's path",
+        group=_PICTURES,
     )
     size: int | None = _setting(
         None,
@@ -206,6 +209,13 @@ class Settings(BaseModel):
     def _memory_in_words(cls, value: object) -> object:
         return parse_bytes(value) if isinstance(value, str) else value
 
+    @field_validator("device")
+    @classmethod
+    def _device_named(cls, value: str) -> str:
+        if re.fullmatch(r"auto|cpu|cuda(:[0-9]{1,3})?", value) is None:
+            raise ValueError("expected auto, cpu, cuda or cuda:N")
+        return value
+
     @field_validator("init")
     @classmethod
     def _init_named(cls, value: str) -> str:
@@ -275,7 +285,7 @@ def parse_bytes(text: str) -> int:
 
     Raises ``ValueError`` if the text is none of these.
     """
-    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?\s*", text, flags=re.IGNORECASE)
+    found = re.fullmatch(r"\s*(\d{1,15}(?:\.\d{1,15})?)\s*([kmgt]?)(?:i?b)?\s*", text, flags=re.IGNORECASE)
     if found is None:
         raise ValueError("expected a size such as 4GiB or 800MiB")
     number, unit = found.groups()
@@ -326,8 +336,10 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
         "photorealistic": Preset(
             "a photograph in the light and colours of another; lines stay straight",
             {
-                "local_weight": 200.0,
+                "content_weight": 30.0,
+                "coarse_content": 4.0,
                 "semantic_weight": 50.0,
+                "global_weight": 0.05,
                 "init": "tinted",
                 "finish": "photo",
             },

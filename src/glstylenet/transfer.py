@@ -8,8 +8,9 @@
 The paper works at full size only and matches at every evaluation: ``scales=1, round_length=1`` is that.
 """
 
+import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,9 +25,17 @@ from glstylenet.events import Event, Finished, Matched, ScaleStarted, Started, S
 from glstylenet.finish import photo_finish
 from glstylenet.fusion import SCHEMES
 from glstylenet.images import PictureSource, read_picture, resize
-from glstylenet.inputs import Inputs, ScaledInputs, load_inputs, with_margin, without_margin
+from glstylenet.inputs import (
+    Inputs,
+    ScaledInputs,
+    Sources,
+    prepare_inputs,
+    read_sources,
+    with_margin,
+    without_margin,
+)
 from glstylenet.memory import check_memory, estimate_bytes
-from glstylenet.objective import LossTerms, Objective, Weights
+from glstylenet.objective import LossTerms, LossWeights, Objective
 from glstylenet.optimize import Adam, Lbfgs, Optimizer
 from glstylenet.schedule import Scale, plan_scales
 from glstylenet.semantics import resize_labels
@@ -105,15 +114,8 @@ def stylize(
     weights, or the memory.
     """
     run = _Run(settings or Settings(), on_event or _ignore, should_stop or _never)
-    try:
+    with _telling_out_of_memory():
         return run.result(content, style, content_map, style_map)
-    except (MemoryError, torch.OutOfMemoryError) as error:
-        raise _out_of_memory() from error
-    except RuntimeError as error:
-        # torch's allocator for the CPU raises a plain RuntimeError; its text is the only sign.
-        if "can't allocate memory" in str(error) or "not enough memory" in str(error):
-            raise _out_of_memory() from error
-        raise
 
 
 def picture_losses(
@@ -131,15 +133,19 @@ def picture_losses(
     :class:`~glstylenet.errors.InputError` otherwise.
     """
     chosen = _effective(settings or Settings(), content)
-    inputs = load_inputs(content, style, content_map=content_map, style_map=style_map, settings=chosen)
-    shown = read_picture(picture, max_pixels=chosen.max_pixels)
-    if shown.size != inputs.size:
-        raise InputError(
-            f"{shown.name} has {shown.size[1]} x {shown.size[0]} pixels, and losses of a result of "
-            f"{inputs.size[1]} x {inputs.size[0]} were asked for; give a picture of that size, or --size"
-        )
-    device = choose_device(chosen.device, "float32")
-    return _measure(shown.pixels, inputs, chosen, load_weights(chosen.weights), device.device)
+    with _telling_out_of_memory():
+        sources = read_sources(content, style, content_map=content_map, style_map=style_map, settings=chosen)
+        shown = read_picture(picture, max_pixels=chosen.max_pixels)
+        if shown.size != sources.size:
+            raise InputError(
+                f"{shown.name} has {shown.size[1]} x {shown.size[0]} pixels, and losses of a result of "
+                f"{sources.size[1]} x {sources.size[0]} were asked for; give a picture of that size, or "
+                f"--size"
+            )
+        place = choose_device(chosen.device, "float32")
+        _check_memory(sources, chosen, place)
+        inputs = prepare_inputs(sources, chosen)
+        return _measure(shown.pixels, inputs, chosen, load_weights(chosen.weights), place.device)
 
 
 def _ignore(_event: Event) -> None:
@@ -158,10 +164,28 @@ def _effective(settings: Settings, content: PictureSource | None) -> Settings:
     return settings
 
 
-def _out_of_memory() -> MemoryLimitError:
-    return MemoryLimitError(
-        "the machine ran out of memory; use a smaller --size or --style-scale, or close other programs"
-    )
+@contextlib.contextmanager
+def _telling_out_of_memory() -> Iterator[None]:
+    """Turn every way of running out of memory into :class:`~glstylenet.errors.MemoryLimitError`."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        # Only CUDA's allocator has an error of its own; of the others the text is the only sign.
+        signs = ("allocate memory", "not enough memory", "out of memory", "bad_alloc", "ALLOC_FAILED")
+        if isinstance(error, RuntimeError) and not any(sign in str(error) for sign in signs):
+            raise
+        raise MemoryLimitError(
+            "the machine ran out of memory; use a smaller --size or --style-scale, or close other programs"
+        ) from error
+
+
+def _check_memory(sources: Sources, settings: Settings, place: Device) -> int:
+    """Estimated bytes of a run; refuses it if they are not to be had."""
+    classes = (settings.classes or 8) if "content_map" in sources.pictures else 0
+    needed = estimate_bytes(sources.size, sources.style_size, place.precision, classes=classes)
+    free = available_memory(place.device)
+    check_memory(needed, min(settings.memory or free, free), sources.size)
+    return needed
 
 
 class _Run:
@@ -184,12 +208,13 @@ class _Run:
     ) -> Result:
         """Read, optimise, finish, measure."""
         self.settings = settings = _effective(self.settings, content)
-        self.inputs = inputs = load_inputs(
+        self.place = self.chosen = choose_device(settings.device, settings.precision)
+        sources = read_sources(
             content, style, content_map=content_map, style_map=style_map, settings=settings
         )
-        self.place = choose_device(settings.device, settings.precision)
-        precision = self.place.precision
-        needed = self._check_memory()
+        needed = _check_memory(sources, settings, self.chosen)
+        self.inputs = inputs = prepare_inputs(sources, settings)
+        del sources
         self.weights = load_weights(settings.weights)
         self.network = Network(self.weights.tensors, device=self.place.device, dtype=self.place.dtype)
         smallest = None if inputs.semantics is None else inputs.semantics.smallest_share
@@ -205,7 +230,12 @@ class _Run:
         classes = "" if inputs.semantics is None else inputs.semantics.describe()
         self.tell(
             Started(
-                str(self.place.device), precision, tuple(self.scales), classes, self.weights.origin, needed
+                str(self.place.device),
+                self.chosen.precision,
+                tuple(self.scales),
+                classes,
+                self.weights.origin,
+                needed,
             )
         )
         self.began = time.perf_counter()
@@ -223,20 +253,12 @@ class _Run:
             timings=Timings(total, optimisation),
             evaluations=self.evaluations,
             device=str(self.place.device),
-            precision=precision,
+            precision=self.chosen.precision,
             peak_memory_bytes=peak_memory(self.place.device),
             weights=self.weights,
             inputs=inputs,
             interrupted=self.stopped,
         )
-
-    def _check_memory(self) -> int:
-        """Estimated bytes of this run; refuses it if they are not to be had."""
-        style_size = (self.inputs.style.shape[-2], self.inputs.style.shape[-1])
-        needed = estimate_bytes(self.inputs.size, style_size, self.place.precision)
-        free = available_memory(self.place.device)
-        check_memory(needed, min(self.settings.memory or free, free), self.inputs.size)
-        return needed
 
     def _optimise(self) -> Tensor:
         """Through the scales, each starting from the enlarged result of the one before."""
@@ -250,10 +272,11 @@ class _Run:
         return resize(pixels, self.inputs.size)
 
     def _optimise_scale(self, number: int, scale: Scale, pixels: Tensor) -> Tensor:
+        if self.place != self.chosen:
+            self._compute_in(self.chosen)
         canvas = with_margin(pixels)
         spent = 0
         while spent < scale.evaluations and not self.stopped:
-            before = spent
             objective = self._objective(scale)
             steps = descend(
                 objective, self._optimizer(), canvas, scale.evaluations - spent, self.settings.round_length
@@ -273,26 +296,24 @@ class _Run:
                 if self.place.precision == "float32":
                     raise
             if spent < scale.evaluations and not self.stopped:
-                if self.place.precision == "float32" or spent == before:
+                if self.place.precision == "float32":
                     break  # no way down is left at this size
-                self._fall_back_to_float32()
+                # bfloat16 rounds the loss to steps that can hide the last of a descent; float32 sees it.
+                self.tell(Warned("bfloat16 found no further way down; this size goes on in float32"))
+                self._compute_in(Device(self.place.device, "float32"))
         return without_margin(canvas)
 
     def _objective(self, scale: Scale) -> Objective:
         scaled = self.inputs.scaled(scale.size, scale.factor, self.place.device)
-        settings = self.settings
-        if scale.factor < 1.0:
-            settings = settings.replace(content_weight=settings.content_weight * settings.coarse_content)
-        return _objective(self.network, settings, scaled.on_canvas())
+        factor = 1.0 if scale.factor == 1.0 else self.settings.coarse_content
+        return _objective(self.network, self.settings, scaled.on_canvas(), content_factor=factor)
 
     def _optimizer(self) -> Optimizer:
         return Adam() if self.settings.optimizer == "adam" else Lbfgs()
 
-    def _fall_back_to_float32(self) -> None:
-        """bfloat16 rounds the loss to steps that can hide the last of a descent; float32 sees it."""
-        self.place = Device(self.place.device, "float32")
-        self.network = Network(self.weights.tensors, device=self.place.device)
-        self.tell(Warned("bfloat16 found no further way down; going on in float32"))
+    def _compute_in(self, place: Device) -> None:
+        self.place = place
+        self.network = Network(self.weights.tensors, device=place.device, dtype=place.dtype)
 
     def _tell_step(self, number: int, scale: Scale, spent: int, step: Descent) -> None:
         self.evaluations += 1
@@ -319,12 +340,14 @@ class _Run:
         return photo_finish(pixels, self.inputs.content.to(pixels.device), class_channels=class_channels)
 
 
-def _objective(network: Network, settings: Settings, scaled: ScaledInputs) -> Objective:
+def _objective(
+    network: Network, settings: Settings, scaled: ScaledInputs, *, content_factor: float = 1.0
+) -> Objective:
     return Objective(
         network,
         SCHEMES[settings.scheme],
-        Weights(
-            content=settings.content_weight,
+        LossWeights(
+            content=settings.content_weight * content_factor,
             local=settings.local_weight,
             semantic=settings.semantic_weight,
             global_=settings.global_weight,
