@@ -3,6 +3,8 @@
 import inspect
 import json
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,11 +23,13 @@ from glstylenet.cli.failure import exit_code_of
 from glstylenet.cli.interruption import Interruption
 from glstylenet.cli.options import option_name, resolve_settings
 from glstylenet.cli.stylize import stylize_command
-from glstylenet.errors import OptimizationError
-from glstylenet.events import ScaleStarted, Started, Step
+from glstylenet.errors import MemoryLimitError, OptimizationError, OutputError
+from glstylenet.events import Event, Finished, ScaleStarted, Started, Step
+from glstylenet.images import read_picture
 from glstylenet.objective import LossTerms
-from glstylenet.outputs import claim_output, read_recipe
+from glstylenet.outputs import claim_output, read_recipe, write_picture
 from glstylenet.schedule import Scale
+from glstylenet.semantics import label_maps
 from glstylenet.settings import GROUPS, PRESETS, Preset, Settings, field_help
 from glstylenet.transfer import Result, stylize
 
@@ -228,8 +232,9 @@ def test_a_pipe_gets_plain_lines_without_control_codes(
     assert "scale 1/1: 40 x 34 pixels, 2 evaluations" in error
     assert "evaluation 2/2, round 1: loss " in error
     assert "out.png: 40 x 34 pixels, 2 evaluations in" in error
-    for told in ("device cpu, precision float32", "map classes:", "weights: embedded", "memory: estimated"):
+    for told in ("map classes:", "weights: embedded", "peak memory "):
         assert told in error
+    assert re.search(r"device cpu, precision float32, about [\d.]+ [MG]iB of memory", error)
     assert "\x1b" not in error
     assert "\r" not in error
 
@@ -239,12 +244,27 @@ def test_quiet_says_nothing(desk: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert error_of(capsys) == ""
 
 
-def test_previews_are_kept_and_replaced(desk: Path) -> None:
-    (desk / "out.0003.png").write_text("old")
-    words = ("stylize", "content.png", "style.png", "-o", "out.jpg", "--save-every", "3", "--quiet")
-    assert main([*words, "--iterations", "7", "--precision", "float32"]) == 0
-    assert stray_files(desk, "out.jpg") == {"out.0003.png", "out.0006.png"}
-    assert size_of("out.0003.png") == (40, 34)
+def test_previews_are_kept_and_replaced_when_asked(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["stylize", "content.png", "style.png", "-o", "out.jpg", "--save-every", "3", "--quiet"]
+    words += ["--iterations", "7", "--precision", "float32"]
+    (desk / "out.0006.png").write_text("old")
+    (desk / "out.0005.png").write_text("of no evaluation that counts")
+    assert main(words) == 5
+    assert "out.0006.png: exists already" in error_of(capsys)
+    assert (desk / "out.0006.png").read_text() == "old"
+    assert stray_files(desk, "out.0005.png", "out.0006.png") == set()
+    assert main([*words, "--overwrite"]) == 0
+    assert stray_files(desk, "out.jpg", "out.0005.png") == {"out.0003.png", "out.0006.png"}
+    assert size_of("out.0006.png") == (40, 34)
+
+
+def test_a_jpeg_without_room_for_the_recipe_is_written_with_a_warning(
+    desk: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(painting, "make_recipe", lambda *_result, **_options: json.dumps({"a": "x" * 70_000}))
+    assert run("stylize", "content.png", "style.png", "-o", "out.jpg", "--quiet") == 0
+    assert "warning: out.jpg: the recipe was left out" in error_of(capsys)
+    assert size_of("out.jpg") == (40, 34)
 
 
 def test_transparency_and_depth_are_given_back(desk: Path) -> None:
@@ -333,6 +353,41 @@ def test_a_recipe_repeats_the_run_to_the_same_bytes(desk: Path, capsys: pytest.C
     assert (desk / "other.png").read_bytes() != (desk / "out.png").read_bytes()
 
 
+@pytest.mark.parametrize("name", ["out.png", "out.tif"])
+def test_a_recipe_alone_repeats_the_run_beside_its_picture(desk: Path, name: str) -> None:
+    (desk / "made").mkdir()
+    assert run("stylize", "content.png", "style.png", "-o", f"made/{name}", "--bits", "16") == 0
+    assert main(["stylize", "--recipe", f"made/{name}"]) == 0
+    again = (desk / "made" / name).with_suffix(f".again{Path(name).suffix}")
+    assert again.read_bytes() == (desk / "made" / name).read_bytes()
+    assert main(["stylize", "--recipe", f"made/{name}"]) == 5
+
+
+def test_more_threads_than_processors_are_not_repeated(
+    desk: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch  # noqa: PLC0415
+
+    used: list[int] = []
+    real: Callable[..., Result] = stylize
+
+    def observed(*arguments: object, **options: object) -> Result:
+        used.append(torch.get_num_threads())
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(painting, "stylize", observed)
+    assert run("stylize", "content.png", "style.png", "-o", "out.png") == 0
+    table = json.loads(read_recipe(desk / "out.png") or "{}")
+    monkeypatch.setattr(
+        "glstylenet.outputs.read_recipe", lambda _file: json.dumps({**table, "threads": 1024})
+    )
+    monkeypatch.setattr("os.cpu_count", lambda: 1)
+    capsys.readouterr()
+    assert main(["stylize", "--recipe", "out.png"]) == 0
+    assert used[1:] == [1]
+    assert "made with 1024 threads, and this machine has 1 processors" in error_of(capsys)
+
+
 def test_a_recipe_refuses_a_changed_input(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("stylize", "content.png", "style.png", "-o", "out.png") == 0
     (desk / "style.png").rename(desk / "moved.png")
@@ -355,7 +410,7 @@ def test_a_recipe_stands_alone(desk: Path, capsys: pytest.CaptureFixture[str]) -
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
-        ("stylize content.png style.png", 2, "missing option '--output'"),
+        ("stylize content.png style.png", 2, "give -o OUT"),
         ("stylize content.png -o out.png", 2, "got one picture, expected CONTENT and STYLE"),
         ("stylize content.png style.png -o out.png --sparkle", 2, "no such option: --sparkle"),
         ("stylize content.png style.png -o out.png --content-weight nan", 2, "content_weight is 'nan'"),
@@ -447,9 +502,9 @@ def test_debug_shows_the_traceback_of_an_expected_error(
     assert "Traceback" in error_of(capsys)
 
 
-def test_a_run_that_breaks_off_leaves_its_best_picture(
-    desk: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def breaking_off(error: BaseException) -> Callable[..., None]:
+    """Work that takes one step at half size and then fails."""
+
     def break_off(*_arguments: object, on_event: Callable[[object], None], **_options: object) -> None:
         import torch  # noqa: PLC0415
 
@@ -457,14 +512,128 @@ def test_a_run_that_breaks_off_leaves_its_best_picture(
         on_event(Started("cpu", "float32", scales, "", "embedded", 0))
         pixels = torch.full((1, 3, 32, 32), 90.0)
         on_event(Step(1, 2, 1, 1, LossTerms(1.0, 1.0, 1.0, 1.0), pixels, 0.0))
-        raise OptimizationError("the loss is nan")
+        raise error
 
-    monkeypatch.setattr(painting, "stylize", break_off)
-    assert run("stylize", "content.png", "style.png", "-o", "out.png") == 1
-    assert "the loss is nan; the best picture so far is in out.png" in error_of(capsys)
+    return break_off
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "message"),
+    [
+        (OptimizationError("the loss is nan"), 1, "the loss is nan; the best"),
+        (MemoryLimitError("no room."), 6, "no room; the best"),
+        (MemoryError(), 6, "ran out of memory; use a smaller --size"),
+        (RuntimeError("broken"), 1, "internal error: RuntimeError: broken; the best"),
+    ],
+)
+def test_a_run_that_breaks_off_leaves_its_best_picture(
+    desk: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+    code: int,
+    message: str,
+) -> None:
+    monkeypatch.setattr(painting, "stylize", breaking_off(error))
+    assert run("stylize", "content.png", "style.png", "-o", "out.png") == code
+    told = error_of(capsys)
+    assert message in told
+    assert "the best picture so far is in out.png" in told
     with Image.open("out.png") as picture:
         assert picture.size == (64, 64)
         assert picture.getpixel((5, 5)) == (90, 90, 90)
+
+
+def test_what_breaks_off_and_cannot_be_written_is_written_elsewhere(
+    desk: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def break_off(*arguments: object, **options: Any) -> None:
+        (desk / "out.png").write_text("appeared meanwhile")
+        breaking_off(RuntimeError("broken"))(*arguments, **options)
+
+    monkeypatch.setattr(painting, "stylize", break_off)
+    assert run("stylize", "content.png", "style.png", "-o", "out.png") == 1
+    assert "RuntimeError: broken; the picture is in out.rescued.png" in error_of(capsys)
+    assert (desk / "out.png").read_text() == "appeared meanwhile"
+    assert size_of("out.rescued.png") == (64, 64)
+
+
+def test_a_result_whose_place_was_taken_meanwhile_is_kept_beside_it(
+    desk: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real: Callable[..., Result] = stylize
+
+    def taken(*arguments: object, **options: object) -> Result:
+        (desk / "out.png").write_text("appeared meanwhile")
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(painting, "stylize", taken)
+    (desk / "out.rescued.png").write_text("of an earlier run")
+    assert run("stylize", "content.png", "style.png", "-o", "out.png") == 5
+    assert "; the picture is in out.rescued2.png" in error_of(capsys)
+    assert size_of("out.rescued2.png") == (40, 34)
+    assert read_recipe(desk / "out.rescued2.png") is not None
+    assert (desk / "out.png").read_text() == "appeared meanwhile"
+    assert (desk / "out.rescued.png").read_text() == "of an earlier run"
+
+
+def test_a_result_whose_folder_is_full_is_kept_in_the_temporary_folder(
+    desk: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = write_picture
+
+    def full(place: Path, *arguments: Any, **options: Any) -> tuple[str, ...]:
+        if place.absolute().parent == desk:
+            raise OutputError(f"{place}: writing failed (No space left on device).")
+        return real(place, *arguments, **options)
+
+    (desk / "temporary").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(desk / "temporary"))
+    monkeypatch.setattr(painting, "write_picture", full)
+    assert run("stylize", "content.png", "style.png", "-o", "out.png") == 5
+    [place] = re.findall(r"No space left on device\); the picture is in (.*)", error_of(capsys))
+    assert Path(place).is_relative_to(desk / "temporary")
+    assert size_of(place) == (40, 34)
+    shutil.rmtree(Path(place).parent)
+
+    def full_everywhere(place: Path, *_arguments: object, **_options: object) -> None:
+        raise OutputError(f"{place}: writing failed (No space left on device).")
+
+    monkeypatch.setattr(painting, "write_picture", full_everywhere)
+    assert run("stylize", "content.png", "style.png", "-o", "out.png") == 5
+    assert "; the picture could not be saved (" in error_of(capsys)
+    assert [path.name.split("-")[1] for path in (desk / "temporary").iterdir()] == ["locks"]
+
+
+@pytest.mark.parametrize(("error", "code"), [(ZeroDivisionError("odd"), 1), (MemoryError(), 6)])
+def test_a_batch_goes_on_past_any_error(
+    desk: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+    code: int,
+) -> None:
+    real: Callable[..., Result] = stylize
+
+    def fail_on_the_first(content: Path, *arguments: object, **options: object) -> Result:
+        if content.name == "content.png":
+            raise error
+        return real(content, *arguments, **options)
+
+    monkeypatch.setattr(painting, "stylize", fail_on_the_first)
+    draw(desk / "other.png", seed=5, width=36, height=36)
+    assert run("stylize", "content.png", "other.png", "style.png", "-o", "made", "--json") == 7
+    report = json.loads(capsys.readouterr().out)
+    assert [failure["exit_code"] for failure in report["failures"]] == [code]
+    assert [Path(result["output"]).name for result in report["results"]] == ["other__style.png"]
+
+
+def test_no_memory_is_6_wherever_it_ends(capsys: pytest.CaptureFixture[str]) -> None:
+    def greedy() -> None:
+        raise MemoryError
+
+    assert exit_code_of(greedy, debug=False) == 6
+    assert "out of memory; use a smaller --size" in capsys.readouterr().err
 
 
 # Interruption
@@ -498,7 +667,7 @@ def test_a_signal_saves_the_best_picture_so_far(
     long_run.send_signal(number)
     out, error = long_run.communicate(timeout=120)
     assert long_run.returncode == code
-    assert "stopping after this evaluation" in error
+    assert "stopping as soon as the picture is saved" in error
     assert "the best picture so far is in out.png" in error
     assert json.loads(out)["interrupted"] is True
     assert size_of("out.png") == (40, 34)
@@ -509,7 +678,8 @@ def test_a_signal_saves_the_best_picture_so_far(
 def test_a_signal_before_optimising_leaves_at_once(
     desk: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupted(*_arguments: object, **_options: object) -> None:
+    def interrupted(*_arguments: object, on_event: Callable[[object], None], **_options: object) -> None:
+        on_event(ScaleStarted(1, 1, Scale(1.0, (34, 40), 5)))
         signal.raise_signal(signal.SIGINT)
 
     monkeypatch.setattr(painting, "stylize", interrupted)
@@ -520,6 +690,8 @@ def test_a_signal_before_optimising_leaves_at_once(
 def test_a_second_signal_leaves_at_once(
     desk: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    import torch  # noqa: PLC0415
+
     reached: list[bool] = []
 
     def interrupted(
@@ -528,7 +700,7 @@ def test_a_second_signal_leaves_at_once(
         should_stop: Callable[[], bool],
         **_options: object,
     ) -> None:
-        on_event(ScaleStarted(1, 1, Scale(1.0, (34, 40), 5)))
+        on_event(Step(1, 5, 1, 1, LossTerms(1.0, 1.0, 1.0, 1.0), torch.zeros(1, 3, 34, 40), 0.0))
         reached.append(should_stop())
         signal.raise_signal(signal.SIGTERM)
         reached.append(should_stop())
@@ -562,6 +734,41 @@ def test_a_batch_stops_at_the_first_signal(
     assert len(calls) == 1
     assert len(json.loads(streams.out)["results"]) == 1
     assert "interrupted; 1 of 2 pictures are written" in streams.err
+
+
+@pytest.mark.parametrize("moment", [Step, Finished, None])
+def test_a_signal_when_the_picture_is_whole_is_no_failure(
+    desk: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, moment: type | None
+) -> None:
+    """At the last evaluation, while finishing, and while writing."""
+    real: Callable[..., Result] = stylize
+    write = write_picture
+
+    def signalled(*arguments: object, on_event: Callable[[Event], None], **options: object) -> Result:
+        def hear(event: Event) -> None:
+            on_event(event)
+            is_last = not isinstance(event, Step) or event.evaluation == event.evaluations
+            if moment is not None and isinstance(event, moment) and is_last:
+                signal.raise_signal(signal.SIGINT)
+
+        return real(*arguments, on_event=hear, **options)
+
+    def written(*arguments: Any, **options: Any) -> tuple[str, ...]:
+        notes = write(*arguments, **options)
+        if moment is None:
+            signal.raise_signal(signal.SIGTERM)
+        return notes
+
+    monkeypatch.setattr(painting, "stylize", signalled)
+    monkeypatch.setattr(painting, "write_picture", written)
+    assert run("stylize", "content.png", "style.png", "-o", "out.png", "--json") == 0
+    assert "interrupted" not in json.loads(capsys.readouterr().out)
+    draw(desk / "other.png", seed=5, width=36, height=36)
+    assert run("stylize", "other.png", "content.png", "style.png", "-o", "made", "--json") in (130, 143)
+    assert len(json.loads(capsys.readouterr().out)["results"]) == 1
+    (desk / "one").mkdir()
+    draw(desk / "one" / "a.png", seed=5, width=36, height=36)
+    assert run("stylize", "one", "style.png", "-o", "made", "--json") == 0
 
 
 def test_ctrl_c_outside_a_run_is_130(capsys: pytest.CaptureFixture[str]) -> None:
@@ -626,6 +833,35 @@ def test_fetching_while_offline_is_4(
     assert "need no download" in error_of(capsys)
 
 
+def test_fetching_says_beforehand_that_it_is_large(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("glstylenet.weights.fetch_weights", lambda: Path("fetched"))
+    assert main(["weights", "fetch"]) == 0
+    assert "downloading several hundred MB\n" in capsys.readouterr().err
+
+
+def test_doctor_tells_all_problems_and_the_rest(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    (tmp_path / "glstylenet").mkdir()
+    (tmp_path / "glstylenet" / "config.toml").write_text("sparkle = 1\n")
+    monkeypatch.setenv("GLSTYLENET_DEVICE", "foo")
+    monkeypatch.setenv("GLSTYLENET_WEIGHTS", "none.pth")
+    assert main(["doctor"]) == 2
+    text = capsys.readouterr().out
+    problems = [line for line in text.splitlines() if line.startswith("problems: ")]
+    for problem, told in zip(problems, ("'sparkle'", "device is 'foo'", "none.pth"), strict=True):
+        assert told in problem
+    assert "processors: " in text
+    monkeypatch.delenv("GLSTYLENET_WEIGHTS")
+    assert main(["doctor", "--json"]) == 2
+    findings = json.loads(capsys.readouterr().out)
+    assert len(findings["problems"]) == 2
+    assert findings["weights"]["good"] is True
+
+
 def test_doctor_tells_what_a_bug_report_needs(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -634,6 +870,7 @@ def test_doctor_tells_what_a_bug_report_needs(
     assert findings["versions"]["glstylenet"] == glstylenet.__version__
     assert findings["devices"]["cpu"]["fast bfloat16"] in (True, False)
     assert findings["weights"]["good"] is True
+    assert findings["problems"] == []
     monkeypatch.setenv("GLSTYLENET_WEIGHTS", "none.pth")
     assert main(["doctor"]) == 4
     text = capsys.readouterr().out
@@ -652,6 +889,48 @@ def test_demo_paints_the_samples(
         report = json.loads(capsys.readouterr().out)
         assert report["output"] == "glstylenet-demo.png"
         assert report["size"] == [40, 34]
+        assert report["settings"]["init"] == PRESETS["portrait"].values["init"]
+        assert report["settings"]["local_weight"] == PRESETS["portrait"].values["local_weight"]
+    assert main(["demo", *FAST, "--json", "--preset", "photorealistic"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["settings"]["finish"] == PRESETS["photorealistic"].values["finish"]
     Path("kept.png").write_text("the user's own")
     assert main(["demo", *FAST, "-o", "kept.png"]) == 5
     assert Path("kept.png").read_text() == "the user's own"
+
+
+def test_the_samples_are_there_and_fit() -> None:
+    folder = Path(glstylenet.__file__).parent / "samples"
+    pictures = {
+        name: read_picture(folder / f"{name}.png")
+        for name in ("content", "style", "content_map", "style_map")
+    }
+    for name in ("content", "style"):
+        assert pictures[f"{name}_map"].size == pictures[name].size
+    semantics = label_maps(
+        pictures["content_map"].pixels,
+        pictures["style_map"].pixels,
+        content_size=pictures["content"].size,
+        style_size=pictures["style"].size,
+    )
+    assert len(semantics.classes) == 7  # as SOURCES.md tells
+    assert semantics.warnings == ()
+    assert all(picture.notes == () for picture in pictures.values())
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
+def test_make_leaves_no_broken_environment(tmp_path: Path) -> None:
+    shutil.copy(Path(__file__).parents[1] / "Makefile", tmp_path)
+    python = tmp_path / "python"
+    # Debian without python3-venv: the folder with its python is there, pip is not, and the command fails.
+    python.write_text("#!/bin/sh\ntest $1 = -m || exit 0\nmkdir -p $3/bin\ntouch $3/bin/python\nexit 1\n")
+    python.chmod(0o755)
+    done = subprocess.run(
+        ["make", "-C", str(tmp_path), f"PYTHON={python}", ".venv/bin/python"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode != 0
+    assert "install your system's python3-venv package" in done.stderr
+    assert not (tmp_path / ".venv").exists()

@@ -1,10 +1,19 @@
 """Where a run computes: "auto" resolved, a device that is not there refused."""
 
+from pathlib import Path
+
 import psutil
 import pytest
 import torch
 
-from glstylenet.device import Device, available_memory, choose_device, has_fast_bfloat16, peak_memory
+from glstylenet.device import (
+    Device,
+    _room_in_container,
+    available_memory,
+    choose_device,
+    has_fast_bfloat16,
+    peak_memory,
+)
 from glstylenet.errors import UsageError
 
 CPU = torch.device("cpu")
@@ -91,3 +100,12 @@ def test_memory_is_told_in_bytes() -> None:
     assert 2**20 < available_memory(CPU) <= total
     # This process has torch loaded: more than 50 MiB, were it counted in KiB it would be far less.
     assert 50 * 2**20 < peak_memory(CPU) < 2 * total
+
+
+def test_a_container_has_less_than_the_machine(tmp_path: Path) -> None:
+    (tmp_path / "memory.max").write_text("1000000\n")
+    (tmp_path / "memory.current").write_text("400000\n")
+    assert _room_in_container(tmp_path) == 600_000
+    (tmp_path / "memory.max").write_text("max\n")
+    assert _room_in_container(tmp_path) > 2**60
+    assert _room_in_container(tmp_path / "nowhere") > 2**60

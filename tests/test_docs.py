@@ -95,3 +95,14 @@ def test_every_dependency_has_its_reason() -> None:
 
 def test_changelog_knows_the_version() -> None:
     assert f"## {glstylenet.__version__}" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def test_local_links_and_pictures_are_there() -> None:
+    pages = {ROOT / "README.md": README, **{ROOT / "docs" / name: text for name, text in PAGES.items()}}
+    found = [
+        (page, target)
+        for page, text in pages.items()
+        for target in re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", text)
+    ]
+    assert found
+    assert [(page.name, target) for page, target in found if not (page.parent / target).exists()] == []

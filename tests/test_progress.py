@@ -68,7 +68,8 @@ def test_verbose_tells_plan_and_classes() -> None:
     listener = PlainProgress(lines.append, Reporting(verbose=True))
     listener(run_events()[0])
     assert lines == [
-        "device cpu, precision float32",
+        "device cpu, precision float32, about 1.0 GiB of memory",
+        "weights: embedded",
         "scales: 48 x 32 (30 evaluations), 96 x 64 (15 evaluations)",
         "map classes:",
         "class  colour",

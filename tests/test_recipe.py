@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from glstylenet.errors import InputError, WeightsError
-from glstylenet.inputs import load_inputs
+from glstylenet.inputs import prepare_inputs, read_sources
 from glstylenet.objective import LossTerms
 from glstylenet.recipe import find_inputs, make_recipe, parse_recipe, settings_to_repeat
 from glstylenet.settings import Settings
@@ -26,7 +26,8 @@ def picture(path: Path, shade: int) -> Path:
 
 def result_of(content: Path, style: Path, settings: Settings, *, interrupted: bool = False) -> Result:
     """A result as `stylize` would give it, without the work."""
-    inputs = load_inputs(content, style, content_map=None, style_map=None, settings=settings)
+    sources = read_sources(content, style, content_map=None, style_map=None, settings=settings)
+    inputs = prepare_inputs(sources, settings)
     return Result(
         pixels=torch.zeros(1, 3, 36, 40),
         alpha=None,
@@ -91,8 +92,30 @@ def test_reading_gives_back_what_was_written(tmp_path: Path, content: Path, styl
     recipe = parse_recipe(make_recipe(result_of(content, style, settings), folder=tmp_path))
     assert recipe.settings == settings.replace(device="cpu", precision="bfloat16")
     assert not recipe.interrupted
+    assert recipe.bits == 8
     found = find_inputs(recipe, tmp_path, {})
     assert {role: path.resolve() for role, path in found.items()} == {"content": content, "style": style}
+
+
+def test_the_depth_is_recorded(tmp_path: Path, content: Path, style: Path) -> None:
+    text = make_recipe(result_of(content, style, Settings()), folder=tmp_path, bits=16)
+    assert parse_recipe(text).bits == 16
+    table = json.loads(text)
+    del table["bits"]  # as in the pictures of earlier versions
+    assert parse_recipe(json.dumps(table)).bits == 8
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("threads", 0), ("threads", -1), ("threads", 1025), ("threads", True), ("threads", "2"), ("bits", 9)],
+)
+def test_a_number_that_no_run_had_is_refused(
+    tmp_path: Path, content: Path, style: Path, name: str, value: object
+) -> None:
+    table = json.loads(make_recipe(result_of(content, style, Settings()), folder=tmp_path))
+    table[name] = value
+    with pytest.raises(InputError, match=f"{name} is {value!r}"):
+        parse_recipe(json.dumps(table))
 
 
 def test_paths_in_settings_are_relative_to_the_recipe(tmp_path: Path, content: Path, style: Path) -> None:
@@ -137,9 +160,10 @@ def test_what_was_an_array_must_be_given(tmp_path: Path, style: Path) -> None:
     settings = Settings()
     result = result_of(style, style, settings)
     array = np.zeros((36, 40, 3), np.uint8)
-    inputs = load_inputs(array, style, content_map=None, style_map=None, settings=settings)
+    sources = read_sources(array, style, content_map=None, style_map=None, settings=settings)
+    inputs = prepare_inputs(sources, settings)
     table = json.loads(make_recipe(result, folder=tmp_path))
-    table["inputs"]["content"] = {"path": None, "sha256": inputs.pictures["content"].sha256}
+    table["inputs"]["content"] = {"path": None, "sha256": inputs.origins["content"].sha256}
     with pytest.raises(InputError, match="content was not a file but an array"):
         find_inputs(parse_recipe(json.dumps(table)), tmp_path, {})
     found = find_inputs(parse_recipe(json.dumps(table)), tmp_path, {"content": style})

@@ -2,6 +2,7 @@
 
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 import psutil
 import torch
@@ -61,7 +62,17 @@ def available_memory(device: torch.device) -> int:
     if device.type == "cuda":
         free, _total = torch.cuda.mem_get_info(device)
         return int(free)
-    return int(psutil.virtual_memory().available)
+    return min(int(psutil.virtual_memory().available), _room_in_container())
+
+
+def _room_in_container(group: Path = Path("/sys/fs/cgroup")) -> int:
+    """Bytes left under a Linux container's own limit, which the machine's figures do not show."""
+    try:
+        limit = (group / "memory.max").read_text(encoding="ascii").strip()
+        used = (group / "memory.current").read_text(encoding="ascii").strip()
+        return max(0, int(limit) - int(used))
+    except (OSError, ValueError):  # no such file, or no limit ("max")
+        return sys.maxsize
 
 
 def peak_memory(device: torch.device) -> int:

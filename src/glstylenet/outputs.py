@@ -45,7 +45,9 @@ _DEEP_FORMATS = frozenset({"PNG", "TIFF"})
 _RECIPE_KEY = "glstylenet"
 _JPEG_SEGMENT = 65_533  # bytes in an APP1 segment: its length has 16 bits and counts itself
 _TAKEN = "{}: exists already. Choose another name, or give --overwrite to replace it."
-_NO_ROOM = "{}: the recipe was left out: it takes {:,} bytes, and a JPEG file holds {:,}; PNG or TIFF would do."
+_NO_ROOM = (
+    "{}: the recipe was left out: it takes {:,} bytes, and a JPEG file holds {:,}; PNG or TIFF would do."
+)
 
 _Samples = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 
@@ -83,8 +85,7 @@ def check_output(
             pass
     except OSError as error:
         raise OutputError(
-            f"{path}: the folder {folder} cannot be written to ({error}). Change its permissions or "
-            "choose another one."
+            f"{path}: the folder {folder} cannot be written to ({error}). Choose another one."
         ) from error
 
 
@@ -160,17 +161,18 @@ def claim_output(path: Path) -> Iterator[None]:
     the system grants no locks there is no claim. Raises OutputError if the output is claimed already.
     """
     try:
-        lock = _lock_file(path)
-        descriptor = _locked(lock)
+        descriptor = _locked(lock := _lock_file(path))
     except BlockingIOError as error:
-        raise OutputError(f"{path}: another run is writing it. Wait for it, or choose another name.") from error
+        raise OutputError(
+            f"{path}: another run is writing it. Wait for it, or choose another name."
+        ) from error
     except OSError:
         descriptor = None
     try:
         yield
     finally:
         if descriptor is not None:
-            # Removed before it is unlocked: whoever waits for this lock then finds it is no longer the file's.
+            # Removed before it is unlocked: whoever waits for it then finds it is no longer the file's.
             if sys.platform != "win32":
                 lock.unlink(missing_ok=True)
             os.close(descriptor)

@@ -50,8 +50,8 @@ class Recipe:
 
     ``settings``: with device and precision as they were resolved; a path in ``init`` or ``weights`` is
     relative to the recipe's folder. ``inputs``: by role (content, style, content_map, style_map, init).
-    ``bits`` per colour of the picture. ``threads``: of the recorded run, ``interrupted``: it was stopped after
-    ``evaluations``.
+    ``bits`` per colour of the picture. ``threads``: of the recorded run, ``interrupted``: it was stopped
+    after ``evaluations``.
     """
 
     settings: Settings

@@ -22,6 +22,7 @@ from glstylenet.errors import InputError
 __all__ = ["demo_command"]
 
 _DEFAULT_OUTPUT = "glstylenet-demo.png"
+_DEFAULT_PRESET = "portrait"
 _SAMPLES = ("content.png", "style.png", "content_map.png", "style_map.png")
 
 _OutputOption = Annotated[str, typer.Option("--output", "-o", metavar="OUT", help="where the picture goes")]
@@ -39,7 +40,8 @@ def demo_command(
     **options: object,
 ) -> int:
     """Paint a picture from the samples that ship with glstylenet: nothing else is needed."""
-    settings = resolve_settings(options, preset=preset, config=None)
+    # The samples are a painted face and its maps.
+    settings = resolve_settings(options, preset=_DEFAULT_PRESET if preset is None else preset, config=None)
     with Interruption() as stop, contextlib.ExitStack() as files:
         from glstylenet.cli import painting, progress  # noqa: PLC0415  # PyTorch is slow to import
         from glstylenet.cli.jobs import Job, Plan  # noqa: PLC0415
@@ -50,7 +52,7 @@ def demo_command(
             settings,
             # The demo's own picture may be painted again; a name that the user chose is the user's.
             painting.Keeping(overwrite=overwrite or output == _DEFAULT_OUTPUT),
-            progress.Reporting(quiet=quiet),
+            progress.Reporting(quiet=quiet, debug=debug),
             stop,
             as_json=as_json,
         )

@@ -3,12 +3,13 @@
 import importlib.metadata
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import glstylenet
 from glstylenet.cli.console import complain, print_json, print_result
-from glstylenet.cli.options import DebugOption, JsonOption, resolve_settings, user_config
-from glstylenet.errors import WeightsError
+from glstylenet.cli.options import ENVIRONMENT, DebugOption, JsonOption, resolve_settings, user_config
+from glstylenet.errors import GLStyleNetError, WeightsError
+from glstylenet.settings import Settings
 
 __all__ = ["doctor_command"]
 
@@ -36,11 +37,12 @@ _VARIABLES = (
 
 
 def doctor_command(as_json: JsonOption = False, debug: DebugOption = False) -> int:
-    """Say what is installed, where it would compute, and whether the weights are whole.
+    """Say what is installed, where it would compute, and whether settings and weights can be used.
 
-    Paste its answer into a bug report. Exit code 4 if the weights cannot be used.
+    Paste its answer into a bug report. The exit code is that of the first problem.
     """
-    code, weights = _weights()
+    problems: list[GLStyleNetError] = []
+    weights = _weights(_chosen_weights(problems), problems)
     findings: dict[str, object] = {
         "versions": _versions(),
         "platform": platform.platform(),
@@ -49,14 +51,15 @@ def doctor_command(as_json: JsonOption = False, debug: DebugOption = False) -> i
         "weights": weights,
         "config": str(user_config()) if user_config() is not None else None,
         "environment": {name: os.environ[name] for name in _VARIABLES if name in os.environ},
+        "problems": [str(problem) for problem in problems],
     }
     if as_json:
         print_json(findings)
     else:
         print_result("\n".join(_lines(findings)))
-    if code:
-        complain("the weights cannot be used; see above")
-    return code
+    if problems:
+        complain("something cannot be used; see the problems above")
+    return problems[0].exit_code if problems else 0
 
 
 def _versions() -> dict[str, str]:
@@ -91,17 +94,36 @@ def _machine() -> dict[str, object]:
     }
 
 
-def _weights() -> tuple[int, dict[str, object]]:
-    """The exit code, and the state of the weights."""
+def _chosen_weights(problems: list[GLStyleNetError]) -> str:
+    """The weights that would be used; what is wrong with the config file and the environment is added."""
+
+    def note(check: Callable[[], object]) -> None:
+        try:
+            check()
+        except GLStyleNetError as error:
+            problems.append(error)
+
+    note(lambda: resolve_settings({}, preset=None, config=None, environment={}))
+    for name, variable in ENVIRONMENT.items():
+        if value := os.environ.get(variable):
+            note(lambda name=name, value=value: Settings(**{name: value}))  # type: ignore[misc]
+    try:
+        return resolve_settings({}, preset=None, config=None).weights
+    except GLStyleNetError:
+        return os.environ.get(ENVIRONMENT["weights"]) or Settings().weights
+
+
+def _weights(chosen: str, problems: list[GLStyleNetError]) -> dict[str, object]:
+    """The state of the weights; what is wrong with them is added to ``problems``."""
     from glstylenet.weights import cache_directory, is_offline, load_weights  # noqa: PLC0415
 
     state: dict[str, object] = {"cache": str(cache_directory()), "offline": is_offline()}
-    chosen = resolve_settings({}, preset=None, config=None).weights
     try:
         loaded = load_weights(chosen)
     except WeightsError as error:
-        return error.exit_code, {"good": False, "problem": str(error), **state}
-    return 0, {"good": True, "origin": loaded.origin, "digest": loaded.digest, **state}
+        problems.append(error)
+        return {"good": False, **state}
+    return {"good": True, "origin": loaded.origin, "digest": loaded.digest, **state}
 
 
 def _lines(findings: Mapping[str, object], indent: str = "") -> list[str]:
@@ -111,6 +133,8 @@ def _lines(findings: Mapping[str, object], indent: str = "") -> list[str]:
         if isinstance(value, Mapping):
             lines.append(f"{indent}{name}")
             lines.extend(_lines(value, indent + "  "))
+        elif isinstance(value, list):
+            lines.extend(f"{indent}{name}: {_in_words(each)}" for each in value or [None])
         else:
             lines.append(f"{indent}{name}: {_in_words(value)}")
     return lines

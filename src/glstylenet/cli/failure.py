@@ -11,9 +11,9 @@ from collections.abc import Callable
 import typer
 
 from glstylenet.cli.console import PROGRAM, complain, inform
-from glstylenet.errors import GLStyleNetError
+from glstylenet.errors import GLStyleNetError, MemoryLimitError
 
-__all__ = ["INTERNAL_ERROR", "exit_code_of", "signal_exit_code"]
+__all__ = ["INTERNAL_ERROR", "describe_failure", "exit_code_of", "signal_exit_code", "tell_failure"]
 
 INTERNAL_ERROR = 1
 
@@ -36,19 +36,33 @@ def exit_code_of(action: Callable[[], object], *, debug: bool) -> int:
         return INTERNAL_ERROR
     except typer.TyperException as error:
         return _bad_usage(error)
-    except GLStyleNetError as error:
-        if debug:
-            inform(traceback.format_exc())
-        complain(str(error))
-        return error.exit_code
     except Exception as error:
-        if debug:
-            inform(traceback.format_exc())
-        first_line = (str(error).splitlines() or [""])[0]
-        hint = "" if debug else "; run again with --debug for the traceback"
-        complain(f"internal error: {type(error).__name__}: {first_line}{hint}")
-        return INTERNAL_ERROR
+        return tell_failure(error, debug=debug)
     return code if isinstance(code, int) else 0
+
+
+def tell_failure(error: Exception, *, debug: bool) -> int:
+    """Complain of ``error``; returns the exit code that it deserves."""
+    if debug:
+        inform(traceback.format_exc())
+    is_expected = isinstance(error, GLStyleNetError | MemoryError)
+    hint = "" if debug or is_expected else "; run again with --debug for the traceback"
+    complain(describe_failure(error) + hint)
+    if isinstance(error, MemoryError):
+        return MemoryLimitError.exit_code
+    return error.exit_code if isinstance(error, GLStyleNetError) else INTERNAL_ERROR
+
+
+def describe_failure(error: Exception) -> str:
+    """One line on ``error``, with what was noted on it on its way."""
+    if isinstance(error, GLStyleNetError):
+        text = str(error)
+    elif isinstance(error, MemoryError):
+        text = "the machine ran out of memory; use a smaller --size or --style-scale, or close other programs"
+    else:
+        text = f"internal error: {type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
+    notes = getattr(error, "__notes__", [])
+    return "; ".join([text.rstrip(".") if notes else text, *notes])
 
 
 def _bad_usage(error: typer.TyperException) -> int:

@@ -1,7 +1,7 @@
 """Interruption: Ctrl-C and SIGTERM, answered with the best picture so far where there is one.
 
-A signal before the optimisation leaves at once. During it, the first signal asks the run to stop after the
-evaluation under way, and a second one leaves at once.
+A signal before the first evaluation is done leaves at once. After it, the first signal asks the run to stop
+after the evaluation under way, and a second one leaves at once.
 """
 
 import contextlib
@@ -17,7 +17,7 @@ from glstylenet.cli.failure import signal_exit_code
 __all__ = ["Interruption"]
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
-_STOPPING = b"\nglstylenet: stopping after this evaluation; press Ctrl-C again to leave at once\n"
+_STOPPING = b"\nglstylenet: stopping as soon as the picture is saved; press Ctrl-C again to leave at once\n"
 _LEAVING = b"\nglstylenet: interrupted; leaving at once\n"
 
 

@@ -97,13 +97,15 @@ def plan_jobs(
     return Plan(jobs, is_batch)
 
 
-def check_jobs(plan: Plan, settings: Settings, *, bits: int, overwrite: bool, previews: bool) -> None:
-    """Refuse, before anything is computed, results that could not be written."""
+def check_jobs(plan: Plan, settings: Settings, *, bits: int, overwrite: bool, save_every: int | None) -> None:
+    """Refuse, before anything is computed, results and previews that could not be written."""
     for job in plan.jobs:
         inputs = _files(job, settings)
         check_output(job.output, (1, 1), bits=bits, overwrite=overwrite, inputs=inputs)
-        if previews:
+        if save_every is not None:
             _check_previews(job.output, inputs)
+            if not overwrite:
+                _refuse_existing_previews(job.output, range(save_every, settings.iterations + 1, save_every))
         if FORMATS[job.output.suffix.lower()] not in _FORMATS_WITHOUT_LIMIT:
             shape_giver = job.content or job.map_of_content()
             if shape_giver is not None:
@@ -195,4 +197,13 @@ def _check_previews(output: Path, inputs: Sequence[Path]) -> None:
             raise OutputError(
                 f"{path}: is an input and has the name of a preview of {output.name}, which would replace "
                 f"it; choose another output, or leave out --save-every"
+            )
+
+
+def _refuse_existing_previews(output: Path, evaluations: Sequence[int]) -> None:
+    for path in (preview_path(output, evaluation) for evaluation in evaluations):
+        if os.path.lexists(path):
+            raise OutputError(
+                f"{path}: exists already, and a preview of this run would replace it; choose another output, "
+                f"or give --overwrite"
             )

@@ -121,7 +121,13 @@ def given_settings(options: Mapping[str, object]) -> dict[str, object]:
     return {name: value for name, value in options.items() if value is not None}
 
 
-def resolve_settings(options: Mapping[str, object], *, preset: str | None, config: Path | None) -> Settings:
+def resolve_settings(
+    options: Mapping[str, object],
+    *,
+    preset: str | None,
+    config: Path | None,
+    environment: Mapping[str, str] = os.environ,
+) -> Settings:
     """Settings from all that may choose them, the strongest first: option, environment, config file, preset.
 
     Raises :class:`~glstylenet.errors.SettingsError` naming field, value and range.
@@ -132,7 +138,7 @@ def resolve_settings(options: Mapping[str, object], *, preset: str | None, confi
         values.update(read_config(file))
     named = values.pop("preset", None)
     chosen = preset if preset is not None else named
-    values.update({name: os.environ[key] for name, key in ENVIRONMENT.items() if os.environ.get(key)})
+    values.update({name: environment[key] for name, key in ENVIRONMENT.items() if environment.get(key)})
     values.update(given_settings(options))
     return Settings(**values) if chosen is None else preset_settings(str(chosen), **values)
 

@@ -1,25 +1,23 @@
 """Painting: carry out jobs, keep what they make, and report it."""
 
 import contextlib
-from collections.abc import Iterator
+import itertools
+import os
+import tempfile
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 
 from glstylenet.cli.console import complain, inform, print_json
+from glstylenet.cli.failure import describe_failure, tell_failure
 from glstylenet.cli.interruption import Interruption
 from glstylenet.cli.jobs import Job, Plan, check_jobs, preview_path
 from glstylenet.cli.progress import Listener, Reporting, describe_losses, duration, open_progress
 from glstylenet.device import choose_device
-from glstylenet.errors import (
-    BatchError,
-    GLStyleNetError,
-    OptimizationError,
-    OutputError,
-    WeightsError,
-)
-from glstylenet.events import Event, ScaleStarted, Started, Step, Warned
+from glstylenet.errors import BatchError, OutputError, WeightsError
+from glstylenet.events import Event, Started, Step, Warned
 from glstylenet.images import resize
 from glstylenet.memory import format_bytes
 from glstylenet.outputs import claim_output, write_picture
@@ -58,7 +56,7 @@ def paint(
         settings,
         bits=keeping.bits,
         overwrite=keeping.overwrite,
-        previews=keeping.save_every is not None,
+        save_every=keeping.save_every,
     )
     choose_device(settings.device, settings.precision)  # a device that is not there: say so before reading
     if plan.is_batch:
@@ -67,7 +65,7 @@ def paint(
     result = _paint_one(job, settings, keeping, reporting, stop)
     if as_json:
         print_json(report(result, job.output))
-    return stop.exit_code
+    return stop.exit_code if result.interrupted else 0
 
 
 def report(result: Result, output: Path) -> dict[str, object]:
@@ -115,16 +113,23 @@ def _paint_batch(
     for number, job in enumerate(plan.jobs, start=1):
         if not reporting.quiet:
             inform(f"[{number}/{len(plan.jobs)}] {job.name}")
+        is_whole = True
         try:
-            results.append(report(_paint_one(job, settings, keeping, reporting, stop), job.output))
-            code = stop.exit_code
+            result = _paint_one(job, settings, keeping, reporting, stop)
+            is_whole = not result.interrupted
+            results.append(report(result, job.output))
         except WeightsError:
             raise  # no other picture would fare better
-        except GLStyleNetError as error:
-            complain(str(error))
-            failures.append({"content": job.name, "message": str(error), "exit_code": error.exit_code})
+        except Exception as error:  # the one boundary: whatever befell this picture, the others are painted
+            failed_with = tell_failure(error, debug=reporting.debug)
+            failures.append(
+                {"content": job.name, "message": describe_failure(error), "exit_code": failed_with}
+            )
         except SystemExit as leaving:
             code = leaving.code if isinstance(leaving.code, int) else 1
+        # A signal that came when the last picture was whole has nothing left to cut short.
+        if stop.requested and not code and not (is_whole and number == len(plan.jobs)):
+            code = stop.exit_code
         if code:
             complain(f"interrupted; {len(results)} of {len(plan.jobs)} pictures are written")
             break
@@ -139,7 +144,8 @@ def _paint_batch(
 def _paint_one(
     job: Job, settings: Settings, keeping: Keeping, reporting: Reporting, stop: Interruption
 ) -> Result:
-    """Paint one picture and write it."""
+    """Paint one picture and write it; whatever fails, what there is of the picture is kept."""
+    stop.something_to_save(False)
     with claim_output(job.output), open_progress(reporting) as tell:
         watch = _Watch(job, keeping, stop, tell)
         try:
@@ -150,21 +156,16 @@ def _paint_one(
                 style_map=job.style_map,
                 settings=settings,
                 on_event=watch,
-                should_stop=stop.should_stop,
+                should_stop=watch.should_stop,
             )
-        except OptimizationError as error:
-            raise _rescued(error, watch, job, keeping) from error
-        else:
-            write_picture(
-                job.output,
-                result.pixels,
-                alpha=result.alpha,
-                bits=keeping.bits,
-                recipe=make_recipe(result, folder=job.output.parent) if keeping.metadata else None,
-                overwrite=keeping.overwrite,
-            )
-        finally:
-            stop.something_to_save(False)
+        except Exception as error:
+            _rescue(error, watch)
+            raise
+        try:
+            _write(result, job.output, keeping, tell, overwrite=keeping.overwrite)
+        except Exception as error:
+            _write_elsewhere(error, job.output, lambda place: _write(result, place, keeping, tell))
+            raise
     if result.interrupted:
         complain(
             f"stopped after {result.evaluations} of {settings.iterations} evaluations; the best picture so "
@@ -190,30 +191,78 @@ class _Watch:
         match event:
             case Started():
                 self.full_size = event.scales[-1].size
-            case ScaleStarted():
-                self.stop.something_to_save(True)
             case Step():
                 self.latest = event
+                self.stop.something_to_save(True)
         self.tell(event)
         every = self.keeping.save_every
         if isinstance(event, Step) and every is not None and event.evaluation % every == 0:
             self._save_preview(event)
 
+    def should_stop(self) -> bool:
+        """Whether a signal asked to stop before the last evaluation: after it, nothing is cut short."""
+        is_last = self.latest is not None and self.latest.evaluation >= self.latest.evaluations
+        return self.stop.should_stop() and not is_last
+
     def _save_preview(self, step: Step) -> None:
+        place = preview_path(self.job.output, step.evaluation)
         try:
-            write_picture(preview_path(self.job.output, step.evaluation), step.pixels, overwrite=True)
+            write_picture(place, step.pixels, overwrite=self.keeping.overwrite)
         except OutputError as error:
             # A preview is not worth the run.
             self.tell(Warned(f"a preview was left out: {error}"))
 
 
-def _rescued(error: OptimizationError, watch: _Watch, job: Job, keeping: Keeping) -> OptimizationError:
-    """Write the best picture of a run that broke off, and say so."""
-    if watch.latest is None:
-        return error
-    pixels = resize(watch.latest.pixels, watch.full_size)
-    write_picture(job.output, pixels, bits=keeping.bits, overwrite=keeping.overwrite)
-    return OptimizationError(f"{error}; the best picture so far is in {job.output}")
+def _rescue(error: Exception, watch: _Watch) -> None:
+    """Write the best picture of a run that broke off, and note on ``error`` where it is."""
+    step, output, keeping = watch.latest, watch.job.output, watch.keeping
+    if step is None:
+        return
+
+    def write(place: Path, *, overwrite: bool = False) -> None:
+        # On the CPU: the device may be what failed.
+        pixels = resize(step.pixels.cpu(), watch.full_size)
+        write_picture(place, pixels, bits=keeping.bits, overwrite=overwrite)
+
+    try:
+        write(output, overwrite=keeping.overwrite)
+        error.add_note(f"the best picture so far is in {output}")
+    except Exception:  # what is raised afterwards is the run's own error
+        _write_elsewhere(error, output, write)
+
+
+def _write(result: Result, place: Path, keeping: Keeping, tell: Listener, *, overwrite: bool = False) -> None:
+    """Write a result that is done."""
+    recipe = make_recipe(result, folder=place.parent, bits=keeping.bits) if keeping.metadata else None
+    notes = write_picture(
+        place, result.pixels, alpha=result.alpha, bits=keeping.bits, recipe=recipe, overwrite=overwrite
+    )
+    for note in notes:
+        tell(Warned(note))
+
+
+def _write_elsewhere(error: Exception, output: Path, write: Callable[[Path], None]) -> None:
+    """Write beside ``output`` under a free name, else in the temporary folder; note on ``error`` where."""
+    stem, suffix = output.stem, output.suffix
+    numbered = (output.with_name(f"{stem}.rescued{number}{suffix}") for number in itertools.count(2))
+    names = itertools.chain([output.with_name(f"{stem}.rescued{suffix}")], numbered)
+    beside = next(place for place in names if not os.path.lexists(place))
+    try:
+        write(beside)
+        place = beside
+    except Exception:
+        try:
+            folder = Path(tempfile.mkdtemp(prefix="glstylenet-"))
+            place = folder / f"rescued{suffix}"
+            try:
+                write(place)
+            except BaseException:
+                folder.rmdir()
+                raise
+        except Exception as reason:
+            error.add_note(f"the picture could not be saved ({describe_failure(reason)})")
+            return
+    error.add_note(f"the picture is in {place}")
 
 
 def _describe(result: Result, output: Path, reporting: Reporting) -> None:

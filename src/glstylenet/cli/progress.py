@@ -37,10 +37,11 @@ _LINE_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class Reporting:
-    """How much to tell."""
+    """How much to tell; ``debug``: tracebacks of errors as well."""
 
     verbose: bool = False
     quiet: bool = False
+    debug: bool = False
 
 
 @contextlib.contextmanager

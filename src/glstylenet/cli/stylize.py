@@ -1,6 +1,7 @@
 """``glstylenet stylize``: the main job, on one content or a batch of them."""
 
 import contextlib
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,13 +42,13 @@ _PicturesArgument = Annotated[
     ),
 ]
 _OutputOption = Annotated[
-    str,
+    str | None,
     typer.Option(
         "--output",
         "-o",
         metavar="OUT",
         help="where the result goes: a file (PNG, JPEG, WebP or TIFF), or a folder for results named "
-        "CONTENT__STYLE.png",
+        "CONTENT__STYLE.png; needed except with --recipe, where OLD.again.png beside OLD.png is the default",
     ),
 ]
 _RecipeOption = Annotated[
@@ -59,7 +60,12 @@ _RecipeOption = Annotated[
     ),
 ]
 _NoMetadataOption = Annotated[bool, typer.Option("--no-metadata", help="leave the recipe out of the result")]
-_BitsOption = Annotated[int, typer.Option("--bits", metavar="8|16", help="bits per colour of the result")]
+_BitsOption = Annotated[
+    int | None,
+    typer.Option(
+        "--bits", metavar="8|16", help="bits per colour of the result (default 8, or those of the recipe)"
+    ),
+]
 _SaveEveryOption = Annotated[
     int | None,
     typer.Option(
@@ -75,13 +81,15 @@ _SaveEveryOption = Annotated[
 class _Task:
     """What the command line asks for: pictures as :func:`~glstylenet.cli.jobs.plan_jobs` takes them.
 
-    ``threads``: how many to compute with, ``None`` for PyTorch's own choice.
+    ``bits`` of the result if the command line names none. ``threads``: how many to compute with, ``None`` for
+    PyTorch's own choice.
     """
 
     words: Sequence[str]
     content_map: Path | None
     style_map: Path | None
     settings: Settings
+    bits: int = 8
     threads: int | None = None
 
 
@@ -89,7 +97,7 @@ class _Task:
 def stylize_command(
     pictures: _PicturesArgument = None,
     *,
-    output: _OutputOption,
+    output: _OutputOption = None,
     content_map: ContentMapOption = None,
     style_map: StyleMapOption = None,
     preset: PresetOption = None,
@@ -98,7 +106,7 @@ def stylize_command(
     overwrite: OverwriteOption = False,
     as_json: JsonOption = False,
     no_metadata: _NoMetadataOption = False,
-    bits: _BitsOption = 8,
+    bits: _BitsOption = None,
     save_every: _SaveEveryOption = None,
     verbose: VerboseOption = False,
     quiet: QuietOption = False,
@@ -110,6 +118,7 @@ def stylize_command(
     STYLE alone, with --content-map and --style-map, paints a doodle: the content map in the style's manner.
     """
     with Interruption() as stop, contextlib.ExitStack() as held:
+        place = _output(output, recipe)
         # PyTorch takes seconds to import: not for --help, and not before signals are answered.
         from glstylenet.cli import painting, progress  # noqa: PLC0415
         from glstylenet.cli.jobs import plan_jobs  # noqa: PLC0415
@@ -124,10 +133,10 @@ def stylize_command(
         if task.threads is not None:
             held.enter_context(painting.using_threads(task.threads))
         return painting.paint(
-            plan_jobs(task.words, output, content_map=task.content_map, style_map=task.style_map),
+            plan_jobs(task.words, place, content_map=task.content_map, style_map=task.style_map),
             task.settings,
-            painting.Keeping(overwrite, bits, not no_metadata, save_every),
-            progress.Reporting(verbose, quiet),
+            painting.Keeping(overwrite, task.bits if bits is None else bits, not no_metadata, save_every),
+            progress.Reporting(verbose, quiet, debug),
             stop,
             as_json=as_json,
         )
@@ -166,8 +175,32 @@ def _repetition(
         content_map=found.get("content_map"),
         style_map=found.get("style_map"),
         settings=settings,
-        threads=recipe.threads if settings.device == "cpu" else None,
+        bits=recipe.bits,
+        threads=_threads(file, recipe.threads) if settings.device == "cpu" else None,
     )
+
+
+def _output(output: str | None, recipe: Path | None) -> str:
+    """Where the result goes: ``old.again.png`` if ``old.png`` is repeated and nothing else was said."""
+    if output is not None:
+        return output
+    if recipe is None:
+        raise UsageError("got no place for the result; give -o OUT, a file or a folder")
+    from glstylenet.outputs import FORMATS  # noqa: PLC0415
+
+    suffix = recipe.suffix if recipe.suffix.lower() in FORMATS else ".png"
+    return str(recipe.with_name(f"{recipe.stem}.again{suffix}"))
+
+
+def _threads(file: Path, recorded: int) -> int:
+    """The recorded number of threads, or as many as this machine can run at once."""
+    most = os.cpu_count() or 1
+    if recorded > most:
+        complain(
+            f"warning: {file} was made with {recorded} threads, and this machine has {most} processors; the "
+            f"last digits may differ"
+        )
+    return min(recorded, most)
 
 
 def _say_differences(file: Path, recipe: "Recipe") -> None:

@@ -52,7 +52,7 @@ def _fetch_command(debug: DebugOption = False) -> int:
     """Download the full-precision weights into the cache, for --weights full."""
     from glstylenet.weights import fetch_weights  # noqa: PLC0415
 
-    inform("downloading 80 MB or more")
+    inform("downloading several hundred MB")
     print_result(str(fetch_weights()))
     return 0
 
