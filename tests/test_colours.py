@@ -44,3 +44,28 @@ def test_one_coloured_pictures_stay_finite_and_in_range() -> None:
             assert float(moved.min()) >= 0
             assert float(moved.max()) <= 255
     torch.testing.assert_close(with_colours_of(varied, flat).mean(), torch.tensor(128.0), atol=0.1, rtol=0)
+
+
+def test_with_maps_each_class_takes_the_colours_of_its_own_kind() -> None:
+    generator = torch.Generator().manual_seed(2)
+    picture = torch.rand((1, 3, 20, 20), generator=generator) * 60 + 100
+    source = torch.rand((1, 3, 16, 24), generator=generator) * 40
+    source[..., :12] += torch.tensor([150.0, 20.0, 60.0]).view(3, 1, 1)
+    left, right = torch.zeros(1, 1, 16, 24), torch.zeros(1, 1, 16, 24)
+    left[..., :12], right[..., 12:] = 1.0, 1.0
+    top, bottom = torch.zeros(1, 1, 20, 20), torch.zeros(1, 1, 20, 20)
+    top[..., :10, :], bottom[..., 10:, :] = 1.0, 1.0
+    moved = with_colours_of(
+        picture, source, picture_map=torch.cat((top, bottom), 1), source_map=torch.cat((left, right), 1)
+    )
+    for part, kind in ((moved[..., :10, :], source[..., :12]), (moved[..., 10:, :], source[..., 12:])):
+        torch.testing.assert_close(part.mean(dim=(0, 2, 3)), kind.mean(dim=(0, 2, 3)), atol=0.5, rtol=0)
+
+
+def test_a_class_that_the_source_lacks_takes_the_colours_of_the_whole() -> None:
+    picture = torch.rand((1, 3, 8, 8), generator=torch.Generator().manual_seed(3)) * 100 + 50
+    source = torch.rand((1, 3, 9, 9), generator=torch.Generator().manual_seed(4)) * 100 + 80
+    only_second = torch.cat((torch.zeros(1, 1, 8, 8), torch.ones(1, 1, 8, 8)), 1)
+    only_first = torch.cat((torch.ones(1, 1, 9, 9), torch.zeros(1, 1, 9, 9)), 1)
+    moved = with_colours_of(picture, source, picture_map=only_second, source_map=only_first)
+    torch.testing.assert_close(moved, with_colours_of(picture, source))

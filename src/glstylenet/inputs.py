@@ -117,9 +117,14 @@ class Inputs:
             generator = torch.Generator().manual_seed(seed)
             return 255.0 * torch.rand((1, 3, *size), generator=generator)
         content = resize(self.content, size)
+        if kind != "tinted":
+            return content
         # A descent from the content's own colours spends most of its steps on hue and light; from the
         # style's colours it starts with the brushwork.
-        return with_colours_of(content, self.style) if kind == "tinted" else content
+        if self.semantics is None:
+            return with_colours_of(content, self.style)
+        here = resize_labels(self.semantics.content, size)
+        return with_colours_of(content, self.style, picture_map=here, source_map=self.semantics.style)
 
 
 def read_sources(

@@ -13,7 +13,7 @@ PROGRAM = "glstylenet"
 def print_result(text: str) -> None:
     """Write ``text`` and a line end to standard output."""
     try:
-        print(text, flush=True)  # noqa: T201
+        print(text, flush=True)
     except BrokenPipeError:
         # Whoever read has gone, as with `| head`. Python would complain once more when it closes the stream.
         with contextlib.suppress(OSError, ValueError):
@@ -28,7 +28,7 @@ def print_json(value: object) -> None:
 def inform(text: str) -> None:
     """Write ``text`` and a line end to standard error."""
     with contextlib.suppress(BrokenPipeError):
-        print(text, file=sys.stderr, flush=True)  # noqa: T201
+        print(text, file=sys.stderr, flush=True)
 
 
 def complain(message: str) -> None:

@@ -43,8 +43,8 @@ def demo_command(
     # The samples are a painted face and its maps.
     settings = resolve_settings(options, preset=_DEFAULT_PRESET if preset is None else preset, config=None)
     with Interruption() as stop, contextlib.ExitStack() as files:
-        from glstylenet.cli import painting, progress  # noqa: PLC0415  # PyTorch is slow to import
-        from glstylenet.cli.jobs import Job, Plan  # noqa: PLC0415
+        from glstylenet.cli import painting, progress  # PyTorch is slow to import
+        from glstylenet.cli.jobs import Job, Plan
 
         content, style, content_map, style_map = (_sample(name, files) for name in _SAMPLES)
         return painting.paint(

@@ -74,10 +74,10 @@ def _versions() -> dict[str, str]:
 
 def _machine() -> dict[str, object]:
     """Threads, and each device with its memory and whether it multiplies bfloat16 fast."""
-    import torch  # noqa: PLC0415
+    import torch
 
-    from glstylenet.device import available_memory, has_fast_bfloat16  # noqa: PLC0415
-    from glstylenet.memory import format_bytes  # noqa: PLC0415
+    from glstylenet.device import available_memory, has_fast_bfloat16
+    from glstylenet.memory import format_bytes
 
     devices = [torch.device("cpu")]
     devices += [torch.device("cuda", index) for index in range(torch.cuda.device_count())]
@@ -115,7 +115,7 @@ def _chosen_weights(problems: list[GLStyleNetError]) -> str:
 
 def _weights(chosen: str, problems: list[GLStyleNetError]) -> dict[str, object]:
     """The state of the weights; what is wrong with them is added to ``problems``."""
-    from glstylenet.weights import cache_directory, is_offline, load_weights  # noqa: PLC0415
+    from glstylenet.weights import cache_directory, is_offline, load_weights
 
     state: dict[str, object] = {"cache": str(cache_directory()), "offline": is_offline()}
     try:

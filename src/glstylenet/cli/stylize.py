@@ -120,8 +120,8 @@ def stylize_command(
     with Interruption() as stop, contextlib.ExitStack() as held:
         place = _output(output, recipe)
         # PyTorch takes seconds to import: not for --help, and not before signals are answered.
-        from glstylenet.cli import painting, progress  # noqa: PLC0415
-        from glstylenet.cli.jobs import plan_jobs  # noqa: PLC0415
+        from glstylenet.cli import painting, progress
+        from glstylenet.cli.jobs import plan_jobs
 
         if recipe is None:
             settings = resolve_settings(options, preset=preset, config=config)
@@ -150,8 +150,8 @@ def _repetition(
     changes: Mapping[str, object],
 ) -> _Task:
     """What ``--recipe file`` asks for, with pictures and settings named beside it."""
-    from glstylenet.outputs import read_recipe  # noqa: PLC0415
-    from glstylenet.recipe import find_inputs, parse_recipe, settings_to_repeat  # noqa: PLC0415
+    from glstylenet.outputs import read_recipe
+    from glstylenet.recipe import find_inputs, parse_recipe, settings_to_repeat
 
     text = read_recipe(file)
     if text is None:
@@ -186,7 +186,7 @@ def _output(output: str | None, recipe: Path | None) -> str:
         return output
     if recipe is None:
         raise UsageError("got no place for the result; give -o OUT, a file or a folder")
-    from glstylenet.outputs import FORMATS  # noqa: PLC0415
+    from glstylenet.outputs import FORMATS
 
     suffix = recipe.suffix if recipe.suffix.lower() in FORMATS else ".png"
     return str(recipe.with_name(f"{recipe.stem}.again{suffix}"))
@@ -205,7 +205,7 @@ def _threads(file: Path, recorded: int) -> int:
 
 def _say_differences(file: Path, recipe: "Recipe") -> None:
     """Tell why a repetition may not give the very same picture."""
-    from glstylenet.recipe import current_versions  # noqa: PLC0415
+    from glstylenet.recipe import current_versions
 
     differences = [
         f"{name} {recipe.versions.get(name, 'unknown')} (here {version})"
