@@ -1,5 +1,6 @@
 """The package's public names, and that asking for the version stays light."""
 
+import os
 import subprocess
 import sys
 
@@ -34,3 +35,20 @@ def test_help_does_not_load_torch(arguments: list[str]) -> None:
         "assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [({}, "10000"), ({"GOMP_SPINCOUNT": "7"}, "7"), ({"OMP_WAIT_POLICY": "ACTIVE"}, None)],
+)
+def test_the_command_keeps_threads_from_spinning_long(given: dict[str, str], expected: str | None) -> None:
+    code = (
+        "import os\nfrom glstylenet.cli import main\nmain(['--version'])\n"
+        f"assert os.environ.get('GOMP_SPINCOUNT') == {expected!r}"
+    )
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith(("GOMP_", "OMP_WAIT"))
+    }
+    subprocess.run(
+        [sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL, env=environment | given
+    )

@@ -4,6 +4,7 @@ This package alone prints and exits; it reaches the work only through :func:`gls
 What computes is imported inside the commands, so that ``--help`` and ``--version`` need no PyTorch.
 """
 
+import os
 import platform
 import sys
 from collections.abc import Sequence
@@ -65,6 +66,10 @@ app.command("doctor")(doctor_command)
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line with ``arguments`` (by default the process's own); returns the exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    # PyTorch's threads wait for each other in a busy loop. Where another program needs a core too, a long
+    # loop costs most of the machine (docs/performance.md); read when PyTorch is loaded, so it is set here.
+    if "OMP_WAIT_POLICY" not in os.environ:
+        os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     command = get_command(app)
     return exit_code_of(
         lambda: command.main(args=words, prog_name=PROGRAM, standalone_mode=False), debug="--debug" in words
