@@ -934,3 +934,17 @@ def test_make_leaves_no_broken_environment(tmp_path: Path) -> None:
     assert done.returncode != 0
     assert "install your system's python3-venv package" in done.stderr
     assert not (tmp_path / ".venv").exists()
+
+
+def test_the_demo_replaces_its_own_picture_and_nobody_elses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = ["demo", "--size", "48", "--iterations", "2", "--quiet"]
+    mine = tmp_path / "glstylenet-demo.png"
+    mine.write_text("my notes")
+    assert main(words) == 5
+    assert mine.read_text() == "my notes"
+    assert "exists already" in capsys.readouterr().err
+    mine.unlink()
+    assert main(words) == main(words) == 0

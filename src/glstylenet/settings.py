@@ -183,7 +183,6 @@ class Settings(BaseModel):
         "auto",
         "where to compute: auto, cpu, cuda or cuda:N",
         group=_MACHINE,
-        pattern=r"^(auto|cpu|cuda(:\d+)?)$",
     )
     precision: Literal["auto", "float32", "bfloat16"] = _setting(
         "auto", "type of the network's numbers; auto takes bfloat16 where the hardware has it", group=_MACHINE

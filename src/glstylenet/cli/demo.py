@@ -17,7 +17,7 @@ from glstylenet.cli.options import (
     resolve_settings,
     with_setting_options,
 )
-from glstylenet.errors import InputError
+from glstylenet.errors import GLStyleNetError, InputError
 
 __all__ = ["demo_command"]
 
@@ -50,12 +50,23 @@ def demo_command(
         return painting.paint(
             Plan((Job(content, style, content_map, style_map, Path(output)),), is_batch=False),
             settings,
-            # The demo's own picture may be painted again; a name that the user chose is the user's.
-            painting.Keeping(overwrite=overwrite or output == _DEFAULT_OUTPUT),
+            painting.Keeping(overwrite=overwrite or _is_own_picture(Path(output))),
             progress.Reporting(quiet=quiet, debug=debug),
             stop,
             as_json=as_json,
         )
+
+
+def _is_own_picture(output: Path) -> bool:
+    """Whether ``output`` is what an earlier demo left under its own name: that may be painted again."""
+    from glstylenet.outputs import read_recipe
+
+    if output != Path(_DEFAULT_OUTPUT) or not output.is_file():
+        return False
+    try:
+        return read_recipe(output) is not None
+    except GLStyleNetError:  # no picture at all: somebody else's file
+        return False
 
 
 def _sample(name: str, files: contextlib.ExitStack) -> Path:
