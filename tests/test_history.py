@@ -1,0 +1,323 @@
+"""The history of L-BFGS: its direction is the textbook's, whatever the chunks, the ring and the precision."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch.profiler import ProfilerActivity, profile
+
+from glstylenet import history as module
+from glstylenet.history import Change, History, chunks, history_bytes, measure
+from glstylenet.optimize import Lbfgs
+
+Pair = tuple[Tensor, Tensor]
+SHAPE = (1, 3, 11, 13)
+TIGHT = 2e-5
+HALF = 2e-3
+"""Relative to the direction's length: 11 bits round an entry by up to 5e-4, and the recursion adds some."""
+
+
+def _pairs(count: int, *, size: float = 1.0, rise: float = 1.0, seed: int = 0) -> list[Pair]:
+    """Steps of lengths about ``size`` in a bowl of curvatures from 1 to 100 times ``rise``."""
+    generator = torch.Generator().manual_seed(seed)
+    curvatures = torch.logspace(0, 2, math.prod(SHAPE)).view(SHAPE) * rise
+    steps = [torch.randn(SHAPE, generator=generator) * size for _ in range(count)]
+    return [(step, curvatures * step) for step in steps]
+
+
+def _add(history: History, pairs: Sequence[Pair]) -> list[bool]:
+    """Each pair as a step from the origin, where the gradient is 0: the pair is stored as it is."""
+    origin = torch.zeros(SHAPE)
+    return [history.add(measure(origin, origin, s, y), origin, origin, s, y) for s, y in pairs]
+
+
+def _gradient(seed: int = 1) -> Tensor:
+    return torch.randn(SHAPE, generator=torch.Generator().manual_seed(seed))
+
+
+def _free(share: float = 0.7) -> Tensor:
+    return torch.rand(math.prod(SHAPE), generator=torch.Generator().manual_seed(2)) < share
+
+
+def _textbook(pairs: Sequence[Pair], gradient: Tensor, free: Tensor | None) -> Tensor:
+    """-H g by the two-loop recursion (Nocedal and Wright 2006, Algorithm 7.4), on vectors in float64."""
+    mask = torch.ones(gradient.numel(), dtype=torch.float64) if free is None else free.double()
+    cut = [(s.double().flatten() * mask, y.double().flatten() * mask) for s, y in pairs]
+    q = gradient.double().flatten() * mask
+    alphas = []
+    for s, y in reversed(cut):
+        alphas.append(s @ q / (s @ y))
+        q = q - alphas[-1] * y
+    s, y = cut[-1]
+    r = s @ y / (y @ y) * q
+    for (s, y), alpha in zip(cut, reversed(alphas), strict=True):
+        r = r + s * (alpha - y @ r / (s @ y))
+    return -r.view_as(gradient)
+
+
+def _error(found: Tensor | None, expected: Tensor) -> float:
+    assert found is not None
+    assert found.dtype == torch.float32
+    assert found.shape == expected.shape
+    return float((found.double() - expected).norm() / expected.norm())
+
+
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize(("half", "tolerance"), [(False, TIGHT), (True, HALF)])
+@pytest.mark.parametrize("count", [1, 4, 7])
+def test_the_direction_is_the_textbooks(masked: bool, half: bool, tolerance: float, count: int) -> None:
+    history, pairs = History(7, half=half), _pairs(count)
+    assert _add(history, pairs) == [True] * count
+    free = _free() if masked else None
+    found = history.direction(_gradient(), free)
+    assert _error(found, _textbook(pairs, _gradient(), free)) < tolerance
+    if free is not None:
+        assert found is not None
+        assert bool((found.flatten()[~free] == 0).all())
+
+
+def test_half_precision_is_exact_for_the_pairs_as_they_are_stored() -> None:
+    """Pairs that float16 holds exactly, up to a power of two, give the direction of float32."""
+    pairs = [(s.half().float(), y.half().float() * 2.0**-9) for s, y in _pairs(5)]
+    history = History(5, half=True)
+    _add(history, pairs)
+    assert _error(history.direction(_gradient()), _textbook(pairs, _gradient(), None)) < TIGHT
+
+
+@pytest.mark.parametrize("half", [False, True])
+@pytest.mark.parametrize("count", [3, 4, 5, 8])
+def test_the_ring_keeps_the_newest(half: bool, count: int) -> None:
+    history, pairs = History(3, half=half), _pairs(count)
+    _add(history, pairs)
+    assert len(history) == 3
+    error = _error(history.direction(_gradient()), _textbook(pairs[-3:], _gradient(), None))
+    assert error < (HALF if half else TIGHT)
+
+
+def test_after_clear_only_new_pairs_count() -> None:
+    history, pairs = History(3), _pairs(6)
+    _add(history, pairs[:4])
+    history.clear()
+    assert len(history) == 0
+    assert history.direction(_gradient()) is None
+    _add(history, pairs[4:])
+    assert _error(history.direction(_gradient()), _textbook(pairs[4:], _gradient(), None)) < TIGHT
+
+
+@pytest.mark.parametrize("half", [False, True])
+def test_a_pair_without_curvature_is_refused(half: bool) -> None:
+    """Refused before it is written: the oldest pair, whose place it would take, is still whole."""
+    history, pairs = History(2, half=half), _pairs(2)
+    s, y = pairs[0]
+    _add(history, pairs)
+    before = history.direction(_gradient())
+    flat, across = torch.zeros(SHAPE), _gradient(5)
+    across = across - s * ((across * s).sum() / (s * s).sum())
+    assert _add(history, [(s, -y), (s, flat), (flat, y), (s, across * -1e-3)]) == [False] * 4
+    after = history.direction(_gradient())
+    assert before is not None
+    assert after is not None
+    assert torch.equal(before, after)
+
+
+def test_a_pair_without_curvature_among_the_free_is_left_out() -> None:
+    """Curved on the whole, bent down on the face: the face's model is that of the other pairs."""
+    pairs, free = _pairs(3), _free()
+    s, y = pairs[1]
+    bent = y * torch.where(free, -0.1, 5.0).view(SHAPE)
+    history = History(3)
+    assert _add(history, [pairs[0], (s, bent), pairs[2]]) == [True] * 3
+    expected = _textbook([pairs[0], pairs[2]], _gradient(), free)
+    assert _error(history.direction(_gradient(), free), expected) < TIGHT
+    alone = History(1)
+    _add(alone, [(s, bent)])
+    assert alone.direction(_gradient(), free) is None
+
+
+def test_a_history_of_no_pairs_has_no_direction() -> None:
+    history = History(0)
+    assert _add(history, _pairs(1)) == [False]
+    assert history.direction(_gradient()) is None
+
+
+def test_products_that_overflow_give_no_direction() -> None:
+    history = History(2)
+    _add(history, _pairs(2))
+    assert history.direction(_gradient() * 1e25) is None
+
+
+@pytest.mark.parametrize("half", [False, True])
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("length", [1, 37])
+def test_chunks_change_nothing(
+    monkeypatch: pytest.MonkeyPatch, half: bool, masked: bool, length: int
+) -> None:
+    free = _free() if masked else None
+    found = []
+    for patched in (False, True):
+        if patched:
+            monkeypatch.setattr(module, "_chunk_length", lambda _device, _rows: length)
+        history = History(4, half=half)
+        _add(history, _pairs(6))
+        found.append(history.direction(_gradient(), free))
+    whole, parts = found
+    assert whole is not None
+    assert _error(parts, whole.double()) < TIGHT
+
+
+def test_chunks_cover_every_entry_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    entries = torch.zeros(100_000)
+    for part in chunks(entries, 21):
+        assert len(entries[part]) * 21 <= module._CACHED_ENTRIES
+        entries[part] += 1
+    assert bool((entries == 1).all())
+    monkeypatch.setattr(module, "_chunk_length", lambda _device, _rows: 7)
+    assert [len(entries[:17][part]) for part in chunks(entries[:17])] == [7, 7, 3]
+
+
+@pytest.mark.parametrize("size", [1e-12, 1e-3, 1e6])
+@pytest.mark.parametrize("rise", [1e-6, 1.0, 1e6])
+def test_tiny_and_huge_rows_survive_half_precision(size: float, rise: float) -> None:
+    """Unscaled, float16 would round the tiny to 0 and the huge to infinity."""
+    history, pairs = History(4, half=True), _pairs(5, size=size, rise=rise)
+    assert _add(history, pairs) == [True] * 5
+    assert _error(history.direction(_gradient()), _textbook(pairs[1:], _gradient(), None)) < HALF
+
+
+def test_small_entries_beside_a_large_one_survive_half_precision() -> None:
+    """One entry a million times the others: they keep their digits, which the free ones need."""
+    pairs = _pairs(3)
+    for s, y in pairs:
+        s.view(-1)[5] *= 1e6
+        y.view(-1)[5] *= 1e6
+    free = torch.ones(math.prod(SHAPE), dtype=torch.bool)
+    free[5] = False
+    history = History(3, half=True)
+    _add(history, pairs)
+    assert _error(history.direction(_gradient(), free), _textbook(pairs, _gradient(), free)) < HALF
+
+
+@pytest.mark.parametrize("largest", [1e-44, 1e-30, 1.0, 65504.0, 3e38])
+def test_a_scale_is_a_power_of_two_and_fits(largest: float) -> None:
+    scale = module._scale(largest)
+    assert math.frexp(scale)[0] == 0.5
+    assert largest / scale < 2**15
+    assert math.isfinite(float(torch.tensor(1.0 / scale)))
+    if largest > 1e-29:
+        assert largest / scale >= 2**14
+
+
+@pytest.mark.parametrize("half", [False, True])
+def test_history_bytes_are_the_storages(half: bool) -> None:
+    history = History(6, half=half)
+    assert history.nbytes == 0
+    _add(history, _pairs(1))
+    assert history._rows is not None
+    assert history.nbytes == history._rows.untyped_storage().nbytes()
+    assert history.nbytes == history_bytes(6, math.prod(SHAPE), half)
+    _add(history, _pairs(8))
+    assert history.nbytes == history_bytes(6, math.prod(SHAPE), half)
+
+
+@pytest.mark.parametrize(
+    "other", [torch.ones(1, 3, 13, 11), torch.ones(1, 3, 5, 5), torch.ones(SHAPE, dtype=torch.float64)]
+)
+def test_another_kind_of_vector_starts_empty(other: Tensor) -> None:
+    history = History(3)
+    _add(history, _pairs(3))
+    history.fit(torch.ones(SHAPE))
+    assert len(history) == 3
+    history.fit(other)
+    assert (len(history), history.nbytes) == (0, 0)
+    assert history.direction(other) is None
+
+
+@pytest.mark.parametrize("length", [None, 1, 37])
+def test_a_change_is_measured(monkeypatch: pytest.MonkeyPatch, length: int | None) -> None:
+    if length is not None:
+        monkeypatch.setattr(module, "_chunk_length", lambda _device, _rows: length)
+    x, gradient, new_x, new_gradient = (_gradient(seed) for seed in range(4))
+    s, y = (new_x - x).double(), (new_gradient - gradient).double()
+    found = measure(x, gradient, new_x, new_gradient)
+    expected = Change(*(float(v) for v in ((s * y).sum(), s.norm(), y.norm(), s.abs().max(), y.abs().max())))
+    for name, value in vars(expected).items():
+        assert getattr(found, name) == pytest.approx(value, rel=1e-5), name
+    assert found.finite
+
+
+@pytest.mark.parametrize("poison", [math.nan, math.inf, -math.inf])
+def test_a_change_knows_what_is_not_finite(poison: float) -> None:
+    x, new_gradient = torch.zeros(SHAPE), torch.ones(SHAPE)
+    new_gradient[0, 2, 10, 12] = poison
+    change = measure(x, torch.zeros(SHAPE), torch.ones(SHAPE), new_gradient)
+    assert not change.finite
+    assert not change.curved
+
+
+ENTRIES = 3 * 512 * 512
+
+
+def _allocations(profiler: profile) -> list[int]:
+    """Bytes of each allocation, and of each release as a negative number, in order."""
+    kineto: Any = profiler.profiler
+    events = [event for event in kineto.kineto_results.events() if event.name() == "[memory]"]
+    return [event.nbytes() for event in sorted(events, key=lambda event: event.start_ns())]
+
+
+def _recorder() -> profile:
+    return profile(activities=[ProfilerActivity.CPU], profile_memory=True)
+
+
+@pytest.mark.filterwarnings("ignore")  # the profiler's own
+@pytest.mark.parametrize("half", [False, True])
+@pytest.mark.parametrize("masked", [False, True])
+def test_a_direction_allocates_one_vector(half: bool, masked: bool) -> None:
+    """The direction itself is the only allocation that is not a chunk's."""
+    generator = torch.Generator().manual_seed(0)
+    x, gradient = torch.zeros(ENTRIES), torch.randn(ENTRIES, generator=generator)
+    free = torch.rand(ENTRIES, generator=generator) < 0.7 if masked else None
+    history = History(3, half=half)
+    for _ in range(3):
+        s = torch.randn(ENTRIES, generator=generator)
+        history.add(measure(x, x, s, 2 * s), x, x, s, 2 * s)
+    with _recorder() as profiler:
+        direction = history.direction(gradient, free)
+        change = measure(x, x, s, gradient)
+        history.add(change, x, x, s, s)
+    assert direction is not None
+    made = sorted(size for size in _allocations(profiler) if size > 0)
+    assert made[-1] == 4 * ENTRIES
+    assert made[-2] <= 4 * module._CACHED_ENTRIES
+
+
+@pytest.mark.filterwarnings("ignore")  # the profiler's own
+@pytest.mark.parametrize("half", [False, True])
+def test_a_run_holds_five_vectors_beside_its_history(half: bool) -> None:
+    """x, its gradient, the direction, a candidate and its gradient; the rest are chunks."""
+    target = torch.linspace(-100.0, 300.0, ENTRIES)
+    curvatures = torch.logspace(0, 1, ENTRIES)
+
+    def evaluate(x: Tensor) -> tuple[float, Tensor]:
+        gradient = (x - target).mul_(curvatures)
+        return 0.5 * float((x - target) @ gradient), gradient
+
+    vector, calls = 4 * ENTRIES, 14
+    with _recorder() as profiler:
+        accepted = 0
+        for step in Lbfgs(history=2, half_history=half).run(evaluate, torch.full((ENTRIES,), 128.0), calls):
+            accepted += step.accepted
+            del step
+    assert accepted > 4
+    changes = _allocations(profiler)
+    # The start, x and the history; three for each call of evaluate, candidate included; the directions.
+    assert sum(size >= vector // 2 for size in changes) <= 3 + 3 * calls - 1 + accepted
+    held = peak = 0
+    for size in changes:
+        held += size
+        peak = max(peak, held)
+    # The peak is in evaluate, whose own temporary vector is a sixth.
+    expected = history_bytes(2, ENTRIES, half) + 6 * vector
+    assert expected <= peak <= expected + 4 * module._CACHED_ENTRIES
