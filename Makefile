@@ -4,12 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help demo test check quick docs clean
+.PHONY: help demo test check quick bench docs clean
 
 help:
 	@echo "make demo    install into $(VENV) and paint the demo picture"
 	@echo "make test    format, lint, types and all tests"
 	@echo "make quick   the same without the long tests"
+	@echo "make bench   time the kernels; 'glstylenet bench' measures whole runs"
 	@echo "make docs    build the documentation into docs/_build/html"
 	@echo "make clean   remove what make made"
 
@@ -45,6 +46,9 @@ test: check
 
 quick: check
 	$(BIN)/pytest -m "not long"
+
+bench: $(VENV)/installed-dev
+	$(BIN)/pytest benchmarks --benchmark-columns=min,median,iqr,rounds --benchmark-sort=name
 
 docs: $(VENV)/installed-docs
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html

@@ -79,11 +79,13 @@ def command_tables() -> str:
         ]
         arguments = [option for option in command.params if option.param_type_name == "argument"]
         usage = " ".join(["glstylenet", *words, *(argument.metavar for argument in arguments)])
-        takes_settings = any(option.name in Settings.model_fields for option in command.params)
+        settings = [option.name for option in command.params if option.name in Settings.model_fields]
         parts += [f"### {' '.join(words)}", "", command.help or "", "", f"`{usage}`", ""]
         parts += [*_table(("option", "what it does"), rows), ""] if rows else []
-        parts += ["Besides, the settings above.", ""] if takes_settings and words[0] != "weights" else []
-        parts += ["Besides, `--weights`.", ""] if takes_settings and words[0] == "weights" else []
+        if len(settings) == len(Settings.model_fields):
+            parts += ["Besides, the settings above.", ""]
+        elif settings:
+            parts += [f"Besides, {', '.join(f'`{option_name(name)}`' for name in settings)}.", ""]
     return "\n".join(parts)
 
 

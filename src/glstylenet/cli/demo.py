@@ -1,7 +1,6 @@
 """``glstylenet demo``: the main job on pictures that ship with the package."""
 
 import contextlib
-import importlib.resources
 from pathlib import Path
 from typing import Annotated
 
@@ -17,7 +16,8 @@ from glstylenet.cli.options import (
     resolve_settings,
     with_setting_options,
 )
-from glstylenet.errors import GLStyleNetError, InputError
+from glstylenet.errors import GLStyleNetError
+from glstylenet.samples import sample_file
 
 __all__ = ["demo_command"]
 
@@ -46,7 +46,7 @@ def demo_command(
         from glstylenet.cli import painting, progress  # PyTorch is slow to import
         from glstylenet.cli.jobs import Job, Plan
 
-        content, style, content_map, style_map = (_sample(name, files) for name in _SAMPLES)
+        content, style, content_map, style_map = (sample_file(name, files) for name in _SAMPLES)
         return painting.paint(
             Plan((Job(content, style, content_map, style_map, Path(output)),), is_batch=False),
             settings,
@@ -67,11 +67,3 @@ def _is_own_picture(output: Path) -> bool:
         return read_recipe(output) is not None
     except GLStyleNetError:  # no picture at all: somebody else's file
         return False
-
-
-def _sample(name: str, files: contextlib.ExitStack) -> Path:
-    """The sample as a file, unpacked meanwhile where the package is zipped."""
-    resource = importlib.resources.files("glstylenet").joinpath("samples", name)
-    if not resource.is_file():
-        raise InputError(f"the sample {name} is missing from the installed package; reinstall glstylenet")
-    return files.enter_context(importlib.resources.as_file(resource))

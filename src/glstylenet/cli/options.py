@@ -29,10 +29,12 @@ __all__ = [
     "QuietOption",
     "StyleMapOption",
     "VerboseOption",
+    "environment_settings",
     "given_settings",
     "option_name",
     "resolve_settings",
     "user_config",
+    "with_options_of",
     "with_setting_options",
 ]
 
@@ -96,24 +98,38 @@ def option_name(field: str) -> str:
 
 
 def with_setting_options(command: Callable[..., int]) -> Callable[..., int]:
-    """Give ``command`` an option for each setting; they arrive as its keyword arguments.
+    """Give ``command`` an option for each setting; they arrive as its keyword arguments."""
+    return with_options_of(*Settings.model_fields)(command)
+
+
+def with_options_of(*names: str) -> Callable[[Callable[..., int]], Callable[..., int]]:
+    """Give a command options for the settings ``names``; they arrive as its keyword arguments.
 
     typer builds options from a function's signature, so the signature is written here.
     """
-    signature = inspect.signature(command)
-    own = [
-        parameter
-        for parameter in signature.parameters.values()
-        if parameter.kind is not inspect.Parameter.VAR_KEYWORD
-    ]
 
-    @functools.wraps(command)
-    def wrapper(*arguments: object, **options: object) -> int:
-        return command(*arguments, **options)
+    def decorate(command: Callable[..., int]) -> Callable[..., int]:
+        signature = inspect.signature(command)
+        own = [
+            parameter
+            for parameter in signature.parameters.values()
+            if parameter.kind is not inspect.Parameter.VAR_KEYWORD
+        ]
 
-    options = sorted([*own, *map(_parameter, Settings.model_fields)], key=_place_in_help)
-    wrapper.__signature__ = signature.replace(parameters=options)  # type: ignore[attr-defined]
-    return wrapper
+        @functools.wraps(command)
+        def wrapper(*arguments: object, **options: object) -> int:
+            return command(*arguments, **options)
+
+        options = sorted([*own, *map(_parameter, names)], key=_place_in_help)
+        wrapper.__signature__ = signature.replace(parameters=options)  # type: ignore[attr-defined]
+        return wrapper
+
+    return decorate
+
+
+def environment_settings(environment: Mapping[str, str] = os.environ) -> dict[str, object]:
+    """The settings that environment variables name."""
+    return {name: environment[key] for name, key in ENVIRONMENT.items() if environment.get(key)}
 
 
 def given_settings(options: Mapping[str, object]) -> dict[str, object]:
@@ -138,7 +154,7 @@ def resolve_settings(
         values.update(read_config(file))
     named = values.pop("preset", None)
     chosen = preset if preset is not None else named
-    values.update({name: environment[key] for name, key in ENVIRONMENT.items() if environment.get(key)})
+    values.update(environment_settings(environment))
     values.update(given_settings(options))
     return Settings(**values) if chosen is None else preset_settings(str(chosen), **values)
 

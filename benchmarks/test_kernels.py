@@ -1,0 +1,200 @@
+"""Seconds of the pieces that a run is made of, for ``make bench``: 512 x 352, five classes, scheme (g)."""
+
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+import pytest
+import torch
+from torch import Tensor
+
+from glstylenet.bench.drawing import drawn_classes, drawn_picture, picture_tensor
+from glstylenet.bench.timing import wait_for
+from glstylenet.bench.weighting import loss_weights
+from glstylenet.device import Device, choose_device
+from glstylenet.fusion import SCHEMES, fuse, fused_size
+from glstylenet.losses import (
+    LocalTarget,
+    content_loss,
+    global_gradient,
+    global_loss,
+    gram,
+    local_loss,
+    local_target,
+    patch_energies,
+    smoothness_loss,
+)
+from glstylenet.objective import Objective
+from glstylenet.optimize import Lbfgs
+from glstylenet.patches import match_patches, semantic_factor
+from glstylenet.settings import Settings
+from glstylenet.targets import map_at
+from glstylenet.vgg import Network
+from glstylenet.weights import load_weights
+
+SIZE = (512, 352)
+CLASSES = 5
+[LAYERS] = SCHEMES["g"].groups
+
+
+class Benchmark(Protocol):
+    """pytest-benchmark's fixture, which has no types of its own."""
+
+    def __call__(self, function: Callable[[], object]) -> object:
+        """Time ``function``."""
+
+
+class Timed(Protocol):
+    """The same, for work that a GPU may still be busy with when the call returns."""
+
+    def __call__(self, function: Callable[[], object]) -> None:
+        """Time ``function`` and what it leaves behind."""
+
+
+@pytest.fixture(scope="module")
+def place() -> Device:
+    return choose_device("auto", "auto")
+
+
+@pytest.fixture
+def timed(benchmark: Benchmark, place: Device) -> Timed:
+    def time(function: Callable[[], object]) -> None:
+        def until_done() -> None:
+            function()
+            wait_for(place.device)
+
+        benchmark(until_done)
+
+    return time
+
+
+@pytest.fixture(scope="module")
+def network(place: Device) -> Network:
+    return Network(load_weights("embedded").tensors, device=place.device, dtype=place.dtype)
+
+
+@pytest.fixture(scope="module")
+def pictures(place: Device) -> tuple[Tensor, Tensor]:
+    """Content and style."""
+    content, style = (picture_tensor(drawn_picture(SIZE, seed), place.device) for seed in range(2))
+    return content, style
+
+
+@pytest.fixture(scope="module")
+def maps(place: Device) -> tuple[Tensor, Tensor]:
+    """Of both, at full size."""
+    content, style = (drawn_classes(SIZE, CLASSES, seed).to(place.device) for seed in range(2))
+    return content, style
+
+
+@pytest.fixture(scope="module")
+def features(network: Network, pictures: tuple[Tensor, Tensor]) -> tuple[Mapping[int, Tensor], ...]:
+    """F^1 to F^4 of both."""
+    with torch.no_grad():
+        return tuple(network.features(picture) for picture in pictures)
+
+
+@pytest.fixture(scope="module")
+def fused(features: tuple[Mapping[int, Tensor], ...]) -> tuple[Tensor, Tensor]:
+    content, style = (fuse(each, LAYERS) for each in features)
+    return content, style
+
+
+@pytest.fixture(scope="module")
+def target(fused: tuple[Tensor, Tensor]) -> LocalTarget:
+    return local_target(fused[1], match_patches(*fused).index, patch_energies(fused[1]))
+
+
+def test_network_forward(timed: Timed, network: Network, pictures: tuple[Tensor, Tensor]) -> None:
+    with torch.no_grad():
+        timed(lambda: network.features(pictures[0]))
+
+
+def test_network_forward_and_backward(
+    timed: Timed, network: Network, pictures: tuple[Tensor, Tensor]
+) -> None:
+    def compute() -> None:
+        variable = pictures[0].clone().requires_grad_()
+        torch.autograd.grad(network.features(variable)[4].mean(), variable)
+
+    timed(compute)
+
+
+def test_fusion(timed: Timed, features: tuple[Mapping[int, Tensor], ...]) -> None:
+    timed(lambda: fuse(features[0], LAYERS))
+
+
+@pytest.mark.parametrize("with_maps", [False, True], ids=["without maps", "with maps"])
+def test_match_patches(
+    timed: Timed, fused: tuple[Tensor, Tensor], maps: tuple[Tensor, Tensor], with_maps: bool
+) -> None:
+    query_map, style_map = (map_at(each, fused_size(SIZE, LAYERS)) for each in maps)
+    timed(
+        lambda: match_patches(
+            *fused,
+            query_map=query_map if with_maps else None,
+            style_map=style_map if with_maps else None,
+            map_factor=semantic_factor(Settings().semantic_weight),
+        )
+    )
+
+
+def test_local_target(timed: Timed, fused: tuple[Tensor, Tensor]) -> None:
+    index, energies = match_patches(*fused).index, patch_energies(fused[1])
+    timed(lambda: local_target(fused[1], index, energies))
+
+
+def test_content_loss(timed: Timed, features: tuple[Mapping[int, Tensor], ...]) -> None:
+    timed(lambda: content_loss(features[0][4], features[1][4]))
+
+
+def test_local_loss(timed: Timed, fused: tuple[Tensor, Tensor], target: LocalTarget) -> None:
+    timed(lambda: local_loss(fused[0], target))
+
+
+def test_global_loss(timed: Timed, fused: tuple[Tensor, Tensor]) -> None:
+    goal = gram(fused[1])
+
+    def compute() -> None:
+        matrix = gram(fused[0])
+        global_loss(matrix, goal)
+        global_gradient(fused[0], matrix, goal)
+
+    timed(compute)
+
+
+def test_smoothness_loss(timed: Timed, pictures: tuple[Tensor, Tensor]) -> None:
+    timed(lambda: smoothness_loss(pictures[0]))
+
+
+@pytest.mark.parametrize("rematch", [False, True], ids=["matches held", "matches fresh"])
+def test_evaluation(
+    timed: Timed,
+    network: Network,
+    pictures: tuple[Tensor, Tensor],
+    maps: tuple[Tensor, Tensor],
+    rematch: bool,
+) -> None:
+    content, style = pictures
+    objective = Objective(
+        network,
+        SCHEMES["g"],
+        loss_weights(Settings()),
+        content,
+        style,
+        content_map=maps[0],
+        style_map=maps[1],
+    )
+    objective.evaluate(content, rematch=True)
+    timed(lambda: objective.evaluate(content, rematch=rematch))
+
+
+def test_twenty_steps_of_lbfgs(timed: Timed, pictures: tuple[Tensor, Tensor]) -> None:
+    """On a bowl, whose own cost is small: what the optimiser takes for itself."""
+    bottom, start = pictures
+    steepness = torch.linspace(0.1, 1.0, bottom.numel(), device=bottom.device).view_as(bottom)
+
+    def evaluate(x: Tensor) -> tuple[float, Tensor]:
+        slope = steepness * (x - bottom)
+        return float((slope * (x - bottom)).sum()) / 2, slope
+
+    timed(lambda: list(Lbfgs().run(evaluate, start, 20)))

@@ -1,0 +1,74 @@
+"""Environment: the machine and the versions that a measurement belongs to."""
+
+import importlib.metadata
+import os
+import platform
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import torch
+
+import glstylenet
+from glstylenet.device import choose_device
+from glstylenet.settings import Settings
+
+__all__ = ["Environment", "describe_environment"]
+
+_PACKAGES = ("torch", "numpy", "scipy", "pillow")
+
+
+@dataclass(frozen=True)
+class Environment:
+    """``processor``: the model's name; ``cores``: logical ones that this process may use; ``threads`` of
+    PyTorch; ``memory_bytes`` of the machine; ``gpu``: its name where one computes; ``precision`` of the
+    default run; ``versions`` by package."""
+
+    platform: str
+    processor: str
+    cores: int
+    threads: int
+    memory_bytes: int
+    device: str
+    gpu: str | None
+    precision: str
+    versions: dict[str, str]
+
+
+def describe_environment(settings: Settings) -> Environment:
+    """This machine, as a run with ``settings`` would use it."""
+    place = choose_device(settings.device, settings.precision)
+    return Environment(
+        platform=platform.platform(),
+        processor=_processor(),
+        cores=_cores(),
+        threads=torch.get_num_threads(),
+        memory_bytes=int(psutil.virtual_memory().total),
+        device=str(place.device),
+        gpu=torch.cuda.get_device_name(place.device) if place.device.type == "cuda" else None,
+        precision=place.precision,
+        versions={
+            "glstylenet": glstylenet.__version__,
+            "python": platform.python_version(),
+            **{package: importlib.metadata.version(package) for package in _PACKAGES},
+        },
+    )
+
+
+def _cores() -> int:
+    """A container or a batch system may leave a process fewer than the machine has."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _processor(listing: Path = Path("/proc/cpuinfo")) -> str:
+    """The model's name where the system tells it, else the architecture's."""
+    try:
+        for line in listing.read_text(encoding="utf-8", errors="replace").splitlines():
+            name, _, value = line.partition(":")
+            if name.strip() == "model name":
+                return value.strip()
+    except OSError:  # no Linux
+        pass
+    return platform.processor() or platform.machine()

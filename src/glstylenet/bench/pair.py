@@ -1,0 +1,41 @@
+"""Pair: what is painted from what, as files."""
+
+import contextlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from glstylenet.inputs import Inputs, prepare_inputs, read_sources
+from glstylenet.samples import sample_file
+from glstylenet.settings import Settings
+
+__all__ = ["Pair", "sample_pair"]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A content and a style, and a map of both or of neither."""
+
+    content: Path
+    style: Path
+    content_map: Path | None = None
+    style_map: Path | None = None
+
+    def read(self, settings: Settings) -> Inputs:
+        """The pictures, brought to the sizes of a run with ``settings``.
+
+        Raises what :func:`glstylenet.stylize` raises for pictures and maps that cannot be used.
+        """
+        sources = read_sources(
+            self.content,
+            self.style,
+            content_map=self.content_map,
+            style_map=self.style_map,
+            settings=settings,
+        )
+        return prepare_inputs(sources, settings)
+
+
+def sample_pair(files: contextlib.ExitStack) -> Pair:
+    """The pair that ships with the package, with its maps; its files may be gone once ``files`` closes."""
+    names = ("content.png", "style.png", "content_map.png", "style_map.png")
+    return Pair(*(sample_file(name, files) for name in names))

@@ -1,0 +1,86 @@
+"""Plan: how much each mode of the benchmark measures."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+__all__ = ["PLANS", "Plan", "PointSize"]
+
+
+@dataclass(frozen=True)
+class PointSize:
+    """One size of the scaling: a picture of ``megapixels``, and for how many evaluations it is painted."""
+
+    megapixels: float
+    evaluations: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The size of every measurement.
+
+    ``size``: longest side of the default run whose overhead is taken, ``None`` for the samples' own;
+    ``iterations`` of that run. ``repeats``: how often the bare network is timed before the run, and again
+    after it. ``scheme_size`` (height, width) of the schemes, in how many ``rounds`` each is timed once, and
+    the ``patience``: seconds in all after which one is not timed again. ``pair_size``: longest side of the
+    pair of the speedup, ``None`` for its own; ``literal_evaluations`` the literal method gets on it.
+    ``points`` of the scaling, each within ``point_memory`` bytes.
+    """
+
+    name: str
+    size: int | None
+    iterations: int
+    repeats: int
+    rounds: int
+    patience: float
+    pair_size: int | None
+    literal_evaluations: int
+    points: tuple[PointSize, ...]
+    scheme_size: tuple[int, int] = (512, 352)
+    point_memory: int = 6 * 2**30
+
+
+# Fewer evaluations for larger pictures: a point of 24 megapixels costs as much as 240 of 0.1.
+_SMALL = (PointSize(0.1, 21), PointSize(0.4, 21), PointSize(1.5, 6), PointSize(6.0, 3))
+
+PLANS: Mapping[str, Plan] = MappingProxyType(
+    {
+        plan.name: plan
+        for plan in (
+            Plan(
+                name="quick",
+                size=256,
+                iterations=80,
+                repeats=5,
+                rounds=2,
+                patience=4.0,
+                pair_size=160,
+                literal_evaluations=60,
+                points=(PointSize(0.1, 5), PointSize(0.2, 4), PointSize(0.4, 4), PointSize(0.8, 3)),
+            ),
+            Plan(
+                name="default",
+                size=None,
+                iterations=240,
+                repeats=7,
+                rounds=5,
+                patience=30.0,
+                pair_size=None,
+                literal_evaluations=100,
+                points=_SMALL,
+            ),
+            Plan(
+                name="full",
+                size=None,
+                iterations=240,
+                repeats=11,
+                rounds=11,
+                patience=120.0,
+                pair_size=None,
+                literal_evaluations=500,
+                points=(*_SMALL, PointSize(24.0, 3)),
+            ),
+        )
+    }
+)
+"""The three modes by name."""

@@ -1,0 +1,137 @@
+"""Report: all measurements of one run of the benchmark, and their JSON."""
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from glstylenet.bench.environment import Environment, describe_environment
+from glstylenet.bench.overhead import Overhead, measure_overhead
+from glstylenet.bench.pair import Pair
+from glstylenet.bench.plan import Plan
+from glstylenet.bench.scaling import Scaling, measure_scaling
+from glstylenet.bench.schemes import PAPER_SECONDS, Schemes, measure_schemes
+from glstylenet.bench.speedup import Speedup, measure_speedup
+from glstylenet.settings import Settings
+
+__all__ = ["Report", "Subjects", "measure", "speedup_settings"]
+
+
+@dataclass(frozen=True)
+class Subjects:
+    """What is measured: the ``samples`` that ship, for the overhead, and the ``pair`` of the speedup."""
+
+    samples: Pair
+    pair: Pair
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was measured in the mode ``mode``; ``None`` for what was not."""
+
+    mode: str
+    environment: Environment
+    overhead: Overhead | None = None
+    speedup: Speedup | None = None
+    schemes: Schemes | None = None
+    scaling: Scaling | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """The JSON object: ``overhead`` and ``speedup`` are plain numbers, and ``details`` what they were
+        made of."""
+        overhead, speedup, schemes, scaling = self.overhead, self.speedup, self.schemes, self.scaling
+        return {
+            "mode": self.mode,
+            "environment": dataclasses.asdict(self.environment),
+            "overhead": None if overhead is None else overhead.ratio,
+            "speedup": None if speedup is None else speedup.ratio,
+            "schemes": None if schemes is None else _schemes(schemes),
+            "scaling": None if scaling is None else _scaling(scaling),
+            "parts": None if overhead is None else overhead.shares,
+            "details": {
+                "overhead": None if overhead is None else _overhead_details(overhead),
+                "speedup": None if speedup is None else _speedup_details(speedup),
+                "schemes": None if schemes is None else _scheme_details(schemes),
+            },
+        }
+
+
+def speedup_settings(plan: Plan, settings: Settings) -> Settings:
+    """``settings`` of the speedup: a size that was asked for goes before the plan's."""
+    return settings if settings.size is not None else settings.replace(size=plan.pair_size)
+
+
+def measure(plan: Plan, subjects: Subjects, settings: Settings, tell: Callable[[str], None]) -> Report:
+    """Measure everything that ``plan`` asks for; ``tell`` hears a sentence at every step.
+
+    ``settings``: the machine (device, precision, the network's weights) for all of it; loss weights, classes
+    and size for the speedup alone, since the other figures belong to the defaults.
+    """
+    machine = Settings(device=settings.device, precision=settings.precision, weights=settings.weights)
+    environment = describe_environment(machine)  # a device that is not there is told of first
+    # Before the others, while this process is small: the points' processes need the memory.
+    scaling = measure_scaling(plan.points, machine, memory=plan.point_memory, tell=tell)
+    overhead = measure_overhead(
+        subjects.samples,
+        machine.replace(size=plan.size, iterations=plan.iterations),
+        repeats=plan.repeats,
+        tell=tell,
+    )
+    schemes = measure_schemes(
+        plan.scheme_size, machine, rounds=plan.rounds, patience=plan.patience, tell=tell
+    )
+    speedup = measure_speedup(
+        subjects.pair,
+        speedup_settings(plan, settings),
+        literal_evaluations=plan.literal_evaluations,
+        tell=tell,
+    )
+    return Report(plan.name, environment, overhead, speedup, schemes, scaling)
+
+
+def _schemes(schemes: Schemes) -> dict[str, Any]:
+    return {
+        name: {
+            "size": [list(shape) for shape in cost.shapes],
+            "pixels": cost.pixels,
+            "seconds": cost.seconds,
+            "vs_h": schemes.ratio(name, "h"),
+            "paper_seconds": PAPER_SECONDS[name],
+        }
+        for name, cost in schemes.costs.items()
+    }
+
+
+def _scaling(scaling: Scaling) -> dict[str, Any]:
+    return {
+        "exponent": scaling.exponent,
+        "points": [dataclasses.asdict(point) for point in scaling.points],
+    }
+
+
+def _overhead_details(overhead: Overhead) -> dict[str, Any]:
+    return {
+        "precision": overhead.precision,
+        "seconds": overhead.seconds,
+        "scales": [{**dataclasses.asdict(scale), "overhead": scale.ratio} for scale in overhead.scales],
+        "warnings": list(overhead.warnings),
+    }
+
+
+def _speedup_details(speedup: Speedup) -> dict[str, Any]:
+    return {
+        "size": speedup.size,
+        "literal": dataclasses.asdict(speedup.literal),
+        "attempts": [dataclasses.asdict(attempt) for attempt in speedup.attempts],
+        "note": speedup.note,
+    }
+
+
+def _scheme_details(schemes: Schemes) -> dict[str, Any]:
+    return {
+        "size": schemes.size,
+        "precision": schemes.precision,
+        "counts": {name: cost.count for name, cost in schemes.costs.items()},
+        "g_vs_h": schemes.ratio("g", "h"),
+        "g_vs_c": schemes.ratio("g", "c"),
+    }

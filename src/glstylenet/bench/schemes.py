@@ -1,0 +1,122 @@
+"""Schemes: the paper's Figure 11, the time of an evaluation with fresh matches for each scheme."""
+
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from glstylenet.bench.drawing import drawn_classes, drawn_picture, picture_tensor
+from glstylenet.bench.timing import seconds_of
+from glstylenet.bench.weighting import loss_weights
+from glstylenet.device import choose_device
+from glstylenet.fusion import SCHEMES
+from glstylenet.objective import Objective
+from glstylenet.settings import Settings
+from glstylenet.vgg import Network
+from glstylenet.weights import load_weights
+
+__all__ = ["CLASSES", "PAPER_SECONDS", "SchemeCost", "Schemes", "measure_schemes", "timed_in_turns"]
+
+CLASSES = 5
+"""Classes of the maps in Figure 11."""
+
+PAPER_SECONDS: Mapping[str, float] = MappingProxyType(
+    {"a": 1.404, "b": 0.298, "c": 0.220, "d": 0.233, "e": 0.391, "f": 0.230, "g": 0.243, "h": 0.327}
+)
+"""The paper's column: seconds per iteration on two P100."""
+
+
+@dataclass(frozen=True)
+class SchemeCost:
+    """Median ``seconds`` of matching and evaluating one scheme; ``shapes`` (height, width, channels) of its
+    fused features, the map's channels counted in every layer as the paper does; ``count``: of how many."""
+
+    name: str
+    shapes: tuple[tuple[int, int, int], ...]
+    seconds: float
+    count: int
+
+    @property
+    def pixels(self) -> int:
+        """The paper's measure of size: how many numbers the fused features hold."""
+        return sum(height * width * channels for height, width, channels in self.shapes)
+
+
+@dataclass(frozen=True)
+class Schemes:
+    """Every scheme's cost by its letter, for a content and a style of ``size`` (height, width)."""
+
+    size: tuple[int, int]
+    costs: Mapping[str, SchemeCost]
+    precision: str
+
+    def ratio(self, name: str, other: str) -> float:
+        """Seconds of scheme ``name`` over those of ``other``."""
+        return self.costs[name].seconds / self.costs[other].seconds
+
+
+def measure_schemes(
+    size: tuple[int, int], settings: Settings, *, rounds: int, patience: float, tell: Callable[[str], None]
+) -> Schemes:
+    """Time all eight schemes on drawn pictures of ``size`` (height, width), ``rounds`` times each.
+
+    They take turns (:func:`timed_in_turns`).
+    """
+    place = choose_device(settings.device, settings.precision)
+    network = Network(load_weights(settings.weights).tensors, device=place.device, dtype=place.dtype)
+    content, style, pixels = (picture_tensor(drawn_picture(size, seed), place.device) for seed in range(3))
+    content_map, style_map = (drawn_classes(size, CLASSES, seed).to(place.device) for seed in range(2))
+    tell(f"schemes: setting up all {len(SCHEMES)} at {size[1]} x {size[0]}")
+    objectives = {
+        name: Objective(
+            network,
+            scheme,
+            loss_weights(settings),
+            content,
+            style,
+            content_map=content_map,
+            style_map=style_map,
+        )
+        for name, scheme in SCHEMES.items()
+    }
+
+    def evaluate(name: str) -> float:
+        return seconds_of(lambda: objectives[name].evaluate(pixels, rematch=True), place.device)
+
+    seconds = timed_in_turns(list(SCHEMES), evaluate, rounds=rounds, patience=patience, tell=tell)
+    return Schemes(
+        size=size,
+        costs={
+            name: SchemeCost(
+                name,
+                tuple(scheme.shapes(size, CLASSES)),
+                statistics.median(seconds[name]),
+                len(seconds[name]),
+            )
+            for name, scheme in SCHEMES.items()
+        },
+        precision=place.precision,
+    )
+
+
+def timed_in_turns(
+    names: Sequence[str],
+    time: Callable[[str], float],
+    *,
+    rounds: int,
+    patience: float,
+    tell: Callable[[str], None],
+) -> dict[str, list[float]]:
+    """Seconds of each of ``names``, told by ``time``: ``rounds`` of them, after one that does not count.
+
+    They take turns, each round beginning with another one, so that the machine's noise hits all alike. Who
+    has taken ``patience`` seconds in all is left out of further rounds; then even a first time counts.
+    """
+    seconds: dict[str, list[float]] = {name: [] for name in names}
+    for number in range(rounds + 1):
+        tell(f"schemes: round {number}/{rounds}" if number else "schemes: a round to warm up")
+        start = number % len(names)
+        for name in [*names[start:], *names[:start]]:
+            if sum(seconds[name]) <= patience:
+                seconds[name].append(time(name))
+    return {name: times[1:] or times for name, times in seconds.items()}

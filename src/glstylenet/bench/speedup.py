@@ -1,0 +1,283 @@
+"""Speedup: how much sooner a default run reaches the objective that the literal method ends with.
+
+    speedup = seconds of the literal method / seconds of the default run until its objective is as low
+
+Both begin with the content. Both objectives are measured alike: full size, float32, fresh matches. Ours
+counts all time from the call on: reading, setting up, coarse sizes.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from torch import Tensor
+
+from glstylenet.bench.literal import LiteralObjective, minimise
+from glstylenet.bench.pair import Pair
+from glstylenet.bench.timing import seconds_of
+from glstylenet.bench.weighting import loss_weights
+from glstylenet.device import choose_device
+from glstylenet.events import Event, Started, Step
+from glstylenet.fusion import SCHEMES
+from glstylenet.settings import Settings
+from glstylenet.transfer import picture_losses, stylize
+from glstylenet.vgg import Network
+from glstylenet.weights import load_weights
+
+__all__ = [
+    "Attempt",
+    "LiteralRun",
+    "Snapshot",
+    "SnapshotWatch",
+    "Speedup",
+    "attempt",
+    "first_reaching",
+    "literal_run",
+    "measure_speedup",
+    "reach",
+]
+
+_SNAPSHOTS = 40
+"""At most about so many pictures of the full size are kept."""
+
+_LONGEST = 4
+"""A run that does not get there is repeated with twice the evaluations, up to so many times the default's."""
+
+
+@dataclass(frozen=True)
+class LiteralRun:
+    """What the literal method spent of the evaluations it was ``granted``, and the objective of its best
+    picture."""
+
+    seconds: float
+    evaluations: int
+    granted: int
+    objective: float
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A default run of ``iterations``: its final ``objective``, and when and after how many evaluations it
+    reached the goal (``None`` if it did not)."""
+
+    iterations: int
+    objective: float
+    seconds: float | None
+    evaluations: int | None
+
+
+@dataclass(frozen=True)
+class Speedup:
+    """The literal method against the default run on a picture of ``size`` (height, width); the last of
+    ``attempts`` is the one that counts."""
+
+    size: tuple[int, int]
+    literal: LiteralRun
+    attempts: tuple[Attempt, ...]
+
+    @property
+    def ratio(self) -> float | None:
+        """``None`` if no attempt reached the literal method's objective."""
+        seconds = self.attempts[-1].seconds
+        return None if seconds is None else self.literal.seconds / seconds
+
+    @property
+    def note(self) -> str:
+        """What must be known besides the number; empty if nothing."""
+        notes = []
+        literal, first, last = self.literal, self.attempts[0], self.attempts[-1]
+        if literal.evaluations < literal.granted:
+            notes.append(
+                f"SciPy stopped the literal method after {literal.evaluations} of {literal.granted} "
+                f"evaluations"
+            )
+        if last.seconds is None:
+            notes.append(
+                f"the default run did not reach the literal method's objective of {literal.objective:.4g}; "
+                f"with {last.iterations} evaluations it came to {last.objective:.4g}"
+            )
+        elif last is not first:
+            notes.append(
+                f"the default's {first.iterations} evaluations did not reach the literal method's "
+                f"objective; a run of {last.iterations} did"
+            )
+        return "; ".join(notes)
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """``pixels`` (1, 3, H, W) on the CPU after ``evaluations``, ``seconds`` after the call."""
+
+    seconds: float
+    evaluations: int
+    pixels: Tensor
+
+
+class SnapshotWatch:
+    """Listens to a run and keeps pictures of its last scale; its own time does not count."""
+
+    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
+        self._clock = clock
+        self._began = clock()
+        self._listening = 0.0
+        self._scales = 0
+        self._every = 1
+        self._kept: list[Snapshot] = []
+        self._latest: list[Snapshot] = []
+
+    @property
+    def snapshots(self) -> list[Snapshot]:
+        """In the order of time; the last is the picture that the run ended with."""
+        return self._kept + self._latest
+
+    def __call__(self, event: Event) -> None:
+        """Hear ``event``."""
+        entered = self._clock()
+        match event:
+            case Started():
+                self._scales = len(event.scales)
+                self._every = max(1, event.scales[-1].evaluations // _SNAPSHOTS)
+            case Step() if event.scale == self._scales:
+                seconds = entered - self._began - self._listening
+                snapshot = Snapshot(seconds, event.evaluation, event.pixels.detach().cpu().clone())
+                if event.evaluation % self._every == 0:
+                    self._kept.append(snapshot)
+                    self._latest = []
+                else:
+                    self._latest = [snapshot]
+        self._listening += self._clock() - entered
+
+
+def measure_speedup(
+    pair: Pair, settings: Settings, *, literal_evaluations: int, tell: Callable[[str], None]
+) -> Speedup:
+    """Run the literal method on ``pair``, then the default until it is as far.
+
+    ``settings``: weights, size and machine for both; they start from the content.
+    """
+    literal, best = literal_run(pair, settings, literal_evaluations, tell)
+    size = (best.shape[-2], best.shape[-1])
+    attempts = reach(
+        literal.objective,
+        settings.iterations,
+        lambda iterations, goal: attempt(pair, settings.replace(iterations=iterations), goal, tell),
+    )
+    return Speedup(size, literal, attempts)
+
+
+def reach(
+    goal: float, iterations: int, run: Callable[[int, float], Attempt], *, longest: int = _LONGEST
+) -> tuple[Attempt, ...]:
+    """Runs of ``iterations``, twice as many and so on up to ``longest`` times, until one reaches ``goal``."""
+    attempts = [run(iterations, goal)]
+    while attempts[-1].seconds is None and 2 * attempts[-1].iterations <= longest * iterations:
+        attempts.append(run(2 * attempts[-1].iterations, goal))
+    return tuple(attempts)
+
+
+def literal_run(
+    pair: Pair, settings: Settings, evaluations: int, tell: Callable[[str], None]
+) -> tuple[LiteralRun, Tensor]:
+    """Let the literal method spend ``evaluations`` (fewer, if SciPy stops); also its best picture.
+
+    Its time is that of its targets and its descent. Reading and loading are not charged to it.
+    """
+    place = choose_device(settings.device, "float32")
+    inputs = pair.read(settings)
+    scaled = inputs.scaled(inputs.size, 1.0, place.device)
+    start = inputs.start("content", inputs.size, settings.seed).to(place.device)
+    network = Network(load_weights(settings.weights).tensors, device=place.device)
+    spent, best = 0, start
+    every = max(1, evaluations // 10)
+    tell(f"speedup: the literal method, {evaluations} evaluations at {start.shape[-1]} x {start.shape[-2]}")
+
+    def note(evaluation: int, loss: float) -> None:
+        nonlocal spent
+        spent = evaluation
+        if evaluation % every == 0:
+            tell(f"speedup: literal evaluation {evaluation}/{evaluations}, loss {loss:.4g}")
+
+    def run() -> None:
+        nonlocal best
+        objective = LiteralObjective(
+            network,
+            SCHEMES[settings.scheme],
+            loss_weights(settings),
+            start,
+            scaled.style,
+            scaled.content_map,
+            scaled.style_map,
+        )
+        best, _ = minimise(objective, start, evaluations, on_evaluation=note)
+
+    seconds = seconds_of(run, place.device)
+    return LiteralRun(seconds, spent, evaluations, _objective_of(best, pair, settings)), best
+
+
+def attempt(pair: Pair, settings: Settings, goal: float, tell: Callable[[str], None]) -> Attempt:
+    """Run ``settings`` on ``pair`` and find when its objective first was at most ``goal``."""
+    tell(f"speedup: the default run, {settings.iterations} evaluations")
+    watch = SnapshotWatch()
+    stylize(
+        pair.content,
+        pair.style,
+        content_map=pair.content_map,
+        style_map=pair.style_map,
+        settings=settings,
+        on_event=watch,
+    )
+    tell("speedup: looking for the moment it was as far")
+    measured: dict[int, float] = {}
+
+    def objective_of(number: int) -> float:
+        if number not in measured:
+            measured[number] = _objective_of(watch.snapshots[number].pixels, pair, settings)
+        return measured[number]
+
+    last = len(watch.snapshots) - 1
+    found = first_reaching(objective_of, last + 1, goal)
+    reached = None if found is None else watch.snapshots[found]
+    return Attempt(
+        iterations=settings.iterations,
+        objective=objective_of(last),
+        seconds=None if reached is None else reached.seconds,
+        evaluations=None if reached is None else reached.evaluations,
+    )
+
+
+def first_reaching(objective_of: Callable[[int], float], count: int, goal: float) -> int | None:
+    """The first of ``count`` falling objectives that is at most ``goal``; ``None`` if the last is above it.
+
+    By bisection: measuring a picture costs as much as an evaluation. Where the objectives do not fall all the
+    way, the one found is at most ``goal`` and the one before it is not, so that none is found too early.
+    """
+    if count == 0 or objective_of(count - 1) > goal:
+        return None
+    above, found = -1, count - 1
+    while found - above > 1:
+        middle = (above + found) // 2
+        if objective_of(middle) <= goal:
+            found = middle
+        else:
+            above = middle
+    return found
+
+
+def _objective_of(pixels: Tensor, pair: Pair, settings: Settings) -> float:
+    """The paper's objective of a picture: the same measurement for whoever painted it."""
+    return picture_losses(
+        _as_array(pixels),
+        pair.content,
+        pair.style,
+        content_map=pair.content_map,
+        style_map=pair.style_map,
+        settings=settings,
+    ).total
+
+
+def _as_array(pixels: Tensor) -> npt.NDArray[np.float32]:
+    """(1, 3, H, W), 0..255, as (H, W, 3), 0..1."""
+    array: npt.NDArray[np.float32] = (pixels[0] / 255.0).clamp(0.0, 1.0).permute(1, 2, 0).cpu().numpy()
+    return array

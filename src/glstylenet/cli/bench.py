@@ -1,0 +1,135 @@
+"""``glstylenet bench``: how fast and how frugal the program is on this machine, as ratios."""
+
+import contextlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from glstylenet.cli.console import inform, print_json, print_result
+from glstylenet.cli.interruption import Interruption
+from glstylenet.cli.options import (
+    ContentMapOption,
+    DebugOption,
+    JsonOption,
+    OverwriteOption,
+    QuietOption,
+    StyleMapOption,
+    environment_settings,
+    given_settings,
+    with_options_of,
+)
+from glstylenet.errors import UsageError
+from glstylenet.settings import Settings
+
+if TYPE_CHECKING:
+    from glstylenet.bench.pair import Pair
+
+__all__ = ["bench_command"]
+
+_QuickOption = Annotated[
+    bool, typer.Option("--quick", help="smaller pictures and fewer evaluations: under two minutes")
+]
+_FullOption = Annotated[
+    bool,
+    typer.Option(
+        "--full",
+        help="the literal method's 500 evaluations, and pictures up to 24 megapixels: an hour or more",
+    ),
+]
+_ContentOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--content", metavar="CONTENT", help="content of the speedup's pair, instead of the samples"
+    ),
+]
+_StyleOption = Annotated[
+    Path | None, typer.Option("--style", metavar="STYLE", help="style of the speedup's pair")
+]
+_PlotOption = Annotated[
+    Path | None,
+    typer.Option("--plot", metavar="FILE", help="draw the schemes and the scaling as a picture as well"),
+]
+
+
+@with_options_of(
+    "content_weight",
+    "local_weight",
+    "semantic_weight",
+    "classes",
+    "global_weight",
+    "smoothness",
+    "size",
+    "device",
+    "precision",
+    "weights",
+)
+def bench_command(
+    *,
+    quick: _QuickOption = False,
+    full: _FullOption = False,
+    content: _ContentOption = None,
+    style: _StyleOption = None,
+    content_map: ContentMapOption = None,
+    style_map: StyleMapOption = None,
+    plot: _PlotOption = None,
+    overwrite: OverwriteOption = False,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+    debug: DebugOption = False,
+    **options: object,
+) -> int:
+    """Measure this machine: overhead, speedup over the paper's own way, schemes, scaling, and parts.
+
+    Every figure is a ratio inside this one run. Leave the machine alone meanwhile. Loss weights, classes and
+    size concern the speedup; device, precision and the network's weights everything.
+    """
+    if quick and full:
+        raise UsageError("got --quick and --full; give one of them, or neither")
+    if (content is None) != (style is None):
+        lacking = "--content" if content is None else "--style"
+        raise UsageError(f"a pair needs both its pictures: add {lacking}, or leave both out for the samples")
+    if content is None and (content_map is not None or style_map is not None):
+        raise UsageError("maps belong to pictures: add --content and --style, or leave the maps out")
+    # No config file: what is measured are the defaults, whatever the user has settled on.
+    settings = Settings(**{**environment_settings(), **given_settings(options)})
+    with Interruption(), contextlib.ExitStack() as files:
+        from glstylenet.bench.pair import Pair, sample_pair  # PyTorch is slow to import
+        from glstylenet.bench.plan import PLANS
+        from glstylenet.bench.report import Subjects, measure, speedup_settings
+        from glstylenet.cli.figures import figures_as_text
+
+        plan = PLANS["quick" if quick else "full" if full else "default"]
+        samples = sample_pair(files)
+        pair = samples
+        if content is not None and style is not None:
+            pair = Pair(content, style, content_map, style_map)
+        if plot is not None:
+            _check_plot(plot, pair, overwrite=overwrite)
+        pair.read(speedup_settings(plan, settings))  # what is wrong with it is said before time is spent
+        report = measure(plan, Subjects(samples, pair), settings, _silence if quiet else inform)
+        if as_json:
+            print_json(report.as_dict())
+        else:
+            print_result(figures_as_text(report))
+        if plot is not None:
+            from glstylenet.bench.plot import drawn_report
+            from glstylenet.outputs import write_picture
+
+            write_picture(plot, drawn_report(report), overwrite=overwrite)
+    return 0
+
+
+def _silence(_sentence: str) -> None:
+    return None
+
+
+def _check_plot(plot: Path, pair: "Pair", *, overwrite: bool) -> None:
+    """Refuse a plot that could not be drawn or written, before anything is measured."""
+    from glstylenet.bench.plot import PLOT_SIZE, require_matplotlib
+    from glstylenet.outputs import check_output
+
+    require_matplotlib()
+    files = (pair.content, pair.style, pair.content_map, pair.style_map)
+    inputs = [file for file in files if file is not None]
+    check_output(plot, PLOT_SIZE, overwrite=overwrite, inputs=inputs)

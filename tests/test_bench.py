@@ -1,0 +1,786 @@
+"""The benchmark: its arithmetic by hand, its report with the measurements stubbed, and one tiny real run."""
+
+import contextlib
+import dataclasses
+import json
+import math
+import os
+import signal
+import stat
+import sys
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from benchmarks import literal as literal_program
+from glstylenet.bench import plan as plans
+from glstylenet.bench import plot, point, report, scaling, speedup
+from glstylenet.bench.drawing import drawn_classes, drawn_picture, picture_tensor
+from glstylenet.bench.environment import _processor, describe_environment
+from glstylenet.bench.literal import LiteralObjective, minimise
+from glstylenet.bench.overhead import PARTS, Overhead, RunWatch, ScaleCost, assemble
+from glstylenet.bench.pair import sample_pair
+from glstylenet.bench.plan import PLANS, Plan, PointSize
+from glstylenet.bench.point import Point, PointRequest, StepWatch, measure_point, picture_size
+from glstylenet.bench.report import Report
+from glstylenet.bench.scaling import Scaling, fitted_exponent, measure_scaling, point_of
+from glstylenet.bench.schemes import PAPER_SECONDS, SchemeCost, Schemes, timed_in_turns
+from glstylenet.bench.speedup import (
+    Attempt,
+    LiteralRun,
+    SnapshotWatch,
+    Speedup,
+    first_reaching,
+    reach,
+)
+from glstylenet.bench.weighting import loss_weights
+from glstylenet.cli import main
+from glstylenet.errors import GLStyleNetError, MemoryLimitError
+from glstylenet.events import Matched, ScaleStarted, Started, Step, Warned
+from glstylenet.fusion import SCHEMES
+from glstylenet.objective import LossTerms
+from glstylenet.schedule import Scale
+from glstylenet.settings import Settings
+from glstylenet.transfer import Timings
+from glstylenet.vgg import Network
+from glstylenet.weights import load_weights
+
+FIGURE_11: Mapping[str, tuple[list[list[int]], int, float]] = {
+    "a": ([[256, 176, 202]], 9101312, 1.404),
+    "b": ([[128, 88, 261]], 2939904, 0.298),
+    "c": ([[64, 44, 517]], 1455872, 0.220),
+    "d": ([[64, 44, 778]], 2190848, 0.233),
+    "e": ([[128, 88, 463]], 5215232, 0.391),
+    "f": ([[64, 44, 719]], 2024704, 0.230),
+    "g": ([[64, 44, 980]], 2759680, 0.243),
+    "h": ([[128, 88, 261], [64, 44, 517]], 4395776, 0.327),
+}
+TERMS = LossTerms(1.0, 2.0, 3.0, 4.0)
+REQUEST = PointRequest(0.004, 3, 6 * 2**30, "cpu", "float32", "embedded")
+
+
+class Clock:
+    """Time that passes when a test says so."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def a_step(*, evaluation: int = 1, evaluations: int = 10, scale: int = 1, value: float = 0.0) -> Step:
+    return Step(evaluation, evaluations, scale, 1, TERMS, torch.full((1, 3, 4, 4), value), 0.0)
+
+
+def a_start(*scales: Scale) -> Started:
+    return Started(
+        device="cpu",
+        precision="float32",
+        scales=scales,
+        plans=(),
+        style_size=(32, 32),
+        classes="",
+        weights="embedded",
+        memory_bytes=1,
+    )
+
+
+def silence(_sentence: str) -> None:
+    return None
+
+
+# Overhead and parts
+
+
+def test_overhead_by_hand() -> None:
+    """Two scales: 4 s for 40 evaluations of a network of 0.08 s, 6 s for 20 of 0.2 s."""
+    clock = Clock()
+    watch = RunWatch(clock)
+    coarse, fine = Scale(0.5, (32, 40), 40), Scale(1.0, (64, 80), 20)
+    watch(a_start(coarse, fine))
+    clock.now = 100.0
+    watch(ScaleStarted(1, 2, coarse))
+    for _ in range(40):
+        watch(a_step(scale=1))
+    clock.now = 104.0
+    watch(ScaleStarted(2, 2, fine))
+    watch(Warned("something"))
+    for _ in range(20):
+        watch(a_step(scale=2))
+    clock.now = 130.0  # the final measurement does not count
+    parts = dict(zip(PARTS, (5.0, 2.0, 1.0, 1.0, 0.5, 0.5), strict=True))
+    found = assemble(watch, Timings(31.0, 10.0, parts), [[0.07, 0.08], [0.1]], [[0.09], [0.2, 0.3]])
+    assert [scale.evaluations for scale in found.scales] == [40, 20]
+    assert [scale.seconds for scale in found.scales] == [4.0, 6.0]
+    assert [scale.bare_seconds for scale in found.scales] == [0.08, 0.2]
+    assert [scale.bare_before for scale in found.scales] == [pytest.approx(0.075), 0.1]
+    assert [scale.bare_after for scale in found.scales] == [0.09, pytest.approx(0.25)]
+    assert [scale.ratio for scale in found.scales] == pytest.approx([1.25, 1.5])
+    assert found.ratio == pytest.approx(10.0 / (40 * 0.08 + 20 * 0.2))
+    assert found.shares == pytest.approx(dict(zip(PARTS, (0.5, 0.2, 0.1, 0.1, 0.05, 0.05), strict=True)))
+    assert found.warnings == ("something",)
+
+
+def test_a_run_that_never_began_has_no_overhead() -> None:
+    with pytest.raises(ValueError, match="never began"):
+        assemble(RunWatch(), Timings(1.0, 1.0, {}), [], [])
+
+
+# Speedup
+
+
+@pytest.mark.parametrize(
+    ("objectives", "goal", "expected"),
+    [
+        ([10.0, 8.0, 6.0, 4.0], 6.0, 2),
+        ([10.0, 8.0, 6.0, 4.0], 5.9, 3),
+        ([10.0, 8.0, 6.0, 4.0], 20.0, 0),
+        ([10.0, 8.0, 6.0, 4.0], 3.9, None),
+        ([7.0], 7.0, 0),
+        ([], 7.0, None),
+        ([9.0, 9.0, 5.0, 5.0, 5.0, 1.0], 5.0, 2),
+    ],
+)
+def test_the_first_snapshot_that_is_as_far(
+    objectives: list[float], goal: float, expected: int | None
+) -> None:
+    assert first_reaching(objectives.__getitem__, len(objectives), goal) == expected
+
+
+def test_few_snapshots_are_measured() -> None:
+    asked: list[int] = []
+
+    def objective_of(number: int) -> float:
+        asked.append(number)
+        return 1000.0 - number
+
+    assert first_reaching(objective_of, 1000, 123.0) == 877
+    assert len(asked) <= 11
+
+
+def test_none_is_found_too_early_where_objectives_rise_again() -> None:
+    trace = [9.0, 4.0, 7.0, 6.0, 5.0, 3.0]
+    found = first_reaching(trace.__getitem__, len(trace), 4.5)
+    assert found is not None
+    assert trace[found] <= 4.5 < trace[found - 1]
+
+
+@pytest.mark.parametrize(
+    ("needed", "tried", "reached"),
+    [(240, [240], True), (900, [240, 480, 960], True), (10**6, [240, 480, 960], False)],
+)
+def test_a_run_that_falls_short_is_repeated_with_more(needed: int, tried: list[int], reached: bool) -> None:
+    def run(iterations: int, goal: float) -> Attempt:
+        assert goal == 5.0
+        is_enough = iterations >= needed
+        return Attempt(
+            iterations, 4.0 if is_enough else 6.0, 2.0 if is_enough else None, 7 if is_enough else None
+        )
+
+    attempts = reach(5.0, 240, run)
+    assert [attempt.iterations for attempt in attempts] == tried
+    found = Speedup((64, 64), LiteralRun(30.0, 500, 500, 5.0), attempts)
+    assert found.ratio == (15.0 if reached else None)
+    if tried == [240]:
+        assert found.note == ""
+    elif reached:
+        assert "the default's 240 evaluations did not reach" in found.note
+        assert "a run of 960 did" in found.note
+    else:
+        assert (
+            "did not reach the literal method's objective of 5; with 960 evaluations it came to 6"
+            in found.note
+        )
+
+
+def test_a_literal_run_that_scipy_stopped_is_told() -> None:
+    found = Speedup((64, 64), LiteralRun(30.0, 66, 500, 5.0), (Attempt(240, 4.0, 2.0, 7),))
+    assert found.note == "SciPy stopped the literal method after 66 of 500 evaluations"
+
+
+def test_the_time_of_keeping_pictures_does_not_count() -> None:
+    class Listening(Clock):
+        """Every look at the clock takes a second."""
+
+        def __call__(self) -> float:
+            self.now += 1.0
+            return self.now
+
+    clock = Listening()
+    watch = SnapshotWatch(clock)  # began at 1
+    watch(a_start(Scale(0.5, (2, 2), 10), Scale(1.0, (4, 4), 80)))  # entered at 2, left at 3
+    clock.now += 10.0
+    watch(a_step(evaluation=10, evaluations=90, scale=1))  # a coarse scale is not kept
+    clock.now += 20.0
+    watch(a_step(evaluation=12, evaluations=90, scale=2, value=1.0))  # one of two is kept
+    [first] = watch.snapshots
+    # From 1 to the entry at 36, less one second each for two events before.
+    assert first.seconds == pytest.approx(36.0 - 1.0 - 2.0)
+    watch(a_step(evaluation=13, evaluations=90, scale=2, value=2.0))
+    watch(a_step(evaluation=14, evaluations=90, scale=2, value=3.0))
+    watch(a_step(evaluation=15, evaluations=90, scale=2, value=4.0))  # the last, though no multiple
+    assert [snapshot.evaluations for snapshot in watch.snapshots] == [12, 14, 15]
+    assert [snapshot.pixels.mean().item() for snapshot in watch.snapshots] == [1.0, 3.0, 4.0]
+
+
+# The literal method
+
+
+@pytest.fixture(scope="module")
+def network() -> Network:
+    return Network(load_weights("embedded").tensors)
+
+
+def a_literal(network: Network) -> LiteralObjective:
+    content, style = (picture_tensor(drawn_picture((40, 32), seed), network.device) for seed in range(2))
+    maps = (drawn_classes((40, 32), 3, seed) for seed in range(2))
+    return LiteralObjective(network, SCHEMES["h"], loss_weights(Settings()), content, style, *maps)
+
+
+def test_the_literal_method_computes_its_targets_once(
+    network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[torch.Tensor] = []
+    real = Network.features
+
+    def listening(self: Network, pixels: torch.Tensor, *layers: Any) -> dict[int, torch.Tensor]:
+        seen.append(pixels)
+        return real(self, pixels, *layers)
+
+    monkeypatch.setattr(Network, "features", listening)
+    objective = a_literal(network)
+    for _ in range(3):
+        objective.evaluate(objective.content + 1.0)
+    assert len(seen) == 3 + 2
+    assert sum(pixels is objective.style for pixels in seen) == 1
+    assert sum(pixels is objective.content for pixels in seen) == 1
+
+
+def test_the_literal_method_spends_what_it_is_granted(network: Network) -> None:
+    objective = a_literal(network)
+    losses: list[float] = []
+    best, loss = minimise(
+        objective, objective.content, 7, on_evaluation=lambda _number, loss: losses.append(loss)
+    )
+    assert len(losses) == 7
+    assert loss == min(losses) < losses[0]
+    assert best.min() >= 0
+    assert best.max() <= 255
+    assert objective.evaluate(best)[0] == pytest.approx(loss, rel=1e-5)
+
+
+def test_the_literal_method_as_a_program(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for seed, name in enumerate(("content", "style")):
+        Image.fromarray(drawn_picture((40, 36), seed)).save(tmp_path / f"{name}.png")
+    words = [str(tmp_path / "content.png"), str(tmp_path / "style.png"), "--evaluations", "2"]
+    literal_program.main([*words, "--output", str(tmp_path / "out.png")])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("evaluation 1: loss ")
+    assert lines[1].startswith("evaluation 2: loss ")
+    assert lines[2].startswith("best loss ")
+    with Image.open(tmp_path / "out.png") as picture:
+        assert picture.size == (36, 40)
+
+
+# Schemes
+
+
+def some_schemes() -> Schemes:
+    return Schemes(
+        size=(512, 352),
+        costs={
+            name: SchemeCost(
+                name, tuple(scheme.shapes((512, 352), classes=5)), 2.0 * PAPER_SECONDS[name], count=3
+            )
+            for name, scheme in SCHEMES.items()
+        },
+        precision="float32",
+    )
+
+
+def test_the_schemes_are_those_of_figure_11() -> None:
+    found = some_schemes()
+    assert list(found.costs) == list(FIGURE_11)
+    for name, (shapes, pixels, seconds) in FIGURE_11.items():
+        assert [list(shape) for shape in found.costs[name].shapes] == shapes
+        assert found.costs[name].pixels == pixels
+        assert PAPER_SECONDS[name] == seconds
+    assert found.ratio("g", "h") == pytest.approx(0.243 / 0.327)
+    assert found.ratio("g", "c") == pytest.approx(0.243 / 0.220)
+
+
+def test_schemes_take_turns_and_the_slow_ones_fewer() -> None:
+    cost = {"quick": 1.0, "slow": 20.0, "middling": 4.0}
+    order: list[str] = []
+
+    def time(name: str) -> float:
+        order.append(name)
+        return cost[name] + 0.001 * len(order)
+
+    found = timed_in_turns(list(cost), time, rounds=3, patience=6.0, tell=silence)
+    assert order == [
+        *("quick", "slow", "middling"),  # to warm up
+        *("middling", "quick"),
+        *("quick",),
+        *("quick",),
+    ]
+    assert found["quick"] == pytest.approx([1.005, 1.006, 1.007])  # the first does not count
+    assert found["slow"] == pytest.approx([20.002])  # unless it is the only one
+    assert found["middling"] == pytest.approx([4.004])
+
+
+def test_drawn_maps_have_all_their_classes() -> None:
+    for seed in range(2):
+        channels = drawn_classes((512, 352), 5, seed)
+        assert channels.shape == (1, 5, 512, 352)
+        assert torch.equal(channels.sum(dim=1), torch.ones(1, 512, 352))
+        assert channels.mean(dim=(0, 2, 3)).min() > 0.02
+
+
+def test_drawn_pictures_follow_their_seed() -> None:
+    picture = drawn_picture((48, 64), 3)
+    assert picture.shape == (48, 64, 3)
+    assert picture.dtype == np.uint8
+    assert np.array_equal(picture, drawn_picture((48, 64), 3))
+    assert not np.array_equal(picture, drawn_picture((48, 64), 4))
+    assert picture.std() > 20
+    tensor = picture_tensor(picture, torch.device("cpu"))
+    assert tensor.shape == (1, 3, 48, 64)
+    assert tensor[0, :, 5, 7].tolist() == picture[5, 7].tolist()
+
+
+# Scaling
+
+
+@pytest.mark.parametrize("exponent", [1.0, 1.05, 2.0])
+def test_the_exponent_of_a_power_law(exponent: float) -> None:
+    pixels = [1e5, 4e5, 1.5e6, 2.4e7]
+    assert fitted_exponent(pixels, [3e-6 * each**exponent for each in pixels]) == pytest.approx(exponent)
+
+
+def test_the_exponent_by_hand() -> None:
+    """Least squares through log points (0, 0), (1, 1), (2, 3): slope 3/2."""
+    assert fitted_exponent([1.0, 10.0, 100.0], [1.0, 10.0, 1000.0]) == pytest.approx(1.5)
+
+
+@pytest.mark.parametrize(
+    ("megapixels", "size"), [(24, (4000, 6000)), (6, (2000, 3000)), (1.5, (1000, 1500)), (0.1, (258, 388))]
+)
+def test_picture_sizes(megapixels: float, size: tuple[int, int]) -> None:
+    assert picture_size(megapixels) == size
+    assert math.prod(size) / 1e6 == pytest.approx(megapixels, rel=0.005)
+
+
+def test_seconds_of_a_point_by_hand() -> None:
+    """Set up for 7 s; steps of 2, 2 and 5 s, the last with a match of 3 s; two matches in all took 4 s."""
+    clock = Clock()
+    watch = StepWatch(clock)
+    watch(ScaleStarted(1, 1, Scale(1.0, (4, 4), 4)))
+    for now, event in (
+        (6.0, Matched(1, 1.0)),
+        (7.0, a_step()),
+        (9.0, a_step()),
+        (11.0, a_step()),
+        (14.0, Matched(2, 3.0)),
+        (16.0, a_step()),
+    ):
+        clock.now = now
+        watch(event)
+    assert watch.setup_seconds == 7.0
+    assert watch.matching_seconds(4.0) == 2.0
+    assert watch.seconds(4.0, round_length=20) == pytest.approx(2.0 + 2.0 / 20)
+
+
+def test_the_largest_point_is_measured_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[PointRequest] = []
+
+    def fake(request: PointRequest) -> Point:
+        asked.append(request)
+        return a_point(request.megapixels)
+
+    monkeypatch.setattr(scaling, "point_of", fake)
+    sizes = [PointSize(0.1, 21), PointSize(0.4, 7)]
+    found = measure_scaling(sizes, Settings(precision="float32"), memory=123, tell=silence)
+    assert [request.megapixels for request in asked] == [0.4, 0.1]
+    assert [request.evaluations for request in asked] == [7, 21]
+    assert {(request.memory, request.precision) for request in asked} == {(123, "float32")}
+    assert [each.megapixels for each in found.points] == [0.1, 0.4]
+
+
+def test_a_point_in_a_process_of_its_own() -> None:
+    found = point_of(REQUEST)
+    assert found.size == (52, 77)
+    assert found.evaluations == 3
+    assert found.seconds > 0
+    assert found.setup_seconds > 0
+    # The parent's memory is not the child's: both have PyTorch loaded, the child nothing else.
+    assert 50 * 2**20 < found.peak_memory_bytes < 1500 * 2**20
+
+
+def test_what_is_wrong_with_a_point_is_handed_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    result = tmp_path / "result.json"
+    request = dataclasses.replace(REQUEST, memory=64 * 2**20)
+    point.main(json.dumps(dataclasses.asdict(request)), str(result))
+    monkeypatch.setattr(sys, "executable", a_program(tmp_path, f'cp {result} "$5"'))
+    with pytest.raises(MemoryLimitError, match=r"of 0\.004 megapixels failed: .* needs .* MiB") as caught:
+        point_of(request)
+    assert caught.value.exit_code == 6
+
+
+@pytest.mark.parametrize(
+    ("script", "kind", "message"),
+    [
+        ("echo one >&2; echo boom >&2; exit 3", GLStyleNetError, "0.004 megapixels ended with code 3: boom"),
+        ("exit 0", GLStyleNetError, "ended with code 0: it said nothing"),
+        ("kill -9 $$", MemoryLimitError, "was killed, probably for lack of memory"),
+    ],
+)
+def test_a_point_whose_process_fails(
+    script: str, kind: type[GLStyleNetError], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", a_program(tmp_path, script))
+    with pytest.raises(kind, match=message):
+        point_of(REQUEST)
+
+
+def test_an_interruption_ends_the_point_s_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    note = tmp_path / "pid"
+    monkeypatch.setattr(
+        sys, "executable", a_program(tmp_path, f"echo $$ > {note}.part; mv {note}.part {note}; exec sleep 60")
+    )
+
+    def interrupt() -> None:
+        while not note.exists():
+            threading.Event().wait(0.01)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupt).start()
+    with pytest.raises(KeyboardInterrupt):
+        point_of(REQUEST)
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(note.read_text()), 0)
+
+
+def a_program(folder: Path, script: str) -> str:
+    path = folder / "program"
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    return str(path)
+
+
+def a_point(megapixels: float, *, precision: Literal["float32", "bfloat16"] = "float32") -> Point:
+    return Point(megapixels, picture_size(megapixels), 3.0 * megapixels, 2**30, 3, 0.1, 1.0, precision)
+
+
+# Report
+
+
+def an_overhead() -> Overhead:
+    parts = dict(zip(PARTS, (5.0, 2.0, 1.0, 1.0, 0.5, 0.5), strict=True))
+    return Overhead(10.0, parts, (ScaleCost((64, 80), 40, 10.0, 0.2, 0.19, 0.21),), "float32", ("mind this",))
+
+
+def a_speedup() -> Speedup:
+    return Speedup((160, 128), LiteralRun(40.0, 500, 500, 3e6), (Attempt(240, 2.9e6, 2.0, 90),))
+
+
+@pytest.fixture
+def stubs(monkeypatch: pytest.MonkeyPatch) -> dict[str, dict[str, Any]]:
+    """Every measurement answers at once; what each was asked is noted."""
+    asked: dict[str, dict[str, Any]] = {}
+
+    def stub(name: str, answer: object) -> None:
+        def fake(subject: object, settings: Settings, **options: Any) -> object:
+            asked[name] = {"subject": subject, "settings": settings, **options}
+            options["tell"](f"{name}: being measured")
+            return answer
+
+        monkeypatch.setattr(report, f"measure_{name}", fake)
+
+    stub("overhead", an_overhead())
+    stub("speedup", a_speedup())
+    stub("schemes", some_schemes())
+    stub("scaling", Scaling((a_point(0.1), a_point(0.4), a_point(1.5))))
+    return asked
+
+
+@pytest.mark.parametrize("mode", ["quick", "default", "full"])
+def test_json_of_each_mode(
+    mode: str, stubs: dict[str, dict[str, Any]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [] if mode == "default" else [f"--{mode}"]
+    assert main(["bench", "--json", "--precision", "float32", *words]) == 0
+    streams = capsys.readouterr()
+    found = json.loads(streams.out)
+    check_shape(found)
+    assert found["mode"] == mode
+    assert found["overhead"] == pytest.approx(1.25)
+    assert found["speedup"] == pytest.approx(20.0)
+    assert found["scaling"]["exponent"] == pytest.approx(1.0, abs=0.01)
+    for name, (shapes, pixels, seconds) in FIGURE_11.items():
+        row = found["schemes"][name]
+        assert (row["size"], row["pixels"], row["paper_seconds"]) == (shapes, pixels, seconds)
+        assert row["seconds"] == pytest.approx(2.0 * seconds)
+        assert row["vs_h"] == pytest.approx(seconds / 0.327)
+    assert "scaling: being measured" in streams.err
+    plan = PLANS[mode]
+    assert stubs["scaling"]["subject"] == plan.points
+    assert stubs["scaling"]["memory"] == 6 * 2**30
+    assert stubs["schemes"]["subject"] == (512, 352)
+    assert stubs["speedup"]["literal_evaluations"] == plan.literal_evaluations
+    assert stubs["overhead"]["settings"] == Settings(
+        init="content", size=plan.size, iterations=plan.iterations, precision="float32"
+    )
+
+
+def check_shape(found: dict[str, Any]) -> None:
+    """The keys of DESIGN, all of them filled."""
+    assert set(found) == {
+        *("mode", "environment", "overhead", "speedup", "schemes", "scaling", "parts", "details")
+    }
+    assert {"processor", "cores", "threads", "device", "precision", "versions"} <= set(found["environment"])
+    assert {"glstylenet", "python", "torch", "numpy"} <= set(found["environment"]["versions"])
+    assert found["overhead"] > 0
+    assert found["speedup"] > 0
+    assert set(found["schemes"]) == set("abcdefgh")
+    for row in found["schemes"].values():
+        assert {"size", "pixels", "seconds", "vs_h"} <= set(row)
+        assert row["seconds"] > 0
+    assert found["schemes"]["h"]["vs_h"] == 1.0
+    assert isinstance(found["scaling"]["exponent"], float)
+    for each in found["scaling"]["points"]:
+        assert {"megapixels", "seconds", "peak_memory_bytes"} <= set(each)
+        assert each["seconds"] > 0
+        assert each["peak_memory_bytes"] > 2**20
+    assert set(found["parts"]) == set(PARTS)
+    assert sum(found["parts"].values()) == pytest.approx(1.0)
+    assert all(share >= 0 for share in found["parts"].values())
+
+
+def test_what_was_not_measured_is_null() -> None:
+    found = Report("quick", describe_environment(Settings())).as_dict()
+    assert [name for name in found if found[name] is None] == [
+        *("overhead", "speedup", "schemes", "scaling", "parts")
+    ]
+    json.dumps(found)
+
+
+def test_a_speedup_that_is_not_reached_is_null(
+    stubs: dict[str, dict[str, Any]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    missed = dataclasses.replace(a_speedup(), attempts=(Attempt(960, 4e6, None, None),))
+    monkeypatch.setattr(report, "measure_speedup", lambda *_subject, **_options: missed)
+    assert main(["bench", "--json", "--quiet"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["speedup"] is None
+    assert "did not reach" in found["details"]["speedup"]["note"]
+    assert main(["bench", "--quiet"]) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert "not reached" in text
+    assert "did not reach the literal method's objective of 3e+06" in text
+
+
+def test_the_table(stubs: dict[str, dict[str, Any]], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench", "--quick"]) == 0
+    streams = capsys.readouterr()
+    rows = [line.split() for line in streams.out.splitlines()]
+    for name, (shapes, pixels, seconds) in FIGURE_11.items():
+        [row] = [row for row in rows if row and row[0] == f"({name})"]
+        assert " + ".join("x".join(map(str, shape)) for shape in shapes) in " ".join(row)
+        assert str(pixels) in row
+        assert f"{seconds:.3f}" in row
+        assert f"{seconds / 0.327:.3f}" in row
+    text = " ".join(streams.out.split())
+    for told in (
+        "overhead over the bare network 1.25 at most 1.25",
+        "speedup over the literal method 20 at least 15",
+        "scheme (g) / (h) 0.743 at most 0.75",
+        "scheme (g) / (c) 1.1 at most 1.10",
+        "exponent of time over pixels 1 at most 1.05",
+        "mind this",
+        "network 50.0 %",
+        "1.5 1000 x 1500 4.5 3 1.0 GiB",
+        f"torch {torch.__version__}",
+        f"threads {torch.get_num_threads()}, precision",
+    ):
+        assert told in text
+    assert "\x1b" not in streams.out
+
+
+def test_quiet_tells_no_progress(
+    stubs: dict[str, dict[str, Any]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["bench", "--quiet"]) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_the_pair_and_its_settings_are_the_speedup_s(
+    stubs: dict[str, dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    (tmp_path / "glstylenet").mkdir()
+    (tmp_path / "glstylenet" / "config.toml").write_text("iterations = 3\nlocal_weight = 7\n")
+    monkeypatch.setenv("GLSTYLENET_DEVICE", "cpu")
+    pictures = [tmp_path / f"{name}.png" for name in ("content", "style")]
+    for seed, path in enumerate(pictures):
+        Image.fromarray(drawn_picture((48, 40), seed)).save(path)
+    words = [
+        "--content",
+        str(pictures[0]),
+        "--style",
+        str(pictures[1]),
+        "--size",
+        "44",
+        "--global-weight",
+        "2",
+    ]
+    assert main(["bench", "--quick", "--quiet", *words]) == 0
+    given, samples = stubs["speedup"], stubs["overhead"]
+    assert (given["subject"].content, given["subject"].style) == tuple(pictures)
+    assert given["subject"].content_map is None
+    # The user's config file has no part in it.
+    assert given["settings"] == Settings(size=44, global_weight=2.0, device="cpu")
+    assert samples["subject"].content.name == "content.png"
+    assert samples["subject"].content != pictures[0]
+    assert samples["settings"].global_weight == Settings().global_weight
+    assert main(["bench", "--quick", "--quiet"]) == 0
+    assert stubs["speedup"]["subject"] == stubs["overhead"]["subject"]
+    assert stubs["speedup"]["settings"].size == PLANS["quick"].pair_size
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["--quick", "--full"], 2, "--quick and --full"),
+        (["--content", "a.png"], 2, "add --style"),
+        (["--style", "a.png"], 2, "add --content"),
+        (["--content-map", "a.png", "--style-map", "b.png"], 2, "maps belong to pictures"),
+        (["--content", "{sample}", "--style", "{sample}", "--style-map", "{sample}"], 2, "no content map"),
+        (["--size", "many"], 2, "size is 'many'"),
+        (["--device", "cuda:77"], 2, "--device cuda:77"),
+        (["--iterations", "3"], 2, "no such option"),
+        (["--plot", "plot.xyz"], 2, "xyz"),
+        (["--plot", "taken.png"], 5, "taken.png: exists already"),
+        (["--plot", "nowhere/plot.png"], 5, "nowhere does not exist"),
+        (["--content", "a.png", "--style", "a.png"], 3, "a.png"),
+    ],
+)
+def test_what_is_wrong_is_said_before_anything_is_measured(
+    words: list[str],
+    code: int,
+    message: str,
+    stubs: dict[str, dict[str, Any]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "taken.png").write_text("the user's own")
+    with contextlib.ExitStack() as files:
+        sample = str(sample_pair(files).content)
+        assert main(["bench", *(word.format(sample=sample) for word in words)]) == code
+    streams = capsys.readouterr()
+    assert message in streams.err.replace("No such", "no such")
+    assert streams.out == ""
+    assert stubs == {}
+
+
+def test_ctrl_c_leaves_at_once(
+    stubs: dict[str, dict[str, Any]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_subject: object, **_options: object) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        threading.Event().wait(5)
+
+    monkeypatch.setattr(report, "measure_schemes", interrupted)
+    assert main(["bench"]) == 130
+    assert capsys.readouterr().out == ""
+    assert "speedup" not in stubs
+
+
+# Plot
+
+
+def test_a_plot_is_drawn(stubs: dict[str, dict[str, Any]], tmp_path: Path) -> None:
+    place = tmp_path / "plot.png"
+    assert main(["bench", "--quiet", "--json", "--plot", str(place)]) == 0
+    with Image.open(place) as picture:
+        assert picture.size == (plot.PLOT_SIZE[1], plot.PLOT_SIZE[0])
+        colours = np.asarray(picture.convert("RGB"))
+    assert (colours == 255).all(axis=2).mean() > 0.5  # paper
+    third = colours.shape[1] // 3
+    for left in range(0, 3 * third, third):  # each of the three plots shows something in our colour
+        part = colours[:, left : left + third]
+        assert (part == (0x20, 0x63, 0x9B)).all(axis=2).sum() > 50
+    assert main(["bench", "--quiet", "--json", "--plot", str(place)]) == 5
+    assert main(["bench", "--quiet", "--json", "--plot", str(place), "--overwrite"]) == 0
+
+
+def test_without_matplotlib_a_plot_is_refused_before_anything_is_measured(
+    stubs: dict[str, dict[str, Any]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    assert main(["bench", "--plot", str(tmp_path / "plot.png")]) == 2
+    assert "pip install 'glstylenet[report]'" in capsys.readouterr().err
+    assert stubs == {}
+    assert main(["bench", "--quiet"]) == 0  # all else works without it
+
+
+# Environment, and everything together
+
+
+def test_the_processor_is_named(tmp_path: Path) -> None:
+    listing = tmp_path / "cpuinfo"
+    listing.write_text("processor\t: 0\nmodel name\t: Some Processor 3000\nflags\t\t: fast\n")
+    assert _processor(listing) == "Some Processor 3000"
+    assert _processor(tmp_path / "nowhere") != ""
+
+
+@pytest.fixture
+def tiny(monkeypatch: pytest.MonkeyPatch) -> Plan:
+    """A plan of a few seconds, and points measured in this process."""
+    small = Plan(
+        name="quick",
+        size=64,
+        iterations=4,
+        repeats=1,
+        rounds=1,
+        patience=10.0,
+        pair_size=None,
+        literal_evaluations=2,
+        points=(PointSize(0.002, 3), PointSize(0.006, 3)),
+        scheme_size=(64, 48),
+    )
+    monkeypatch.setattr(plans, "PLANS", {"quick": small})
+    monkeypatch.setattr(scaling, "point_of", measure_point)
+    monkeypatch.setattr(speedup, "_SNAPSHOTS", 4)
+    monkeypatch.setattr(
+        report, "speedup_settings", lambda _plan, settings: settings.replace(size=64, iterations=6)
+    )
+    return small
+
+
+def test_a_tiny_run_fills_every_key(tiny: Plan, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    place = tmp_path / "plot.png"
+    assert main(["bench", "--quick", "--json", "--precision", "float32", "--plot", str(place)]) == 0
+    streams = capsys.readouterr()
+    found = json.loads(streams.out)
+    check_shape(found)
+    assert [each["megapixels"] for each in found["scaling"]["points"]] == [0.002, 0.006]
+    assert found["schemes"]["g"]["size"] == [[8, 6, 980]]
+    assert found["details"]["speedup"]["size"] == [64, 51]
+    assert found["details"]["speedup"]["literal"]["evaluations"] == 2
+    assert sum(each["evaluations"] for each in found["details"]["overhead"]["scales"]) == 4
+    assert place.is_file()
+    for told in ("scaling: 0.006 megapixels", "overhead: a whole run", "schemes: round 1/1", "speedup: "):
+        assert told in streams.err
