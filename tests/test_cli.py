@@ -26,6 +26,7 @@ from glstylenet.cli.stylize import stylize_command
 from glstylenet.errors import MemoryLimitError, OptimizationError, OutputError
 from glstylenet.events import Event, Finished, ScaleStarted, Started, Step
 from glstylenet.images import read_picture
+from glstylenet.memory import Plan
 from glstylenet.objective import LossTerms
 from glstylenet.outputs import claim_output, read_recipe, write_picture
 from glstylenet.schedule import Scale
@@ -509,7 +510,8 @@ def breaking_off(error: BaseException) -> Callable[..., None]:
         import torch  # noqa: PLC0415
 
         scales = (Scale(0.5, (32, 32), 1), Scale(1.0, (64, 64), 1))
-        on_event(Started("cpu", "float32", scales, "", "embedded", 0))
+        plans = (Plan(None, 1, 10, False, 0),) * 2
+        on_event(Started("cpu", "float32", scales, plans, (64, 64), "", "embedded", 0))
         pixels = torch.full((1, 3, 32, 32), 90.0)
         on_event(Step(1, 2, 1, 1, LossTerms(1.0, 1.0, 1.0, 1.0), pixels, 0.0))
         raise error

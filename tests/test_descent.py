@@ -12,25 +12,29 @@ from glstylenet.descent import Descent, Matching, descend
 from glstylenet.errors import OptimizationError
 from glstylenet.objective import Evaluation, LossTerms, Objective
 from glstylenet.optimize import Adam, Lbfgs, Optimizer
-from glstylenet.patches import Matches
+from glstylenet.stopwatch import Stopwatch
 
 Function = Callable[[Tensor, int], tuple[float, Tensor]]
 
 
 class Scripted(Objective):
-    """An objective that is ``function(pixels, number of matchings so far)``, and a diary of its calls."""
+    """An objective that is ``function(pixels, number of matchings so far)``, and a diary of its calls.
 
-    def __init__(self, function: Function) -> None:
+    Each matching takes ``seconds`` by its stopwatch.
+    """
+
+    def __init__(self, function: Function, seconds: float = 0.25) -> None:
         self._function = function
+        self._seconds = seconds
+        self.stopwatch = Stopwatch()
         self.diary: list[str] = []
         self.matched_at: list[Tensor] = []
 
-    def match(self, pixels: Tensor) -> list[Matches]:
-        self.diary.append("match")
-        self.matched_at.append(pixels.clone())
-        return []
-
-    def evaluate(self, pixels: Tensor) -> Evaluation:
+    def evaluate(self, pixels: Tensor, *, rematch: bool = False) -> Evaluation:
+        if rematch:
+            self.diary.append("match")
+            self.matched_at.append(pixels.clone())
+            self.stopwatch.seconds["matching"] += self._seconds
         self.diary.append("evaluate")
         loss, gradient = self._function(pixels, len(self.matched_at))
         return Evaluation(LossTerms(loss, 0.0, 0.0, 0.0), gradient)
@@ -76,7 +80,7 @@ def test_the_budget_is_spent_in_rounds_with_one_matching_each(
     assert [one.round for one in told if isinstance(one, Matching)] == list(range(1, len(expected) + 1))
     steps = [one for one in told if isinstance(one, Descent)]
     assert [len(list(group)) for _, group in itertools.groupby(step.round for step in steps)] == expected
-    assert all(one.seconds >= 0 for one in told if isinstance(one, Matching))
+    assert all(one.seconds == 0.25 for one in told if isinstance(one, Matching))
 
 
 def test_every_round_is_announced_before_its_steps() -> None:

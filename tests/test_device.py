@@ -1,13 +1,18 @@
 """Where a run computes: "auto" resolved, a device that is not there refused."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import psutil
 import pytest
 import torch
 
+import glstylenet
 from glstylenet.device import (
     Device,
+    _peak_of_program,
     _room_in_container,
     available_memory,
     choose_device,
@@ -109,3 +114,26 @@ def test_a_container_has_less_than_the_machine(tmp_path: Path) -> None:
     (tmp_path / "memory.max").write_text("max\n")
     assert _room_in_container(tmp_path) > 2**60
     assert _room_in_container(tmp_path / "nowhere") > 2**60
+
+
+def test_a_peak_is_the_program_s_own(tmp_path: Path) -> None:
+    """getrusage hands a parent's peak down to its children; the status file does not."""
+    status = tmp_path / "status"
+    status.write_text("Name:\tpython\nVmPeak:\t 9000 kB\nVmHWM:\t 1234 kB\nVmRSS:\t 1000 kB\n")
+    assert _peak_of_program(status) == 1234 * 1024
+    status.write_text("Name:\tpython\n")
+    assert _peak_of_program(status) is None
+    assert _peak_of_program(tmp_path / "nowhere") is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks Linux")
+def test_a_child_does_not_begin_with_its_parent_s_peak() -> None:
+    held = b"x" * (400 * 2**20)
+    program = (
+        "import torch; from glstylenet.device import peak_memory; print(peak_memory(torch.device('cpu')))"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(glstylenet.__file__).parents[1])}
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
+    )
+    assert int(done.stdout) < peak_memory(CPU) - len(held) // 2

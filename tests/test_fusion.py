@@ -1,11 +1,28 @@
 """Fusion: the scheme table of the paper's Figures 10 and 11, exactly, and Eq. 1."""
 
+from collections.abc import Mapping
+
 import pytest
 import torch
 import torch.nn.functional as F
 
-from glstylenet.fusion import LAYER_CHANNELS, SCHEMES, fuse, fused_size, layer_size, resample
-from glstylenet.objective import map_at
+from glstylenet.fusion import (
+    LAYER_CHANNELS,
+    SCHEMES,
+    Axis,
+    Contribution,
+    Window,
+    fuse,
+    fused_size,
+    layer_size,
+    resample,
+    resample_adjoint,
+    source_window,
+    spread_gradient,
+    whole,
+)
+from glstylenet.targets import map_at
+from glstylenet.tiling import cut_into_tiles
 
 # Scheme: sizes (height, width, channels) with five map classes at 512 x 352, and pixels.
 FIGURE_11 = {
@@ -20,10 +37,12 @@ FIGURE_11 = {
 }
 
 
-def _random_features(size: tuple[int, int], extra: int = 0) -> dict[int, torch.Tensor]:
+def _random_features(
+    size: tuple[int, int], extra: int = 0, dtype: torch.dtype = torch.float32
+) -> dict[int, torch.Tensor]:
     generator = torch.Generator().manual_seed(0)
     return {
-        layer: torch.rand((1, channels + extra, *layer_size(size, layer)), generator=generator)
+        layer: torch.rand((1, channels + extra, *layer_size(size, layer)), generator=generator, dtype=dtype)
         for layer, channels in LAYER_CHANNELS.items()
     }
 
@@ -97,3 +116,178 @@ def test_map_shares_sum_to_one() -> None:
         at_size = map_at(one_hot, size)
         assert at_size.shape == (1, 3, *size)
         torch.testing.assert_close(at_size.sum(dim=1), torch.ones(1, *size))
+
+
+def test_windows_by_hand() -> None:
+    window = Window(2, 3, 7, 5)
+    assert window.size == (5, 2)
+    assert torch.arange(80).view(8, 10)[window.slices].tolist() == [
+        [10 * y + 3, 10 * y + 4] for y in range(2, 7)
+    ]
+    assert window.grown(2) == Window(2, 3, 9, 7)
+    assert window.inside(Window(2, 1, 9, 9)) == Window(0, 2, 5, 4)
+    assert whole((4, 6)) == Window(0, 0, 4, 6)
+
+
+def test_an_axis_by_hand() -> None:
+    """Five positions to two: centres at 0.75 and 3.25, between 0 and 1 and between 3 and 4."""
+    axis = Axis(5, 2)
+    lower, share = axis.taps(0, 2)
+    assert (lower.tolist(), share.tolist()) == ([0, 3], [0.75, 0.25])
+    assert axis.stretch(0, 2) == (0, 5)
+    assert axis.stretch(1, 2) == (3, 5)
+    assert not axis.halves
+    assert Axis(6, 3).halves
+    assert Axis(6, 3).stretch(1, 3) == (2, 6)
+    assert Axis(7, 7).stretch(2, 5) == (2, 5)
+
+
+@pytest.mark.parametrize("source", range(4, 60))
+def test_no_two_samples_read_the_same_position(source: int) -> None:
+    """What the adjoint relies on, for every size that pooling leaves, and every sample inside the source."""
+    for halvings in (1, 2, 3):
+        target = source >> halvings
+        if target:
+            lower, share = Axis(source, target).taps(0, target)
+            assert bool((lower.diff() >= 2).all())
+            assert int(lower[0]) >= 0
+            assert int(lower[-1]) + 1 < source
+            assert bool(((share >= 0) & (share < 1)).all())
+
+
+# Neither, one and both directions halve exactly, and layers that lie one, two and three poolings apart.
+RESAMPLINGS = [
+    ((13, 10), (6, 5)),
+    ((13, 11), (6, 5)),
+    ((12, 10), (6, 5)),
+    ((29, 23), (7, 5)),
+    ((59, 41), (7, 5)),
+]
+
+
+@pytest.mark.parametrize(("size", "target_size"), RESAMPLINGS)
+def test_resampling_equals_torch_s(size: tuple[int, int], target_size: tuple[int, int]) -> None:
+    feature = torch.rand(1, 3, *size, dtype=torch.float64)
+    expected = F.interpolate(feature, size=target_size, mode="bilinear", align_corners=False)
+    torch.testing.assert_close(resample(feature, target_size), expected, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("window", [Window(0, 0, 3, 2), Window(2, 1, 5, 4), Window(3, 4, 4, 5)], ids=str)
+@pytest.mark.parametrize(("size", "target_size"), RESAMPLINGS)
+def test_a_resampled_window_is_the_cut_of_the_whole(
+    size: tuple[int, int], target_size: tuple[int, int], window: Window
+) -> None:
+    feature = torch.rand(1, 3, *size, dtype=torch.float64)
+    source = source_window(size, target_size, window)
+    part = resample(feature[..., *source.slices], target_size, size=size, window=window)
+    expected = resample(feature, target_size)[..., *window.slices]
+    torch.testing.assert_close(part, expected, rtol=1e-12, atol=1e-12)
+    # The adjoint, by its definition: <resample(x), y> = <x, adjoint(y)>.
+    other = torch.rand_like(part)
+    back = resample_adjoint(other, size, target_size, window)
+    assert back.shape == (1, 3, *source.size)
+    assert float((part * other).sum()) == pytest.approx(
+        float((feature[..., *source.slices] * back).sum()), rel=1e-12
+    )
+
+
+ODD_SIZES = [(101, 67), (75, 93), (96, 64)]
+
+
+@pytest.mark.parametrize("side", [None, 32])
+@pytest.mark.parametrize("size", ODD_SIZES)
+@pytest.mark.parametrize("name", FIGURE_11)
+def test_a_fused_window_is_the_cut_of_the_whole(name: str, size: tuple[int, int], side: int | None) -> None:
+    """Out of the features of a tile's crop, at the positions that the tile needs."""
+    features = _random_features(size, dtype=torch.float64)
+    for group in SCHEMES[name].groups:
+        expected = fuse(features, group)
+        for tile in cut_into_tiles(size, side):
+            crop = {layer: _cropped(features[layer], layer, tile.crop) for layer in group}
+            window = tile.patches(group[-1]).grown(2)
+            part = fuse(crop, group, size=size, origin=tile.origin, window=window)
+            torch.testing.assert_close(part, expected[..., *window.slices], rtol=1e-12, atol=1e-12)
+
+
+def _cropped(feature: torch.Tensor, layer: int, crop: Window) -> torch.Tensor:
+    """``feature`` as the network would give it for the pixels of ``crop`` alone, were there no padding."""
+    (top, left), (height, width) = layer_size((crop.top, crop.left), layer), layer_size(crop.size, layer)
+    return feature[..., top : top + height, left : left + width]
+
+
+def test_contributions_by_hand() -> None:
+    gradient = torch.ones(1, 1, 5, 6)
+    values = torch.tensor([[1.0, 2.0], [3.0, 4.0]]).view(1, 1, 2, 2)
+    Contribution(values, Window(3, 0, 5, 2), factor=10.0).add_to(gradient)
+    Contribution(values, Window(0, 2, 4, 6), block=2).add_to(gradient)
+    assert gradient[0, 0].tolist() == [
+        [1, 1, 2, 2, 3, 3],
+        [1, 1, 2, 2, 3, 3],
+        [1, 1, 4, 4, 5, 5],
+        [11, 21, 4, 4, 5, 5],
+        [31, 41, 1, 1, 1, 1],
+    ]
+
+
+def test_a_mean_s_gradient_is_not_written_out() -> None:
+    """Sizes that halve exactly, all the way: one number for 4 x 4 and for 2 x 2 positions."""
+    gradient = torch.rand(1, 960 - 256, 4, 5)
+    parts = spread_gradient(gradient, (1, 2, 4), size=(32, 40), crop=whole((32, 40)), window=whole((4, 5)))
+    assert {layer: (part.block, part.factor) for layer, part in parts.items()} == {
+        4: (1, 1.0),
+        2: (1, 1.0),
+        1: (2, 0.25),
+    }
+    parts = spread_gradient(
+        torch.rand(1, 960, 4, 5), (1, 2, 3, 4), size=(32, 40), crop=whole((32, 40)), window=whole((4, 5))
+    )
+    assert {layer: (part.block, part.factor) for layer, part in parts.items()} == {
+        4: (1, 1.0),
+        3: (2, 1 / 4),
+        2: (4, 1 / 16),
+        1: (8, 1 / 64),
+    }
+
+
+def _written_out(
+    parts: Mapping[int, Contribution], features: Mapping[int, torch.Tensor]
+) -> dict[int, torch.Tensor]:
+    """The contributions to the gradients with respect to ``features``."""
+    gradients = {layer: torch.zeros_like(features[layer]) for layer in parts}
+    for layer, part in parts.items():
+        part.add_to(gradients[layer])
+    return gradients
+
+
+@pytest.mark.parametrize("side", [None, 32])
+@pytest.mark.parametrize("size", ODD_SIZES)
+@pytest.mark.parametrize("name", FIGURE_11)
+def test_spread_gradient_is_the_adjoint_of_fuse(name: str, size: tuple[int, int], side: int | None) -> None:
+    """<fuse(x), y> = sum over layers of <x, spread(y)>, whole and for every tile."""
+    features = _random_features(size, dtype=torch.float64)
+    generator = torch.Generator().manual_seed(1)
+    for tile in cut_into_tiles(size, side):
+        crop = {layer: _cropped(features[layer], layer, tile.crop) for layer in SCHEMES[name].layers}
+        for group in SCHEMES[name].groups:
+            window = tile.positions(group[-1])
+            part = fuse(crop, group, size=size, origin=tile.origin, window=window)
+            other = torch.randn(part.shape, generator=generator, dtype=torch.float64)
+            parts = spread_gradient(other, group, size=size, crop=tile.crop, window=window)
+            assert tuple(sorted(parts)) == group
+            found = sum(float((crop[layer] * x).sum()) for layer, x in _written_out(parts, crop).items())
+            assert found == pytest.approx(float((part * other).sum()), rel=1e-9)
+
+
+@pytest.mark.parametrize("size", [*ODD_SIZES, (100, 72), (99, 64)])
+@pytest.mark.parametrize("group", [(1, 2, 3, 4), (1, 2, 4), (2, 4)])
+def test_spread_gradient_is_autograd_s(size: tuple[int, int], group: tuple[int, ...]) -> None:
+    """Entry by entry."""
+    every = _random_features(size, dtype=torch.float64)
+    features = {layer: every[layer].requires_grad_() for layer in group}
+    fused = fuse(features, group)
+    other = torch.randn(fused.shape, dtype=torch.float64)
+    expected = torch.autograd.grad(fused, list(features.values()), other)
+    window = whole((fused.shape[-2], fused.shape[-1]))
+    found = _written_out(spread_gradient(other, group, size=size, crop=whole(size), window=window), features)
+    for layer, gradient in zip(group, expected, strict=True):
+        torch.testing.assert_close(found[layer], gradient, rtol=1e-9, atol=1e-12)

@@ -2,15 +2,21 @@
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 import torch
 from torch import Tensor
 
 from benchmarks.literal import LiteralObjective
+from glstylenet import neighbours
 from glstylenet.fusion import SCHEMES
-from glstylenet.objective import CONTENT_LAYER, LossTerms, LossWeights, Objective, map_at
-from glstylenet.vgg import Network
+from glstylenet.objective import Evaluation, LossTerms, LossWeights, Objective
+from glstylenet.patches import Matches
+from glstylenet.stopwatch import Stopwatch
+from glstylenet.targets import CONTENT_LAYER
+from glstylenet.tiling import cut_into_tiles
+from glstylenet.vgg import Activations, Network
 from glstylenet.weights import load_weights
 
 SIZE, STYLE_SIZE = (48, 40), (40, 56)
@@ -45,8 +51,8 @@ def _picture(seed: int, size: tuple[int, int], dtype: torch.dtype = torch.float6
 
 def _class_map(seed: int, size: tuple[int, int], dtype: torch.dtype = torch.float64) -> Tensor:
     generator = torch.Generator().manual_seed(seed)
-    blocks = torch.randint(CLASSES, (size[0] // 8, size[1] // 8), generator=generator)
-    labels = blocks.repeat_interleave(8, 0).repeat_interleave(8, 1)
+    blocks = torch.randint(CLASSES, (-(-size[0] // 8), -(-size[1] // 8)), generator=generator)
+    labels = blocks.repeat_interleave(8, 0).repeat_interleave(8, 1)[: size[0], : size[1]]
     return torch.nn.functional.one_hot(labels, CLASSES).permute(2, 0, 1)[None].to(dtype)
 
 
@@ -121,10 +127,23 @@ def test_the_gradient_is_that_of_finite_differences(exact: Network, scheme: str)
     for place in torch.randint(pixels.numel(), (3,), generator=generator).tolist():
         nudge = torch.zeros_like(pixels)
         nudge.view(-1)[place] = step
-        with torch.no_grad():
-            up, down = (float(ours._terms(pixels + sign * nudge).sum()) for sign in (1, -1))
+        up, down = (ours.evaluate(pixels + sign * nudge).terms.total for sign in (1, -1))
         expected = gradient.view(-1)[place].item()
         assert (up - down) / (2 * step) == pytest.approx(expected, rel=1e-5, abs=1e-6)
+
+
+def test_a_rematch_is_a_match_and_an_evaluation(exact: Network) -> None:
+    """And holds what it found."""
+    ours, _, pixels = _pair(exact, "h", maps=True)
+    ours.match(_picture(8, SIZE))
+    at_once = ours.evaluate(pixels, rematch=True)
+    held = ours.evaluate(pixels)
+    again, _, _ = _pair(exact, "h", maps=True)
+    again.match(pixels)
+    apart = again.evaluate(pixels)
+    for found in (at_once, held):
+        assert found.terms == apart.terms
+        assert torch.equal(found.gradient, apart.gradient)
 
 
 def test_matches_are_held_until_asked_again(exact: Network) -> None:
@@ -163,19 +182,31 @@ def test_matches_cover_every_group(exact: Network) -> None:
         assert shapes == [(h - 2, w - 2) for h, w, _ in SCHEMES[scheme].shapes(SIZE)]
 
 
-def test_a_weight_of_zero_is_not_computed(exact: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+def _listen(network: Network, monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, ...]]:
+    """A diary of the layers that are asked for, with or without a way back."""
     asked: list[tuple[int, ...]] = []
-    real = exact.features
+    features, forward = network.features, network.forward
 
-    def listening(pixels: Tensor, layers: tuple[int, ...] = (1, 2, 3, 4)) -> dict[int, Tensor]:
-        asked.append(tuple(sorted(layers)))
-        return real(pixels, layers)
+    def hear_features(pixels: Tensor, layers: tuple[int, ...] = (1, 2, 3, 4)) -> dict[int, Tensor]:
+        asked.append(tuple(layers))
+        return features(pixels, layers)
 
-    monkeypatch.setattr(exact, "features", listening)
+    def hear_forward(pixels: Tensor, layers: tuple[int, ...], **options: bool) -> Activations:
+        asked.append(tuple(layers))
+        return forward(pixels, layers, **options)
+
+    monkeypatch.setattr(network, "features", hear_features)
+    monkeypatch.setattr(network, "forward", hear_forward)
+    return asked
+
+
+def test_a_weight_of_zero_is_not_computed(exact: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = _listen(exact, monkeypatch)
     nothing = LossWeights(content=0.0, local=0.0, semantic=10.0, global_=0.0, smoothness=0.0)
     ours, _, pixels = _pair(exact, weights=nothing)
     assert ours.match(pixels) == []
     found = ours.evaluate(pixels)
+    assert ours.terms(pixels) == found.terms
     assert asked == []
     assert found.terms == LossTerms(0.0, 0.0, 0.0, 0.0)
     assert torch.equal(found.gradient, torch.zeros_like(pixels))
@@ -191,18 +222,13 @@ def test_without_local_weight_nothing_is_matched(exact: Network) -> None:
 
 
 def test_the_content_alone_looks_at_its_layer_only(exact: Network, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: set[int] = set()
-    real = exact.features
-
-    def listening(pixels: Tensor, layers: tuple[int, ...] = (1, 2, 3, 4)) -> dict[int, Tensor]:
-        asked.update(layers)
-        return real(pixels, layers)
-
-    monkeypatch.setattr(exact, "features", listening)
+    asked = _listen(exact, monkeypatch)
     weights = LossWeights(content=10.0, local=0.0, semantic=0.0, global_=0.0, smoothness=0.0)
     ours, _, pixels = _pair(exact, "b", weights)
     assert ours.evaluate(pixels).terms.content > 0
-    assert asked == {CONTENT_LAYER}
+    assert set(asked) == {(CONTENT_LAYER,)}
+    ours.terms(ours.evaluate(_picture(5, SIZE)).gradient)
+    assert set(asked) == {(CONTENT_LAYER,)}
 
 
 def test_smoothness_alone(exact: Network) -> None:
@@ -240,19 +266,207 @@ def test_the_style_itself_costs_no_style(exact: Network) -> None:
     assert terms.content == 0.0
 
 
-@pytest.mark.parametrize("size", [(48, 40), (51, 45)])
-def test_maps_at_feature_size_are_shares(size: tuple[int, int]) -> None:
-    labels = torch.randint(CLASSES, size, generator=torch.Generator().manual_seed(0))
-    channels = torch.nn.functional.one_hot(labels, CLASSES).permute(2, 0, 1)[None].double()
-    small = map_at(channels, (6, 5))
-    assert small.shape == (1, CLASSES, 6, 5)
-    torch.testing.assert_close(small.sum(dim=1), torch.ones(1, 6, 5, dtype=torch.float64))
-    if size == (48, 40):
-        torch.testing.assert_close(small[0, :, 2, 3], channels[0, :, 16:24, 24:32].mean(dim=(1, 2)))
-
-
 def test_terms_in_words() -> None:
     terms = LossTerms(content=1.0, local=2.0, global_=4.0, smoothness=8.0)
     assert terms.total == 15.0
     assert terms.as_dict() == {"content": 1.0, "local": 2.0, "global": 4.0, "smoothness": 8.0, "total": 15.0}
     assert all(math.isfinite(value) for value in terms.as_dict().values())
+
+
+def test_seconds_are_told_by_part(exact: Network) -> None:
+    watch = Stopwatch()
+    objective = Objective(
+        exact, SCHEMES["g"], PAPER, _picture(1, SIZE), _picture(2, STYLE_SIZE), stopwatch=watch
+    )
+    assert set(watch.seconds) == {"network"}
+    objective.evaluate(_picture(5, SIZE))
+    assert set(watch.seconds) == {"network", "matching", "local", "global", "smoothness"}
+    assert all(seconds > 0 for seconds in watch.seconds.values())
+    searched = watch.seconds["matching"]
+    objective.evaluate(_picture(5, SIZE))  # held matches take no search
+    assert watch.seconds["matching"] == searched
+
+
+# Tiles: whatever is evaluated in tiles must be the number of the whole. Both sizes are odd in both
+# directions, at every layer; a tile of 32 pixels is shown as at most 112, and no crop is the whole picture.
+WIDE, WIDE_STYLE = (211, 173), (150, 190)
+STRIP, STRIP_STYLE = (211, 61), (100, 91)
+
+
+class Tiled:
+    """Objectives on the same pictures that differ only in their tiles, and what they found at ``pixels``."""
+
+    def __init__(
+        self,
+        network: Network,
+        size: tuple[int, int] = STRIP,
+        style_size: tuple[int, int] = STRIP_STYLE,
+        *,
+        scheme: str = "g",
+        weights: LossWeights = PAPER,
+        maps: bool = True,
+    ) -> None:
+        dtype = torch.promote_types(network.dtype, torch.float32)
+        self._network, self._scheme, self._weights = network, SCHEMES[scheme], weights
+        self._content, self._style = _picture(1, size, dtype), _picture(2, style_size, dtype)
+        self._maps: dict[str, Tensor] = {}
+        if maps:
+            self._maps = {
+                "content_map": _class_map(3, size, dtype),
+                "style_map": _class_map(4, style_size, dtype),
+            }
+        self.pixels = _picture(5, size, dtype)
+
+    def objective(self, side: int | None) -> Objective:
+        return Objective(
+            self._network,
+            self._scheme,
+            self._weights,
+            self._content,
+            self._style,
+            tile_side=side,
+            **self._maps,  # type: ignore[arg-type]
+        )
+
+    def evaluated(self, side: int | None) -> tuple[Evaluation, list[Matches]]:
+        objective = self.objective(side)
+        found = objective.evaluate(self.pixels, rematch=True)
+        return found, objective._matches
+
+
+def _same(found: Evaluation, expected: Evaluation, tolerance: float) -> None:
+    """Each of the four terms, and the gradient: as a whole, and in the pixel where it differs most."""
+    assert found.terms.as_dict() == pytest.approx(expected.terms.as_dict(), rel=tolerance, abs=0)
+    difference = found.gradient - expected.gradient
+    assert float(difference.norm() / expected.gradient.norm()) < tolerance
+    assert float(difference.abs().max() / expected.gradient.abs().max()) < tolerance
+
+
+def _same_matches(found: list[Matches], expected: list[Matches]) -> None:
+    assert len(found) == len(expected) > 0
+    for ours, theirs in zip(found, expected, strict=True):
+        assert torch.equal(ours.index, theirs.index)
+        torch.testing.assert_close(ours.similarity, theirs.similarity, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("scheme", sorted(SCHEMES))
+def test_tiles_give_the_numbers_of_the_whole(network: Network, scheme: str) -> None:
+    """With 14, 4 and 3 tiles. Rounding alone: about 1e-6 in float32."""
+    pictures = Tiled(network, scheme=scheme)
+    expected, expected_matches = pictures.evaluated(None)
+    assert min(expected.terms.as_dict().values()) > 0
+    for side in (32, 64, 96):
+        assert len(cut_into_tiles(STRIP, side)) > 1
+        found, matches = pictures.evaluated(side)
+        _same_matches(matches, expected_matches)
+        _same(found, expected, 1e-5)
+
+
+def test_tiles_in_both_directions_give_the_numbers_of_the_whole(network: Network) -> None:
+    """Tiles with neighbours on every side, in corners and along each border; the style in tiles too."""
+    pictures = Tiled(network, WIDE, WIDE_STYLE)
+    expected, expected_matches = pictures.evaluated(None)
+    for side in (32, 64, 96):
+        found, matches = pictures.evaluated(side)
+        _same_matches(matches, expected_matches)
+        _same(found, expected, 1e-5)
+
+
+@pytest.mark.parametrize("scheme", ["g", "h"])
+def test_in_exact_numbers_tiles_are_the_whole(exact: Network, scheme: str) -> None:
+    """In float64 nothing but the last digits is left of the difference."""
+    pictures = Tiled(exact, scheme=scheme)
+    expected, expected_matches = pictures.evaluated(None)
+    found, matches = pictures.evaluated(64)
+    _same_matches(matches, expected_matches)
+    _same(found, expected, 1e-12)
+
+
+def test_terms_of_tiles_are_those_of_the_whole(network: Network) -> None:
+    pictures = Tiled(network)
+    expected = pictures.objective(None).terms(pictures.pixels)
+    found = pictures.objective(64).terms(pictures.pixels)
+    assert found.as_dict() == pytest.approx(expected.as_dict(), rel=1e-5, abs=0)
+
+
+ALONE = LossWeights(content=0.0, local=0.0, semantic=10.0, global_=0.0, smoothness=0.0)
+
+
+@pytest.mark.parametrize(
+    ("weights", "maps"),
+    [
+        (replace(ALONE, content=10.0), True),
+        (replace(ALONE, local=100.0), True),
+        (replace(ALONE, global_=0.1), True),
+        (replace(ALONE, smoothness=1.0), False),
+        (replace(PAPER, content=0.0), True),
+        (replace(PAPER, semantic=0.0), True),
+        (PAPER, False),
+    ],
+    ids=["content", "local", "global", "smoothness", "style", "blind", "no maps"],
+)
+def test_tiles_of_some_terms_are_the_whole(network: Network, weights: LossWeights, maps: bool) -> None:
+    pictures = Tiled(network, weights=weights, maps=maps)
+    expected, expected_matches = pictures.evaluated(None)
+    found, matches = pictures.evaluated(64)
+    assert expected.terms.total > 0
+    _same(found, expected, 1e-5)
+    if weights.local > 0:
+        _same_matches(matches, expected_matches)
+
+
+def test_held_matches_serve_every_tile(network: Network) -> None:
+    """Found elsewhere, and held for pixels they were not found for; twice, since they are to stay."""
+    pictures = Tiled(network, scheme="h")
+    elsewhere = _picture(8, STRIP, torch.float32)
+    whole, tiled = pictures.objective(None), pictures.objective(32)
+    _same_matches(tiled.match(elsewhere), whole.match(elsewhere))
+    expected = whole.evaluate(pictures.pixels)
+    for _ in range(2):
+        _same(tiled.evaluate(pictures.pixels), expected, 1e-5)
+    fresh = tiled.evaluate(pictures.pixels, rematch=True)
+    assert fresh.terms.local < 0.99 * expected.terms.local
+
+
+def test_a_doodle_in_tiles(network: Network) -> None:
+    """No content at all, not merely no weight."""
+    weights = replace(PAPER, content=0.0)
+    style, pixels = (_picture(seed, size, torch.float32) for seed, size in ((2, STRIP_STYLE), (5, STRIP)))
+    expected, found = (
+        Objective(network, SCHEMES["g"], weights, None, style, tile_side=side).evaluate(pixels)
+        for side in (None, 64)
+    )
+    assert expected.terms.content == 0.0
+    _same(found, expected, 1e-5)
+
+
+def test_a_large_style_is_searched_alike_in_every_tile(
+    network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where not every patch is compared, which are must not depend on the tiles."""
+    pictures = Tiled(network, STRIP, (403, 371))
+    pixels = pictures.pixels
+    exact_matches = pictures.objective(None).match(pixels)
+    monkeypatch.setattr(neighbours, "EXACT_POSITIONS", 50)
+    expected = pictures.objective(None).match(pixels)
+    assert not torch.equal(expected[0].index, exact_matches[0].index)  # another search indeed
+    for side in (32, 64):
+        _same_matches(pictures.objective(side).match(pixels), expected)
+
+
+def test_tiles_in_bfloat16(tensors: Mapping[str, Tensor]) -> None:
+    """A gradient's three digits: what two crops add to a pixel is rounded for each apart, on its way back
+    through nine convolutions. That is 3e-3 here, a tenth of what bfloat16 costs at all.
+
+    On the way in, a feature whose last digit was rounded the other way, as another order of summation may
+    do, differs by 2^-8; a term is a mean over 10^5 of them, and keeps five digits.
+    """
+    network = Network(tensors, dtype=torch.bfloat16)
+    pictures = Tiled(network)
+    expected, _ = pictures.evaluated(None)
+    for side in (32, 64):
+        found, _ = pictures.evaluated(side)
+        assert found.terms.as_dict() == pytest.approx(expected.terms.as_dict(), rel=1e-4, abs=0)
+        difference = found.gradient - expected.gradient
+        assert float(difference.norm() / expected.gradient.norm()) < 0.01
+        assert float(difference.abs().max() / expected.gradient.abs().max()) < 0.02

@@ -9,10 +9,13 @@ from rich.console import Console
 
 from glstylenet.cli.progress import BarProgress, PlainProgress, Reporting, duration, open_progress
 from glstylenet.events import Event, Finished, ScaleStarted, Started, Step, Warned
+from glstylenet.memory import Plan
 from glstylenet.objective import LossTerms
 from glstylenet.schedule import Scale
 
 SCALES = (Scale(0.5, (32, 48), 30), Scale(1.0, (64, 96), 15))
+# The coarse size fits in one piece, the fine one does not.
+PLANS = (Plan(None, 1, 10, False, 2**29), Plan(512, 6, 3, True, 2**30))
 TERMS = LossTerms(content=1.0, local=20.0, global_=300.0, smoothness=4.0)
 
 
@@ -24,7 +27,9 @@ def run_events() -> list[Event]:
     steps: list[Event] = [step(number) for number in range(1, 31)]
     more: list[Event] = [step(number, scale=2) for number in range(31, 46)]
     return [
-        Started("cpu", "float32", SCALES, "class  colour\n    1  #000000", "embedded", 2**30),
+        Started(
+            "cpu", "float32", SCALES, PLANS, (60, 90), "class  colour\n    1  #000000", "embedded", 2**30
+        ),
         ScaleStarted(1, 2, SCALES[0]),
         *steps,
         ScaleStarted(2, 2, SCALES[1]),
@@ -70,7 +75,9 @@ def test_verbose_tells_plan_and_classes() -> None:
     assert lines == [
         "device cpu, precision float32, about 1.0 GiB of memory",
         "weights: embedded",
-        "scales: 48 x 32 (30 evaluations), 96 x 64 (15 evaluations)",
+        "scale 48 x 32: 30 evaluations in one piece, 512 MiB",
+        "scale 96 x 64: 15 evaluations in 6 tiles of up to 512 pixels, history of 3 in half precision, "
+        "1.0 GiB",
         "map classes:",
         "class  colour",
         "    1  #000000",

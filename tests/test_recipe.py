@@ -33,7 +33,7 @@ def result_of(content: Path, style: Path, settings: Settings, *, interrupted: bo
         alpha=None,
         losses=LossTerms(1.0, 2.0, 3.0, 4.0),
         settings=settings,
-        timings=Timings(12.5, 11.0),
+        timings=Timings(12.5, 11.0, {}),
         evaluations=7,
         device="cpu",
         precision="bfloat16",

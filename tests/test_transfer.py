@@ -1,8 +1,7 @@
 """Whole runs on small pictures that the tests draw."""
 
 import importlib
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -13,17 +12,13 @@ from glstylenet.errors import (
     ImageError,
     InputError,
     MemoryLimitError,
-    OptimizationError,
     UsageError,
 )
-from glstylenet.events import Event, Finished, Matched, ScaleStarted, Started, Step, Warned
-from glstylenet.inputs import MARGIN, prepare_inputs, read_sources, with_margin, without_margin
+from glstylenet.events import Event, Finished, Matched, ScaleStarted, Started, Step
+from glstylenet.inputs import MARGIN, canvas_size, prepare_inputs, read_sources, with_margin, without_margin
 from glstylenet.objective import Objective
 from glstylenet.settings import PRESETS, Settings, preset_settings
-from glstylenet.transfer import Result, picture_losses, stylize
-
-# The module itself, to put scripted parts into.
-engine: Any = importlib.import_module("glstylenet.transfer")
+from glstylenet.transfer import Result, picture_losses, plan_run, stylize
 
 Picture = NDArray[np.uint8]
 HEIGHT, WIDTH = 72, 64
@@ -226,46 +221,6 @@ def test_stopping_early_keeps_the_best_so_far(content: Picture, style: Picture) 
     assert result.size == (HEIGHT, WIDTH)
 
 
-def test_a_stuck_bfloat16_run_goes_on_in_float32(
-    monkeypatch: pytest.MonkeyPatch, content: Picture, style: Picture
-) -> None:
-    used: list[torch.dtype] = []
-    descend = engine.descend
-
-    def stuck_in_bfloat16(objective: Objective, *rest: object) -> object:
-        network = objective._network
-        used.append(network.dtype)
-        steps = descend(objective, *rest)
-        return (step for number, step in enumerate(steps) if network.dtype == torch.float32 or number < 2)
-
-    monkeypatch.setattr(engine, "descend", stuck_in_bfloat16)
-    events: list[Event] = []
-    result = stylize(
-        content, style, settings=_settings(precision="bfloat16", scales=1), on_event=events.append
-    )
-    assert used == [torch.bfloat16, torch.float32]
-    assert result.evaluations == 6
-    assert result.precision == "bfloat16"  # what the run began with, and a recipe must repeat
-    assert any(isinstance(event, Warned) and "float32" in event.message for event in events)
-
-
-def test_a_bfloat16_loss_that_is_not_finite_goes_on_in_float32(
-    monkeypatch: pytest.MonkeyPatch, content: Picture, style: Picture
-) -> None:
-    descend = engine.descend
-
-    def broken_in_bfloat16(objective: Objective, *rest: object) -> Iterator[object]:
-        if objective._network.dtype == torch.bfloat16:
-            raise OptimizationError("the loss is nan")
-        yield from descend(objective, *rest)
-
-    monkeypatch.setattr(engine, "descend", broken_in_bfloat16)
-    before = picture_losses(content, content, style, settings=_settings())
-    result = stylize(content, style, settings=_settings(precision="bfloat16", scales=1))
-    assert result.evaluations == 6
-    assert result.losses.total < before.total
-
-
 def test_memory_is_refused_before_pictures_are_brought_to_size(
     monkeypatch: pytest.MonkeyPatch, content: Picture, style: Picture
 ) -> None:
@@ -289,11 +244,14 @@ def test_transparency_is_given_back(content: Picture, style: Picture) -> None:
     assert np.array_equal(np.asarray(result.image)[..., 3], alpha)
 
 
-def test_the_margin_is_cut_off_again() -> None:
-    picture = torch.rand(1, 3, 33, 40)
+@pytest.mark.parametrize("size", [(33, 40), (32, 47), (72, 64)])
+def test_the_margin_is_cut_off_again(size: tuple[int, int]) -> None:
+    """The margin lies on every side, as a mirror image."""
+    picture = torch.rand(1, 3, *size)
     canvas = with_margin(picture)
-    assert canvas.shape == (1, 3, 33 + 2 * MARGIN, 40 + 2 * MARGIN)
-    assert torch.equal(canvas[..., MARGIN - 1, MARGIN:-MARGIN], picture[..., 1, :])
+    assert canvas.shape[-2:] == canvas_size(size) == (size[0] + 2 * MARGIN, size[1] + 2 * MARGIN)
+    assert torch.equal(canvas[..., MARGIN - 1, MARGIN : MARGIN + size[1]], picture[..., 1, :])
+    assert torch.equal(canvas[..., MARGIN : MARGIN + size[0], MARGIN + size[1]], picture[..., -2])
     assert torch.equal(without_margin(canvas), picture)
 
 
@@ -341,12 +299,59 @@ def test_what_cannot_be_is_refused(
         call(content, style, maps["content_map"])
 
 
+@pytest.mark.parametrize("call", ["evaluate", "terms"])
 def test_out_of_memory_is_told_as_such(
-    monkeypatch: pytest.MonkeyPatch, content: Picture, style: Picture
+    monkeypatch: pytest.MonkeyPatch, content: Picture, style: Picture, call: str
 ) -> None:
-    def full(*_: object) -> None:
+    """While painting and while measuring."""
+
+    def full(*_: object, **_options: object) -> None:
         raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to ...")
 
-    monkeypatch.setattr(engine.Objective, "match", full)
+    monkeypatch.setattr(Objective, call, full)
     with pytest.raises(MemoryLimitError, match="--size"):
         stylize(content, style, settings=_settings())
+    if call == "terms":
+        with pytest.raises(MemoryLimitError, match="--size"):
+            picture_losses(content, content, style, settings=_settings())
+
+
+def test_the_seconds_of_a_run_add_up(content: Picture, style: Picture) -> None:
+    timings = stylize(content, style, settings=_settings()).timings
+    assert set(timings.parts) == {"network", "matching", "local", "global", "smoothness", "optimizer"}
+    assert all(seconds > 0 for seconds in timings.parts.values())
+    assert sum(timings.parts.values()) == pytest.approx(timings.optimisation)
+    assert timings.optimisation < timings.total
+
+
+def test_a_plan_is_the_first_that_a_run_tells(
+    content: Picture, style: Picture, maps: dict[str, Picture]
+) -> None:
+    events: list[Event] = []
+    settings = _settings(scales=2, iterations=5)
+    content_map, style_map = maps["content_map"], maps["style_map"]
+    stylize(
+        content,
+        style,
+        content_map=content_map,
+        style_map=style_map,
+        settings=settings,
+        on_event=events.append,
+    )
+    planned = plan_run(content, style, content_map=content_map, style_map=style_map, settings=settings)
+    assert planned == events[0]
+
+
+def test_planning_computes_nothing(
+    monkeypatch: pytest.MonkeyPatch, content: Picture, style: Picture, maps: dict[str, Picture]
+) -> None:
+    for name in ("__init__", "evaluate", "terms"):
+        monkeypatch.delattr(Objective, name)
+    started = plan_run(content, style, **maps, settings=_settings(scales=2, iterations=9))
+    assert [(scale.size, scale.evaluations) for scale in started.scales] == [((36, 32), 6), ((72, 64), 3)]
+    assert [plan.tiles for plan in started.plans] == [1, 1]
+    assert started.style_size == (72, 65)
+    assert started.memory_bytes == max(plan.needed_bytes for plan in started.plans)
+    assert "#ff0000" in started.classes
+    with pytest.raises(UsageError, match="no style map"):
+        plan_run(content, style, content_map=maps["content_map"], settings=_settings())

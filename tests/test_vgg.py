@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from glstylenet.fusion import LAYER_CHANNELS, layer_size
+from glstylenet.fusion import LAYER_CHANNELS, Contribution, Window, layer_size, whole
 from glstylenet.vgg import CONVOLUTIONS, MEAN_RGB, Network
 from glstylenet.weights import load_weights
 
@@ -168,6 +168,22 @@ def test_pixels_are_left_alone(network: Network) -> None:
     assert torch.equal(pixels, _slopes())
 
 
+@pytest.mark.parametrize("size", [(16, 24), (17, 23), (8, 9)], ids=str)
+def test_features_do_not_depend_on_who_asks(network: Network, size: tuple[int, int]) -> None:
+    """With autograd, without, and for a way back: other kernels, the same numbers."""
+    pixels = 255 * torch.rand((1, 3, *size), generator=torch.Generator().manual_seed(0))
+    with_graph = network.features(pixels.clone().requires_grad_())
+    with torch.no_grad():
+        without = network.features(pixels)
+    kept, passing = (network.forward(pixels, (1, 2, 3, 4), keeping=keeping) for keeping in (True, False))
+    assert with_graph[4].requires_grad
+    assert not passing.values
+    for features in (without, kept.features, passing.features):
+        for layer in (1, 2, 3, 4):
+            torch.testing.assert_close(features[layer], with_graph[layer], rtol=1e-5, atol=1e-2)
+            assert features[layer].is_contiguous(memory_format=torch.channels_last)
+
+
 def test_bfloat16_features_are_close(weights: Weights, network: Network) -> None:
     exact = network.features(_slopes())
     rough = Network(weights, dtype=torch.bfloat16).features(_slopes())
@@ -175,3 +191,94 @@ def test_bfloat16_features_are_close(weights: Weights, network: Network) -> None
         assert rough[layer].dtype == torch.bfloat16
         error = (rough[layer].float() - exact[layer]).norm() / exact[layer].norm()
         assert float(error) < 0.02
+
+
+@pytest.fixture(scope="module")
+def exact(weights: Weights) -> Network:
+    """In float64, so that what is compared is the mathematics."""
+    return Network(weights, dtype=torch.float64)
+
+
+def _all_of(gradient: Tensor) -> list[Contribution]:
+    """A gradient with respect to a whole feature."""
+    return [Contribution(gradient, whole((gradient.shape[-2], gradient.shape[-1])))]
+
+
+SUBSETS = [(1,), (4,), (1, 2), (2, 3), (1, 4), (1, 2, 3, 4)]
+
+
+@pytest.mark.parametrize("layers", SUBSETS, ids=str)
+@pytest.mark.parametrize("size", [(16, 24), (17, 23), (19, 31), (8, 9)], ids=str)
+def test_backward_is_autograd_s(exact: Network, size: tuple[int, int], layers: tuple[int, ...]) -> None:
+    generator = torch.Generator().manual_seed(0)
+    pixels = 255 * torch.rand((1, 3, *size), generator=generator, dtype=torch.float64)
+    variable = pixels.clone().requires_grad_()
+    features = exact.features(variable, layers)
+    others = {
+        layer: torch.randn(features[layer].shape, generator=generator, dtype=torch.float64)
+        for layer in layers
+    }
+    (expected,) = torch.autograd.grad([features[layer] for layer in layers], variable, list(others.values()))
+    activations = exact.forward(pixels, layers)
+    for layer in layers:
+        assert torch.equal(activations.features[layer], features[layer])
+    gradient = exact.backward(activations, {layer: _all_of(other) for layer, other in others.items()})
+    assert gradient.shape == pixels.shape
+    assert gradient.dtype == torch.float64
+    assert float((gradient - expected).abs().max()) < 1e-10 * float(expected.abs().max())
+
+
+def test_contributions_to_a_layer_add_up(exact: Network) -> None:
+    """Two that overlap, to a layer that is not the deepest; nothing for the deepest."""
+    pixels = _slopes().double()
+    variable = pixels.clone().requires_grad_()
+    feature = exact.features(variable, (2, 3))[2]
+    first, second = Window(0, 0, 8, 8), Window(3, 2, 5, 12)
+    (expected,) = torch.autograd.grad(
+        3.0 * feature[..., *first.slices].sum() + feature[..., *second.slices].sum(), variable
+    )
+    ones = [torch.ones(1, 128, *window.size, dtype=torch.float64) for window in (first, second)]
+    parts = [Contribution(ones[0], first, factor=3.0), Contribution(ones[1], second)]
+    gradient = exact.backward(exact.forward(pixels, (2, 3)), {2: parts})
+    torch.testing.assert_close(gradient, expected, rtol=1e-10, atol=1e-10)
+
+
+def test_activations_serve_one_way_back(network: Network) -> None:
+    activations = network.forward(_slopes(), (1, 2))
+    ones = torch.ones_like(activations.features[2])
+    network.backward(activations, {2: _all_of(ones)})
+    assert activations.features == {}
+    with pytest.raises(ValueError, match="one way back"):
+        network.backward(activations, {2: _all_of(ones)})
+
+
+def test_a_gradient_that_was_given_is_left_alone(network: Network) -> None:
+    given = torch.ones(1, 128, 8, 12)
+    network.backward(network.forward(_slopes(), (2,)), {2: _all_of(given)})
+    assert torch.equal(given, torch.ones(1, 128, 8, 12))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_bfloat16_gradient_is_no_rougher_than_autograd_s(
+    weights: Weights, network: Network, seed: int
+) -> None:
+    """Three digits at each of nine convolutions, and ReLUs that open or close: about 6 % either way."""
+    generator = torch.Generator().manual_seed(seed)
+    pixels = 255 * torch.rand((1, 3, 32, 48), generator=generator)
+    other = torch.randn((1, 512, 4, 6), generator=generator)
+    rough = Network(weights, dtype=torch.bfloat16)
+    low = other.bfloat16()
+    gradient = rough.backward(rough.forward(pixels, (4,)), {4: _all_of(low)})
+    assert gradient.dtype == torch.float32
+    variable = pixels.clone().requires_grad_()
+    (of_autograd,) = torch.autograd.grad((rough.features(variable, (4,))[4] * low).sum(), variable)
+    exact = network.backward(network.forward(pixels, (4,)), {4: _all_of(other)})
+    assert float((gradient - exact).norm()) < 1.1 * float((of_autograd - exact).norm())
+    assert float((gradient - exact).norm() / exact.norm()) < 0.1
+
+
+def test_neither_way_is_part_of_a_graph(network: Network) -> None:
+    pixels = _slopes().requires_grad_()
+    activations = network.forward(pixels, (2,))
+    assert not activations.features[2].requires_grad
+    assert not network.backward(activations, {2: _all_of(torch.ones(1, 128, 8, 12))}).requires_grad

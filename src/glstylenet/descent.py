@@ -4,7 +4,6 @@ Matching inside the line search makes the loss jump under the optimiser's feet, 
 nearest neighbours are held for a round of evaluations, in which the loss is smooth, then found anew.
 """
 
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -45,6 +44,7 @@ def descend(
     finite.
     """
     pixels, spent, number = start, 0, 0
+    searching = objective.stopwatch.seconds
     while spent < evaluations:
         latest: list[LossTerms] = []
         matched: list[float] = []
@@ -52,11 +52,11 @@ def descend(
         def evaluate(
             x: Tensor, latest: list[LossTerms] = latest, matched: list[float] = matched
         ) -> tuple[float, Tensor]:
-            if round_length == 1 or not latest:
-                began = time.perf_counter()
-                objective.match(x)
-                matched.append(time.perf_counter() - began)
-            evaluation = objective.evaluate(x)
+            rematch = round_length == 1 or not latest
+            before = searching["matching"]
+            evaluation = objective.evaluate(x, rematch=rematch)
+            if rematch:
+                matched.append(searching["matching"] - before)
             latest.append(evaluation.terms)
             return evaluation.terms.total, evaluation.gradient
 

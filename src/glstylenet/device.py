@@ -9,7 +9,14 @@ import torch
 
 from glstylenet.errors import UsageError
 
-__all__ = ["Device", "available_memory", "choose_device", "has_fast_bfloat16", "peak_memory"]
+__all__ = [
+    "Device",
+    "available_memory",
+    "choose_device",
+    "has_fast_bfloat16",
+    "out_of_memory",
+    "peak_memory",
+]
 
 
 @dataclass(frozen=True)
@@ -75,13 +82,37 @@ def _room_in_container(group: Path = Path("/sys/fs/cgroup")) -> int:
         return sys.maxsize
 
 
+def out_of_memory(error: BaseException) -> bool:
+    """Whether ``error`` says that the device or the machine has no more memory to give."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    # On the CPU the text is the only sign.
+    signs = ("allocate memory", "not enough memory", "out of memory", "bad_alloc", "ALLOC_FAILED")
+    return isinstance(error, RuntimeError) and any(sign in str(error) for sign in signs)
+
+
 def peak_memory(device: torch.device) -> int:
     """The most bytes held at once so far: by this process, or on a CUDA device by its tensors."""
     if device.type == "cuda":
         return int(torch.cuda.max_memory_reserved(device))
     if sys.platform == "win32":
         return int(psutil.Process().memory_info().peak_wset)
+    if (peak := _peak_of_program()) is not None:
+        return peak
     import resource  # noqa: PLC0415 - exists on Unix only
 
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return int(peak if sys.platform == "darwin" else peak * 1024)
+    largest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return int(largest if sys.platform == "darwin" else largest * 1024)
+
+
+def _peak_of_program(status: Path = Path("/proc/self/status")) -> int | None:
+    """Linux's record of this program alone; ``None`` elsewhere.
+
+    What getrusage tells is handed down: a process begins with the peak of the one that started it.
+    """
+    try:
+        lines = status.read_text(encoding="ascii", errors="replace").splitlines()
+        [kibibytes] = [line.split()[1] for line in lines if line.startswith("VmHWM:")]
+        return int(kibibytes) * 1024
+    except (OSError, ValueError, IndexError):
+        return None

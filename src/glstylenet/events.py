@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from glstylenet.memory import Plan
 from glstylenet.objective import LossTerms
 from glstylenet.schedule import Scale
 
@@ -17,12 +18,15 @@ __all__ = ["Event", "Finished", "Matched", "ScaleStarted", "Started", "Step", "W
 @dataclass(frozen=True)
 class Started:
     """Inputs are read and checked; work begins. ``device`` and ``precision`` as resolved, ``scales`` the
-    plan, ``classes`` a table of the map classes in words (empty without maps), ``weights`` where the
-    network's come from, ``memory_bytes`` an estimate of the peak."""
+    sizes and ``plans`` how each fits into memory, ``style_size`` (height, width) at full size, ``classes`` a
+    table of the map classes in words (empty without maps), ``weights`` where the network's come from,
+    ``memory_bytes`` an estimate of the peak."""
 
     device: str
     precision: str
     scales: tuple[Scale, ...]
+    plans: tuple[Plan, ...]
+    style_size: tuple[int, int]
     classes: str
     weights: str
     memory_bytes: int

@@ -8,17 +8,36 @@ compares eight of them, (a) to (h), in its Figures 10 and 11. Scheme (h) keeps t
 as neural-doodle does; every other scheme is a single group.
 
 Shapes: a feature is (1, channels, height, width).
+
+A picture can be fused window by window: an :class:`Axis` knows which source positions a stretch of
+resampled positions reads, in the whole picture's coordinates, so that a tile's fusion is the same numbers
+as the whole's, at odd sizes too.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-__all__ = ["LAYER_CHANNELS", "SCHEMES", "Scheme", "fuse", "fused_size", "layer_size", "resample"]
+__all__ = [
+    "LAYER_CHANNELS",
+    "SCHEMES",
+    "Axis",
+    "Contribution",
+    "Scheme",
+    "Window",
+    "fuse",
+    "fused_size",
+    "layer_size",
+    "resample",
+    "resample_adjoint",
+    "source_window",
+    "spread_gradient",
+    "whole",
+]
 
 LAYER_CHANNELS: Mapping[int, int] = MappingProxyType({1: 64, 2: 128, 3: 256, 4: 512})
 """Channels of F^l in VGG-19, l = 1..4."""
@@ -84,35 +103,266 @@ def fused_size(size: tuple[int, int], layers: tuple[int, ...]) -> tuple[int, int
     return layer_size(size, layers[-1])
 
 
-def resample(feature: Tensor, size: tuple[int, int]) -> Tensor:
-    """BR of Eq. 1: bilinear resampling of (1, C, H, W) to (1, C, *size), half-pixel centres.
+@dataclass(frozen=True)
+class Window:
+    """A rectangle of positions, ends excluded."""
 
-    Where the size halves exactly, the bilinear sample point lies in the middle of a 2x2 block, so that
-    the sample is the block's mean: average pooling gives the same numbers in a fraction of the time.
+    top: int
+    left: int
+    bottom: int
+    right: int
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width."""
+        return self.bottom - self.top, self.right - self.left
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """Rows and columns, to index the last two dimensions of a whole."""
+        return slice(self.top, self.bottom), slice(self.left, self.right)
+
+    def grown(self, more: int) -> "Window":
+        """With ``more`` rows and columns at the end: from patches, numbered by corner, to what they cover."""
+        return Window(self.top, self.left, self.bottom + more, self.right + more)
+
+    def inside(self, other: "Window") -> "Window":
+        """The same rectangle in the coordinates of ``other``, which contains it."""
+        return Window(
+            self.top - other.top, self.left - other.left, self.bottom - other.top, self.right - other.left
+        )
+
+
+def whole(size: tuple[int, int]) -> Window:
+    """All positions of a picture or feature of ``size``."""
+    return Window(0, 0, *size)
+
+
+@dataclass(frozen=True)
+class Axis:
+    """Bilinear resampling along one direction, from ``source`` positions to ``target``.
+
+    Target position i samples the source at (i + 1/2) source/target - 1/2: half-pixel centres. The target
+    has as many positions as the source or at most half of them, as layers have: then every sample lies
+    between two source positions that no other sample reads.
     """
-    height, width = feature.shape[-2:]
-    if (height, width) == size:
+
+    source: int
+    target: int
+
+    def stretch(self, start: int, stop: int) -> tuple[int, int]:
+        """The source positions that the target positions start..stop-1 read: first, and one past the last."""
+        if self.source == self.target:
+            return start, stop
+        first, _ = self.taps(start, start + 1)
+        last, _ = self.taps(stop - 1, stop)
+        return int(first[0]), int(last[0]) + 2
+
+    def taps(self, start: int, stop: int) -> tuple[Tensor, Tensor]:
+        """For each target position the lower of its two source positions, and the share of the upper."""
+        centre = (torch.arange(start, stop, dtype=torch.float64) + 0.5) * (self.source / self.target) - 0.5
+        lower = centre.floor()
+        return lower.long(), centre - lower
+
+    @property
+    def halves(self) -> bool:
+        """Whether every sample is the mean of two neighbours, two positions apart from the next pair."""
+        return self.source == 2 * self.target
+
+
+def resample(
+    feature: Tensor,
+    target_size: tuple[int, int],
+    *,
+    size: tuple[int, int] | None = None,
+    window: Window | None = None,
+) -> Tensor:
+    """BR of Eq. 1: bilinear resampling of (1, C, H, W) to (1, C, *target_size), half-pixel centres.
+
+    Where only the target positions in ``window`` are wanted, ``feature`` is the part of a whole of
+    ``size`` that :func:`source_window` tells.
+    """
+    size = size or (feature.shape[-2], feature.shape[-1])
+    if size == target_size:
         return feature
-    for factor in (2, 4):
-        # At 1/4 the sample still is the mean of the four middle pixels of its block.
-        if (height, width) == (factor * size[0], factor * size[1]):
-            start = factor // 2 - 1
-            return (
-                F.avg_pool2d(feature, 2)
-                if factor == 2
-                else F.avg_pool2d(feature[..., start:, start:], 2, stride=factor)
-            )
-    return F.interpolate(feature, size=size, mode="bilinear", align_corners=False)
+    down, across = Axis(size[0], target_size[0]), Axis(size[1], target_size[1])
+    if down.halves and across.halves:
+        # The sample point lies in the middle of a 2x2 block: the mean, which pooling takes in one pass.
+        return F.avg_pool2d(feature, 2)
+    if window is None:
+        window = whole(target_size)
+        rows, columns = source_window(size, target_size, window).slices
+        feature = feature[..., rows, columns]
+    lines = feature[0].permute(1, 2, 0)  # (h, w, C), as it lies in memory
+    lines = _interpolate(lines, 0, down, window.top, window.bottom)
+    lines = _interpolate(lines, 1, across, window.left, window.right)
+    return lines.permute(2, 0, 1)[None]
 
 
-def fuse(features: Mapping[int, Tensor], layers: tuple[int, ...]) -> Tensor:
+def resample_adjoint(
+    gradient: Tensor, size: tuple[int, int], target_size: tuple[int, int], window: Window
+) -> Tensor:
+    """The adjoint of :func:`resample`: gradient with respect to its ``feature``, from that of its result."""
+    down, across = Axis(size[0], target_size[0]), Axis(size[1], target_size[1])
+    lines = gradient[0].permute(1, 2, 0)
+    lines = _distribute(lines, 1, across, window.left, window.right)
+    lines = _distribute(lines, 0, down, window.top, window.bottom)
+    return lines.permute(2, 0, 1)[None]
+
+
+def source_window(size: tuple[int, int], target_size: tuple[int, int], window: Window) -> Window:
+    """The positions of a source of ``size`` that the target positions in ``window`` read."""
+    top, bottom = Axis(size[0], target_size[0]).stretch(window.top, window.bottom)
+    left, right = Axis(size[1], target_size[1]).stretch(window.left, window.right)
+    return Window(top, left, bottom, right)
+
+
+def fuse(
+    features: Mapping[int, Tensor],
+    layers: tuple[int, ...],
+    *,
+    size: tuple[int, int] | None = None,
+    origin: tuple[int, int] = (0, 0),
+    window: Window | None = None,
+) -> Tensor:
     """Eq. 1: fuse the features of ``layers`` (shallow to deep) into one, of the deepest layer's size.
 
     ``features`` maps a layer to F^layer (1, C_l, H_l, W_l). Returns (1, sum of C_l, H, W).
+
+    By default the features are a whole picture's. Else they are those of a crop whose first pixel is
+    ``origin``, a multiple of 8 each way, out of a picture of ``size``, and ``window`` tells the positions
+    of the deepest layer, in the whole picture's coordinates, that are wanted.
     """
-    fused = features[layers[0]]
-    for layer in layers[1:]:
-        deeper = features[layer]
-        height, width = deeper.shape[-2:]
-        fused = torch.cat((resample(fused, (height, width)), deeper), dim=1)
+    if size is None:
+        sizes = [(features[layer].shape[-2], features[layer].shape[-1]) for layer in layers]
+    else:
+        sizes = [layer_size(size, layer) for layer in layers]
+    windows = _windows(sizes, window or whole(sizes[-1]))
+    fused = _cut(features[layers[0]], layers[0], origin, windows[0])
+    for step, layer in enumerate(layers[1:], start=1):
+        shallower = resample(fused, sizes[step], size=sizes[step - 1], window=windows[step])
+        fused = torch.cat((shallower, _cut(features[layer], layer, origin, windows[step])), dim=1)
     return fused
+
+
+@dataclass(frozen=True)
+class Contribution:
+    """A part of the gradient with respect to F^layer, to be added where ``window`` lies in it.
+
+    ``values`` (1, C, h, w) count for blocks of ``block`` x ``block`` positions each, times ``factor``: the
+    gradient of a mean is the same for all that it was taken over, and need not be written out.
+    """
+
+    values: Tensor
+    window: Window
+    block: int = 1
+    factor: float = 1.0
+
+    def add_to(self, gradient: Tensor) -> None:
+        """Add to ``gradient`` (1, C, H, W), the gradient with respect to the feature of the whole crop."""
+        rows, columns = self.window.slices
+        region = gradient[..., rows, columns]
+        if self.block == 1:
+            region.add_(self.values, alpha=self.factor)
+            return
+        height, width = self.values.shape[-2:]
+        lines = region[0].permute(1, 2, 0)
+        blocks = torch.unflatten(torch.unflatten(lines, 0, (height, self.block)), 2, (width, self.block))
+        blocks.add_(self.values[0].permute(1, 2, 0)[:, None, :, None], alpha=self.factor)
+
+
+def spread_gradient(
+    gradient: Tensor,
+    layers: tuple[int, ...],
+    *,
+    size: tuple[int, int],
+    crop: Window,
+    window: Window,
+) -> dict[int, Contribution]:
+    """The adjoint of :func:`fuse`: what a fused feature's ``gradient`` adds to that of each of its layers.
+
+    ``gradient`` (1, C, h, w) is that of the positions in ``window``; the contributions are laid out for the
+    features of a ``crop`` of pixels out of a picture of ``size``.
+    """
+    sizes = [layer_size(size, layer) for layer in layers]
+    windows = _windows(sizes, window)
+    spread = Contribution(gradient, windows[-1])
+    contributions = {}
+    for step in reversed(range(len(layers))):
+        own = LAYER_CHANNELS[layers[step]]
+        inside = windows[step].inside(_first_position(crop, layers[step]))
+        contributions[layers[step]] = replace(spread, values=spread.values[:, -own:], window=inside)
+        if step:
+            passed = replace(spread, values=spread.values[:, :-own])
+            spread = _spread(passed, sizes[step - 1], sizes[step], windows[step - 1], windows[step])
+    return contributions
+
+
+def _spread(
+    passed: Contribution,
+    size: tuple[int, int],
+    target_size: tuple[int, int],
+    window: Window,
+    target_window: Window,
+) -> Contribution:
+    """The adjoint of :func:`resample`, on a gradient that may be written out in blocks."""
+    if size == target_size:
+        return passed
+    if size == (2 * target_size[0], 2 * target_size[1]):
+        return replace(passed, window=window, block=2 * passed.block, factor=passed.factor / 4)
+    values = passed.values
+    if passed.block > 1:
+        values = F.interpolate(values, scale_factor=passed.block, mode="nearest")
+    values = resample_adjoint(values * passed.factor, size, target_size, target_window)
+    return Contribution(values, window)
+
+
+def _first_position(crop: Window, layer: int) -> Window:
+    """The first position of F^layer in a crop, as an origin for :meth:`Window.inside`."""
+    top, left = layer_size((crop.top, crop.left), layer)
+    return Window(top, left, top, left)
+
+
+def _windows(sizes: list[tuple[int, int]], window: Window) -> list[Window]:
+    """The window of each layer that the last one's ``window`` reads, shallow to deep."""
+    windows = [window]
+    for step in reversed(range(1, len(sizes))):
+        windows.insert(0, source_window(sizes[step - 1], sizes[step], windows[0]))
+    return windows
+
+
+def _cut(feature: Tensor, layer: int, origin: tuple[int, int], window: Window) -> Tensor:
+    """``window`` of F^layer, out of the ``feature`` of a crop that begins at pixel ``origin``."""
+    top, left = layer_size(origin, layer)
+    rows, columns = window.inside(Window(top, left, top, left)).slices
+    return feature[..., rows, columns]
+
+
+def _interpolate(lines: Tensor, dimension: int, axis: Axis, start: int, stop: int) -> Tensor:
+    """Sample ``lines``, which begin at the first position read, along ``dimension``."""
+    if axis.source == axis.target:
+        return lines
+    lower, share = _local_taps(lines, dimension, axis, start, stop)
+    return torch.lerp(lines.index_select(dimension, lower), lines.index_select(dimension, lower + 1), share)
+
+
+def _distribute(lines: Tensor, dimension: int, axis: Axis, start: int, stop: int) -> Tensor:
+    """The adjoint of :func:`_interpolate`; a source position has one sample at most (see :class:`Axis`)."""
+    if axis.source == axis.target:
+        return lines
+    first, last = axis.stretch(start, stop)
+    shape = list(lines.shape)
+    shape[dimension] = last - first
+    spread = lines.new_zeros(shape)
+    lower, share = _local_taps(lines, dimension, axis, start, stop)
+    spread.index_copy_(dimension, lower, lines * (1 - share))
+    return spread.index_copy_(dimension, lower + 1, lines * share)
+
+
+def _local_taps(lines: Tensor, dimension: int, axis: Axis, start: int, stop: int) -> tuple[Tensor, Tensor]:
+    """Taps counted from the first position read, and shares shaped to multiply ``lines``."""
+    lower, share = axis.taps(start, stop)
+    shape = [1, 1, 1]
+    shape[dimension] = -1
+    lower = (lower - lower[0]).to(lines.device)
+    return lower, share.to(lines.device, lines.dtype).view(shape)

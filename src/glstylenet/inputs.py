@@ -21,6 +21,7 @@ __all__ = [
     "Origin",
     "ScaledInputs",
     "Sources",
+    "canvas_size",
     "prepare_inputs",
     "read_sources",
     "with_margin",
@@ -189,6 +190,11 @@ def prepare_inputs(sources: Sources, settings: Settings) -> Inputs:
         origins={role: Origin(picture.path, picture.sha256) for role, picture in pictures.items()},
         warnings=tuple(warnings),
     )
+
+
+def canvas_size(size: tuple[int, int]) -> tuple[int, int]:
+    """Size of the canvas on which a picture of ``size`` (height, width) is painted."""
+    return size[0] + 2 * MARGIN, size[1] + 2 * MARGIN
 
 
 def with_margin(picture: Tensor) -> Tensor:

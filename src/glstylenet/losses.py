@@ -2,80 +2,110 @@
 
     L = alpha L_content + beta L_local + gamma L_global + sigma L_smoothness                  (Eq. 8)
 
-The functions here return the unweighted terms as 0-dimensional tensors that autograd can differentiate.
+Every function returns the term times its ``weight`` together with its gradient, written by hand: value
+and gradient share their differences, and autograd would take several passes more. Values are summed in
+float64, so that the parts of a picture may be summed in any order.
 
-Shape letters: C channels, H x W positions (M = H W), (1, C, H, W) for a feature.
+Shape letters: C channels, H x W positions (M = H W), (1, C, H, W) for a feature. A feature may be the
+part of a tile; then ``entries`` or ``positions`` tells how many the whole has, which is what means are
+taken over.
 """
 
 import itertools
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from glstylenet.patches import PATCH, Matches
+from glstylenet.fusion import Window
+from glstylenet.patches import PATCH, patch_sums
+from glstylenet.products import float32_product
 
 __all__ = [
     "LocalTarget",
+    "Loss",
     "content_loss",
+    "global_gradient",
     "global_loss",
     "gram",
     "local_loss",
     "local_target",
+    "patch_energies",
     "smoothness_loss",
 ]
 
+_ROWS_AT_ONCE = 128
+"""Rows of pixels that the smoothness term takes at a time: its temporaries stay small at any size."""
 
-def content_loss(feature: Tensor, target: Tensor) -> Tensor:
+_POSITIONS_AT_ONCE = 2**15
+"""Positions that a Gram matrix takes at a time: they are widened for the product."""
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A weighted term, 0-dimensional float64, and its gradient with respect to what was looked at."""
+
+    value: Tensor
+    gradient: Tensor
+
+
+def content_loss(feature: Tensor, target: Tensor, *, weight: float = 1.0, entries: int | None = None) -> Loss:
     """Mean squared difference of F^4 of two pictures (Eq. 2).
 
     The paper prints a sum over positions and channels; the authors' code takes the mean, and the
     published weights belong to it.
     """
-    return F.mse_loss(_widened(feature), _widened(target))
+    share = weight / (entries or feature.numel())
+    difference = _widened(feature) - _widened(target)
+    value = share * _square_sum(difference)
+    return Loss(value, difference.mul_(2.0 * share).to(feature.dtype))
 
 
-def gram(feature: Tensor) -> Tensor:
-    """Gram matrix per position, FF FF^T / M, of (1, C, H, W): (C, C)  (Eq. 5).
+def gram(feature: Tensor, *, positions: int | None = None) -> Tensor:
+    """Gram matrix per position, FF FF^T / M, of (1, C, H, W): (C, C), at least float32  (Eq. 5).
 
     Divided by M here, before two of them are compared, so that pictures of different sizes have
     comparable matrices. The paper divides afterwards, which is the same when the sizes are equal.
     """
-    matrix = _widened(feature)[0].flatten(1)
-    return matrix @ matrix.T / matrix.shape[1]
+    lines = _lines(feature)
+    first, *others = torch.split(lines, _POSITIONS_AT_ONCE)
+    total = float32_product(first.T, first)
+    for strip in others:
+        total += float32_product(strip.T, strip)
+    return total / (positions or lines.shape[0])
 
 
-def global_loss(feature: Tensor, target: Tensor) -> Tensor:
-    """sum (G_x / M_x - G_a / M_a)^2 / (4 N^2)  (Eqs. 5-6).
+def global_loss(matrix: Tensor, target: Tensor, *, weight: float = 1.0) -> Tensor:
+    """sum (G_x / M_x - G_a / M_a)^2 / (4 N^2)  (Eqs. 5-6) of two :func:`gram` matrices: float64."""
+    return weight / (4.0 * matrix.shape[0] ** 2) * _square_sum(matrix - target)
 
-    ``feature`` (1, N, H, W) of the generated picture, ``target`` = :func:`gram` of the style, (N, N).
+
+def global_gradient(
+    feature: Tensor, matrix: Tensor, target: Tensor, *, weight: float = 1.0, positions: int | None = None
+) -> Tensor:
+    """Gradient of :func:`global_loss` with respect to ``feature`` (1, N, H, W): (M, N), at least float32.
+
+    (G_x - G_a) FF / (N^2 M): one product, where differentiating the product FF FF^T takes two.
     """
-    channels = feature.shape[1]
-    return (gram(feature) - target).square().sum() / (4.0 * channels**2)
-
-
-def smoothness_loss(pixels: Tensor) -> Tensor:
-    """Mean of squared vertical plus mean of squared horizontal differences of (1, 3, H, W)  (Eq. 7).
-
-    The paper prints a sum; the weight sigma = 1 belongs to the mean. A direction in which the picture is
-    one pixel wide adds nothing.
-    """
-    loss = pixels.new_zeros(())
-    for differences in (pixels[..., 1:, :] - pixels[..., :-1, :], pixels[..., 1:] - pixels[..., :-1]):
-        if differences.numel():
-            loss = loss + differences.square().mean()
-    return loss
+    lines = _lines(feature)
+    difference = (matrix - target) * (weight / (matrix.shape[0] ** 2 * (positions or lines.shape[0])))
+    # The terms of this product cancel: rounded to bfloat16, the difference would end a descent early. What
+    # rounding takes from it is multiplied apart.
+    rounded = difference.to(feature.dtype)
+    gradient = float32_product(lines, rounded)
+    if rounded.dtype != difference.dtype:
+        gradient += float32_product(lines, (difference - rounded).to(feature.dtype))
+    return gradient
 
 
 @dataclass(frozen=True)
 class LocalTarget:
     """What the local loss needs to know of a matching (see :func:`local_loss`).
 
-    ``mean`` (1, C, H, W): at each position p the mean T_p / n_p of the style features that the patches
-    over p ask for. ``count`` (1, 1, H, W): n_p, how many patches lie over p (9, fewer at the border).
-    ``constant``: the part of the loss that no picture can remove, 0-dimensional float32.
+    ``mean`` (1, C, H, W): at each position p the mean of the style features that the patches over p ask
+    for. ``count`` (H, W): n_p, how many patches lie over p (9, fewer at the border). ``constant``: the
+    sum that no picture can remove, 0-dimensional float64.
     """
 
     mean: Tensor
@@ -83,57 +113,129 @@ class LocalTarget:
     constant: Tensor
 
 
-def local_target(style: Tensor, matches: Matches, *, rows_at_once: int = 64) -> LocalTarget:
-    """Collect what the patches matched in ``style`` (1, C, A, B) ask of every position.
+def patch_energies(style: Tensor) -> Tensor:
+    """Squared norm of each 3x3 patch of ``style`` (1, C, A, B): (A-2, B-2), wide enough to be subtracted."""
+    strips = torch.split(style[0], _ROWS_AT_ONCE // 8, dim=1)
+    return patch_sums(torch.cat([strip.to(_exact(style.dtype)).square().sum(dim=0) for strip in strips]))
 
-    Position p lies under the patches i = p - d for the nine offsets d, and patch i asks it to become
-    style position NN(i) + d. With T_p / n_p the mean of these wishes, the sum of squared patch
-    differences is sum_p n_p |x_p - T_p/n_p|^2 plus the wishes' own spread around their means. The spread
-    is summed from differences, not from squares: it would drown in the rounding of large features.
+
+def local_target(style: Tensor, index: Tensor, energies: Tensor, window: Window | None = None) -> LocalTarget:
+    """Collect what the patches matched in ``style`` (1, C, A, B) ask of every position in ``window``.
+
+    ``index`` int64 (H-2, W-2): the style patch of each patch of the whole picture; ``energies`` those of
+    :func:`patch_energies`. Position p lies under the patches i = p - d for the nine offsets d, and patch i
+    asks it to become style position NN(i) + d. With T_p the sum of these wishes and m_p = T_p / n_p,
+
+        sum over patches of |Phi_i(x) - Phi_NN(i)|^2
+            = sum_p n_p |x_p - m_p|^2  +  sum_i |Phi_NN(i)|^2 - sum_p m_p (2 T_p - n_p m_p).
+
+    The last two sums are the constant; they cancel but for the wishes' own spread, so they are taken with
+    twice the features' digits. Their terms are counted at the position of a patch's corner.
     """
-    channels, _, style_width = style.shape[1:]
-    height, width = matches.index.shape
-    flat_style = style[0].permute(1, 2, 0).reshape(-1, channels)
-    patch_columns = style_width - PATCH + 1
-    corner = (matches.index // patch_columns) * style_width + matches.index % patch_columns
-
-    def wishes() -> Iterator[tuple[slice, slice, Tensor]]:
-        """Every offset, strip by strip: where in the picture, and the style features asked for there."""
-        for down, across in itertools.product(range(PATCH), repeat=2):
-            columns = slice(across, across + width)
-            for top in range(0, height, rows_at_once):
-                part = corner[top : top + rows_at_once] + (down * style_width + across)
-                yield slice(top + down, top + down + part.shape[0]), columns, _widened(flat_style[part])
-
-    total = _widened(style).new_zeros((height + 2, width + 2, channels))
-    count = total.new_zeros((height + 2, width + 2))
-    for rows, columns, asked in wishes():
-        total[rows, columns] += asked
-        count[rows, columns] += 1.0
-    mean = total.div_(count[..., None])
-    spread = total.new_zeros(())
-    for rows, columns, asked in wishes():
-        spread += (asked - mean[rows, columns]).square_().sum()
-    entries = height * width * PATCH * PATCH * channels
+    height, width = index.shape[0] + PATCH - 1, index.shape[1] + PATCH - 1
+    window = window or Window(0, 0, height, width)
+    table = style[0].permute(1, 2, 0).reshape(-1, style.shape[1])
+    asked, wanted = _asked_positions(index, style.shape[-1], window)
+    count = wanted.sum(dim=1, keepdim=True)
+    exact = _exact(style.dtype)
+    # Only the style positions that some patch asks for are widened: the style may be far larger than a tile.
+    rows_asked, asked = torch.unique(asked, return_inverse=True)
+    table = table.index_select(0, rows_asked).to(exact)
+    # One weighted sum of rows for each position; a wish of weight 0 stands for a patch beyond the border.
+    total = F.embedding_bag(asked, table, mode="sum", per_sample_weights=wanted.to(exact))
+    mean = (total / count).to(style.dtype)
+    widened = mean.to(exact)
+    spent = (widened * (2.0 * total - count * widened)).sum(dtype=torch.float64)
+    corners = index[window.top : window.bottom, window.left : window.right]
+    energy = energies.flatten()[corners].sum(dtype=torch.float64)
+    rows, columns = window.size
     return LocalTarget(
-        mean=mean.permute(2, 0, 1)[None].to(style.dtype).contiguous(memory_format=torch.channels_last),
-        count=count[None, None],
-        constant=spread / entries,
+        mean=mean.view(rows, columns, -1).permute(2, 0, 1)[None],
+        count=count.view(rows, columns),
+        constant=energy - spent,
     )
 
 
-def local_loss(feature: Tensor, target: LocalTarget) -> Tensor:
+def local_loss(
+    feature: Tensor, target: LocalTarget, *, weight: float = 1.0, entries: int | None = None
+) -> Loss:
     """Mean over patches and entries of (Phi_i(x) - Phi_NN(i)(a))^2  (Eq. 4), without building a patch.
 
-    ``feature`` (1, C, H, W). Differs from the literal sum by rounding only. The nearest neighbours in
-    ``target`` are constants for the gradient. The map's channels take no part: they have no gradient.
+    ``feature`` (1, C, H, W), ``entries``: patches times 9 C. Differs from the literal sum by rounding
+    only. The nearest neighbours in ``target`` are constants for the gradient, (M, C), at least float32.
+    The map's channels take no part: they have no gradient.
     """
     channels, height, width = feature.shape[1:]
-    patches = (height - PATCH + 1) * (width - PATCH + 1)
-    squares = (_widened(feature) - _widened(target.mean)).square() * target.count
-    return squares.sum() / (patches * PATCH * PATCH * channels) + target.constant
+    share = weight / (entries or (height - PATCH + 1) * (width - PATCH + 1) * PATCH**2 * channels)
+    difference = _widened(_lines(feature)) - _widened(_lines(target.mean))
+    weighted = difference * target.count.view(-1, 1).to(difference.dtype)
+    value = share * ((difference * weighted).sum(dtype=torch.float64) + target.constant)
+    return Loss(value, weighted.mul_(2.0 * share))
+
+
+def smoothness_loss(pixels: Tensor, *, weight: float = 1.0) -> Loss:
+    """Mean of squared vertical plus mean of squared horizontal differences of (1, 3, H, W)  (Eq. 7).
+
+    The paper prints a sum; the weight sigma = 1 belongs to the mean. A direction in which the picture is
+    one pixel wide adds nothing.
+    """
+    gradient = torch.zeros_like(pixels)
+    value = torch.zeros((), dtype=torch.float64, device=pixels.device)
+    height, width = pixels.shape[-2:]
+    down, across = 3 * (height - 1) * width, 3 * height * (width - 1)
+    for top in range(0, height, _ROWS_AT_ONCE):
+        bottom = top + _ROWS_AT_ONCE
+        rows = slice(top, min(bottom + 1, height))  # one row more, to reach the next strip
+        value += _squared_steps(pixels[..., rows, :], gradient[..., rows, :], 2, weight, down)
+        rows = slice(top, min(bottom, height))
+        value += _squared_steps(pixels[..., rows, :], gradient[..., rows, :], 3, weight, across)
+    return Loss(value, gradient)
+
+
+def _squared_steps(pixels: Tensor, gradient: Tensor, dimension: int, weight: float, count: int) -> Tensor:
+    """Sum of squared steps along ``dimension``, over ``count``; its gradient is added to ``gradient``."""
+    steps = pixels.shape[dimension] - 1
+    if steps < 1:
+        return torch.zeros((), dtype=torch.float64, device=pixels.device)
+    difference = pixels.narrow(dimension, 1, steps) - pixels.narrow(dimension, 0, steps)
+    value = weight / count * _square_sum(difference)
+    difference.mul_(2.0 * weight / count)
+    gradient.narrow(dimension, 0, steps).sub_(difference)
+    gradient.narrow(dimension, 1, steps).add_(difference)
+    return value
+
+
+def _asked_positions(index: Tensor, style_width: int, window: Window) -> tuple[Tensor, Tensor]:
+    """The nine style positions asked for at each position in ``window``, (M, 9), and 1 or 0: asked or not."""
+    patch_columns = style_width - PATCH + 1
+    corners = (index // patch_columns) * style_width + index % patch_columns
+    edge = PATCH - 1
+    padded = F.pad(corners, (edge, edge, edge, edge), value=-1)
+    rows, columns = window.size
+    asked = []
+    for down, across in itertools.product(range(PATCH), repeat=2):
+        # The patch `down`, `across` before position p; in `padded` everything is `edge` further.
+        top, left = window.top + edge - down, window.left + edge - across
+        corner = padded[top : top + rows, left : left + columns]
+        asked.append(torch.where(corner < 0, -1, corner + (down * style_width + across)).flatten())
+    stacked = torch.stack(asked, dim=1)
+    return stacked.clamp(min=0), (stacked >= 0).to(torch.float32)
+
+
+def _lines(feature: Tensor) -> Tensor:
+    """(1, C, H, W) as (M, C), which is how it lies in memory."""
+    return feature[0].permute(1, 2, 0).reshape(-1, feature.shape[1])
+
+
+def _square_sum(values: Tensor) -> Tensor:
+    return values.square().sum(dtype=torch.float64)
 
 
 def _widened(values: Tensor) -> Tensor:
     """At least float32: statistics of bfloat16 features are summed with all their digits."""
     return values.to(torch.promote_types(values.dtype, torch.float32))
+
+
+def _exact(dtype: torch.dtype) -> torch.dtype:
+    """The type with twice the digits of ``dtype``, or more."""
+    return torch.float32 if dtype == torch.bfloat16 else torch.float64

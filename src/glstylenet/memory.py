@@ -1,42 +1,131 @@
-"""Memory: what a run will need, told before anything is computed."""
+"""Memory: what a run will need, told before anything is computed, and how it is made to fit.
+
+A picture that fits is evaluated whole. Else it is cut into tiles, as large as fit, and the optimiser's
+history is kept in half precision, then with fewer pairs. Pictures at hand, targets and the optimiser's
+vectors grow with the picture whatever is done; where they alone are too much, the run is refused.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 from glstylenet.errors import MemoryLimitError
+from glstylenet.fusion import LAYER_CHANNELS, Scheme
+from glstylenet.history import history_bytes
 from glstylenet.patches import BLOCK_BYTES
+from glstylenet.tiling import CELL, cut_into_tiles
 
-__all__ = ["check_memory", "estimate_bytes", "format_bytes"]
+__all__ = ["DEFAULT_SHARE", "HISTORY", "Demand", "Plan", "format_bytes", "plan_memory", "smaller_tiles"]
 
-# Peaks measured by benchmarks/memory.py at 256, 512 and 768 pixels a side: float32 599, 1268 and 1934 MiB,
-# bfloat16 500, 971 and 1537 MiB. The figures lie a little above what was measured rather than below.
-_BASE_BYTES = 300 * 2**20
-_BYTES_PER_PIXEL = {"float32": 3000, "bfloat16": 2200}
+DEFAULT_SHARE = 0.6
+"""Share of the free memory that a run takes when no limit is given: other programs have work to do too."""
+
+HISTORY = 10
+"""Pairs of L-BFGS where memory allows."""
+
+_BASE_BYTES = 330 * 2**20
+"""Python, PyTorch and the network's weights."""
+
+# Bytes the network takes for a pixel of what it is shown, activations and gradients, from peaks measured by
+# benchmarks/memory.py; a little above what was measured rather than below.
+_NETWORK_BYTES = {"float32": 3000, "bfloat16": 1800}
+_ENTRY_BYTES = {"float32": 4, "bfloat16": 2}
+_PIXEL_BYTES = 12
+"""Three channels, float32."""
+
+_VECTORS = 6
+"""Pictures the optimiser has in hand beside its history: the point, the best, the candidate, two gradients
+and the direction."""
+
+_TILE_SIDES = (2048, 1536, 1024, 768, 512)
+_SMALL_TILE_SIDES = (384, 256)
+"""Tiles below half a thousand pixels spend most of their work on the halo: the history gives way first."""
+
+_SMALLEST_ADVICE = 64
+"""No smaller size is worth advising, in pixels of the longest side."""
+
+_HISTORIES = ((HISTORY, True), (6, True), (3, True))
 
 
-def estimate_bytes(
-    size: tuple[int, int], style_size: tuple[int, int], precision: str, *, classes: int = 0
-) -> int:
-    """Peak bytes of a run whose result has ``size`` (height, width), within about a quarter.
+@dataclass(frozen=True)
+class Demand:
+    """What a stage of a run asks of memory.
 
-    The network's activations with their gradients grow with the result. The style passes through the
-    network alone, without gradients, and needs about half as much. Maps add their ``classes`` channels.
+    ``size`` and ``style_size``: (height, width) at this stage. ``full_size``, ``full_style_size``: those of
+    the pictures kept at hand meanwhile. ``optimizes``: whether pixels are optimised or only looked at.
     """
-    pixels, style_pixels = size[0] * size[1], style_size[0] * style_size[1]
-    network = max(pixels, style_pixels // 2) * _BYTES_PER_PIXEL[precision]
-    maps = 2 * 4 * classes * (pixels + style_pixels)  # float32, at full size and at the scale in work
-    return _BASE_BYTES + BLOCK_BYTES + network + maps
+
+    size: tuple[int, int]
+    style_size: tuple[int, int]
+    full_size: tuple[int, int]
+    full_style_size: tuple[int, int]
+    precision: str
+    scheme: Scheme
+    classes: int = 0
+    optimizes: bool = True
+    on_gpu: bool = False
+
+    @property
+    def fixed_bytes(self) -> int:
+        """What is needed however small the tiles and the history are."""
+        entry = _ENTRY_BYTES[self.precision]
+        content = entry * LAYER_CHANNELS[4] * _area(self.size) // 64
+        style = sum(entry * height * width * channels for height, width, channels in self._style_shapes)
+        vectors = (_VECTORS if self.optimizes else 1) * _PIXEL_BYTES * _area(self.size)
+        maps = 4 * self.classes * (_area(self.full_size) + _area(self.full_style_size))
+        pictures = 0 if self.on_gpu else _PIXEL_BYTES * (_area(self.full_size) + _area(self.full_style_size))
+        base = 0 if self.on_gpu else _BASE_BYTES
+        return base + BLOCK_BYTES + content + style + vectors + maps + pictures
+
+    @property
+    def _style_shapes(self) -> list[tuple[int, int, int]]:
+        return self.scheme.shapes(self.style_size)
+
+    def network_bytes(self, tile_side: int | None) -> int:
+        """For the largest tile with what surrounds it; the whole picture for ``None``."""
+        bytes_per_pixel = _NETWORK_BYTES[self.precision]
+        # The style passes through the network alone, without gradients, and needs about half as much.
+        style = _largest_crop(self.style_size, tile_side) // 2
+        return bytes_per_pixel * max(_largest_crop(self.size, tile_side), style)
+
+    def history_bytes(self, pairs: int, half: bool) -> int:
+        """For the optimiser's history."""
+        return history_bytes(pairs, 3 * _area(self.size), half) if self.optimizes else 0
 
 
-def check_memory(needed: int, allowed: int, size: tuple[int, int]) -> None:
-    """Refuse a run that would not fit; raises :class:`~glstylenet.errors.MemoryLimitError` with advice."""
-    if needed <= allowed:
-        return
-    share = max(0.0, (allowed - _BASE_BYTES - BLOCK_BYTES) / (needed - _BASE_BYTES - BLOCK_BYTES))
-    # 2 % less than the square root says: both sides are rounded, of a strip by more than it can spare.
-    longest = int(0.98 * max(size) * share**0.5)
-    advice = f"--size {longest}" if longest >= 64 else "a machine with more memory"
+@dataclass(frozen=True)
+class Plan:
+    """How a stage is carried out: in tiles of at most ``tile_side`` pixels (``None``: whole), ``tiles`` of
+    them, with ``history`` pairs, in half precision if ``half_history``; ``needed_bytes`` at its peak."""
+
+    tile_side: int | None
+    tiles: int
+    history: int
+    half_history: bool
+    needed_bytes: int
+
+
+def plan_memory(demand: Demand, allowed: int) -> Plan:
+    """The fastest way to carry out ``demand`` in ``allowed`` bytes.
+
+    Raises :class:`~glstylenet.errors.MemoryLimitError` with advice if there is none.
+    """
+    plans = list(_plans(demand))
+    for plan in plans:
+        if plan.needed_bytes <= allowed:
+            return plan
+    height, width = demand.full_size  # without the margin of what is painted on
     raise MemoryLimitError(
-        f"a result of {size[1]} x {size[0]} pixels needs about {format_bytes(needed)}, and the run may use "
-        f"{format_bytes(allowed)}; use {advice}, or raise --memory if more is free"
+        f"a result of {width} x {height} pixels needs at least {format_bytes(plans[-1].needed_bytes)}, and "
+        f"the run may use {format_bytes(allowed)}; use {_advice(demand, allowed)}, or raise --memory if more "
+        f"is free"
     )
+
+
+def smaller_tiles(plan: Plan, demand: Demand) -> Plan:
+    """``plan`` with tiles of half the side, for a machine that ran out of memory all the same."""
+    side = max(256, (plan.tile_side or max(demand.size)) // 2)
+    return _plan(demand, side, plan.history, plan.half_history)
 
 
 def format_bytes(count: int) -> str:
@@ -44,3 +133,71 @@ def format_bytes(count: int) -> str:
     if count >= 2**30:
         return f"{count / 2**30:.1f} GiB"
     return f"{count / 2**20:.0f} MiB"
+
+
+def _plans(demand: Demand) -> Iterator[Plan]:
+    """Every way to carry out ``demand``, the fastest first, the smallest last."""
+    yield _plan(demand, None, HISTORY, False)
+    yield _plan(demand, None, HISTORY, True)
+    for history, half in _HISTORIES:
+        for side in _TILE_SIDES:
+            if side < max(demand.size):
+                yield _plan(demand, side, history, half)
+    for side in _SMALL_TILE_SIDES:
+        yield _plan(demand, side, *_HISTORIES[-1])
+
+
+def _plan(demand: Demand, tile_side: int | None, history: int, half: bool) -> Plan:
+    needed = demand.fixed_bytes + demand.network_bytes(tile_side) + demand.history_bytes(history, half)
+    return Plan(tile_side, math.prod(map(len, _crops(demand.size, tile_side))), history, half, needed)
+
+
+def _advice(demand: Demand, allowed: int) -> str:
+    """What to ask for instead: about the largest size that fits."""
+    fits, too_long = _SMALLEST_ADVICE - 1, max(demand.full_size)
+    while too_long - fits > 1:
+        middle = (fits + too_long) // 2
+        if list(_plans(_resized(demand, middle)))[-1].needed_bytes <= allowed:
+            fits = middle
+        else:
+            too_long = middle
+    return f"--size {fits}" if fits >= _SMALLEST_ADVICE else "a machine with more memory"
+
+
+def _resized(demand: Demand, longest: int) -> Demand:
+    """``demand`` for a result whose longest side is ``longest``."""
+    full_size = _fitted(demand.full_size, longest)
+    # What is painted has a margin that does not shrink.
+    height, width = (
+        length + painted - full
+        for length, painted, full in zip(full_size, demand.size, demand.full_size, strict=True)
+    )
+    # The style is no longer than the result or than its own picture; which of them it follows is not known.
+    share = max(1.0, max(demand.full_style_size) / max(demand.full_size))
+    style_size = _fitted(demand.full_style_size, min(max(demand.full_style_size), round(share * longest)))
+    return replace(
+        demand, size=(height, width), full_size=full_size, style_size=style_size, full_style_size=style_size
+    )
+
+
+def _fitted(size: tuple[int, int], longest: int) -> tuple[int, int]:
+    factor = longest / max(size)
+    return max(1, round(size[0] * factor)), max(1, round(size[1] * factor))
+
+
+def _area(size: tuple[int, int]) -> int:
+    return size[0] * size[1]
+
+
+def _largest_crop(size: tuple[int, int], tile_side: int | None) -> int:
+    return math.prod(map(max, _crops(size, tile_side)))
+
+
+def _crops(size: tuple[int, int], tile_side: int | None) -> tuple[list[int], list[int]]:
+    """Heights of the crops in a column of tiles, and widths of those in a row: every tile has one of each.
+
+    So a picture of hundreds of thousands of tiles is planned as fast as any.
+    """
+    height, width = size
+    column, row = cut_into_tiles((height, CELL), tile_side), cut_into_tiles((CELL, width), tile_side)
+    return [tile.crop.size[0] for tile in column], [tile.crop.size[1] for tile in row]

@@ -2,36 +2,47 @@
 
     L(x) = alpha L_content + beta L_local + gamma L_global + sigma L_smoothness               (Eq. 8)
 
-What does not depend on x (the content's F^4, the style's fused features and Gram matrices, the maps at
-feature size) is computed once. The nearest neighbours of Eq. 3 are found by :meth:`Objective.match` and
-held until it is called again: within such a *round* the loss is smooth, which L-BFGS needs.
+What does not depend on x (:mod:`glstylenet.targets`) is computed once. The nearest neighbours of Eq. 3
+are found by :meth:`Objective.match` and held until it is called again: within such a *round* the loss is
+smooth, which L-BFGS needs. The paper matches at every evaluation; ``evaluate(x, rematch=True)`` is that.
 
-The paper matches at every evaluation; calling ``match`` before each ``evaluate`` is exactly that.
+**Tiles.** A picture of any size is evaluated tile by tile, in the memory of one, with the numbers of the
+whole: features are exact within a tile (:mod:`glstylenet.tiling`), the terms are sums over tiles, and
+gradients of overlapping crops add up. Only the Gram matrix needs all tiles before any gradient can be
+had, so tiles are visited twice, forward only the first time. The whole picture is the case of one tile.
 """
 
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from glstylenet.fusion import Scheme, fuse, fused_size
+from glstylenet.fusion import Contribution, Scheme, Window, fuse, fused_size, spread_gradient
 from glstylenet.losses import (
     LocalTarget,
     content_loss,
+    global_gradient,
     global_loss,
     gram,
     local_loss,
     local_target,
     smoothness_loss,
 )
-from glstylenet.patches import BLOCK_BYTES, Matches, match_patches, semantic_factor
-from glstylenet.vgg import Network
+from glstylenet.patches import BLOCK_BYTES, PATCH, Matches, semantic_factor
+from glstylenet.stopwatch import Stopwatch
+from glstylenet.targets import (
+    CONTENT_LAYER,
+    StyleTarget,
+    content_target,
+    crop_of,
+    map_at,
+    picture_size,
+    style_targets,
+)
+from glstylenet.tiling import Tile, cut_into_tiles
+from glstylenet.vgg import Activations, Network
 
-__all__ = ["CONTENT_LAYER", "Evaluation", "LossTerms", "LossWeights", "Objective", "map_at"]
-
-CONTENT_LAYER = 4
-"""Eq. 2 compares F^4."""
+__all__ = ["Evaluation", "LossTerms", "LossWeights", "Objective"]
 
 
 @dataclass(frozen=True)
@@ -78,11 +89,59 @@ class Evaluation:
     gradient: Tensor
 
 
+@dataclass(frozen=True)
+class _Sight:
+    """What the network saw of one tile.
+
+    ``fused``: each group's fusion at the positions in ``windows``: the tile's own, and those one further
+    that its patches reach.
+    """
+
+    tile: Tile
+    activations: Activations
+    windows: list[Window]
+    fused: list[Tensor]
+
+    def own(self, number: int, layer: int) -> Tensor:
+        """The fused feature of group ``number``, whose deepest is ``layer``, at the tile's own positions."""
+        rows, columns = self.tile.positions(layer).inside(self.windows[number]).slices
+        return self.fused[number][..., rows, columns]
+
+
+@dataclass(frozen=True)
+class _Survey:
+    """What a first visit to every tile tells: each group's Gram matrix (none when the weight is 0).
+
+    ``sight``: of the only tile, where there is one, to be used again.
+    """
+
+    grams: list[Tensor]
+    sight: _Sight | None
+
+
+class _Sums:
+    """The four terms as they add up over the tiles: float64, on the device."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.content = torch.zeros((), dtype=torch.float64, device=device)
+        self.local = torch.zeros_like(self.content)
+        self.global_ = torch.zeros_like(self.content)
+        self.smoothness = torch.zeros_like(self.content)
+
+    def terms(self) -> LossTerms:
+        """All four in one transfer."""
+        values = torch.stack((self.content, self.local, self.global_, self.smoothness))
+        return LossTerms(*values.tolist())
+
+
 class Objective:
     """The total loss for one content, one style and one size.
 
     ``content`` (1, 3, H, W) or ``None`` when the content weight is 0, ``style`` (1, 3, A, B): RGB 0..255.
     ``content_map`` (1, K, H, W) and ``style_map`` (1, K, A, B): class channels, both or neither.
+    ``tile_side``: longest side of a tile in pixels, ``None`` for the whole picture at once.
+    ``stopwatch`` is told the seconds spent on "network" (with fusion and content), "matching", "local",
+    "global" and "smoothness".
     """
 
     def __init__(
@@ -95,116 +154,212 @@ class Objective:
         *,
         content_map: Tensor | None = None,
         style_map: Tensor | None = None,
+        tile_side: int | None = None,
         block_bytes: int = BLOCK_BYTES,
+        stopwatch: Stopwatch | None = None,
     ) -> None:
         self._network = network
-        self._scheme = scheme
         self._weights = weights
-        self._block_bytes = block_bytes
-        self._targets: list[LocalTarget] = []
-        self._uses_pyramid = weights.local > 0 or weights.global_ > 0
-        layers = set(scheme.layers) if self._uses_pyramid else set()
+        self._tile_side = tile_side
+        self.stopwatch = stopwatch or Stopwatch()
+        self._measure = self.stopwatch.measure
+        uses_pyramid = weights.local > 0 or weights.global_ > 0
+        self._groups = scheme.groups if uses_pyramid else ()
+        layers = set(scheme.layers) if uses_pyramid else set()
+        steers = content_map is not None and style_map is not None and weights.semantic > 0
         self._content: Tensor | None = None
-        with torch.no_grad():
+        with torch.no_grad(), self._measure("network"):
             if weights.content > 0 and content is not None:
                 layers.add(CONTENT_LAYER)
-                self._content = network.features(content, (CONTENT_LAYER,))[CONTENT_LAYER]
-            self._layers = tuple(sorted(layers))
-            self._style = self._pyramids(network.features(style, scheme.layers)) if self._uses_pyramid else []
-            self._grams = [gram(feature) for feature in self._style] if weights.global_ > 0 else []
-        self._maps: list[tuple[Tensor, Tensor] | None] = [None for _ in scheme.groups]
-        if content_map is not None and style_map is not None and weights.semantic > 0:
-            self._maps = [
-                (
-                    map_at(content_map, fused_size(_size(content_map), group)),
-                    map_at(style_map, fused_size(_size(style_map), group)),
-                )
-                for group in scheme.groups
-            ]
+                self._content = content_target(network, content, tile_side)
+            self._styles = style_targets(
+                network,
+                self._groups,
+                style,
+                style_map if steers else None,
+                tile_side=tile_side,
+                map_factor=semantic_factor(weights.semantic),
+                block_bytes=block_bytes,
+            )
+            self._maps: list[Tensor | None] = [None for _ in self._groups]
+            if steers and content_map is not None:
+                size = picture_size(content_map)
+                self._maps = [map_at(content_map, fused_size(size, group)) for group in self._groups]
+        self._layers = tuple(sorted(layers))
+        self._matches: list[Matches] = []
+        self._local_targets: list[LocalTarget] = []
 
     def match(self, pixels: Tensor) -> list[Matches]:
         """Find the nearest neighbours for ``pixels`` (Eq. 3) and hold them for the evaluations to come.
 
         Returns them, one for each fused feature of the scheme; empty when the local weight is 0.
         """
-        if self._weights.local == 0:
-            return []
-        factor = semantic_factor(self._weights.semantic)
-        found: list[Matches] = []
-        self._targets = []
-        with torch.no_grad():
-            pyramids = self._pyramids(self._network.features(pixels, self._scheme.layers))
-            for feature, style, maps in zip(pyramids, self._style, self._maps, strict=True):
-                query_map, style_map = maps if maps is not None else (None, None)
-                matches = match_patches(
-                    feature,
-                    style,
-                    query_map=query_map,
-                    style_map=style_map,
-                    map_factor=factor,
-                    block_bytes=self._block_bytes,
-                )
-                found.append(matches)
-                self._targets.append(local_target(style, matches))
-        return found
+        if self._weights.local > 0:
+            with torch.no_grad():
+                self._survey(pixels, searching=True, keeping=False)
+        return self._matches
 
-    def evaluate(self, pixels: Tensor) -> Evaluation:
-        """Loss terms and gradient at ``pixels`` (1, 3, H, W) float32, with the matches held now."""
-        if self._weights.local > 0 and not self._targets:
-            self.match(pixels)
-        variable = pixels.detach().requires_grad_()
-        with torch.enable_grad():
-            terms = self._terms(variable)
-            if terms.requires_grad:
-                (gradient,) = torch.autograd.grad(terms.sum(), variable)
-            else:  # every weight is 0: nothing to lower
-                gradient = torch.zeros_like(pixels)
-        content, local, global_, smoothness = terms.tolist()
-        return Evaluation(LossTerms(content, local, global_, smoothness), gradient)
+    def evaluate(self, pixels: Tensor, *, rematch: bool = False) -> Evaluation:
+        """Loss terms and gradient at ``pixels`` (1, 3, H, W) float32, with the matches held now.
+
+        ``rematch``: with the nearest neighbours of these very pixels, which are then held; cheaper than
+        :meth:`match` before it.
+        """
+        sums = _Sums(pixels.device)
+        with torch.no_grad():
+            gradient = self._add_smoothness(pixels, sums)
+            if self._layers:
+                survey = self._survey(pixels, searching=rematch or not self._matches, keeping=True)
+                for tile in self._tiles(pixels):
+                    sight = survey.sight or self._see(pixels, tile, keeping=True)
+                    gradients = self._compare(sight, survey.grams, sums)
+                    with self._measure("network"):
+                        rows, columns = tile.crop.slices
+                        gradient[..., rows, columns] += self._network.backward(sight.activations, gradients)
+        return Evaluation(sums.terms(), gradient)
 
     def terms(self, pixels: Tensor) -> LossTerms:
         """The loss terms alone, with fresh matches: what the paper's objective is at ``pixels``."""
-        self.match(pixels)
+        sums = _Sums(pixels.device)
         with torch.no_grad():
-            content, local, global_, smoothness = self._terms(pixels).tolist()
-        return LossTerms(content, local, global_, smoothness)
+            self._add_smoothness(pixels, sums)
+            if self._layers:
+                survey = self._survey(pixels, searching=True, keeping=False)
+                for tile in self._tiles(pixels):
+                    sight = survey.sight or self._see(pixels, tile, keeping=False)
+                    self._compare(sight, survey.grams, sums)
+        return sums.terms()
 
-    def _terms(self, pixels: Tensor) -> Tensor:
-        """The four weighted terms as one tensor (4,), so that a device is asked for them once."""
-        weights = self._weights
-        nothing = pixels.new_zeros(())
-        content = local = global_ = smoothness = nothing
-        if self._layers:
-            features = self._network.features(pixels, self._layers)
-            if self._content is not None:
-                content = weights.content * content_loss(features[CONTENT_LAYER], self._content)
-            pyramids = self._pyramids(features) if self._uses_pyramid else []
-            # With several groups (scheme h) each has its own local and global loss, and they add up.
-            if weights.local > 0:
-                for feature, target in zip(pyramids, self._targets, strict=True):
-                    local = local + weights.local * local_loss(feature, target)
-            if weights.global_ > 0:
-                for feature, target_gram in zip(pyramids, self._grams, strict=True):
-                    global_ = global_ + weights.global_ * global_loss(feature, target_gram)
-        if weights.smoothness > 0:
-            smoothness = weights.smoothness * smoothness_loss(pixels)
-        return torch.stack((content, local, global_, smoothness))
+    def _tiles(self, pixels: Tensor) -> list[Tile]:
+        return cut_into_tiles(picture_size(pixels), self._tile_side)
 
-    def _pyramids(self, features: dict[int, Tensor]) -> list[Tensor]:
-        return [fuse(features, group) for group in self._scheme.groups]
+    def _see(self, pixels: Tensor, tile: Tile, *, keeping: bool) -> _Sight:
+        """Show ``tile`` to the network. ``keeping``: with what the way back needs."""
+        with self._measure("network"):
+            crop = crop_of(pixels, tile)
+            activations = self._network.forward(crop, self._layers, keeping=keeping)
+            windows = [tile.patches(group[-1]).grown(PATCH - 1) for group in self._groups]
+            fused = [
+                fuse(activations.features, group, size=tile.size, origin=tile.origin, window=window)
+                for group, window in zip(self._groups, windows, strict=True)
+            ]
+        return _Sight(tile, activations, windows, fused)
 
+    def _survey(self, pixels: Tensor, *, searching: bool, keeping: bool) -> _Survey:
+        """Visit every tile for what needs the whole picture before any gradient can be had."""
+        searching = searching and self._weights.local > 0
+        tiles = self._tiles(pixels)
+        size = tiles[0].size
+        only = self._see(pixels, tiles[0], keeping=keeping) if len(tiles) == 1 else None
+        matches = [Matches.blank(fused_size(size, group), pixels.device) for group in self._groups]
+        grams: list[Tensor] = []
+        for tile in tiles if searching or self._weights.global_ > 0 else []:
+            sight = only or self._see(pixels, tile, keeping=False)
+            if searching:
+                self._search(sight, matches)
+            if self._weights.global_ > 0:
+                self._add_grams(sight, grams)
+        if searching:
+            self._matches = matches
+            self._local_targets = [] if only is None else self._targets_for(only)
+        return _Survey(grams, only)
 
-def map_at(class_channels: Tensor, size: tuple[int, int]) -> Tensor:
-    """Class channels (1, K, H, W) at feature ``size``: the share of each class under a position.
+    def _search(self, sight: _Sight, matches: list[Matches]) -> None:
+        """Find the nearest neighbours of the tile's patches and write them into ``matches``."""
+        with self._measure("matching"):
+            for number, style in enumerate(self._styles):
+                rows, columns = sight.windows[number].slices
+                class_channels = self._maps[number]
+                query_map = None if class_channels is None else class_channels[..., rows, columns]
+                window = sight.windows[number]
+                origin = window.top, window.left
+                found = style.patches.search(sight.fused[number], query_map, origin=origin)
+                matches[number].put(found, sight.tile.patches(style.layer))
 
-    The paper gives every layer a copy of the map, resampled to the layer, before fusion. These copies are
-    the same map once fused, and a cosine does not change when its vectors are repeated: one copy serves.
-    """
-    height, width = _size(class_channels)
-    if height % size[0] == 0 and width % size[1] == 0:
-        return F.avg_pool2d(class_channels, (height // size[0], width // size[1]))
-    return F.adaptive_avg_pool2d(class_channels, size)
+    def _add_grams(self, sight: _Sight, grams: list[Tensor]) -> None:
+        """Add the tile's part to the groups' Gram matrices."""
+        with self._measure("global"):
+            for number, group in enumerate(self._groups):
+                height, width = fused_size(sight.tile.size, group)
+                part = gram(sight.own(number, group[-1]), positions=height * width)
+                if number < len(grams):
+                    grams[number] += part
+                else:
+                    grams.append(part)
 
+    def _targets_for(self, sight: _Sight) -> list[LocalTarget]:
+        """What the matches held ask of the tile's own positions."""
+        with self._measure("matching"):
+            return [
+                local_target(style.feature, matches.index, style.energies, sight.tile.positions(style.layer))
+                for style, matches in zip(self._styles, self._matches, strict=True)
+            ]
 
-def _size(picture: Tensor) -> tuple[int, int]:
-    return picture.shape[-2], picture.shape[-1]
+    def _compare(self, sight: _Sight, grams: list[Tensor], sums: _Sums) -> dict[int, list[Contribution]]:
+        """Add the tile's part of the terms to ``sums``; returns the gradients with respect to the layers."""
+        tile = sight.tile
+        gradients: dict[int, list[Contribution]] = {layer: [] for layer in self._layers}
+        targets = [] if self._weights.local == 0 else self._local_targets or self._targets_for(sight)
+        # With several groups (scheme h) each has its own local and global loss, and they add up.
+        for number, style in enumerate(self._styles):
+            feature = sight.own(number, style.layer)
+            gradient = feature.new_zeros((), dtype=torch.float32)
+            if targets:
+                gradient = self._add_local(feature, targets[number], style.entries(tile.size), sums)
+            if grams:
+                gradient = gradient + self._add_global(feature, grams[number], style, tile, sums)
+            with self._measure("network"):
+                shape = (*feature.shape[-2:], feature.shape[1])
+                fused_gradient = gradient.to(feature.dtype).view(shape).permute(2, 0, 1)[None]
+                window = tile.positions(style.layer)
+                parts = spread_gradient(
+                    fused_gradient, style.layers, crop=tile.crop, size=tile.size, window=window
+                )
+                for layer, part in parts.items():
+                    gradients[layer].append(part)
+        self._add_content(sight, gradients, sums)
+        return gradients
+
+    def _add_local(self, feature: Tensor, target: LocalTarget, entries: int, sums: _Sums) -> Tensor:
+        with self._measure("local"):
+            loss = local_loss(feature, target, weight=self._weights.local, entries=entries)
+            sums.local += loss.value
+            return loss.gradient
+
+    def _add_global(
+        self, feature: Tensor, matrix: Tensor, style: StyleTarget, tile: Tile, sums: _Sums
+    ) -> Tensor:
+        weight = self._weights.global_
+        height, width = fused_size(tile.size, style.layers)
+        with self._measure("global"):
+            if tile.is_first:  # the Gram matrix is the whole picture's, and so is its term
+                sums.global_ += global_loss(matrix, style.gram, weight=weight)
+            return global_gradient(feature, matrix, style.gram, weight=weight, positions=height * width)
+
+    def _add_content(self, sight: _Sight, gradients: dict[int, list[Contribution]], sums: _Sums) -> None:
+        if self._content is None:
+            return
+        with self._measure("network"):
+            tile, feature = sight.tile, sight.activations.features[CONTENT_LAYER]
+            own = tile.positions(CONTENT_LAYER)
+            rows, columns = own.slices
+            layers = (CONTENT_LAYER,)
+            seen = fuse({CONTENT_LAYER: feature}, layers, size=tile.size, origin=tile.origin, window=own)
+            loss = content_loss(
+                seen,
+                self._content[..., rows, columns],
+                weight=self._weights.content,
+                entries=self._content.numel(),
+            )
+            sums.content += loss.value
+            parts = spread_gradient(loss.gradient, layers, crop=tile.crop, size=tile.size, window=own)
+            gradients[CONTENT_LAYER].append(parts[CONTENT_LAYER])
+
+    def _add_smoothness(self, pixels: Tensor, sums: _Sums) -> Tensor:
+        """Returns the term's gradient, to which the others' are added."""
+        if self._weights.smoothness == 0:
+            return torch.zeros_like(pixels)
+        with self._measure("smoothness"):
+            loss = smoothness_loss(pixels, weight=self._weights.smoothness)
+            sums.smoothness += loss.value
+            return loss.gradient

@@ -27,11 +27,17 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from glstylenet.errors import InputError
+from glstylenet.fusion import Window
+from glstylenet.products import float32_product
 
 __all__ = [
     "BLOCK_BYTES",
     "PATCH",
+    "Comparison",
     "Matches",
+    "Side",
+    "diagonal_sums",
+    "exact_search",
     "match_patches",
     "patch_energy",
     "patch_sums",
@@ -43,6 +49,9 @@ PATCH = 3
 
 BLOCK_BYTES = 192 * 2**20
 """Default bound for one block of products with its partial sums, in bytes."""
+
+_ROWS_AT_ONCE = 16
+"""Rows of positions that are widened to float32 at a time."""
 
 _TINY = 1e-12
 """Added to squared norms: an all-zero patch has cosine 0 with everything instead of NaN."""
@@ -58,6 +67,17 @@ class Matches:
 
     index: Tensor
     similarity: Tensor
+
+    @classmethod
+    def blank(cls, size: tuple[int, int], device: torch.device) -> "Matches":
+        """Of a feature of ``size`` (height, width), to be filled with :meth:`put`."""
+        shape = (size[0] - PATCH + 1, size[1] - PATCH + 1)
+        return cls(torch.zeros(shape, dtype=torch.int64, device=device), torch.zeros(shape, device=device))
+
+    def put(self, part: "Matches", window: Window) -> None:
+        """Write the matches of the patches in ``window``."""
+        self.index[window.slices] = part.index
+        self.similarity[window.slices] = part.similarity
 
 
 def semantic_factor(semantic_weight: float) -> float:
@@ -75,7 +95,9 @@ def patch_sums(positions: Tensor) -> Tensor:
 
 def patch_energy(feature: Tensor) -> Tensor:
     """Squared norm of each 3x3 patch of (1, C, H, W): float32 (H-2, W-2)."""
-    return patch_sums(feature.float().square().sum(dim=1))[0]
+    # A strip at a time: a widened copy of a large style would be the largest thing in memory.
+    squares = [strip.float().square().sum(dim=1) for strip in torch.split(feature, _ROWS_AT_ONCE, dim=2)]
+    return patch_sums(torch.cat(squares, dim=1))[0]
 
 
 def match_patches(
@@ -87,49 +109,70 @@ def match_patches(
     map_factor: float = 0.0,
     block_bytes: int = BLOCK_BYTES,
 ) -> Matches:
-    """Nearest style patch of every query patch (Eq. 3).
+    """Nearest style patch of every query patch (Eq. 3), every pair compared.
 
     ``query`` (1, C, H, W) and ``style`` (1, C, A, B) are features of any float type; ``query_map``
     (1, K, H, W) and ``style_map`` (1, K, A, B) the class channels at the same positions, needed when
-    ``map_factor`` (see :func:`semantic_factor`) is not 0. Sums and comparisons are float32. Of equally
-    good style patches the first, row by row, wins, whatever the block size.
+    ``map_factor`` (see :func:`semantic_factor`) is not 0.
 
     Raises :class:`~glstylenet.errors.InputError` if a feature is smaller than one patch.
     """
-    for name, feature in (("picture", query), ("style", style)):
-        if min(feature.shape[-2:]) < PATCH:
-            height, width = feature.shape[-2:]
-            raise InputError(
-                f"the {name}'s features have {height} x {width} positions, and one patch needs "
-                f"{PATCH} x {PATCH}; use a larger picture (each position of the deepest layer is 8 pixels)"
-            )
-    sides = [_Side(query, style, 1.0)]
+    sides = [Side(style, 1.0).compared(query)]
     if query_map is not None and style_map is not None and map_factor != 0.0:
-        sides.append(_Side(query_map, style_map, map_factor))
-    return _search(sides, query.shape, style.shape, block_bytes)
+        sides.append(Side(style_map, map_factor).compared(query_map))
+    return exact_search(sides, block_bytes)
 
 
-class _Side:
-    """One of the two cosines of Eq. 3: the features' or the maps'."""
+def _check_holds_patch(name: str, feature: Tensor) -> None:
+    if min(feature.shape[-2:]) < PATCH:
+        height, width = feature.shape[-2:]
+        raise InputError(
+            f"the {name}'s features have {height} x {width} positions, and one patch needs "
+            f"{PATCH} x {PATCH}; use a larger picture (each position of the deepest layer is 8 pixels)"
+        )
 
-    def __init__(self, query: Tensor, style: Tensor, factor: float) -> None:
-        channels = query.shape[1]
-        # (H, W, C) and (A, B, C): rows of positions lie together, so a block of rows is one matrix.
-        # float32 even for bfloat16 features: candidates often differ in the third digit only.
-        self.query = query[0].permute(1, 2, 0).float().contiguous()
-        self.style = style[0].permute(1, 2, 0).float().contiguous()
-        self.channels = channels
-        self.query_scale = factor * (patch_energy(query) + _TINY).rsqrt()
-        self.style_scale = (patch_energy(style) + _TINY).rsqrt()
+
+class Side:
+    """The style's part of one of the two cosines of Eq. 3, the features' or the maps', made ready once.
+
+    ``factor`` weighs the cosine. ``positions`` (A, B, C); ``scale`` (A-2, B-2): 1 / norm of each patch.
+    Raises :class:`~glstylenet.errors.InputError` if ``style`` (1, C, A, B) is smaller than one patch.
+    """
+
+    def __init__(self, style: Tensor, factor: float) -> None:
+        _check_holds_patch("style", style)
+        self.factor = factor
+        # (A, B, C): rows of positions lie together, so a block of rows is one matrix.
+        self.positions = style[0].permute(1, 2, 0)
+        self.scale = (patch_energy(style) + _TINY).rsqrt()
+
+    def compared(self, query: Tensor) -> "Comparison":
+        """With the patches of ``query`` (1, C, H, W)."""
+        _check_holds_patch("picture", query)
+        return Comparison(
+            self, query[0].permute(1, 2, 0), self.factor * (patch_energy(query) + _TINY).rsqrt()
+        )
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One of the two cosines of Eq. 3, between a query and the style: ``query`` (H, W, C), ``query_scale``
+    (H-2, W-2): the cosine's weight / norm of each patch."""
+
+    style: Side
+    query: Tensor
+    query_scale: Tensor
 
     def cosines(self, query_block: "_Block", style_block: "_Block") -> Tensor:
         """Weighted cosines of the patches in one block with those in another: float32 (r, c, s, t)."""
+        channels = self.query.shape[-1]
         query = self.query[query_block.positions()]
-        style = self.style[style_block.positions()]
-        products = query.reshape(-1, self.channels) @ style.reshape(-1, self.channels).T
-        sums = _diagonal_sums(products.view(*query.shape[:2], *style.shape[:2]))
+        style = self.style.positions[style_block.positions()]
+        # Summed in float32 even for bfloat16 features: candidates often differ in the third digit only.
+        products = float32_product(query.reshape(-1, channels), style.reshape(-1, channels).T)
+        sums = diagonal_sums(products.view(*query.shape[:2], *style.shape[:2]))
+        sums *= self.style.scale[style_block.patches()]
         sums *= self.query_scale[query_block.patches()][:, :, None, None]
-        sums *= self.style_scale[style_block.patches()]
         return sums
 
 
@@ -157,20 +200,23 @@ def _blocks(height: int, width: int, rows: int, columns: int) -> Iterator[_Block
             yield _Block(top, left, min(top + rows, height), min(left + columns, width))
 
 
-def _diagonal_sums(products: Tensor) -> Tensor:
-    """Sum position products (r+2, W, s+2, B) over the nine offsets: (r, W-2, s, B-2)."""
-    across = products[:, :-2, :, :-2] + products[:, 1:-1, :, 1:-1]
-    across += products[:, 2:, :, 2:]
-    down = across[:-2, :, :-2] + across[1:-1, :, 1:-1]
-    down += across[2:, :, 2:]
+def diagonal_sums(products: Tensor) -> Tensor:
+    """Sum position products (..., r+2, W, s+2, B) over the nine offsets: (..., r, W-2, s, B-2)."""
+    across = products[..., :-2, :, :-2] + products[..., 1:-1, :, 1:-1]
+    across += products[..., 2:, :, 2:]
+    down = across[..., :-2, :, :-2, :] + across[..., 1:-1, :, 1:-1, :]
+    down += across[..., 2:, :, 2:, :]
     return down
 
 
-def _search(
-    sides: list["_Side"], query_shape: torch.Size, style_shape: torch.Size, block_bytes: int
-) -> Matches:
-    height, width = query_shape[-2] - PATCH + 1, query_shape[-1] - PATCH + 1
-    style_height, style_width = style_shape[-2] - PATCH + 1, style_shape[-1] - PATCH + 1
+def exact_search(sides: list[Comparison], block_bytes: int) -> Matches:
+    """The style patch with the largest sum of the cosines in ``sides``, for every patch of the query.
+
+    Sums and comparisons are float32. Of equally good style patches the first, row by row, wins, whatever
+    the block size.
+    """
+    height, width = sides[0].query_scale.shape
+    style_height, style_width = sides[0].style.scale.shape
     device = sides[0].query.device
     best = torch.full((height, width), -math.inf, device=device)
     index = torch.zeros((height, width), dtype=torch.int64, device=device)

@@ -1,16 +1,13 @@
-"""Transfer: the public entry, :func:`stylize`. Two pictures become one, from coarse to fine.
+"""Transfer: the public entry, :func:`stylize`. Two pictures become one.
 
-    for each scale, coarse to fine:          schedule
-        for each round:
-            find the nearest neighbours      objective.match       (Eq. 3)
-            lower the loss for ~20 steps     optimize over objective.evaluate   (Eq. 8)
-
-The paper works at full size only and matches at every evaluation: ``scales=1, round_length=1`` is that.
+Pictures are read and checked, memory is planned, :mod:`glstylenet.stages` paints from coarse to fine, and
+the result is finished and measured. The paper works at full size only and matches at every evaluation:
+``scales=1, round_length=1`` is that.
 """
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,32 +15,22 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from glstylenet.descent import Descent, Matching, descend
-from glstylenet.device import Device, available_memory, choose_device, peak_memory
-from glstylenet.errors import InputError, MemoryLimitError, OptimizationError
-from glstylenet.events import Event, Finished, Matched, ScaleStarted, Started, Step, Warned
+from glstylenet.device import Device, available_memory, choose_device, out_of_memory, peak_memory
+from glstylenet.errors import InputError, MemoryLimitError
+from glstylenet.events import Event, Finished, Started, Warned
 from glstylenet.finish import photo_finish
-from glstylenet.fusion import SCHEMES
-from glstylenet.images import PictureSource, read_picture, resize
-from glstylenet.inputs import (
-    Inputs,
-    ScaledInputs,
-    Sources,
-    prepare_inputs,
-    read_sources,
-    with_margin,
-    without_margin,
-)
-from glstylenet.memory import check_memory, estimate_bytes
-from glstylenet.objective import LossTerms, LossWeights, Objective
-from glstylenet.optimize import Adam, Lbfgs, Optimizer
+from glstylenet.images import PictureSource, read_picture
+from glstylenet.inputs import Inputs, Sources, prepare_inputs, read_sources
+from glstylenet.memory import DEFAULT_SHARE, Demand, Plan, plan_memory
+from glstylenet.objective import LossTerms
 from glstylenet.schedule import Scale, plan_scales
 from glstylenet.semantics import resize_labels
 from glstylenet.settings import Settings
+from glstylenet.stages import Stages, make_objective, plan_stages, stage_demand
 from glstylenet.vgg import Network
 from glstylenet.weights import LoadedWeights, load_weights
 
-__all__ = ["Listener", "Result", "Timings", "picture_losses", "stylize"]
+__all__ = ["Listener", "Result", "Timings", "picture_losses", "plan_run", "stylize"]
 
 Listener = Callable[[Event], None]
 
@@ -51,10 +38,12 @@ Listener = Callable[[Event], None]
 @dataclass(frozen=True)
 class Timings:
     """Seconds of a run: ``total`` of everything, ``optimisation`` without reading, checking and the
-    final measurement."""
+    final measurement. ``parts`` divides the optimisation: "network" (with fusion and content), "matching",
+    "local", "global", "smoothness", and "optimizer", which is all the rest."""
 
     total: float
     optimisation: float
+    parts: Mapping[str, float]
 
 
 @dataclass(frozen=True)
@@ -115,7 +104,24 @@ def stylize(
     """
     run = _Run(settings or Settings(), on_event or _ignore, should_stop or _never)
     with _telling_out_of_memory():
-        return run.result(content, style, content_map, style_map)
+        return run.result(run.prepare(content, style, content_map, style_map))
+
+
+def plan_run(
+    content: PictureSource | None,
+    style: PictureSource,
+    *,
+    content_map: PictureSource | None = None,
+    style_map: PictureSource | None = None,
+    settings: Settings | None = None,
+) -> Started:
+    """What :func:`stylize` would do: its first event, without anything being computed.
+
+    Raises what :func:`stylize` would raise before it computes.
+    """
+    heard: list[Event] = []
+    _Run(settings or Settings(), heard.append).prepare(content, style, content_map, style_map)
+    return next(event for event in heard if isinstance(event, Started))
 
 
 def picture_losses(
@@ -143,7 +149,6 @@ def picture_losses(
                 f"--size"
             )
         place = choose_device(chosen.device, "float32")
-        _check_memory(sources, chosen, place)
         inputs = prepare_inputs(sources, chosen)
         return _measure(shown.pixels, inputs, chosen, load_weights(chosen.weights), place.device)
 
@@ -170,162 +175,105 @@ def _telling_out_of_memory() -> Iterator[None]:
     try:
         yield
     except (MemoryError, RuntimeError) as error:
-        # Only CUDA's allocator has an error of its own; of the others the text is the only sign.
-        signs = ("allocate memory", "not enough memory", "out of memory", "bad_alloc", "ALLOC_FAILED")
-        if isinstance(error, RuntimeError) and not any(sign in str(error) for sign in signs):
+        if not out_of_memory(error):
             raise
         raise MemoryLimitError(
-            "the machine ran out of memory; use a smaller --size or --style-scale, or close other programs"
+            "the machine ran out of memory; use --memory with less than it has, a smaller --size or "
+            "--style-scale, or close other programs"
         ) from error
 
 
-def _check_memory(sources: Sources, settings: Settings, place: Device) -> int:
-    """Estimated bytes of a run; refuses it if they are not to be had."""
-    classes = (settings.classes or 8) if "content_map" in sources.pictures else 0
-    needed = estimate_bytes(sources.size, sources.style_size, place.precision, classes=classes)
+def _allowed_memory(settings: Settings, place: Device) -> int:
+    """Bytes a run may use: what was asked for, if there is so much, or a fair share of what is free."""
     free = available_memory(place.device)
-    check_memory(needed, min(settings.memory or free, free), sources.size)
-    return needed
+    return int(DEFAULT_SHARE * free) if settings.memory is None else min(settings.memory, free)
+
+
+def _class_count(sources: Sources, settings: Settings) -> int:
+    """How many map classes to reckon with before the maps are read."""
+    return (settings.classes or 8) if "content_map" in sources.pictures else 0
 
 
 class _Run:
     """One call of :func:`stylize`: what its steps share."""
 
-    def __init__(self, settings: Settings, tell: Listener, should_stop: Callable[[], bool]) -> None:
+    def __init__(
+        self, settings: Settings, tell: Listener = _ignore, should_stop: Callable[[], bool] = _never
+    ) -> None:
         self.settings = settings
         self.tell = tell
         self.should_stop = should_stop
         self.started = time.perf_counter()
-        self.stopped = False
-        self.evaluations = 0
 
-    def result(
+    def prepare(
         self,
         content: PictureSource | None,
         style: PictureSource,
         content_map: PictureSource | None,
         style_map: PictureSource | None,
-    ) -> Result:
-        """Read, optimise, finish, measure."""
+    ) -> Stages:
+        """Read, check and plan; nothing is computed yet."""
         self.settings = settings = _effective(self.settings, content)
-        self.place = self.chosen = choose_device(settings.device, settings.precision)
+        place = choose_device(settings.device, settings.precision)
         sources = read_sources(
             content, style, content_map=content_map, style_map=style_map, settings=settings
         )
-        needed = _check_memory(sources, settings, self.chosen)
+        classes = _class_count(sources, settings)
+        allowed = _allowed_memory(settings, place)
+        # Before anything of the pictures' full size is made.
+        self._plan(_scales(sources.size, settings), sources, place, allowed, classes)
         self.inputs = inputs = prepare_inputs(sources, settings)
+        smallest = None if inputs.semantics is None else inputs.semantics.smallest_share
+        scales = _scales(inputs.size, settings, smallest)
+        plans = self._plan(scales, sources, place, allowed, classes)
+        style_size = sources.style_size
         del sources
         self.weights = load_weights(settings.weights)
-        self.network = Network(self.weights.tensors, device=self.place.device, dtype=self.place.dtype)
-        smallest = None if inputs.semantics is None else inputs.semantics.smallest_share
-        self.scales = plan_scales(
-            inputs.size,
-            settings.iterations,
-            coarsest=settings.coarsest,
-            scales=settings.scales,
-            smallest_class=smallest,
-        )
         for warning in inputs.warnings:
             self.tell(Warned(warning))
-        classes = "" if inputs.semantics is None else inputs.semantics.describe()
         self.tell(
             Started(
-                str(self.place.device),
-                self.chosen.precision,
-                tuple(self.scales),
-                classes,
-                self.weights.origin,
-                needed,
+                device=str(place.device),
+                precision=place.precision,
+                scales=tuple(scales),
+                plans=tuple(plan for _, plan in plans),
+                style_size=style_size,
+                classes="" if inputs.semantics is None else inputs.semantics.describe(),
+                weights=self.weights.origin,
+                memory_bytes=max(plan.needed_bytes for _, plan in plans),
             )
         )
-        self.began = time.perf_counter()
-        pixels = self._optimise()
-        optimisation = time.perf_counter() - self.began
+        return Stages(inputs, settings, self.weights, place, scales, plans, self.tell, self.should_stop)
+
+    def result(self, stages: Stages) -> Result:
+        """Optimise, finish, measure."""
+        began = time.perf_counter()
+        pixels = stages.paint()
+        optimisation = time.perf_counter() - began
         pixels = self._finish(pixels)
-        losses = _measure(pixels, inputs, settings, self.weights, self.place.device)
+        place = stages.chosen
+        losses = _measure(pixels, self.inputs, self.settings, self.weights, place.device)
         total = time.perf_counter() - self.started
-        self.tell(Finished(total, self.stopped))
+        self.tell(Finished(total, stages.stopped))
         return Result(
             pixels=pixels.cpu(),
-            alpha=inputs.alpha,
+            alpha=self.inputs.alpha,
             losses=losses,
-            settings=settings,
-            timings=Timings(total, optimisation),
-            evaluations=self.evaluations,
-            device=str(self.place.device),
-            precision=self.chosen.precision,
-            peak_memory_bytes=peak_memory(self.place.device),
+            settings=self.settings,
+            timings=Timings(total, optimisation, _parts(stages.stopwatch.seconds, optimisation)),
+            evaluations=stages.evaluations,
+            device=str(place.device),
+            precision=place.precision,
+            peak_memory_bytes=peak_memory(place.device),
             weights=self.weights,
-            inputs=inputs,
-            interrupted=self.stopped,
+            inputs=self.inputs,
+            interrupted=stages.stopped,
         )
 
-    def _optimise(self) -> Tensor:
-        """Through the scales, each starting from the enlarged result of the one before."""
-        settings = self.settings
-        pixels = self.inputs.start(settings.init, self.scales[0].size, settings.seed).to(self.place.device)
-        for number, scale in enumerate(self.scales, start=1):
-            self.tell(ScaleStarted(number, len(self.scales), scale))
-            pixels = self._optimise_scale(number, scale, resize(pixels, scale.size))
-            if self.stopped:
-                break
-        return resize(pixels, self.inputs.size)
-
-    def _optimise_scale(self, number: int, scale: Scale, pixels: Tensor) -> Tensor:
-        if self.place != self.chosen:
-            self._compute_in(self.chosen)
-        canvas = with_margin(pixels)
-        spent = 0
-        while spent < scale.evaluations and not self.stopped:
-            objective = self._objective(scale)
-            steps = descend(
-                objective, self._optimizer(), canvas, scale.evaluations - spent, self.settings.round_length
-            )
-            try:
-                for step in steps:
-                    if isinstance(step, Matching):
-                        self.tell(Matched(step.round, step.seconds))
-                        continue
-                    canvas = step.pixels
-                    spent += 1
-                    self._tell_step(number, scale, spent, step)
-                    if self.should_stop():
-                        self.stopped = True
-                        break
-            except OptimizationError:
-                if self.place.precision == "float32":
-                    raise
-            if spent < scale.evaluations and not self.stopped:
-                if self.place.precision == "float32":
-                    break  # no way down is left at this size
-                # bfloat16 rounds the loss to steps that can hide the last of a descent; float32 sees it.
-                self.tell(Warned("bfloat16 found no further way down; this size goes on in float32"))
-                self._compute_in(Device(self.place.device, "float32"))
-        return without_margin(canvas)
-
-    def _objective(self, scale: Scale) -> Objective:
-        scaled = self.inputs.scaled(scale.size, scale.factor, self.place.device)
-        factor = 1.0 if scale.factor == 1.0 else self.settings.coarse_content
-        return _objective(self.network, self.settings, scaled.on_canvas(), content_factor=factor)
-
-    def _optimizer(self) -> Optimizer:
-        return Adam() if self.settings.optimizer == "adam" else Lbfgs()
-
-    def _compute_in(self, place: Device) -> None:
-        self.place = place
-        self.network = Network(self.weights.tensors, device=place.device, dtype=place.dtype)
-
-    def _tell_step(self, number: int, scale: Scale, spent: int, step: Descent) -> None:
-        self.evaluations += 1
-        done = sum(s.evaluations for s in self.scales[: number - 1]) + spent
-        total = sum(s.evaluations for s in self.scales)
-        # An evaluation costs about as many seconds as it has pixels, whatever the scale.
-        cost = [s.evaluations * s.factor**2 for s in self.scales]
-        paid = sum(cost[: number - 1]) + spent * scale.factor**2
-        elapsed = time.perf_counter() - self.began
-        seconds_left = elapsed * (sum(cost) / paid - 1.0)
-        pixels = without_margin(step.pixels)
-        self.tell(Step(done, total, number, step.round, step.terms, pixels, seconds_left))
+    def _plan(
+        self, scales: list[Scale], sources: Sources, place: Device, allowed: int, classes: int
+    ) -> list[tuple[Demand, Plan]]:
+        return plan_stages(scales, sources.style_size, self.settings, place, allowed, classes=classes)
 
     def _finish(self, pixels: Tensor) -> Tensor:
         if self.settings.finish == "none":
@@ -340,24 +288,20 @@ class _Run:
         return photo_finish(pixels, self.inputs.content.to(pixels.device), class_channels=class_channels)
 
 
-def _objective(
-    network: Network, settings: Settings, scaled: ScaledInputs, *, content_factor: float = 1.0
-) -> Objective:
-    return Objective(
-        network,
-        SCHEMES[settings.scheme],
-        LossWeights(
-            content=settings.content_weight * content_factor,
-            local=settings.local_weight,
-            semantic=settings.semantic_weight,
-            global_=settings.global_weight,
-            smoothness=settings.smoothness,
-        ),
-        scaled.content,
-        scaled.style,
-        content_map=scaled.content_map,
-        style_map=scaled.style_map,
+def _scales(size: tuple[int, int], settings: Settings, smallest_class: float | None = None) -> list[Scale]:
+    return plan_scales(
+        size,
+        settings.iterations,
+        coarsest=settings.coarsest,
+        scales=settings.scales,
+        smallest_class=smallest_class,
     )
+
+
+def _parts(seconds: Mapping[str, float], optimisation: float) -> dict[str, float]:
+    names = ("network", "matching", "local", "global", "smoothness")
+    parts = {name: seconds.get(name, 0.0) for name in names}
+    return {**parts, "optimizer": max(0.0, optimisation - sum(parts.values()))}
 
 
 def _measure(
@@ -365,5 +309,25 @@ def _measure(
 ) -> LossTerms:
     """The losses that are reported: full size, float32 and fresh matches, however the run computed."""
     network = Network(weights.tensors, device=device)
+    plan = _measurement_plan(inputs, settings, Device(network.device, "float32"))
     scaled = inputs.scaled(inputs.size, 1.0, network.device)
-    return _objective(network, settings, scaled).terms(pixels.to(device))
+    objective = make_objective(network, settings, scaled, tile_side=plan.tile_side)
+    return objective.terms(pixels.to(device))
+
+
+def _measurement_plan(inputs: Inputs, settings: Settings, place: Device) -> Plan:
+    """How the final measurement fits; it needs no optimiser's vectors, and float32 twice a bfloat16 run's
+    features."""
+    style_size = (inputs.style.shape[-2], inputs.style.shape[-1])
+    classes = 0 if inputs.semantics is None else len(inputs.semantics.classes)
+    demand = stage_demand(
+        settings,
+        place,
+        size=inputs.size,
+        factor=1.0,
+        full_size=inputs.size,
+        full_style_size=style_size,
+        classes=classes,
+        optimizes=False,
+    )
+    return plan_memory(demand, _allowed_memory(settings, place))

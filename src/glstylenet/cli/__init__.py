@@ -14,6 +14,8 @@ import typer
 from typer.main import get_command
 
 import glstylenet
+from glstylenet.allocator import keep_freed_memory
+from glstylenet.cli.bench import bench_command
 from glstylenet.cli.console import PROGRAM, print_result
 from glstylenet.cli.demo import demo_command
 from glstylenet.cli.doctor import doctor_command
@@ -60,6 +62,7 @@ app.command("stylize")(stylize_command)
 app.command("loss")(loss_command)
 app.command("demo")(demo_command)
 app.add_typer(weights_app, name="weights")
+app.command("bench")(bench_command)
 app.command("doctor")(doctor_command)
 
 
@@ -70,6 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # loop costs most of the machine (docs/performance.md); read when PyTorch is loaded, so it is set here.
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+    keep_freed_memory()
     command = get_command(app)
     return exit_code_of(
         lambda: command.main(args=words, prog_name=PROGRAM, standalone_mode=False), debug="--debug" in words

@@ -25,6 +25,7 @@ __all__ = [
     "PlainProgress",
     "Reporting",
     "describe_losses",
+    "describe_plan",
     "duration",
     "open_progress",
 ]
@@ -79,7 +80,7 @@ class PlainProgress:
         """Tell of ``event``."""
         match event:
             case Started() if self._reporting.verbose:
-                for line in _describe_start(event):
+                for line in describe_plan(event):
                     self._write(line)
             case ScaleStarted():
                 self._write(_describe_scale(event))
@@ -130,7 +131,7 @@ class BarProgress:
         """Tell of ``event``."""
         match event:
             case Started() if self._reporting.verbose:
-                for line in _describe_start(event):
+                for line in describe_plan(event):
                     self._console.print(Text(line))
             case ScaleStarted():
                 self._scale = f"scale {event.number}/{event.count}"
@@ -160,17 +161,23 @@ class _BarWithLosses(Progress):
             yield Text(self.losses)
 
 
-def _describe_start(event: Started) -> list[str]:
-    """What ``--verbose`` tells before the first evaluation."""
-    scales = ", ".join(
-        f"{scale.size[1]} x {scale.size[0]} ({scale.evaluations} evaluations)" for scale in event.scales
-    )
+def describe_plan(event: Started) -> list[str]:
+    """What a run will do: device, weights, and how each size fits into memory."""
     lines = [
         f"device {event.device}, precision {event.precision}, "
         f"about {format_bytes(event.memory_bytes)} of memory",
         f"weights: {event.weights}",
-        f"scales: {scales}",
     ]
+    for scale, plan in zip(event.scales, event.plans, strict=True):
+        height, width = scale.size
+        pieces = (
+            "in one piece" if plan.tiles == 1 else f"in {plan.tiles} tiles of up to {plan.tile_side} pixels"
+        )
+        history = f", history of {plan.history} in half precision" if plan.half_history else ""
+        lines.append(
+            f"scale {width} x {height}: {scale.evaluations} evaluations {pieces}{history}, "
+            f"{format_bytes(plan.needed_bytes)}"
+        )
     if event.classes:
         lines.extend(["map classes:", *event.classes.splitlines()])
     return lines

@@ -76,6 +76,11 @@ _SaveEveryOption = Annotated[
     ),
 ]
 
+_DryRunOption = Annotated[
+    bool,
+    typer.Option("--dry-run", help="check everything and tell sizes, tiles, memory and time; paint nothing"),
+]
+
 
 @dataclass(frozen=True)
 class _Task:
@@ -108,6 +113,7 @@ def stylize_command(
     no_metadata: _NoMetadataOption = False,
     bits: _BitsOption = None,
     save_every: _SaveEveryOption = None,
+    dry_run: _DryRunOption = False,
     verbose: VerboseOption = False,
     quiet: QuietOption = False,
     debug: DebugOption = False,
@@ -120,7 +126,7 @@ def stylize_command(
     with Interruption() as stop, contextlib.ExitStack() as held:
         place = _output(output, recipe)
         # PyTorch takes seconds to import: not for --help, and not before signals are answered.
-        from glstylenet.cli import painting, progress
+        from glstylenet.cli import painting, progress, rehearsal
         from glstylenet.cli.jobs import plan_jobs
 
         if recipe is None:
@@ -132,10 +138,14 @@ def stylize_command(
             task = _repetition(recipe, pictures or [], content_map, style_map, given_settings(options))
         if task.threads is not None:
             held.enter_context(painting.using_threads(task.threads))
+        plan = plan_jobs(task.words, place, content_map=task.content_map, style_map=task.style_map)
+        depth = task.bits if bits is None else bits
+        if dry_run:
+            return rehearsal.rehearse(plan, task.settings, bits=depth, overwrite=overwrite, as_json=as_json)
         return painting.paint(
-            plan_jobs(task.words, place, content_map=task.content_map, style_map=task.style_map),
+            plan,
             task.settings,
-            painting.Keeping(overwrite, task.bits if bits is None else bits, not no_metadata, save_every),
+            painting.Keeping(overwrite, depth, not no_metadata, save_every),
             progress.Reporting(verbose, quiet, debug),
             stop,
             as_json=as_json,

@@ -1,0 +1,83 @@
+"""Forecast: about how long a run will take here, from one small evaluation."""
+
+import time
+from dataclasses import dataclass
+
+import torch
+
+from glstylenet.device import Device
+from glstylenet.events import Started
+from glstylenet.fusion import SCHEMES, fused_size
+from glstylenet.inputs import canvas_size
+from glstylenet.neighbours import EXACT_POSITIONS
+from glstylenet.objective import LossWeights, Objective
+from glstylenet.settings import Settings
+from glstylenet.tiling import cut_into_tiles
+from glstylenet.vgg import Network
+from glstylenet.weights import LoadedWeights
+
+__all__ = ["Speed", "forecast_seconds", "measure_speed"]
+
+_SIDE = 256
+"""Pixels a side of the picture that is evaluated to learn the speed."""
+
+_FORWARD_SHARE = 1 / 3
+"""What the first visit to a tile costs, forward only, beside the second, forward and back."""
+
+
+@dataclass(frozen=True)
+class Speed:
+    """``evaluation``: seconds a pixel of one evaluation with held matches; ``pair``: seconds for a pair of
+    patches that is compared."""
+
+    evaluation: float
+    pair: float
+
+
+def measure_speed(settings: Settings, place: Device, weights: LoadedWeights) -> Speed:
+    """Time one evaluation and one search on noise of 256 x 256 pixels; a fraction of a second."""
+    network = Network(weights.tensors, device=place.device, dtype=place.dtype)
+    generator = torch.Generator().manual_seed(0)
+    noise = [255 * torch.rand((1, 3, _SIDE, _SIDE), generator=generator).to(place.device) for _ in range(2)]
+    weights_of_losses = LossWeights(
+        content=settings.content_weight,
+        local=settings.local_weight,
+        semantic=0.0,
+        global_=settings.global_weight,
+        smoothness=settings.smoothness,
+    )
+    objective = Objective(network, SCHEMES[settings.scheme], weights_of_losses, *noise)
+    objective.evaluate(noise[0])  # the first pass prepares more than the others
+    objective.stopwatch.seconds.clear()
+    began = time.perf_counter()
+    objective.evaluate(noise[0], rematch=True)
+    elapsed = time.perf_counter() - began
+    matching = objective.stopwatch.seconds["matching"]
+    return Speed((elapsed - matching) / _SIDE**2, matching / _pairs((_SIDE, _SIDE), (_SIDE, _SIDE), settings))
+
+
+def forecast_seconds(plan: Started, settings: Settings, speed: Speed) -> float:
+    """Seconds that a run of ``plan`` takes at ``speed``, within about a third; reading and writing apart."""
+    seconds = 0.0
+    for scale, stage in zip(plan.scales, plan.plans, strict=True):
+        size = canvas_size(scale.size)
+        crops = [tile.crop.size for tile in cut_into_tiles(size, stage.tile_side)]
+        pixels = sum(height * width for height, width in crops)
+        visits = 1.0 if len(crops) == 1 or settings.global_weight == 0 else 1.0 + _FORWARD_SHARE
+        style_size = tuple(max(1, round(length * scale.factor)) for length in plan.style_size)
+        rounds = -(-scale.evaluations // settings.round_length)
+        seconds += scale.evaluations * pixels * visits * speed.evaluation
+        seconds += rounds * _pairs(size, (style_size[0], style_size[1]), settings) * speed.pair
+    return seconds
+
+
+def _pairs(size: tuple[int, int], style_size: tuple[int, int], settings: Settings) -> int:
+    """Pairs of patches that one search compares; a large style is not searched whole."""
+    if settings.local_weight == 0:
+        return 1
+    pairs = 0
+    for group in SCHEMES[settings.scheme].groups:
+        height, width = fused_size(size, group)
+        style_height, style_width = fused_size(style_size, group)
+        pairs += height * width * min(style_height * style_width, EXACT_POSITIONS)
+    return max(1, pairs)

@@ -1,0 +1,49 @@
+"""Neighbours: the nearest patches of one style, searched many times."""
+
+from torch import Tensor
+
+from glstylenet.guidance import guided_search
+from glstylenet.patches import BLOCK_BYTES, Matches, Side, exact_search
+
+__all__ = ["EXACT_POSITIONS", "StylePatches"]
+
+EXACT_POSITIONS = 16384
+"""The largest style, in feature positions, of which every patch is compared with every patch of the picture:
+1024 x 1024 pixels at the deepest layer."""
+
+
+class StylePatches:
+    """The patches of one style, made ready to be searched.
+
+    ``style`` (1, C, A, B) are features of any float type, ``style_map`` (1, K, A, B) the class channels at
+    the same positions; ``map_factor`` (:func:`~glstylenet.patches.semantic_factor`) weighs the maps' cosine.
+    Raises :class:`~glstylenet.errors.InputError` if a feature is smaller than one patch.
+    """
+
+    def __init__(
+        self,
+        style: Tensor,
+        style_map: Tensor | None = None,
+        *,
+        map_factor: float = 0.0,
+        block_bytes: int = BLOCK_BYTES,
+    ) -> None:
+        self._block_bytes = block_bytes
+        self._is_large = style.shape[-2] * style.shape[-1] > EXACT_POSITIONS
+        self._features = Side(style, 1.0)
+        self._map = Side(style_map, map_factor) if style_map is not None and map_factor != 0.0 else None
+
+    def search(
+        self, query: Tensor, query_map: Tensor | None = None, *, origin: tuple[int, int] = (0, 0)
+    ) -> Matches:
+        """Nearest style patch of every patch of ``query`` (1, C, H, W) (Eq. 3).
+
+        ``origin``: row and column of the first patch, where ``query`` is a part of a picture. Exact for a
+        style of up to ``EXACT_POSITIONS``; a larger one is searched with :mod:`~glstylenet.guidance`.
+        """
+        sides = [self._features.compared(query)]
+        if self._map is not None and query_map is not None:
+            sides.append(self._map.compared(query_map))
+        if self._is_large:
+            return guided_search(sides, origin, self._block_bytes)
+        return exact_search(sides, self._block_bytes)

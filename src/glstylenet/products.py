@@ -1,0 +1,47 @@
+"""Products: matrix products of features, with float32 sums whatever the features' type.
+
+Features of a bfloat16 network are multiplied as they are, which hardware for bfloat16 does several times
+faster than float32, but their products are summed and returned in float32: a Gram matrix or a cosine
+rounded to bfloat16's three digits would be useless. On the CPU, PyTorch offers this only as a mode of
+float32 products in which oneDNN rounds the factors to bfloat16; for factors that are bfloat16 already,
+nothing is rounded.
+"""
+
+import contextlib
+import threading
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+__all__ = ["float32_product"]
+
+_MODE = threading.Lock()
+
+
+def float32_product(left: Tensor, right: Tensor) -> Tensor:
+    """``left @ right``, (n, k) times (k, m), of equal float types: float32 (float64 for float64).
+
+    Also of batches, (b, n, k) times (b, k, m).
+    """
+    if left.dtype != torch.bfloat16:
+        return left @ right
+    if left.device.type == "cuda":
+        product = torch.mm if left.dim() == 2 else torch.bmm
+        return product(left, right, out_dtype=torch.float32)
+    with _rounding_factors():
+        return left.float() @ right.float()
+
+
+@contextlib.contextmanager
+def _rounding_factors() -> Iterator[None]:
+    """Let float32 products on the CPU round their factors to bfloat16 meanwhile."""
+    mode = torch.backends.mkldnn.matmul  # type: ignore[attr-defined]
+    # The mode is the whole process's: one at a time, and as it was afterwards.
+    with _MODE:
+        before = mode.fp32_precision
+        mode.fp32_precision = "bf16"
+        try:
+            yield
+        finally:
+            mode.fp32_precision = before

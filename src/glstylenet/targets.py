@@ -1,0 +1,140 @@
+"""Targets: what the losses compare with; computed once from the content and the style, tile by tile."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from glstylenet.fusion import LAYER_CHANNELS, fuse, fused_size, layer_size
+from glstylenet.losses import gram, patch_energies
+from glstylenet.neighbours import StylePatches
+from glstylenet.patches import BLOCK_BYTES, PATCH
+from glstylenet.tiling import Tile, cut_into_tiles
+from glstylenet.vgg import Network
+
+__all__ = [
+    "CONTENT_LAYER",
+    "StyleTarget",
+    "content_target",
+    "crop_of",
+    "map_at",
+    "picture_size",
+    "style_targets",
+]
+
+CONTENT_LAYER = 4
+"""Eq. 2 compares F^4."""
+
+
+@dataclass(frozen=True)
+class StyleTarget:
+    """The style as one fused feature of the scheme sees it; what is derived is computed when first asked for.
+
+    ``layers``: the scheme's group. ``feature`` (1, C, A, B). ``class_channels`` (1, K, A, B): the map at the
+    feature's size, weighed by ``map_factor`` in the search.
+    """
+
+    layers: tuple[int, ...]
+    feature: Tensor
+    class_channels: Tensor | None
+    map_factor: float
+    block_bytes: int
+
+    @property
+    def layer(self) -> int:
+        """The deepest layer, whose positions the feature has."""
+        return self.layers[-1]
+
+    @cached_property
+    def gram(self) -> Tensor:
+        """The Gram matrix (C, C) of Eq. 5."""
+        return gram(self.feature)
+
+    @cached_property
+    def patches(self) -> StylePatches:
+        """The patches, to be searched."""
+        return StylePatches(
+            self.feature, self.class_channels, map_factor=self.map_factor, block_bytes=self.block_bytes
+        )
+
+    @cached_property
+    def energies(self) -> Tensor:
+        """Squared norms of the patches, (A-2, B-2)."""
+        return patch_energies(self.feature)
+
+    def entries(self, size: tuple[int, int]) -> int:
+        """Numbers in all patches of a generated picture of ``size``: what Eq. 4's mean is taken over."""
+        height, width = fused_size(size, self.layers)
+        return (height - PATCH + 1) * (width - PATCH + 1) * PATCH**2 * self.feature.shape[1]
+
+
+def content_target(network: Network, content: Tensor, tile_side: int | None) -> Tensor:
+    """F^4 of ``content`` (1, 3, H, W), made from tiles of at most ``tile_side`` pixels."""
+    size = picture_size(content)
+    target = _blank(network, LAYER_CHANNELS[CONTENT_LAYER], layer_size(size, CONTENT_LAYER))
+    for tile in cut_into_tiles(size, tile_side):
+        features = network.features(crop_of(content, tile), (CONTENT_LAYER,))
+        own = tile.positions(CONTENT_LAYER)
+        target[..., *own.slices] = fuse(features, (CONTENT_LAYER,), size=size, origin=tile.origin, window=own)
+    return target
+
+
+def style_targets(
+    network: Network,
+    groups: tuple[tuple[int, ...], ...],
+    style: Tensor,
+    style_map: Tensor | None,
+    *,
+    tile_side: int | None,
+    map_factor: float,
+    block_bytes: int = BLOCK_BYTES,
+) -> list[StyleTarget]:
+    """One for each of a scheme's ``groups``, of ``style`` (1, 3, A, B) and its ``style_map`` (1, K, A, B)."""
+    if not groups:
+        return []
+    size = picture_size(style)
+    features = [
+        _blank(network, sum(LAYER_CHANNELS[layer] for layer in group), fused_size(size, group))
+        for group in groups
+    ]
+    layers = tuple(sorted({layer for group in groups for layer in group}))
+    for tile in cut_into_tiles(size, tile_side):
+        seen = network.features(crop_of(style, tile), layers)
+        for group, feature in zip(groups, features, strict=True):
+            own = tile.positions(group[-1])
+            feature[..., *own.slices] = fuse(seen, group, size=size, origin=tile.origin, window=own)
+    maps = [None if style_map is None else map_at(style_map, fused_size(size, group)) for group in groups]
+    return [
+        StyleTarget(group, feature, class_channels, map_factor, block_bytes)
+        for group, feature, class_channels in zip(groups, features, maps, strict=True)
+    ]
+
+
+def map_at(class_channels: Tensor, size: tuple[int, int]) -> Tensor:
+    """Class channels (1, K, H, W) at feature ``size``: the share of each class under a position.
+
+    The paper gives every layer a copy of the map, resampled to the layer, before fusion. These copies are
+    the same map once fused, and a cosine does not change when its vectors are repeated: one copy serves.
+    """
+    height, width = picture_size(class_channels)
+    if height % size[0] == 0 and width % size[1] == 0:
+        return F.avg_pool2d(class_channels, (height // size[0], width // size[1]))
+    return F.adaptive_avg_pool2d(class_channels, size)
+
+
+def picture_size(picture: Tensor) -> tuple[int, int]:
+    """Height and width of (1, C, H, W)."""
+    return picture.shape[-2], picture.shape[-1]
+
+
+def crop_of(picture: Tensor, tile: Tile) -> Tensor:
+    """The pixels of ``picture`` that the network is shown for ``tile``."""
+    rows, columns = tile.crop.slices
+    return picture[..., rows, columns]
+
+
+def _blank(network: Network, channels: int, size: tuple[int, int]) -> Tensor:
+    feature = torch.empty((1, channels, *size), dtype=network.dtype, device=network.device)
+    return feature.to(memory_format=torch.channels_last)

@@ -1,0 +1,109 @@
+"""Tiling: how a picture is cut into tiles whose features are exactly those of the whole.
+
+A position of conv4_1 at row p sees the pixels of rows 8p - 30 to 8p + 37. A *crop* that goes ``HALO``
+pixels beyond a tile on every side therefore gives, at the tile's own positions and one position around
+them, the same features as the whole picture; what zero padding spoils at the crop's edge lies outside.
+At the picture's own border the crop ends with the picture, and the padding is the whole picture's.
+
+Tiles meet at multiples of 32 pixels, so that each layer's positions are divided among them without
+remainder; what is left over at the right and at the bottom of an odd size belongs to the last tile.
+
+Pure numbers: nothing here touches a tensor.
+"""
+
+from dataclasses import dataclass
+
+from glstylenet.fusion import Window, layer_size
+
+__all__ = ["CELL", "HALO", "Tile", "cut_into_tiles"]
+
+CELL = 8
+"""Pixels of one position of the deepest layer, each way: tiles meet at multiples of it."""
+
+HALO = 40
+"""Pixels a crop goes beyond its tile: 30 that conv4_1 sees, rounded up to positions, and one more position
+for the patches that straddle two tiles."""
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One tile of a picture of ``size`` (height, width). ``cells``: its part of the grid of 8x8 pixels."""
+
+    size: tuple[int, int]
+    cells: Window
+
+    @property
+    def crop(self) -> Window:
+        """The pixels that are shown to the network."""
+        height, width = self.size
+        top, left = max(0, CELL * self.cells.top - HALO), max(0, CELL * self.cells.left - HALO)
+        own = self.positions(1)
+        bottom = height if own.bottom == height else min(height, own.bottom + HALO)
+        right = width if own.right == width else min(width, own.right + HALO)
+        return Window(top, left, bottom, right)
+
+    @property
+    def is_first(self) -> bool:
+        """Whether it is the picture's first tile, which accounts for what belongs to the whole."""
+        return self.cells.top == 0 and self.cells.left == 0
+
+    @property
+    def origin(self) -> tuple[int, int]:
+        """Row and column of the crop's first pixel."""
+        return self.crop.top, self.crop.left
+
+    def positions(self, layer: int) -> Window:
+        """The tile's own positions of F^layer. Those of all tiles are the layer's, each once."""
+        finer = 4 - layer
+        rows, columns = _grid(self.size)
+        height, width = layer_size(self.size, layer)
+        return Window(
+            self.cells.top << finer,
+            self.cells.left << finer,
+            height if self.cells.bottom == rows else self.cells.bottom << finer,
+            width if self.cells.right == columns else self.cells.right << finer,
+        )
+
+    def patches(self, layer: int) -> Window:
+        """The 3x3 patches of a feature of F^layer's size whose centres are the tile's own, by corner.
+
+        Border positions are no patch's centre; all tiles' patches are the feature's, each once.
+        """
+        own = self.positions(layer)
+        height, width = layer_size(self.size, layer)
+        return Window(
+            max(0, own.top - 1),
+            max(0, own.left - 1),
+            min(height - 2, own.bottom - 1),
+            min(width - 2, own.right - 1),
+        )
+
+
+def cut_into_tiles(size: tuple[int, int], side: int | None) -> list[Tile]:
+    """Tiles of about equal size, none longer than ``side`` pixels (at least 32), row by row.
+
+    ``None``: the picture in one piece. The last tile of a row or column may be 31 pixels longer.
+    """
+    rows, columns = _grid(size)
+    if side is None:
+        return [Tile(size, Window(0, 0, rows, columns))]
+    longest = max(4, side // CELL)
+    return [
+        Tile(size, Window(top, left, bottom, right))
+        for top, bottom in _split(rows, longest)
+        for left, right in _split(columns, longest)
+    ]
+
+
+def _grid(size: tuple[int, int]) -> tuple[int, int]:
+    return layer_size(size, 4)
+
+
+def _split(length: int, longest: int) -> list[tuple[int, int]]:
+    """0..length in as few parts as possible, as equal as can be, all but the last a multiple of four, since
+    the cells of :mod:`glstylenet.guidance` end where tiles end. None is longer than ``longest``, but for the
+    last, which takes what is left over."""
+    units = max(1, length // 4)
+    parts = -(-units // (longest // 4))
+    edges = [4 * (units * part // parts) for part in range(parts)]
+    return list(zip(edges, [*edges[1:], length], strict=True))

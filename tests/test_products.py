@@ -1,0 +1,122 @@
+"""Products of features: exact for bfloat16 factors, and the process is left as it was."""
+
+import concurrent.futures
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from glstylenet import products
+from glstylenet.products import float32_product
+
+_MATMUL: Any = torch.backends.mkldnn.matmul  # type: ignore[attr-defined]
+
+
+_AT_FIRST = _MATMUL.fp32_precision
+
+
+@pytest.fixture(autouse=True)
+def as_at_first() -> Iterator[None]:
+    """Each test finds the mode that PyTorch starts with, whatever the last one left behind."""
+    _MATMUL.fp32_precision = _AT_FIRST
+    yield
+    _MATMUL.fp32_precision = _AT_FIRST
+
+
+def _factors(
+    dtype: torch.dtype, rows: int = 70, inner: int = 333, columns: int = 50
+) -> tuple[Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    left = torch.randn((rows, inner), generator=generator).to(dtype)
+    return left, torch.randn((inner, columns), generator=generator).to(dtype)
+
+
+def _mode() -> str:
+    return str(_MATMUL.fp32_precision)
+
+
+def test_bfloat16_factors_are_summed_in_float32() -> None:
+    """Their products have 16 bits and lose nothing; only the sums are rounded, to 24 bits."""
+    left, right = _factors(torch.bfloat16)
+    product, exact = float32_product(left, right), left.double() @ right.double()
+    assert product.dtype == torch.float32
+    # Rounding of 333 additions at worst, relative to the sum of what is added.
+    bound = 333 * 2.0**-24 * (left.double().abs() @ right.double().abs())
+    assert bool(((product.double() - exact).abs() <= bound).all())
+    # A bfloat16 result would be far off that bound.
+    assert bool((((left @ right).double() - exact).abs() > bound).any())
+
+
+def test_whole_numbers_come_out_exactly() -> None:
+    left = torch.arange(-60.0, 60.0).view(6, 20).bfloat16()
+    right = torch.arange(0.0, 80.0).view(20, 4).bfloat16()
+    assert torch.equal(float32_product(left, right).double(), left.double() @ right.double())
+
+
+@pytest.mark.parametrize("transposed", [False, True])
+def test_views_are_multiplied_as_they_are_seen(transposed: bool) -> None:
+    """Grams and cosines multiply transposes and parts of larger tensors."""
+    left, right = _factors(torch.bfloat16)
+    if transposed:
+        left, right = left.T.contiguous().T, right.T.contiguous().T
+    part = float32_product(left[3:60], right[:, 5:31])
+    exact = left.double() @ right.double()
+    torch.testing.assert_close(part.double(), exact[3:60, 5:31], rtol=1e-5, atol=1e-4)
+
+
+def test_batches_are_multiplied_one_by_one() -> None:
+    generator = torch.Generator().manual_seed(1)
+    left, right = (torch.randn(shape, generator=generator).bfloat16() for shape in ((5, 7, 30), (5, 30, 4)))
+    product = float32_product(left, right)
+    assert product.dtype == torch.float32
+    for number in range(5):
+        torch.testing.assert_close(product[number], float32_product(left[number], right[number]))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_wider_types_are_multiplied_as_ever(dtype: torch.dtype) -> None:
+    left, right = _factors(dtype)
+    product = float32_product(left, right)
+    assert product.dtype == dtype
+    assert torch.equal(product, left @ right)
+
+
+def test_the_mode_is_as_it_was_afterwards() -> None:
+    """Float32 products of anybody in this process keep all their digits."""
+    before, (left, right) = _mode(), _factors(torch.float32)
+    exact = left @ right
+    float32_product(*_factors(torch.bfloat16))
+    assert _mode() == before
+    assert torch.equal(left @ right, exact)
+
+
+def test_the_mode_is_as_it_was_after_an_error() -> None:
+    before = _mode()
+    left, right = _factors(torch.bfloat16)
+    with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
+        float32_product(left, right.T)
+    assert _mode() == before
+    float32_product(left, right)  # and the lock is free again
+
+
+def test_a_mode_that_somebody_chose_is_kept() -> None:
+    _MATMUL.fp32_precision = "tf32"
+    float32_product(*_factors(torch.bfloat16))
+    assert _mode() == "tf32"
+
+
+def test_the_mode_is_set_meanwhile() -> None:
+    """Else the products would be right as well, and slow."""
+    with products._rounding_factors():
+        assert _mode() == "bf16"
+
+
+def test_threads_do_not_leave_the_mode_behind() -> None:
+    before, (left, right) = _mode(), _factors(torch.bfloat16)
+    expected = float32_product(left, right)
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: float32_product(left, right), range(40)))
+    assert _mode() == before
+    assert all(torch.equal(product, expected) for product in found)

@@ -1,0 +1,388 @@
+"""The way through the scales: what happens where memory or a precision fails, and how plans follow memory."""
+
+import importlib
+import itertools
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from glstylenet.descent import Descent, descend
+from glstylenet.device import Device
+from glstylenet.errors import MemoryLimitError, OptimizationError
+from glstylenet.events import Event, Finished, ScaleStarted, Started, Step, Warned
+from glstylenet.fusion import SCHEMES
+from glstylenet.inputs import canvas_size
+from glstylenet.memory import DEFAULT_SHARE, HISTORY, Demand, Plan, format_bytes, plan_memory
+from glstylenet.objective import Evaluation, Objective
+from glstylenet.optimize import Lbfgs
+from glstylenet.schedule import Scale
+from glstylenet.settings import Settings
+from glstylenet.stages import plan_stages, stage_demand
+from glstylenet.tiling import cut_into_tiles
+from glstylenet.transfer import picture_losses, plan_run, stylize
+
+# The modules themselves, to put scripted parts into.
+stages: Any = importlib.import_module("glstylenet.stages")
+transfer: Any = importlib.import_module("glstylenet.transfer")
+
+Picture = NDArray[np.uint8]
+MIB = 2**20
+PLENTY = 2**50
+CPU = Device(torch.device("cpu"), "float32")
+
+# Long enough for two of the smallest tiles that a run out of memory falls back on.
+HEIGHT, WIDTH = 304, 40
+
+
+@pytest.fixture(scope="module")
+def content() -> Picture:
+    """A bright wedge before a gradient."""
+    rows, columns = np.mgrid[0:HEIGHT, 0:WIDTH]
+    picture = np.stack((rows / 2, 60 + 3 * columns, 200 - rows / 3), axis=2)
+    picture[rows % 90 < 2 * columns] = (220, 190, 90)
+    return picture.clip(0, 255).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def style() -> Picture:
+    """Slanted strokes of two colours."""
+    rows, columns = np.mgrid[0:64, 0:72]
+    return np.where(
+        (np.sin((rows + 2 * columns) / 2.5) > 0)[..., None], (200, 120, 30), (40, 60, 150)
+    ).astype(np.uint8)
+
+
+def _settings(**changes: object) -> Settings:
+    return Settings(
+        **{"iterations": 6, "scales": 1, "precision": "float32", "device": "cpu", "init": "noise", **changes}
+    )
+
+
+class Machine:
+    """A machine that runs out of memory at chosen evaluations, counted over all objectives of a run."""
+
+    def __init__(
+        self, monkeypatch: pytest.MonkeyPatch, *full_at: int, error: Exception | None = None
+    ) -> None:
+        self.calls = itertools.count(1)
+        self.tile_sides: list[int | None] = []
+        self.asked_at: list[Tensor] = []
+        self.error = error or RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to ...")
+        real = Objective.evaluate
+
+        def evaluate(objective: Objective, pixels: Tensor, *, rematch: bool = False) -> Evaluation:
+            number = next(self.calls)
+            self.tile_sides.append(objective._tile_side)
+            self.asked_at.append(pixels.clone())
+            if number in full_at:
+                raise self.error
+            return real(objective, pixels, rematch=rematch)
+
+        monkeypatch.setattr(Objective, "evaluate", evaluate)
+
+
+def test_out_of_memory_in_the_middle_means_smaller_tiles(
+    monkeypatch: pytest.MonkeyPatch, content: Picture, style: Picture
+) -> None:
+    machine = Machine(monkeypatch, 4)
+    events: list[Event] = []
+    result = stylize(content, style, settings=_settings(), on_event=events.append)
+    # The fourth evaluation failed and was made up for, in two tiles.
+    assert machine.tile_sides == [None] * 4 + [256] * 3
+    assert len(cut_into_tiles(canvas_size((HEIGHT, WIDTH)), 256)) == 2
+    assert result.evaluations == 6
+    assert not result.interrupted
+    assert isinstance(events[-1], Finished)
+    warnings = [event.message for event in events if isinstance(event, Warned)]
+    assert warnings == ["the machine ran out of memory; this size goes on in tiles of 256 pixels (2 of them)"]
+    # It went on from the best so far, and nothing was told twice.
+    steps = [event for event in events if isinstance(event, Step)]
+    assert [step.evaluation for step in steps] == [1, 2, 3, 4, 5, 6]
+    before, after = steps[2], steps[3]
+    assert after.terms.total == pytest.approx(min(step.terms.total for step in steps[:3]), rel=0.02)
+    assert torch.equal(before.pixels, after.pixels)
+    assert steps[-1].terms.total < before.terms.total
+
+
+def test_what_goes_on_starts_at_the_best_pixels(
+    monkeypatch: pytest.MonkeyPatch, content: Picture, style: Picture
+) -> None:
+    machine = Machine(monkeypatch, 4, error=torch.OutOfMemoryError("CUDA out of memory."))
+    found: list[Tensor] = []
+
+    def watched(*arguments: Any) -> Iterator[object]:
+        for step in descend(*arguments):
+            if isinstance(step, Descent):
+                found.append(step.pixels)
+            yield step
+
+    monkeypatch.setattr(stages, "descend", watched)
+    stylize(content, style, settings=_settings())
+    assert torch.equal(machine.asked_at[4], found[2])
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        torch.OutOfMemoryError("CUDA out of memory."),
+        RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_the_second_time_ends_the_run(
+    monkeypatch: pytest.MonkeyPatch, content: Picture, style: Picture, error: Exception
+) -> None:
+    machine = Machine(monkeypatch, 3, 5, error=error)
+    events: list[Event] = []
+    with pytest.raises(MemoryLimitError, match="--memory") as caught:
+        stylize(content, style, settings=_settings(), on_event=events.append)
+    assert caught.value.exit_code == 6
+    assert caught.value.__cause__ is error
+    assert machine.tile_sides == [None, None, None, 256, 256]
+    assert sum(isinstance(event, Warned) for event in events) == 1
+
+
+def test_every_size_has_its_own_second_chance(
+    monkeypatch: pytest.MonkeyPatch, content: Picture, style: Picture
+) -> None:
+    """4 evaluations at half the size, where even the smallest tile is the whole, and 2 at full size."""
+    machine = Machine(monkeypatch, 2, 7)
+    tall = np.concatenate((content, content), axis=1)
+    events: list[Event] = []
+    result = stylize(tall, style, settings=_settings(scales=2), on_event=events.append)
+    assert machine.tile_sides == [None, None, 256, 256, 256, None, None, 256]
+    assert result.evaluations == 6
+    started = [event.scale.size for event in events if isinstance(event, ScaleStarted)]
+    assert started == [(152, 40), (304, 80)]
+
+
+def test_any_other_error_is_nobody_s_memory(
+    monkeypatch: pytest.MonkeyPatch, content: Picture, style: Picture
+) -> None:
+    Machine(monkeypatch, 2, error=RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
+    with pytest.raises(RuntimeError, match="mat1 and mat2"):
+        stylize(content, style, settings=_settings())
+
+
+def test_a_run_in_tiles_is_the_run_in_one_piece(
+    monkeypatch: pytest.MonkeyPatch, content: Picture, style: Picture
+) -> None:
+    """Two sizes, four evaluations each; rounding is all that sets them apart, and L-BFGS amplifies it."""
+    tall = np.concatenate((content, content[:, ::-1]), axis=1)[:208]
+    settings = _settings(iterations=8, scales=2, init="content")
+    whole = stylize(tall, style, settings=settings)
+    in_tiles: list[int] = []
+
+    def planned(demand: Demand, allowed: int) -> Plan:
+        plan = replace(plan_memory(demand, allowed), tile_side=64)
+        in_tiles.append(len(cut_into_tiles(demand.size, 64)))
+        return plan
+
+    monkeypatch.setattr(stages, "plan_memory", planned)
+    monkeypatch.setattr(transfer, "plan_memory", planned)
+    tiled = stylize(tall, style, settings=settings)
+    assert min(in_tiles) >= 2
+    assert tiled.losses.as_dict() == pytest.approx(whole.losses.as_dict(), rel=1e-3)
+    # A mean of a fiftieth of a level of 255, where the run itself moved them by twenty and more.
+    assert float((tiled.pixels - whole.pixels).abs().mean()) < 0.02
+    assert float((whole.pixels - torch.from_numpy(tall).permute(2, 0, 1)).abs().mean()) > 20
+
+
+class Precisions:
+    """The type of the network's numbers in each descent, some of which go wrong."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, broken: Any) -> None:
+        self.used: list[torch.dtype] = []
+
+        def descend_in(objective: Objective, *rest: Any) -> Iterator[object]:
+            dtype = objective._network.dtype
+            self.used.append(dtype)
+            steps = descend(objective, *rest)
+            return broken(steps) if dtype == torch.bfloat16 else steps
+
+        monkeypatch.setattr(stages, "descend", descend_in)
+
+
+def _stuck(steps: Iterator[object]) -> Iterator[object]:
+    """A round's matches and its first evaluation, then no way down."""
+    return itertools.islice(steps, 2)
+
+
+def _not_finite(steps: Iterator[object]) -> Iterator[object]:
+    raise OptimizationError("the loss is nan")
+    yield from steps
+
+
+def test_a_stuck_bfloat16_run_goes_on_in_float32(
+    monkeypatch: pytest.MonkeyPatch, content: Picture, style: Picture
+) -> None:
+    precisions = Precisions(monkeypatch, _stuck)
+    events: list[Event] = []
+    result = stylize(content, style, settings=_settings(precision="bfloat16"), on_event=events.append)
+    assert precisions.used == [torch.bfloat16, torch.float32]
+    assert result.evaluations == 6
+    assert result.precision == "bfloat16"  # what the run began with, and a recipe must repeat
+    [warning] = [event.message for event in events if isinstance(event, Warned)]
+    assert "float32" in warning
+
+
+def test_a_bfloat16_loss_that_is_not_finite_goes_on_in_float32(
+    monkeypatch: pytest.MonkeyPatch, content: Picture, style: Picture
+) -> None:
+    precisions = Precisions(monkeypatch, _not_finite)
+    settings = _settings(precision="bfloat16", init="content")
+    before = picture_losses(content, content, style, settings=settings)
+    result = stylize(content, style, settings=settings)
+    assert precisions.used == [torch.bfloat16, torch.float32]
+    assert result.evaluations == 6
+    assert result.losses.total < before.total
+
+
+def test_the_next_size_tries_bfloat16_again(
+    monkeypatch: pytest.MonkeyPatch, content: Picture, style: Picture
+) -> None:
+    precisions = Precisions(monkeypatch, _stuck)
+    tall = np.concatenate((content, content), axis=1)
+    result = stylize(tall, style, settings=_settings(precision="bfloat16", scales=2))
+    assert precisions.used == [torch.bfloat16, torch.float32] * 2
+    assert result.evaluations == 6
+
+
+def test_a_stuck_float32_run_ends_its_size(
+    monkeypatch: pytest.MonkeyPatch, content: Picture, style: Picture
+) -> None:
+    monkeypatch.setattr(stages, "descend", lambda *rest: _stuck(descend(*rest)))
+    events: list[Event] = []
+    result = stylize(content, style, settings=_settings(), on_event=events.append)
+    assert result.evaluations == 1
+    assert not any(isinstance(event, Warned) for event in events)
+
+
+def test_a_start_that_is_not_finite_in_float32_is_an_error(
+    monkeypatch: pytest.MonkeyPatch, content: Picture, style: Picture
+) -> None:
+    monkeypatch.setattr(stages, "descend", lambda *rest: _not_finite(descend(*rest)))
+    with pytest.raises(OptimizationError, match="nan"):
+        stylize(content, style, settings=_settings())
+
+
+@pytest.fixture
+def much_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Free on any machine, so that a setting is what limits a plan."""
+    monkeypatch.setattr(transfer, "available_memory", lambda _device: PLENTY)
+
+
+def _planned(shape: tuple[int, int], **changes: object) -> Started:
+    """The plan for pictures of ``shape``; nothing is computed."""
+    picture = np.zeros((*shape, 3), np.uint8)
+    picture[: shape[0] // 2] = 255
+    return plan_run(picture, picture[:200, :300], settings=_settings(**changes))
+
+
+@pytest.mark.usefixtures("much_memory")
+def test_plans_follow_the_memory_that_is_allowed() -> None:
+    shape = (1024, 1536)
+    plenty = _planned(shape)
+    assert plenty.plans == (Plan(None, 1, HISTORY, False, plenty.memory_bytes),)
+    little = _planned(shape, memory=plenty.memory_bytes // 3)
+    assert little.memory_bytes <= plenty.memory_bytes // 3
+    [plan] = little.plans
+    assert plan.tile_side is not None
+    assert plan.tiles == len(cut_into_tiles(canvas_size(shape), plan.tile_side)) > 1
+    assert plan.half_history
+    with pytest.raises(MemoryLimitError, match=r"1536 x 1024 .* 600 MiB; use --size \d"):
+        _planned(shape, memory=600 * MIB)
+
+
+def test_plans_follow_the_memory_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fair share of what is free, and never more than is free, whatever was asked for."""
+    shape = (1024, 1536)
+    monkeypatch.setattr(transfer, "available_memory", lambda _device: PLENTY)
+    needed = _planned(shape).memory_bytes
+    monkeypatch.setattr(transfer, "available_memory", lambda _device: int(needed / DEFAULT_SHARE) + 2)
+    assert _planned(shape).plans[0].tiles == 1
+    monkeypatch.setattr(transfer, "available_memory", lambda _device: needed)
+    assert _planned(shape).plans[0].needed_bytes <= DEFAULT_SHARE * needed
+    assert _planned(shape, memory=PLENTY).plans[0].tiles == 1
+    monkeypatch.setattr(transfer, "available_memory", lambda _device: needed // 2)
+    assert _planned(shape, memory=PLENTY).plans[0].needed_bytes <= needed // 2
+
+
+@pytest.mark.usefixtures("much_memory")
+def test_every_size_has_its_own_plan() -> None:
+    """Half the size fits in one piece where the whole does not."""
+    started = _planned((1024, 1536), memory=2000 * MIB, scales=2, iterations=20)
+    assert [scale.size for scale in started.scales] == [(512, 768), (1024, 1536)]
+    coarse, fine = started.plans
+    assert coarse.tile_side is None
+    assert fine.tile_side is not None
+    assert started.memory_bytes == max(coarse.needed_bytes, fine.needed_bytes) <= 2000 * MIB
+
+
+def test_the_plan_s_history_is_the_optimiser_s(
+    monkeypatch: pytest.MonkeyPatch, content: Picture, style: Picture
+) -> None:
+    made: list[dict[str, object]] = []
+
+    def lbfgs(**options: Any) -> Lbfgs:
+        made.append(options)
+        return Lbfgs(**options)
+
+    def planned(demand: Demand, allowed: int) -> Plan:
+        return replace(plan_memory(demand, allowed), history=3, half_history=True)
+
+    monkeypatch.setattr(stages, "Lbfgs", lbfgs)
+    monkeypatch.setattr(stages, "plan_memory", planned)
+    stylize(content, style, settings=_settings(iterations=2))
+    assert made == [{"history": 3, "half_history": True}]
+
+
+def test_a_stage_s_demand_by_hand() -> None:
+    """Half of 1000 x 800 with a style of 601 x 400: painted with a margin, in whole cells of 8 pixels."""
+    demand = stage_demand(
+        _settings(scheme="h"),
+        CPU,
+        size=(500, 400),
+        factor=0.5,
+        full_size=(1000, 800),
+        full_style_size=(601, 400),
+        classes=4,
+    )
+    assert demand == Demand(
+        size=(516, 416),
+        style_size=(300, 200),
+        full_size=(1000, 800),
+        full_style_size=(601, 400),
+        precision="float32",
+        scheme=SCHEMES["h"],
+        classes=4,
+    )
+    assert canvas_size((500, 400)) == demand.size
+
+
+def _least(demand: Demand) -> int:
+    """The bytes of the smallest plan there is, found by asking for ever less."""
+    allowed = PLENTY
+    while True:
+        try:
+            allowed = plan_memory(demand, allowed).needed_bytes - 1
+        except MemoryLimitError:
+            return allowed + 1
+
+
+def test_the_refusal_speaks_of_the_result_not_of_a_coarse_size() -> None:
+    """Where no size fits, the coarse ones are refused as well, and nobody asked for those."""
+    scales = [Scale(0.5, (2000, 3000), 10), Scale(1.0, (4000, 6000), 10)]
+    with pytest.raises(MemoryLimitError) as caught:
+        plan_stages(scales, (500, 500), _settings(), CPU, 900 * MIB, classes=0)
+    assert "a result of 6000 x 4000 pixels" in str(caught.value)
+    [(demand, _)] = plan_stages(scales[1:], (500, 500), _settings(), CPU, PLENTY, classes=0)
+    least = _least(demand)
+    assert f"needs at least {format_bytes(least)}" in str(caught.value)

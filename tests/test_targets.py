@@ -1,0 +1,151 @@
+"""Targets: what the losses compare with is the same however the pictures are cut."""
+
+from collections.abc import Mapping
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from glstylenet.fusion import SCHEMES, Window, fuse, fused_size
+from glstylenet.losses import gram, patch_energies
+from glstylenet.patches import match_patches
+from glstylenet.targets import (
+    StyleTarget,
+    content_target,
+    crop_of,
+    map_at,
+    picture_size,
+    style_targets,
+)
+from glstylenet.tiling import Tile
+from glstylenet.vgg import Network
+from glstylenet.weights import load_weights
+
+CLASSES = 3
+
+
+@pytest.fixture(scope="module")
+def tensors() -> Mapping[str, Tensor]:
+    return load_weights("embedded").tensors
+
+
+@pytest.fixture(scope="module")
+def exact(tensors: Mapping[str, Tensor]) -> Network:
+    return Network(tensors, dtype=torch.float64)
+
+
+def _picture(size: tuple[int, int]) -> Tensor:
+    return 255 * torch.rand((1, 3, *size), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+
+
+def _class_channels(size: tuple[int, int]) -> Tensor:
+    labels = torch.randint(CLASSES, size, generator=torch.Generator().manual_seed(1))
+    return F.one_hot(labels, CLASSES).permute(2, 0, 1)[None].double()
+
+
+def _targets(
+    network: Network, scheme: str, style: Tensor, style_map: Tensor | None = None, side: int | None = None
+) -> list[StyleTarget]:
+    groups = SCHEMES[scheme].groups
+    return style_targets(network, groups, style, style_map, tile_side=side, map_factor=0.3)
+
+
+@pytest.mark.parametrize("side", [None, 32, 64])
+@pytest.mark.parametrize("size", [(151, 67), (48, 120)])
+def test_the_content_target_is_the_whole_s_feature(
+    exact: Network, size: tuple[int, int], side: int | None
+) -> None:
+    content = _picture(size)
+    target = content_target(exact, content, side)
+    torch.testing.assert_close(target, exact.features(content)[4], rtol=1e-11, atol=1e-9)
+
+
+@pytest.mark.parametrize("side", [None, 32, 64])
+@pytest.mark.parametrize("scheme", ["a", "g", "h"])
+def test_the_style_target_is_the_whole_s_fusion(exact: Network, scheme: str, side: int | None) -> None:
+    style = _picture((151, 67))
+    features = exact.features(style)
+    targets = _targets(exact, scheme, style, side=side)
+    assert [target.layers for target in targets] == list(SCHEMES[scheme].groups)
+    for target in targets:
+        assert target.layer == target.layers[-1]
+        expected = fuse(features, target.layers)
+        torch.testing.assert_close(target.feature, expected, rtol=1e-11, atol=1e-9)
+        torch.testing.assert_close(target.gram, gram(expected))
+        torch.testing.assert_close(target.energies, patch_energies(expected))
+        assert target.class_channels is None
+
+
+def test_features_lie_as_they_are_read(tensors: Mapping[str, Tensor]) -> None:
+    """In the network's type, with a position's channels side by side."""
+    network = Network(tensors, dtype=torch.bfloat16)
+    pixels = _picture((72, 64)).float()
+    [target] = _targets(network, "g", pixels, side=32)
+    for feature in (target.feature, content_target(network, pixels, 32)):
+        assert feature.dtype == torch.bfloat16
+        assert feature.is_contiguous(memory_format=torch.channels_last)
+    assert target.gram.dtype == torch.float32
+    assert target.energies.dtype == torch.float32
+
+
+def test_the_map_steers_the_search(exact: Network) -> None:
+    style = _picture((72, 64))
+    class_channels = _class_channels((72, 64))
+    [target] = _targets(exact, "g", style, class_channels)
+    small = map_at(class_channels, (9, 8))
+    assert target.class_channels is not None
+    assert torch.equal(target.class_channels, small)
+    query = fuse(exact.features(_picture((64, 80)).flip(3)), (1, 2, 3, 4))
+    query_map = map_at(_class_channels((64, 80)), (8, 10))
+    found = target.patches.search(query, query_map)
+    expected = match_patches(query, target.feature, query_map=query_map, style_map=small, map_factor=0.3)
+    assert torch.equal(found.index, expected.index)
+    assert not torch.equal(found.index, match_patches(query, target.feature).index)
+
+
+def test_what_is_derived_is_computed_once(exact: Network) -> None:
+    [target] = _targets(exact, "b", _picture((40, 48)))
+    assert target.gram is target.gram
+    assert target.patches is target.patches
+    assert target.energies is target.energies
+
+
+def test_entries_by_hand(exact: Network) -> None:
+    """101 x 67 pixels are 12 x 8 positions of the deepest layer: 10 x 6 patches of 9 x 960 numbers."""
+    [target] = _targets(exact, "g", _picture((40, 48)))
+    assert target.entries((101, 67)) == 10 * 6 * 9 * 960
+    of_third, of_fourth = _targets(exact, "h", _picture((40, 48)))
+    assert of_third.entries((101, 67)) == (25 - 2) * (16 - 2) * 9 * 256
+    assert of_fourth.entries((101, 67)) == 10 * 6 * 9 * 512
+
+
+def test_no_groups_no_targets(exact: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor is the network asked."""
+    monkeypatch.delattr(Network, "features")
+    monkeypatch.delattr(Network, "forward")
+    assert style_targets(exact, (), _picture((40, 48)), None, tile_side=None, map_factor=0.3) == []
+
+
+@pytest.mark.parametrize("size", [(48, 40), (51, 45)])
+def test_maps_at_feature_size_are_shares(size: tuple[int, int]) -> None:
+    channels = _class_channels(size)
+    small = map_at(channels, (6, 5))
+    assert small.shape == (1, CLASSES, 6, 5)
+    torch.testing.assert_close(small.sum(dim=1), torch.ones(1, 6, 5, dtype=torch.float64))
+    if size == (48, 40):
+        torch.testing.assert_close(small[0, :, 2, 3], channels[0, :, 16:24, 24:32].mean(dim=(1, 2)))
+
+
+def test_both_ways_of_reducing_a_map_are_one() -> None:
+    """Where sizes divide, the quick way gives what the general one does."""
+    channels = _class_channels((48, 80))
+    expected = F.adaptive_avg_pool2d(channels, fused_size((48, 80), (4,)))
+    torch.testing.assert_close(map_at(channels, (6, 10)), expected)
+
+
+def test_a_crop_is_cut_out_of_the_picture() -> None:
+    picture = _picture((101, 70))
+    tile = Tile((101, 70), Window(8, 4, 12, 8))
+    assert picture_size(picture) == (101, 70)
+    assert torch.equal(crop_of(picture, tile), picture[:, :, 24:, :])
