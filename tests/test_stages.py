@@ -345,7 +345,7 @@ def test_the_plan_s_history_is_the_optimiser_s(
 
 
 def test_a_stage_s_demand_by_hand() -> None:
-    """Half of 1000 x 800 with a style of 601 x 400: painted with a margin, in whole cells of 8 pixels."""
+    """Half of 1000 x 800 with a style of 601 x 400: painted with a margin."""
     demand = stage_demand(
         _settings(scheme="h"),
         CPU,

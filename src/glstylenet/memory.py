@@ -5,6 +5,7 @@ history is kept in half precision, then with fewer pairs. Pictures at hand, targ
 vectors grow with the picture whatever is done; where they alone are too much, the run is refused.
 """
 
+import itertools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -157,15 +158,15 @@ def _advice(demand: Demand, allowed: int) -> str:
     fits, too_long = _SMALLEST_ADVICE - 1, max(demand.full_size)
     while too_long - fits > 1:
         middle = (fits + too_long) // 2
-        if list(_plans(_resized(demand, middle)))[-1].needed_bytes <= allowed:
+        if all(list(_plans(each))[-1].needed_bytes <= allowed for each in _resized(demand, middle)):
             fits = middle
         else:
             too_long = middle
     return f"--size {fits}" if fits >= _SMALLEST_ADVICE else "a machine with more memory"
 
 
-def _resized(demand: Demand, longest: int) -> Demand:
-    """``demand`` for a result whose longest side is ``longest``."""
+def _resized(demand: Demand, longest: int) -> list[Demand]:
+    """``demand`` for a result whose longest side is ``longest``; what it will be is among these, or less."""
     full_size = _fitted(demand.full_size, longest)
     # What is painted has a margin that does not shrink.
     height, width = (
@@ -175,9 +176,11 @@ def _resized(demand: Demand, longest: int) -> Demand:
     # The style is no longer than the result or than its own picture; which of them it follows is not known.
     share = max(1.0, max(demand.full_style_size) / max(demand.full_size))
     style_size = _fitted(demand.full_style_size, min(max(demand.full_style_size), round(share * longest)))
-    return replace(
-        demand, size=(height, width), full_size=full_size, style_size=style_size, full_style_size=style_size
-    )
+    # A little more, for what rounding may add. One cell more may also mean smaller tiles: both are looked at.
+    return [
+        replace(demand, size=size, full_size=full_size, style_size=style_size, full_style_size=style_size)
+        for size in itertools.product((height, height + CELL), (width, width + CELL))
+    ]
 
 
 def _fitted(size: tuple[int, int], longest: int) -> tuple[int, int]:

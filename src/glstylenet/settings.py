@@ -188,7 +188,10 @@ class Settings(BaseModel):
         "auto", "type of the network's numbers; auto takes bfloat16 where the hardware has it", group=_MACHINE
     )
     memory: int | None = _setting(
-        None, "memory the run may use, such as 4GiB; by default 60 % of what is free", group=_MACHINE, ge=64 * 2**20
+        None,
+        "memory the run may use, such as 4GiB; by default 60 % of what is free",
+        group=_MACHINE,
+        ge=64 * 2**20,
     )
     weights: str = _setting(
         "embedded",
