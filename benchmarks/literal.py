@@ -17,9 +17,8 @@ from glstylenet.bench.literal import (
     minimise,
     patch_vectors,
 )
-from glstylenet.bench.weighting import loss_weights
-from glstylenet.fusion import SCHEMES
-from glstylenet.inputs import prepare_inputs, read_sources
+from glstylenet.bench.pair import Pair
+from glstylenet.bench.speedup import literal_objective
 from glstylenet.outputs import write_picture
 from glstylenet.settings import Settings
 from glstylenet.vgg import Network
@@ -41,26 +40,11 @@ def main(words: list[str] | None = None) -> None:
     """Paint the pair that the command line names."""
     given = _parser().parse_args(words)
     settings = Settings(size=given.size)
-    sources = read_sources(
-        given.content,
-        given.style,
-        content_map=given.content_map,
-        style_map=given.style_map,
-        settings=settings,
-    )
-    inputs = prepare_inputs(sources, settings)
+    inputs = Pair(given.content, given.style, given.content_map, given.style_map).read(settings)
     network = Network(load_weights(settings.weights).tensors)
     scaled = inputs.scaled(inputs.size, 1.0, network.device)
     start = inputs.start("content", inputs.size, settings.seed)
-    objective = LiteralObjective(
-        network,
-        SCHEMES[settings.scheme],
-        loss_weights(settings),
-        start,
-        scaled.style,
-        scaled.content_map,
-        scaled.style_map,
-    )
+    objective = literal_objective(network, settings, start, scaled)
 
     def tell(evaluation: int, loss: float) -> None:
         sys.stdout.write(f"evaluation {evaluation}: loss {loss:.6g}\n")

@@ -17,8 +17,10 @@ SIDES = (256, 512, 768)
 _RUN = """
 import json, sys
 import numpy as np
+from glstylenet.allocator import keep_freed_memory
 from glstylenet.settings import Settings
 from glstylenet.transfer import stylize
+keep_freed_memory()  # as the command does
 side, precision = int(sys.argv[1]), sys.argv[2]
 noise = np.random.default_rng(0).integers(0, 256, (2, side, side, 3), dtype=np.uint8)
 settings = Settings(iterations=14, scales=1, precision=precision, device="cpu")

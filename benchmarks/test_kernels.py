@@ -9,7 +9,6 @@ from torch import Tensor
 
 from glstylenet.bench.drawing import drawn_classes, drawn_picture, picture_tensor
 from glstylenet.bench.timing import wait_for
-from glstylenet.bench.weighting import loss_weights
 from glstylenet.device import Device, choose_device
 from glstylenet.fusion import SCHEMES, fuse, fused_size
 from glstylenet.losses import (
@@ -23,7 +22,7 @@ from glstylenet.losses import (
     patch_energies,
     smoothness_loss,
 )
-from glstylenet.objective import Objective
+from glstylenet.objective import LossWeights, Objective
 from glstylenet.optimize import Lbfgs
 from glstylenet.patches import match_patches, semantic_factor
 from glstylenet.settings import Settings
@@ -178,7 +177,7 @@ def test_evaluation(
     objective = Objective(
         network,
         SCHEMES["g"],
-        loss_weights(Settings()),
+        LossWeights.of(Settings()),
         content,
         style,
         content_map=maps[0],

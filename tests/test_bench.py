@@ -16,6 +16,7 @@ from typing import Any, Literal
 import numpy as np
 import pytest
 import torch
+from glstylenet.bench.weighting import loss_weights
 from PIL import Image
 
 from benchmarks import literal as literal_program
@@ -39,7 +40,6 @@ from glstylenet.bench.speedup import (
     first_reaching,
     reach,
 )
-from glstylenet.bench.weighting import loss_weights
 from glstylenet.cli import main
 from glstylenet.errors import GLStyleNetError, MemoryLimitError
 from glstylenet.events import Matched, ScaleStarted, Started, Step, Warned

@@ -39,14 +39,7 @@ def measure_speed(settings: Settings, place: Device, weights: LoadedWeights) -> 
     network = Network(weights.tensors, device=place.device, dtype=place.dtype)
     generator = torch.Generator().manual_seed(0)
     noise = [255 * torch.rand((1, 3, _SIDE, _SIDE), generator=generator).to(place.device) for _ in range(2)]
-    weights_of_losses = LossWeights(
-        content=settings.content_weight,
-        local=settings.local_weight,
-        semantic=0.0,
-        global_=settings.global_weight,
-        smoothness=settings.smoothness,
-    )
-    objective = Objective(network, SCHEMES[settings.scheme], weights_of_losses, *noise)
+    objective = Objective(network, SCHEMES[settings.scheme], LossWeights.of(settings), *noise)
     objective.evaluate(noise[0])  # the first pass prepares more than the others
     objective.stopwatch.seconds.clear()
     began = time.perf_counter()
@@ -57,7 +50,11 @@ def measure_speed(settings: Settings, place: Device, weights: LoadedWeights) -> 
 
 
 def forecast_seconds(plan: Started, settings: Settings, speed: Speed) -> float:
-    """Seconds that a run of ``plan`` takes at ``speed``, within about a third; reading and writing apart."""
+    """About how many seconds the optimisation of ``plan`` takes at ``speed``.
+
+    Reading, writing and the final measurement come on top, and so does what tiles and the optimiser cost
+    beside their evaluations: an order of magnitude to plan with, not a promise.
+    """
     seconds = 0.0
     for scale, stage in zip(plan.scales, plan.plans, strict=True):
         size = canvas_size(scale.size)

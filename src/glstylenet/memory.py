@@ -27,8 +27,9 @@ HISTORY = 10
 _BASE_BYTES = 330 * 2**20
 """Python, PyTorch and the network's weights."""
 
-# Bytes the network takes for a pixel of what it is shown, activations and gradients, from peaks measured by
-# benchmarks/memory.py; a little above what was measured rather than below.
+# Bytes the network takes for a pixel of what it is shown, activations and gradients. With the rest of a plan
+# they lie above the peaks that benchmarks/memory.py measured at 256, 512 and 768 pixels a side: float32 575,
+# 1255 and 1923 MiB, where 2530 are planned for the largest, bfloat16 520, 947 and 1658 MiB of 1800.
 _NETWORK_BYTES = {"float32": 3000, "bfloat16": 1800}
 _ENTRY_BYTES = {"float32": 4, "bfloat16": 2}
 _PIXEL_BYTES = 12
@@ -44,6 +45,9 @@ _SMALL_TILE_SIDES = (384, 256)
 
 _SMALLEST_ADVICE = 64
 """No smaller size is worth advising, in pixels of the longest side."""
+
+_ADVICE_STEP = 0.985
+"""Sizes that are tried for an advice, each relative to the one before."""
 
 _HISTORIES = ((HISTORY, True), (6, True), (3, True))
 
@@ -111,13 +115,12 @@ def plan_memory(demand: Demand, allowed: int) -> Plan:
 
     Raises :class:`~glstylenet.errors.MemoryLimitError` with advice if there is none.
     """
-    plans = list(_plans(demand))
-    for plan in plans:
+    for plan in _plans(demand):
         if plan.needed_bytes <= allowed:
             return plan
     height, width = demand.full_size  # without the margin of what is painted on
     raise MemoryLimitError(
-        f"a result of {width} x {height} pixels needs at least {format_bytes(plans[-1].needed_bytes)}, and "
+        f"a result of {width} x {height} pixels needs at least {format_bytes(_smallest_plan(demand).needed_bytes)}, and "
         f"the run may use {format_bytes(allowed)}; use {_advice(demand, allowed)}, or raise --memory if more "
         f"is free"
     )
@@ -148,21 +151,32 @@ def _plans(demand: Demand) -> Iterator[Plan]:
         yield _plan(demand, side, *_HISTORIES[-1])
 
 
+def _smallest_plan(demand: Demand) -> Plan:
+    """The last of :func:`_plans`."""
+    return _plan(demand, _SMALL_TILE_SIDES[-1], *_HISTORIES[-1])
+
+
 def _plan(demand: Demand, tile_side: int | None, history: int, half: bool) -> Plan:
     needed = demand.fixed_bytes + demand.network_bytes(tile_side) + demand.history_bytes(history, half)
     return Plan(tile_side, math.prod(map(len, _crops(demand.size, tile_side))), history, half, needed)
 
 
 def _advice(demand: Demand, allowed: int) -> str:
-    """What to ask for instead: about the largest size that fits."""
-    fits, too_long = _SMALLEST_ADVICE - 1, max(demand.full_size)
-    while too_long - fits > 1:
-        middle = (fits + too_long) // 2
-        if all(list(_plans(each))[-1].needed_bytes <= allowed for each in _resized(demand, middle)):
-            fits = middle
-        else:
-            too_long = middle
-    return f"--size {fits}" if fits >= _SMALLEST_ADVICE else "a machine with more memory"
+    """What to ask for instead: about the largest size that fits.
+
+    Tried one after the other, from above: a size that needs fewer or smaller tiles may fit where one a
+    little below it does not, and halving an interval would miss it.
+    """
+    longest = _smaller_advice(max(demand.full_size))
+    while longest >= _SMALLEST_ADVICE:
+        if all(_smallest_plan(each).needed_bytes <= allowed for each in _resized(demand, longest)):
+            return f"--size {longest}"
+        longest = _smaller_advice(longest)
+    return "a machine with more memory"
+
+
+def _smaller_advice(longest: int) -> int:
+    return min(longest - 1, int(longest * _ADVICE_STEP))
 
 
 def _resized(demand: Demand, longest: int) -> list[Demand]:

@@ -8,8 +8,9 @@ from glstylenet.patches import BLOCK_BYTES, Matches, Side, exact_search
 __all__ = ["EXACT_POSITIONS", "StylePatches"]
 
 EXACT_POSITIONS = 16384
-"""The largest style, in feature positions, of which every patch is compared with every patch of the picture:
-1024 x 1024 pixels at the deepest layer."""
+"""The largest style, in positions of the fused feature, of which every patch is compared with every patch of
+the picture: 1024 x 1024 pixels where F^4 is the deepest layer, 512 x 512 where F^3 is, 256 x 256 in scheme
+(a)."""
 
 
 class StylePatches:

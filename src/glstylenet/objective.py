@@ -29,6 +29,7 @@ from glstylenet.losses import (
     smoothness_loss,
 )
 from glstylenet.patches import BLOCK_BYTES, PATCH, Matches, semantic_factor
+from glstylenet.settings import Settings
 from glstylenet.stopwatch import Stopwatch
 from glstylenet.targets import (
     CONTENT_LAYER,
@@ -54,6 +55,17 @@ class LossWeights:
     semantic: float  # beta1
     global_: float  # gamma
     smoothness: float  # sigma
+
+    @classmethod
+    def of(cls, settings: Settings, *, content_factor: float = 1.0) -> "LossWeights":
+        """Those of ``settings``, the content's times ``content_factor``."""
+        return cls(
+            content=settings.content_weight * content_factor,
+            local=settings.local_weight,
+            semantic=settings.semantic_weight,
+            global_=settings.global_weight,
+            smoothness=settings.smoothness,
+        )
 
 
 @dataclass(frozen=True)

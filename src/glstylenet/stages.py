@@ -98,17 +98,10 @@ def make_objective(
     stopwatch: Stopwatch | None = None,
 ) -> Objective:
     """The objective that ``settings`` name, at one scale."""
-    weights = LossWeights(
-        content=settings.content_weight * content_factor,
-        local=settings.local_weight,
-        semantic=settings.semantic_weight,
-        global_=settings.global_weight,
-        smoothness=settings.smoothness,
-    )
     return Objective(
         network,
         SCHEMES[settings.scheme],
-        weights,
+        LossWeights.of(settings, content_factor=content_factor),
         scaled.content,
         scaled.style,
         content_map=scaled.content_map,

@@ -7,10 +7,9 @@ from types import MappingProxyType
 
 from glstylenet.bench.drawing import drawn_classes, drawn_picture, picture_tensor
 from glstylenet.bench.timing import seconds_of
-from glstylenet.bench.weighting import loss_weights
 from glstylenet.device import choose_device
 from glstylenet.fusion import SCHEMES
-from glstylenet.objective import Objective
+from glstylenet.objective import LossWeights, Objective
 from glstylenet.settings import Settings
 from glstylenet.vgg import Network
 from glstylenet.weights import load_weights
@@ -71,7 +70,7 @@ def measure_schemes(
         name: Objective(
             network,
             scheme,
-            loss_weights(settings),
+            LossWeights.of(settings),
             content,
             style,
             content_map=content_map,

@@ -17,10 +17,11 @@ from torch import Tensor
 from glstylenet.bench.literal import LiteralObjective, minimise
 from glstylenet.bench.pair import Pair
 from glstylenet.bench.timing import seconds_of
-from glstylenet.bench.weighting import loss_weights
 from glstylenet.device import choose_device
 from glstylenet.events import Event, Started, Step
 from glstylenet.fusion import SCHEMES
+from glstylenet.inputs import ScaledInputs
+from glstylenet.objective import LossWeights
 from glstylenet.settings import Settings
 from glstylenet.transfer import picture_losses, stylize
 from glstylenet.vgg import Network
@@ -34,6 +35,7 @@ __all__ = [
     "Speedup",
     "attempt",
     "first_reaching",
+    "literal_objective",
     "literal_run",
     "measure_speedup",
     "reach",
@@ -201,19 +203,26 @@ def literal_run(
 
     def run() -> None:
         nonlocal best
-        objective = LiteralObjective(
-            network,
-            SCHEMES[settings.scheme],
-            loss_weights(settings),
-            start,
-            scaled.style,
-            scaled.content_map,
-            scaled.style_map,
-        )
+        objective = literal_objective(network, settings, start, scaled)
         best, _ = minimise(objective, start, evaluations, on_evaluation=note)
 
     seconds = seconds_of(run, place.device)
     return LiteralRun(seconds, spent, evaluations, _objective_of(best, pair, settings)), best
+
+
+def literal_objective(
+    network: Network, settings: Settings, content: Tensor, scaled: ScaledInputs
+) -> LiteralObjective:
+    """The paper's objective with the weights and the scheme of ``settings``; computes its targets."""
+    return LiteralObjective(
+        network,
+        SCHEMES[settings.scheme],
+        LossWeights.of(settings),
+        content,
+        scaled.style,
+        scaled.content_map,
+        scaled.style_map,
+    )
 
 
 def attempt(pair: Pair, settings: Settings, goal: float, tell: Callable[[str], None]) -> Attempt:

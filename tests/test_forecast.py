@@ -1,0 +1,44 @@
+"""Forecast: seconds worked by hand from a speed, and a speed that is one."""
+
+import torch
+
+from glstylenet.device import Device
+from glstylenet.events import Started
+from glstylenet.forecast import Speed, forecast_seconds, measure_speed
+from glstylenet.memory import Plan
+from glstylenet.schedule import Scale
+from glstylenet.settings import Settings
+from glstylenet.weights import load_weights
+
+
+def _started(scale: Scale, tile_side: int | None) -> Started:
+    return Started(
+        device="cpu",
+        precision="float32",
+        scales=(scale,),
+        plans=(Plan(tile_side, 1 if tile_side is None else 2, 10, False, 0),),
+        style_size=(80, 160),
+        classes="",
+        weights="embedded",
+        memory_bytes=0,
+    )
+
+
+def test_a_whole_picture_by_hand() -> None:
+    """64 x 48 on a canvas of 80 x 64: 10 x 8 positions, a style of half 80 x 160: 5 x 10."""
+    settings = Settings(round_length=20)
+    seconds = forecast_seconds(_started(Scale(0.5, (64, 48), 50), None), settings, Speed(1e-3, 1e-4))
+    assert abs(seconds - (50 * 80 * 64 * 1e-3 + 3 * (10 * 8) * (5 * 10) * 1e-4)) < 1e-9
+
+
+def test_tiles_are_seen_twice_with_what_surrounds_them() -> None:
+    """A canvas of 256 x 64 in two tiles of 128 x 64, each with 40 more rows on one side."""
+    settings = Settings(local_weight=0.0)
+    seconds = forecast_seconds(_started(Scale(1.0, (240, 48), 1), 128), settings, Speed(3e-3, 0.0))
+    assert abs(seconds - 2 * (168 * 64) * 4e-3) < 1e-9
+
+
+def test_the_measured_speed_is_positive() -> None:
+    speed = measure_speed(Settings(), Device(torch.device("cpu"), "float32"), load_weights("embedded"))
+    assert speed.evaluation > 0
+    assert speed.pair > 0
