@@ -16,7 +16,6 @@ from typing import Any, Literal
 import numpy as np
 import pytest
 import torch
-from glstylenet.bench.weighting import loss_weights
 from PIL import Image
 
 from benchmarks import literal as literal_program
@@ -44,7 +43,7 @@ from glstylenet.cli import main
 from glstylenet.errors import GLStyleNetError, MemoryLimitError
 from glstylenet.events import Matched, ScaleStarted, Started, Step, Warned
 from glstylenet.fusion import SCHEMES
-from glstylenet.objective import LossTerms
+from glstylenet.objective import LossTerms, LossWeights
 from glstylenet.schedule import Scale
 from glstylenet.settings import Settings
 from glstylenet.transfer import Timings
@@ -241,7 +240,7 @@ def network() -> Network:
 def a_literal(network: Network) -> LiteralObjective:
     content, style = (picture_tensor(drawn_picture((40, 32), seed), network.device) for seed in range(2))
     maps = (drawn_classes((40, 32), 3, seed) for seed in range(2))
-    return LiteralObjective(network, SCHEMES["h"], loss_weights(Settings()), content, style, *maps)
+    return LiteralObjective(network, SCHEMES["h"], LossWeights.of(Settings()), content, style, *maps)
 
 
 def test_the_literal_method_computes_its_targets_once(

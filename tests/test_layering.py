@@ -25,6 +25,8 @@ LAYERS = (
     "colours",
     "outputs",
     "semantics",
+    "winograd",
+    "convolution",
     "vgg",
     "weights",
     "losses",

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -191,7 +192,7 @@ def _listen(network: Network, monkeypatch: pytest.MonkeyPatch) -> list[tuple[int
         asked.append(tuple(layers))
         return features(pixels, layers)
 
-    def hear_forward(pixels: Tensor, layers: tuple[int, ...], **options: bool) -> Activations:
+    def hear_forward(pixels: Tensor, layers: tuple[int, ...], **options: Any) -> Activations:
         asked.append(tuple(layers))
         return forward(pixels, layers, **options)
 
@@ -362,14 +363,15 @@ def test_tiles_give_the_numbers_of_the_whole(network: Network, scheme: str) -> N
         _same(found, expected, 1e-5)
 
 
-def test_tiles_in_both_directions_give_the_numbers_of_the_whole(network: Network) -> None:
+def test_tiles_in_both_directions_give_the_numbers_of_the_whole(network: Network, exact: Network) -> None:
     """Tiles with neighbours on every side, in corners and along each border; the style in tiles too."""
-    pictures = Tiled(network, WIDE, WIDE_STYLE)
-    expected, expected_matches = pictures.evaluated(None)
-    for side in (32, 64, 96):
-        found, matches = pictures.evaluated(side)
-        _same_matches(matches, expected_matches)
-        _same(found, expected, 1e-5)
+    for seen_by, sides, tolerance in ((network, (32, 64, 96), 1e-5), (exact, (64,), 1e-12)):
+        pictures = Tiled(seen_by, WIDE, WIDE_STYLE)
+        expected, expected_matches = pictures.evaluated(None)
+        for side in sides:
+            found, matches = pictures.evaluated(side)
+            _same_matches(matches, expected_matches)
+            _same(found, expected, tolerance)
 
 
 @pytest.mark.parametrize("scheme", ["g", "h"])

@@ -238,10 +238,18 @@ def fuse(
     else:
         sizes = [layer_size(size, layer) for layer in layers]
     windows = _windows(sizes, window or whole(sizes[-1]))
-    fused = _cut(features[layers[0]], layers[0], origin, windows[0])
-    for step, layer in enumerate(layers[1:], start=1):
-        shallower = resample(fused, sizes[step], size=sizes[step - 1], window=windows[step])
-        fused = torch.cat((shallower, _cut(features[layer], layer, origin, windows[step])), dim=1)
+    channels = sum(features[layer].shape[1] for layer in layers)
+    fused = _blank_feature(features[layers[-1]], channels, windows[-1].size)
+    begin = 0
+    # Each layer goes its own way down, and channels meet at the end only: concatenated earlier, as Eq. 1 is
+    # printed, they would be the same numbers, written again at every size.
+    for first, layer in enumerate(layers):
+        feature = _cut(features[layer], layer, origin, windows[first])
+        for step in range(first + 1, len(layers)):
+            feature = resample(feature, sizes[step], size=sizes[step - 1], window=windows[step])
+        end = begin + feature.shape[1]
+        fused[:, begin:end] = feature
+        begin = end
     return fused
 
 
@@ -331,6 +339,12 @@ def _windows(sizes: list[tuple[int, int]], window: Window) -> list[Window]:
     return windows
 
 
+def _blank_feature(like: Tensor, channels: int, size: tuple[int, int]) -> Tensor:
+    """(1, channels, *size), in the memory format of features."""
+    shape = (1, channels, *size)
+    return torch.empty(shape, dtype=like.dtype, device=like.device, memory_format=torch.channels_last)
+
+
 def _cut(feature: Tensor, layer: int, origin: tuple[int, int], window: Window) -> Tensor:
     """``window`` of F^layer, out of the ``feature`` of a crop that begins at pixel ``origin``."""
     top, left = layer_size(origin, layer)
@@ -351,12 +365,16 @@ def _distribute(lines: Tensor, dimension: int, axis: Axis, start: int, stop: int
     if axis.source == axis.target:
         return lines
     first, last = axis.stretch(start, stop)
-    shape = list(lines.shape)
-    shape[dimension] = last - first
-    spread = lines.new_zeros(shape)
-    lower, share = _local_taps(lines, dimension, axis, start, stop)
-    spread.index_copy_(dimension, lower, lines * (1 - share))
-    return spread.index_copy_(dimension, lower + 1, lines * share)
+    lower, share = axis.taps(start, stop)
+    sample, weight = torch.zeros(last - first, dtype=torch.int64), torch.zeros(last - first)
+    weight = weight.to(share.dtype)
+    for offset, part in ((0, 1.0 - share), (1, share)):
+        sample[lower - first + offset] = torch.arange(stop - start)
+        weight[lower - first + offset] = part
+    shape = [1, 1, 1]
+    shape[dimension] = -1
+    spread = lines.index_select(dimension, sample.to(lines.device))
+    return spread.mul_(weight.to(lines.device, lines.dtype).view(shape))
 
 
 def _local_taps(lines: Tensor, dimension: int, axis: Axis, start: int, stop: int) -> tuple[Tensor, Tensor]:

@@ -41,6 +41,9 @@ _ROWS_AT_ONCE = 128
 _POSITIONS_AT_ONCE = 2**15
 """Positions that a Gram matrix takes at a time: they are widened for the product."""
 
+_GRAM_BANDS = 4
+"""Bands of rows in which a Gram matrix is made on a CPU: 10/16 of its products, and large ones still."""
+
 
 @dataclass(frozen=True)
 class Loss:
@@ -69,11 +72,15 @@ def gram(feature: Tensor, *, positions: int | None = None) -> Tensor:
     comparable matrices. The paper divides afterwards, which is the same when the sizes are equal.
     """
     lines = _lines(feature)
-    first, *others = torch.split(lines, _POSITIONS_AT_ONCE)
-    total = float32_product(first.T, first)
-    for strip in others:
-        total += float32_product(strip.T, strip)
-    return total / (positions or lines.shape[0])
+    channels = lines.shape[1]
+    total = lines.new_zeros((channels, channels), dtype=_wide(lines.dtype))
+    # The matrix is its own mirror image: of a band of its rows, what lies before the diagonal is known. A GPU
+    # is faster with one large product.
+    band = -(-channels // (_GRAM_BANDS if lines.device.type == "cpu" else 1))
+    for strip in torch.split(lines, _POSITIONS_AT_ONCE):
+        for top in range(0, channels, band):
+            total[top : top + band, top:] += float32_product(strip[:, top : top + band].T, strip[:, top:])
+    return (total.triu() + total.triu(1).T) / (positions or lines.shape[0])
 
 
 def global_loss(matrix: Tensor, target: Tensor, *, weight: float = 1.0) -> Tensor:
@@ -82,21 +89,29 @@ def global_loss(matrix: Tensor, target: Tensor, *, weight: float = 1.0) -> Tenso
 
 
 def global_gradient(
-    feature: Tensor, matrix: Tensor, target: Tensor, *, weight: float = 1.0, positions: int | None = None
+    feature: Tensor,
+    matrix: Tensor,
+    target: Tensor,
+    *,
+    weight: float = 1.0,
+    positions: int | None = None,
+    onto: Tensor | None = None,
 ) -> Tensor:
     """Gradient of :func:`global_loss` with respect to ``feature`` (1, N, H, W): (M, N), at least float32.
 
-    (G_x - G_a) FF / (N^2 M): one product, where differentiating the product FF FF^T takes two.
+    (G_x - G_a) FF / (N^2 M): one product, where differentiating the product FF FF^T takes two. Added to
+    ``onto`` (M, N), which is overwritten, where one is given.
     """
     lines = _lines(feature)
     difference = (matrix - target) * (weight / (matrix.shape[0] ** 2 * (positions or lines.shape[0])))
+    if lines.dtype == difference.dtype:
+        return lines @ difference if onto is None else onto.addmm_(lines, difference)
     # The terms of this product cancel: rounded to bfloat16, the difference would end a descent early. What
     # rounding takes from it is multiplied apart.
     rounded = difference.to(feature.dtype)
     gradient = float32_product(lines, rounded)
-    if rounded.dtype != difference.dtype:
-        gradient += float32_product(lines, (difference - rounded).to(feature.dtype))
-    return gradient
+    gradient += float32_product(lines, (difference - rounded).to(feature.dtype))
+    return gradient if onto is None else onto.add_(gradient)
 
 
 @dataclass(frozen=True)
@@ -168,9 +183,10 @@ def local_loss(
     channels, height, width = feature.shape[1:]
     share = weight / (entries or (height - PATCH + 1) * (width - PATCH + 1) * PATCH**2 * channels)
     difference = _widened(_lines(feature)) - _widened(_lines(target.mean))
-    weighted = difference * target.count.view(-1, 1).to(difference.dtype)
-    value = share * ((difference * weighted).sum(dtype=torch.float64) + target.constant)
-    return Loss(value, weighted.mul_(2.0 * share))
+    count = target.count.view(-1)
+    lengths = torch.linalg.vector_norm(difference, dim=1).double()
+    value = share * (lengths.square() @ count.double() + target.constant)
+    return Loss(value, difference.mul_((2.0 * share * count.to(difference.dtype))[:, None]))
 
 
 def smoothness_loss(pixels: Tensor, *, weight: float = 1.0) -> Loss:
@@ -233,7 +249,11 @@ def _square_sum(values: Tensor) -> Tensor:
 
 def _widened(values: Tensor) -> Tensor:
     """At least float32: statistics of bfloat16 features are summed with all their digits."""
-    return values.to(torch.promote_types(values.dtype, torch.float32))
+    return values.to(_wide(values.dtype))
+
+
+def _wide(dtype: torch.dtype) -> torch.dtype:
+    return torch.promote_types(dtype, torch.float32)
 
 
 def _exact(dtype: torch.dtype) -> torch.dtype:

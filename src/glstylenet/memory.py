@@ -119,10 +119,10 @@ def plan_memory(demand: Demand, allowed: int) -> Plan:
         if plan.needed_bytes <= allowed:
             return plan
     height, width = demand.full_size  # without the margin of what is painted on
+    needed, may_use = (format_bytes(count) for count in (_smallest_plan(demand).needed_bytes, allowed))
     raise MemoryLimitError(
-        f"a result of {width} x {height} pixels needs at least {format_bytes(_smallest_plan(demand).needed_bytes)}, and "
-        f"the run may use {format_bytes(allowed)}; use {_advice(demand, allowed)}, or raise --memory if more "
-        f"is free"
+        f"a result of {width} x {height} pixels needs at least {needed}, and the run may use {may_use}; "
+        f"use {_advice(demand, allowed)}, or raise --memory if more is free"
     )
 
 

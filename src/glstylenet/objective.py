@@ -249,7 +249,7 @@ class Objective:
         """Show ``tile`` to the network. ``keeping``: with what the way back needs."""
         with self._measure("network"):
             crop = crop_of(pixels, tile)
-            activations = self._network.forward(crop, self._layers, keeping=keeping)
+            activations = self._network.forward(crop, self._layers, keeping=keeping, origin=tile.origin)
             windows = [tile.patches(group[-1]).grown(PATCH - 1) for group in self._groups]
             fused = [
                 fuse(activations.features, group, size=tile.size, origin=tile.origin, window=window)
@@ -315,11 +315,12 @@ class Objective:
         # With several groups (scheme h) each has its own local and global loss, and they add up.
         for number, style in enumerate(self._styles):
             feature = sight.own(number, style.layer)
-            gradient = feature.new_zeros((), dtype=torch.float32)
+            gradient: Tensor | None = None
             if targets:
                 gradient = self._add_local(feature, targets[number], style.entries(tile.size), sums)
             if grams:
-                gradient = gradient + self._add_global(feature, grams[number], style, tile, sums)
+                gradient = self._add_global(feature, grams[number], style, tile, sums, onto=gradient)
+            assert gradient is not None  # without either weight there are no styles
             with self._measure("network"):
                 shape = (*feature.shape[-2:], feature.shape[1])
                 fused_gradient = gradient.to(feature.dtype).view(shape).permute(2, 0, 1)[None]
@@ -339,14 +340,23 @@ class Objective:
             return loss.gradient
 
     def _add_global(
-        self, feature: Tensor, matrix: Tensor, style: StyleTarget, tile: Tile, sums: _Sums
+        self,
+        feature: Tensor,
+        matrix: Tensor,
+        style: StyleTarget,
+        tile: Tile,
+        sums: _Sums,
+        *,
+        onto: Tensor | None,
     ) -> Tensor:
+        """Returns the term's gradient, added to ``onto``."""
         weight = self._weights.global_
         height, width = fused_size(tile.size, style.layers)
         with self._measure("global"):
             if tile.is_first:  # the Gram matrix is the whole picture's, and so is its term
                 sums.global_ += global_loss(matrix, style.gram, weight=weight)
-            return global_gradient(feature, matrix, style.gram, weight=weight, positions=height * width)
+            positions = height * width
+            return global_gradient(feature, matrix, style.gram, weight=weight, positions=positions, onto=onto)
 
     def _add_content(self, sight: _Sight, gradients: dict[int, list[Contribution]], sums: _Sums) -> None:
         if self._content is None:

@@ -75,7 +75,9 @@ def content_target(network: Network, content: Tensor, tile_side: int | None) -> 
     size = picture_size(content)
     target = _blank(network, LAYER_CHANNELS[CONTENT_LAYER], layer_size(size, CONTENT_LAYER))
     for tile in cut_into_tiles(size, tile_side):
-        features = network.forward(crop_of(content, tile), (CONTENT_LAYER,), keeping=False).features
+        features = network.forward(
+            crop_of(content, tile), (CONTENT_LAYER,), keeping=False, origin=tile.origin
+        ).features
         own = tile.positions(CONTENT_LAYER)
         target[..., *own.slices] = fuse(features, (CONTENT_LAYER,), size=size, origin=tile.origin, window=own)
     return target
@@ -101,7 +103,7 @@ def style_targets(
     ]
     layers = tuple(sorted({layer for group in groups for layer in group}))
     for tile in cut_into_tiles(size, tile_side):
-        seen = network.forward(crop_of(style, tile), layers, keeping=False).features
+        seen = network.forward(crop_of(style, tile), layers, keeping=False, origin=tile.origin).features
         for group, feature in zip(groups, features, strict=True):
             own = tile.positions(group[-1])
             feature[..., *own.slices] = fuse(seen, group, size=size, origin=tile.origin, window=own)

@@ -15,7 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from glstylenet.fusion import Contribution
+from glstylenet.convolution import Convolution
+from glstylenet.fusion import Contribution, layer_size
 
 __all__ = ["CONVOLUTIONS", "MEAN_RGB", "Activations", "Network"]
 
@@ -36,38 +37,27 @@ MEAN_RGB = (123.68, 116.779, 103.939)
 """Mean colour of the training pictures, red, green, blue, 0..255."""
 
 
-# What torch.compile emits for a convolution with its ReLU; not all builds of PyTorch have oneDNN.
-_HAS_FUSED_RELU: bool = (
-    torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
-    and hasattr(torch.ops.mkldnn, "_convolution_pointwise")
-)
-
-
 @dataclass
 class Activations:
     """What one pass through the network leaves behind for the way back.
 
     ``features``: F^l by layer, as :meth:`Network.features` gives them. ``values``: the output of every
     convolution that was computed, after its ReLU, in order. :meth:`Network.backward` uses them up.
+    ``origin``: where the pixels begin in the picture they were cut from.
     """
 
     features: dict[int, Tensor]
     values: list[Tensor]
+    origin: tuple[int, int]
 
 
 @dataclass(frozen=True)
-class _Convolution:
-    """One convolution with its ReLU. ``block`` and ``place``: conv3_2 is the second of block 3.
-
-    ``adjoint`` is the weight with which a convolution carries gradients back: flipped in space, input and
-    output channels exchanged; with the quarter of the pooling before it, where there is one.
-    """
+class _Stage:
+    """One convolution of the network. ``block`` and ``place``: conv3_2 is the second of block 3."""
 
     block: int
     place: int
-    weight: Tensor
-    bias: Tensor
-    adjoint: Tensor
+    convolution: Convolution
 
     @property
     def opens_block(self) -> bool:
@@ -77,6 +67,10 @@ class _Convolution:
     @property
     def follows_pooling(self) -> bool:
         return self.opens_block and self.block > 1
+
+    def origin(self, pixel: tuple[int, int]) -> tuple[int, int]:
+        """The position here of a picture's ``pixel``."""
+        return layer_size(pixel, self.block)
 
 
 class Network:
@@ -96,23 +90,19 @@ class Network:
         self.device = torch.device(device)
         self.dtype = dtype
         self._mean = torch.tensor(MEAN_RGB, device=self.device).view(1, 3, 1, 1)
-        self._convolutions: list[_Convolution] = []
+        self._stages: list[_Stage] = []
         for name in CONVOLUTIONS:
             weight = weights[f"{name}.weight"]
             if name == "conv1_1":
                 weight = weight.flip(1)  # BGR, as trained -> RGB, as everything else here
             block, place = int(name[4]), int(name[6])
-            # A quarter is a power of two: no digit of the weight is lost.
-            adjoint = weight.flip(2, 3).transpose(0, 1) * (0.25 if place == 1 and block > 1 else 1.0)
-            self._convolutions.append(
-                _Convolution(
-                    block,
-                    place,
-                    self._placed(weight),
-                    weights[f"{name}.bias"].to(self.device, dtype),
-                    self._placed(adjoint),
-                )
+            convolution = Convolution(
+                weight.to(self.device, dtype),
+                weights[f"{name}.bias"].to(self.device, dtype),
+                # The gradient of a 2x2 mean is a quarter for each entry: a power of two, so no digit is lost.
+                input_factor=0.25 if place == 1 and block > 1 else 1.0,
             )
+            self._stages.append(_Stage(block, place, convolution))
 
     def features(self, pixels: Tensor, layers: tuple[int, ...] = (1, 2, 3, 4)) -> dict[int, Tensor]:
         """F^l of ``pixels`` (1, 3, H, W), RGB 0..255 float32, for each l in ``layers``.
@@ -120,13 +110,25 @@ class Network:
         Computes no further than the deepest layer asked for. The features have the network's type and
         are part of autograd's graph if ``pixels`` is.
         """
-        return self._forward(pixels, layers, None, _convolved)
+        return self._forward(pixels, layers, None, Convolution.differentiable, (0, 0))
 
-    def forward(self, pixels: Tensor, layers: tuple[int, ...], *, keeping: bool = True) -> Activations:
-        """The same features, and with ``keeping`` what :meth:`backward` needs. Autograd is not involved."""
+    def forward(
+        self,
+        pixels: Tensor,
+        layers: tuple[int, ...],
+        *,
+        keeping: bool = True,
+        origin: tuple[int, int] = (0, 0),
+    ) -> Activations:
+        """The same features, and with ``keeping`` what :meth:`backward` needs. Autograd is not involved.
+
+        ``origin``: row and column at which ``pixels`` begin in a picture they were cut from, multiples of 8:
+        what a tile and the whole picture both see is then rounded alike.
+        """
         values: list[Tensor] | None = [] if keeping else None
         with torch.no_grad():
-            return Activations(self._forward(pixels, layers, values, _convolved_at_once), values or [])
+            features = self._forward(pixels, layers, values, Convolution.forward, origin)
+        return Activations(features, values or [], origin)
 
     def backward(
         self, activations: Activations, contributions: Mapping[int, Sequence[Contribution]]
@@ -144,17 +146,15 @@ class Network:
         activations.features.clear()
         gradient: Tensor | None = None
         with torch.no_grad():
-            for convolution in reversed(self._convolutions[: len(values)]):
+            for stage in reversed(self._stages[: len(values)]):
                 value = values.pop()
                 if gradient is None:
                     gradient = torch.zeros_like(value)
-                if convolution.opens_block:
-                    for contribution in contributions.get(convolution.block, ()):
+                if stage.opens_block:
+                    for contribution in contributions.get(stage.block, ()):
                         contribution.add_to(gradient)
-                # Where the ReLU cut off, nothing flows back.
-                torch.ops.aten.threshold_backward.grad_input(gradient, value, 0, grad_input=gradient)
-                gradient = F.conv2d(gradient, convolution.adjoint, padding=1)
-                if convolution.follows_pooling:
+                gradient = stage.convolution.backward(gradient, value, stage.origin(activations.origin))
+                if stage.follows_pooling:
                     gradient = _spread(gradient, values[-1])
         if gradient is None:
             raise ValueError("these activations are empty; a pass serves one way back")
@@ -165,54 +165,39 @@ class Network:
         pixels: Tensor,
         layers: tuple[int, ...],
         values: list[Tensor] | None,
-        convolved: Callable[[Tensor, Tensor, Tensor], Tensor],
+        convolved: Callable[[Convolution, Tensor, tuple[int, int]], Tensor],
+        origin: tuple[int, int],
     ) -> dict[int, Tensor]:
         deepest = max(layers)
         # Centred in float32: 255 - 123.68 in bfloat16 would lose two digits before the network starts.
         value = (pixels - self._mean).to(self.dtype, memory_format=torch.channels_last)
         features: dict[int, Tensor] = {}
-        for convolution in self._convolutions:
-            block = convolution.block
-            if block > deepest or (block == deepest and not convolution.opens_block):
+        for stage in self._stages:
+            block = stage.block
+            if block > deepest or (block == deepest and not stage.opens_block):
                 break
-            if convolution.follows_pooling:
+            if stage.follows_pooling:
                 value = F.avg_pool2d(value, 2)
-            value = convolved(value, convolution.weight, convolution.bias)
+            value = convolved(stage.convolution, value, stage.origin(origin))
             if values is not None:
                 values.append(value)
-            if convolution.opens_block and block in layers:
+            if stage.opens_block and block in layers:
                 features[block] = value
         return features
 
-    def _placed(self, weight: Tensor) -> Tensor:
-        return weight.to(self.device, self.dtype).contiguous(memory_format=torch.channels_last)
-
-
-def _convolved(value: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """A convolution and its ReLU."""
-    return F.relu(F.conv2d(value, weight, bias, padding=1), inplace=True)
-
-
-def _convolved_at_once(value: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """The same in one pass over the result, where oneDNN computes it; not for autograd.
-
-    Its ReLU makes 0 of NaN, so whoever wants to find NaN takes :func:`_convolved`.
-    """
-    known_type = value.dtype in (torch.float32, torch.bfloat16)
-    if value.device.type != "cpu" or not known_type or not _HAS_FUSED_RELU:
-        return _convolved(value, weight, bias)
-    one = [1, 1]
-    fused: Tensor = torch.ops.mkldnn._convolution_pointwise(
-        value, weight, bias, one, one, one, 1, "relu", [], ""
-    )
-    return fused
-
 
 def _spread(gradient: Tensor, pooled: Tensor) -> Tensor:
-    """Give the gradient of each 2x2 mean to its four entries; the quarter is in the weights already.
+    """Give the gradient of each 2x2 mean to its four entries; the quarter is in the convolution's factor
+    already.
 
     A last row or column that the pooling dropped, because the size is odd, gets none.
     """
-    spread = F.interpolate(gradient, scale_factor=2, mode="nearest")
-    height, width = (whole - part for whole, part in zip(pooled.shape[-2:], spread.shape[-2:], strict=True))
-    return F.pad(spread, (0, width, 0, height)) if height or width else spread
+    spread = torch.empty_like(pooled, dtype=gradient.dtype)
+    source, target = (each[0].permute(1, 2, 0) for each in (gradient, spread))
+    height, width = source.shape[:2]
+    halves = target[: 2 * height, : 2 * width]
+    blocks = torch.unflatten(torch.unflatten(halves, 0, (height, 2)), 2, (width, 2))
+    blocks.copy_(source[:, None, :, None])
+    target[2 * height :].zero_()
+    target[:, 2 * width :].zero_()
+    return spread

@@ -1,0 +1,79 @@
+"""Convolution: one 3x3 convolution with its ReLU, there and back, in the fastest way the machine has.
+
+Three ways give the same numbers to float32's rounding: PyTorch's own, which autograd can follow; oneDNN's,
+which adds the ReLU to the same pass; and :mod:`~glstylenet.winograd`'s, for float32 on a CPU, where
+multiplications are what costs. bfloat16 and GPUs have units that make multiplications cheap.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from glstylenet.winograd import WinogradKernel
+
+__all__ = ["Convolution"]
+
+_MANY_CHANNELS = 64 * 128
+"""Input times output channels from which on Winograd's way is faster (docs/performance.md)."""
+
+_HAS_FUSED_RELU: bool = (
+    torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    and hasattr(torch.ops.mkldnn, "_convolution_pointwise")
+)
+"""What torch.compile emits for a convolution with its ReLU; not all builds of PyTorch have oneDNN."""
+
+
+class Convolution:
+    """Zero padding 1, ``weight`` (O, C, 3, 3) and ``bias`` (O), on their device and in their type.
+
+    ``input_factor``: what every input has been multiplied by, or should have been; it is a factor of the
+    gradient that :meth:`backward` returns.
+    """
+
+    def __init__(self, weight: Tensor, bias: Tensor, *, input_factor: float = 1.0) -> None:
+        self._weight = weight.contiguous(memory_format=torch.channels_last)
+        self._bias = bias
+        # What carries a gradient back is a convolution too: flipped in space, input and output exchanged.
+        adjoint = weight.flip(2, 3).transpose(0, 1) * input_factor
+        self._adjoint = adjoint.contiguous(memory_format=torch.channels_last)
+        on_cpu = weight.device.type == "cpu"
+        known = weight.dtype == torch.float32 or (weight.dtype == torch.bfloat16 and _has_bfloat16())
+        self._fuses = on_cpu and known and _HAS_FUSED_RELU
+        self._kernels: tuple[WinogradKernel, WinogradKernel] | None = None
+        if on_cpu and weight.dtype == torch.float32 and weight.shape[0] * weight.shape[1] >= _MANY_CHANNELS:
+            self._kernels = WinogradKernel(weight), WinogradKernel(adjoint)
+
+    def differentiable(self, value: Tensor, _origin: tuple[int, int] = (0, 0)) -> Tensor:
+        """The convolution and its ReLU of ``value`` (1, C, H, W), in PyTorch's own way, for autograd too."""
+        return F.relu(F.conv2d(value, self._weight, self._bias, padding=1), inplace=True)
+
+    def forward(self, value: Tensor, origin: tuple[int, int] = (0, 0)) -> Tensor:
+        """The same, in the fastest way; not for autograd.
+
+        ``origin``: row and column at which ``value`` begins in a whole it was cut from, here and in
+        :meth:`backward`; it changes nothing but rounding.
+        """
+        if self._kernels is not None:
+            return self._kernels[0].convolve_relu(value, self._bias, origin=origin)
+        if not self._fuses:
+            return self.differentiable(value)
+        one = [1, 1]
+        # Its ReLU makes 0 of NaN; whoever wants to find NaN takes `differentiable`.
+        fused: Tensor = torch.ops.mkldnn._convolution_pointwise(
+            value, self._weight, self._bias, one, one, one, 1, "relu", [], ""
+        )
+        return fused
+
+    def backward(self, gradient: Tensor, result: Tensor, origin: tuple[int, int] = (0, 0)) -> Tensor:
+        """Gradient with respect to the input, times ``input_factor``, from the ``gradient`` with respect to
+        ``result``, what :meth:`forward` gave. ``gradient`` is overwritten."""
+        # Where the ReLU cut off, nothing flows back.
+        torch.ops.aten.threshold_backward.grad_input(gradient, result, 0, grad_input=gradient)
+        if self._kernels is not None:
+            return self._kernels[1].convolve(gradient, origin=origin)
+        return F.conv2d(gradient, self._adjoint, padding=1)
+
+
+def _has_bfloat16() -> bool:
+    """Whether oneDNN convolves bfloat16 on this CPU; PyTorch itself does everywhere, slowly."""
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
