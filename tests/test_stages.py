@@ -233,6 +233,35 @@ def test_a_stuck_bfloat16_run_goes_on_in_float32(
     assert "float32" in warning
 
 
+def test_what_goes_on_in_float32_is_planned_anew(
+    monkeypatch: pytest.MonkeyPatch, content: Picture, style: Picture
+) -> None:
+    """Its features are twice as large, and its tiles must be smaller where that does not fit."""
+    Precisions(monkeypatch, _stuck)
+    asked: list[str] = []
+
+    def plan(demand: Demand, allowed: int) -> Plan:
+        asked.append(demand.precision)
+        if demand.precision == "float32":
+            raise MemoryLimitError("too much")
+        return plan_memory(demand, allowed)
+
+    monkeypatch.setattr(stages, "plan_memory", plan)
+    sides: list[int | None] = []
+    make = stages.make_objective
+
+    def noted(*arguments: Any, plan: Plan, **options: Any) -> Objective:
+        sides.append(plan.tile_side)
+        made: Objective = make(*arguments, plan=plan, **options)
+        return made
+
+    monkeypatch.setattr(stages, "make_objective", noted)
+    stylize(content, style, settings=_settings(precision="bfloat16"))
+    assert set(asked[:-1]) == {"bfloat16"}
+    assert asked[-1] == "float32"
+    assert sides == [None, 256]
+
+
 def test_a_bfloat16_loss_that_is_not_finite_goes_on_in_float32(
     monkeypatch: pytest.MonkeyPatch, content: Picture, style: Picture
 ) -> None:

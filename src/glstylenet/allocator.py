@@ -6,7 +6,9 @@ With features of tens of megabytes that costs up to a third of an evaluation (do
 
 import ctypes
 
-__all__ = ["keep_freed_memory"]
+import psutil
+
+__all__ = ["MemoryValve", "keep_freed_memory", "return_freed_memory"]
 
 # Numbers of glibc's mallopt(3).
 _M_TRIM_THRESHOLD = -1
@@ -27,3 +29,31 @@ def keep_freed_memory() -> None:
         return
     allocator(_M_MMAP_THRESHOLD, _LARGEST_KEPT)
     allocator(_M_TRIM_THRESHOLD, 2 * _LARGEST_KEPT)
+
+
+def return_freed_memory() -> None:
+    """Give the system what this process has freed and kept, with glibc; elsewhere nothing happens.
+
+    For moments when work of another shape begins: what is left over from the last does not fit it.
+    """
+    try:
+        trim = ctypes.CDLL("libc.so.6").malloc_trim
+    except (OSError, AttributeError):
+        return
+    trim(0)
+
+
+class MemoryValve:
+    """To be called now and then: gives freed memory back where this process holds more than ``limit`` bytes.
+
+    Tiles of several sizes leave pieces behind into which the next tile does not fit.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self._process = psutil.Process()
+
+    def __call__(self) -> None:
+        """Look, and act if need be."""
+        if self._process.memory_info().rss > self.limit:
+            return_freed_memory()

@@ -5,6 +5,8 @@ which adds the ReLU to the same pass; and :mod:`~glstylenet.winograd`'s, for flo
 multiplications are what costs. bfloat16 and GPUs have units that make multiplications cheap.
 """
 
+from functools import cached_property
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -33,15 +35,28 @@ class Convolution:
     def __init__(self, weight: Tensor, bias: Tensor, *, input_factor: float = 1.0) -> None:
         self._weight = weight.contiguous(memory_format=torch.channels_last)
         self._bias = bias
-        # What carries a gradient back is a convolution too: flipped in space, input and output exchanged.
-        adjoint = weight.flip(2, 3).transpose(0, 1) * input_factor
-        self._adjoint = adjoint.contiguous(memory_format=torch.channels_last)
+        self._input_factor = input_factor
         on_cpu = weight.device.type == "cpu"
         known = weight.dtype == torch.float32 or (weight.dtype == torch.bfloat16 and _has_bfloat16())
         self._fuses = on_cpu and known and _HAS_FUSED_RELU
-        self._kernels: tuple[WinogradKernel, WinogradKernel] | None = None
-        if on_cpu and weight.dtype == torch.float32 and weight.shape[0] * weight.shape[1] >= _MANY_CHANNELS:
-            self._kernels = WinogradKernel(weight), WinogradKernel(adjoint)
+        many = weight.shape[0] * weight.shape[1] >= _MANY_CHANNELS
+        self._takes_winograd = on_cpu and many and weight.dtype == torch.float32
+
+    # Made when first needed: Winograd's weights are four times as large, and not everybody goes both ways.
+
+    @cached_property
+    def _adjoint(self) -> Tensor:
+        """What carries a gradient back: flipped in space, input and output channels exchanged."""
+        adjoint = self._weight.flip(2, 3).transpose(0, 1) * self._input_factor
+        return adjoint.contiguous(memory_format=torch.channels_last)
+
+    @cached_property
+    def _kernel(self) -> WinogradKernel:
+        return WinogradKernel(self._weight)
+
+    @cached_property
+    def _adjoint_kernel(self) -> WinogradKernel:
+        return WinogradKernel(self._weight.flip(2, 3).transpose(0, 1) * self._input_factor)
 
     def differentiable(self, value: Tensor, _origin: tuple[int, int] = (0, 0)) -> Tensor:
         """The convolution and its ReLU of ``value`` (1, C, H, W), in PyTorch's own way, for autograd too."""
@@ -53,8 +68,8 @@ class Convolution:
         ``origin``: row and column at which ``value`` begins in a whole it was cut from, here and in
         :meth:`backward`; it changes nothing but rounding.
         """
-        if self._kernels is not None:
-            return self._kernels[0].convolve_relu(value, self._bias, origin=origin)
+        if self._takes_winograd:
+            return self._kernel.convolve_relu(value, self._bias, origin=origin)
         if not self._fuses:
             return self.differentiable(value)
         one = [1, 1]
@@ -69,8 +84,8 @@ class Convolution:
         ``result``, what :meth:`forward` gave. ``gradient`` is overwritten."""
         # Where the ReLU cut off, nothing flows back.
         torch.ops.aten.threshold_backward.grad_input(gradient, result, 0, grad_input=gradient)
-        if self._kernels is not None:
-            return self._kernels[1].convolve(gradient, origin=origin)
+        if self._takes_winograd:
+            return self._adjoint_kernel.convolve(gradient, origin=origin)
         return F.conv2d(gradient, self._adjoint, padding=1)
 
 

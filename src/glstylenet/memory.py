@@ -8,7 +8,7 @@ vectors grow with the picture whatever is done; where they alone are too much, t
 import itertools
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from glstylenet.errors import MemoryLimitError
 from glstylenet.fusion import LAYER_CHANNELS, Scheme
@@ -27,17 +27,20 @@ HISTORY = 10
 _BASE_BYTES = 330 * 2**20
 """Python, PyTorch and the network's weights."""
 
+_WINOGRAD_BYTES = 106 * 2**20
+"""The weights once more, for :mod:`~glstylenet.winograd`, there and back: float32 on a CPU."""
+
 # Bytes the network takes for a pixel of what it is shown, activations and gradients. With the rest of a plan
-# they lie above the peaks that benchmarks/memory.py measured at 256, 512 and 768 pixels a side: float32 575,
-# 1255 and 1923 MiB, where 2530 are planned for the largest, bfloat16 520, 947 and 1658 MiB of 1800.
-_NETWORK_BYTES = {"float32": 3000, "bfloat16": 1800}
+# they lie above the peaks that benchmarks/memory.py measured at 256, 512 and 768 pixels a side: float32 673,
+# 1140 and 1886 MiB, where 2640 are planned for the largest, bfloat16 520, 947 and 1658 MiB of 1800.
+_NETWORK_BYTES = {"float32": 2150, "bfloat16": 1800}
 _ENTRY_BYTES = {"float32": 4, "bfloat16": 2}
 _PIXEL_BYTES = 12
 """Three channels, float32."""
 
-_VECTORS = 6
-"""Pictures the optimiser has in hand beside its history: the point, the best, the candidate, two gradients
-and the direction."""
+_VECTORS = 5
+"""Pictures the optimiser has in hand beside its history: the point, the candidate, two gradients and the
+direction."""
 
 _TILE_SIDES = (2048, 1536, 1024, 768, 512)
 _SMALL_TILE_SIDES = (384, 256)
@@ -80,6 +83,8 @@ class Demand:
         maps = 4 * self.classes * (_area(self.full_size) + _area(self.full_style_size))
         pictures = 0 if self.on_gpu else _PIXEL_BYTES * (_area(self.full_size) + _area(self.full_style_size))
         base = 0 if self.on_gpu else _BASE_BYTES
+        if self.precision == "float32" and not self.on_gpu:
+            base += _WINOGRAD_BYTES
         return base + BLOCK_BYTES + content + style + vectors + maps + pictures
 
     @property
@@ -101,13 +106,15 @@ class Demand:
 @dataclass(frozen=True)
 class Plan:
     """How a stage is carried out: in tiles of at most ``tile_side`` pixels (``None``: whole), ``tiles`` of
-    them, with ``history`` pairs, in half precision if ``half_history``; ``needed_bytes`` at its peak."""
+    them, with ``history`` pairs, in half precision if ``half_history``; ``needed_bytes`` at its peak,
+    ``tile_bytes`` of them only while a tile is looked at."""
 
     tile_side: int | None
     tiles: int
     history: int
     half_history: bool
     needed_bytes: int
+    tile_bytes: int = field(default=0, compare=False)
 
 
 def plan_memory(demand: Demand, allowed: int) -> Plan:
@@ -157,8 +164,10 @@ def _smallest_plan(demand: Demand) -> Plan:
 
 
 def _plan(demand: Demand, tile_side: int | None, history: int, half: bool) -> Plan:
-    needed = demand.fixed_bytes + demand.network_bytes(tile_side) + demand.history_bytes(history, half)
-    return Plan(tile_side, math.prod(map(len, _crops(demand.size, tile_side))), history, half, needed)
+    tile_bytes = demand.network_bytes(tile_side)
+    needed = demand.fixed_bytes + tile_bytes + demand.history_bytes(history, half)
+    tiles = math.prod(map(len, _crops(demand.size, tile_side)))
+    return Plan(tile_side, tiles, history, half, needed, tile_bytes)
 
 
 def _advice(demand: Demand, allowed: int) -> str:

@@ -12,6 +12,7 @@ gradients of overlapping crops add up. Only the Gram matrix needs all tiles befo
 had, so tiles are visited twice, forward only the first time. The whole picture is the case of one tile.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -37,6 +38,7 @@ from glstylenet.targets import (
     content_target,
     crop_of,
     map_at,
+    nothing,
     picture_size,
     style_targets,
 )
@@ -151,7 +153,8 @@ class Objective:
 
     ``content`` (1, 3, H, W) or ``None`` when the content weight is 0, ``style`` (1, 3, A, B): RGB 0..255.
     ``content_map`` (1, K, H, W) and ``style_map`` (1, K, A, B): class channels, both or neither.
-    ``tile_side``: longest side of a tile in pixels, ``None`` for the whole picture at once.
+    ``tile_side``: longest side of a tile in pixels, ``None`` for the whole picture at once;
+    ``between_tiles`` is called before each tile that is looked at.
     ``stopwatch`` is told the seconds spent on "network" (with fusion and content), "matching", "local",
     "global" and "smoothness".
     """
@@ -167,12 +170,14 @@ class Objective:
         content_map: Tensor | None = None,
         style_map: Tensor | None = None,
         tile_side: int | None = None,
+        between_tiles: Callable[[], None] = nothing,
         block_bytes: int = BLOCK_BYTES,
         stopwatch: Stopwatch | None = None,
     ) -> None:
         self._network = network
         self._weights = weights
         self._tile_side = tile_side
+        self._between_tiles = between_tiles
         self.stopwatch = stopwatch or Stopwatch()
         self._measure = self.stopwatch.measure
         uses_pyramid = weights.local > 0 or weights.global_ > 0
@@ -183,7 +188,7 @@ class Objective:
         with torch.no_grad(), self._measure("network"):
             if weights.content > 0 and content is not None:
                 layers.add(CONTENT_LAYER)
-                self._content = content_target(network, content, tile_side)
+                self._content = content_target(network, content, tile_side, between_tiles)
             self._styles = style_targets(
                 network,
                 self._groups,
@@ -192,6 +197,7 @@ class Objective:
                 tile_side=tile_side,
                 map_factor=semantic_factor(weights.semantic),
                 block_bytes=block_bytes,
+                between_tiles=between_tiles,
             )
             self._maps: list[Tensor | None] = [None for _ in self._groups]
             if steers and content_map is not None:
@@ -247,6 +253,7 @@ class Objective:
 
     def _see(self, pixels: Tensor, tile: Tile, *, keeping: bool) -> _Sight:
         """Show ``tile`` to the network. ``keeping``: with what the way back needs."""
+        self._between_tiles()
         with self._measure("network"):
             crop = crop_of(pixels, tile)
             activations = self._network.forward(crop, self._layers, keeping=keeping, origin=tile.origin)

@@ -47,7 +47,7 @@ __all__ = [
 PATCH = 3
 """Side of a patch in feature positions."""
 
-BLOCK_BYTES = 192 * 2**20
+BLOCK_BYTES = 96 * 2**20
 """Default bound for one block of products with its partial sums, in bytes."""
 
 _ROWS_AT_ONCE = 16

@@ -11,13 +11,14 @@ goes on from its best picture with a safer one.
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import Tensor
 
+from glstylenet.allocator import MemoryValve, return_freed_memory
 from glstylenet.descent import Descent, Matching, descend
 from glstylenet.device import Device, out_of_memory
-from glstylenet.errors import OptimizationError
+from glstylenet.errors import MemoryLimitError, OptimizationError
 from glstylenet.events import Event, Matched, ScaleStarted, Step, Warned
 from glstylenet.fusion import SCHEMES
 from glstylenet.images import resize
@@ -93,11 +94,11 @@ def make_objective(
     settings: Settings,
     scaled: ScaledInputs,
     *,
-    tile_side: int | None,
+    plan: Plan,
     content_factor: float = 1.0,
     stopwatch: Stopwatch | None = None,
 ) -> Objective:
-    """The objective that ``settings`` name, at one scale."""
+    """The objective that ``settings`` name, at one scale, in the memory that ``plan`` tells."""
     return Objective(
         network,
         SCHEMES[settings.scheme],
@@ -106,14 +107,15 @@ def make_objective(
         scaled.style,
         content_map=scaled.content_map,
         style_map=scaled.style_map,
-        tile_side=tile_side,
+        tile_side=plan.tile_side,
+        between_tiles=MemoryValve(plan.needed_bytes - plan.tile_bytes),
         stopwatch=stopwatch,
     )
 
 
 @dataclass
 class Stages:
-    """One run's way through ``scales``. ``plans``: each scale's demand and how it is met.
+    """One run through ``scales``. ``plans``: each scale's demand and how it is met, in ``allowed`` bytes.
 
     ``evaluations``, ``stopped`` (asked to stop early) and ``stopwatch`` tell afterwards how it went.
     """
@@ -124,6 +126,7 @@ class Stages:
     chosen: Device
     scales: list[Scale]
     plans: list[tuple[Demand, Plan]]
+    allowed: int
     tell: Callable[[Event], None]
     should_stop: Callable[[], bool]
 
@@ -172,7 +175,16 @@ class Stages:
                 # bfloat16 rounds the loss to steps that can hide the last of a descent; float32 sees it.
                 self.tell(Warned("bfloat16 found no further way down; this size goes on in float32"))
                 self._compute_in(Device(self.place.device, "float32"))
+                demand = replace(demand, precision="float32")
+                attempt.plan = self._replanned(demand, attempt.plan)
         return without_margin(attempt.canvas)
+
+    def _replanned(self, demand: Demand, plan: Plan) -> Plan:
+        """``plan`` for a ``demand`` that has grown meanwhile; as near as may be, where it cannot be met."""
+        try:
+            return plan_memory(demand, self.allowed)
+        except MemoryLimitError:
+            return smaller_tiles(plan, demand)
 
     def _descend(self, number: int, scale: Scale, attempt: "_Attempt") -> None:
         """Spend what is left of the scale's evaluations, as long as there is a way down."""
@@ -192,14 +204,16 @@ class Stages:
 
     def _objective(self, scale: Scale, plan: Plan) -> Objective:
         scaled = self.inputs.scaled(scale.size, scale.factor, self.place.device).on_canvas()
-        return make_objective(
+        objective = make_objective(
             self._network,
             self.settings,
             scaled,
-            tile_side=plan.tile_side,
+            plan=plan,
             content_factor=1.0 if scale.factor == 1.0 else self.settings.coarse_content,
             stopwatch=self.stopwatch,
         )
+        return_freed_memory()  # targets are made without a way back, in other blocks than evaluations need
+        return objective
 
     def _optimizer(self, plan: Plan) -> Optimizer:
         if self.settings.optimizer == "adam":
@@ -209,6 +223,12 @@ class Stages:
     def _compute_in(self, place: Device) -> None:
         self.place = place
         self._network = self._network_for(place)
+
+    def measuring_network(self) -> Network:
+        """In float32, to measure the result with: the one at hand, if it is such."""
+        if self.place.precision != "float32":
+            self._compute_in(Device(self.place.device, "float32"))
+        return self._network
 
     def _network_for(self, place: Device) -> Network:
         return Network(self.weights.tensors, device=place.device, dtype=place.dtype)

@@ -1,5 +1,6 @@
 """Targets: what the losses compare with; computed once from the content and the style, tile by tile."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -20,6 +21,7 @@ __all__ = [
     "content_target",
     "crop_of",
     "map_at",
+    "nothing",
     "picture_size",
     "style_targets",
 ]
@@ -70,11 +72,18 @@ class StyleTarget:
         return (height - PATCH + 1) * (width - PATCH + 1) * PATCH**2 * self.feature.shape[1]
 
 
-def content_target(network: Network, content: Tensor, tile_side: int | None) -> Tensor:
+def nothing() -> None:
+    """What is done between tiles by default."""
+
+
+def content_target(
+    network: Network, content: Tensor, tile_side: int | None, between_tiles: Callable[[], None] = nothing
+) -> Tensor:
     """F^4 of ``content`` (1, 3, H, W), made from tiles of at most ``tile_side`` pixels."""
     size = picture_size(content)
     target = _blank(network, LAYER_CHANNELS[CONTENT_LAYER], layer_size(size, CONTENT_LAYER))
     for tile in cut_into_tiles(size, tile_side):
+        between_tiles()
         features = network.forward(
             crop_of(content, tile), (CONTENT_LAYER,), keeping=False, origin=tile.origin
         ).features
@@ -92,6 +101,7 @@ def style_targets(
     tile_side: int | None,
     map_factor: float,
     block_bytes: int = BLOCK_BYTES,
+    between_tiles: Callable[[], None] = nothing,
 ) -> list[StyleTarget]:
     """One for each of a scheme's ``groups``, of ``style`` (1, 3, A, B) and its ``style_map`` (1, K, A, B)."""
     if not groups:
@@ -103,6 +113,7 @@ def style_targets(
     ]
     layers = tuple(sorted({layer for group in groups for layer in group}))
     for tile in cut_into_tiles(size, tile_side):
+        between_tiles()
         seen = network.forward(crop_of(style, tile), layers, keeping=False, origin=tile.origin).features
         for group, feature in zip(groups, features, strict=True):
             own = tile.positions(group[-1])

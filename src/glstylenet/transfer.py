@@ -15,6 +15,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from glstylenet.allocator import return_freed_memory
 from glstylenet.device import Device, available_memory, choose_device, out_of_memory, peak_memory
 from glstylenet.errors import InputError, MemoryLimitError
 from glstylenet.events import Event, Finished, Started, Warned
@@ -150,7 +151,9 @@ def picture_losses(
             )
         place = choose_device(chosen.device, "float32")
         inputs = prepare_inputs(sources, chosen)
-        return _measure(shown.pixels, inputs, chosen, load_weights(chosen.weights), place.device)
+        plan = _measurement_plan(inputs, chosen, place, _allowed_memory(chosen, place))
+        network = Network(load_weights(chosen.weights).tensors, device=place.device)
+        return _measure(shown.pixels, inputs, chosen, network, plan)
 
 
 def _ignore(_event: Event) -> None:
@@ -226,6 +229,8 @@ class _Run:
         smallest = None if inputs.semantics is None else inputs.semantics.smallest_share
         scales = _scales(inputs.size, settings, smallest)
         plans = self._plan(scales, sources, place, allowed, classes)
+        # What is measured in the end must fit too, and is refused now rather than when all is painted.
+        self._measurement_plan = _measurement_plan(inputs, settings, place, allowed)
         style_size = sources.style_size
         del sources
         self.weights = load_weights(settings.weights)
@@ -243,7 +248,9 @@ class _Run:
                 memory_bytes=max(plan.needed_bytes for _, plan in plans),
             )
         )
-        return Stages(inputs, settings, self.weights, place, scales, plans, self.tell, self.should_stop)
+        return Stages(
+            inputs, settings, self.weights, place, scales, plans, allowed, self.tell, self.should_stop
+        )
 
     def result(self, stages: Stages) -> Result:
         """Optimise, finish, measure."""
@@ -252,7 +259,9 @@ class _Run:
         optimisation = time.perf_counter() - began
         pixels = self._finish(pixels)
         place = stages.chosen
-        losses = _measure(pixels, self.inputs, self.settings, self.weights, place.device)
+        network = stages.measuring_network()
+        return_freed_memory()
+        losses = _measure(pixels, self.inputs, self.settings, network, self._measurement_plan)
         total = time.perf_counter() - self.started
         self.tell(Finished(total, stages.stopped))
         return Result(
@@ -304,25 +313,21 @@ def _parts(seconds: Mapping[str, float], optimisation: float) -> dict[str, float
     return {**parts, "optimizer": max(0.0, optimisation - sum(parts.values()))}
 
 
-def _measure(
-    pixels: Tensor, inputs: Inputs, settings: Settings, weights: LoadedWeights, device: torch.device
-) -> LossTerms:
+def _measure(pixels: Tensor, inputs: Inputs, settings: Settings, network: Network, plan: Plan) -> LossTerms:
     """The losses that are reported: full size, float32 and fresh matches, however the run computed."""
-    network = Network(weights.tensors, device=device)
-    plan = _measurement_plan(inputs, settings, Device(network.device, "float32"))
     scaled = inputs.scaled(inputs.size, 1.0, network.device)
-    objective = make_objective(network, settings, scaled, tile_side=plan.tile_side)
-    return objective.terms(pixels.to(device))
+    objective = make_objective(network, settings, scaled, plan=plan)
+    return objective.terms(pixels.to(network.device))
 
 
-def _measurement_plan(inputs: Inputs, settings: Settings, place: Device) -> Plan:
-    """How the final measurement fits; it needs no optimiser's vectors, and float32 twice a bfloat16 run's
-    features."""
+def _measurement_plan(inputs: Inputs, settings: Settings, place: Device, allowed: int) -> Plan:
+    """How the final measurement fits into ``allowed`` bytes; it needs no optimiser's vectors, and float32
+    twice a bfloat16 run's features."""
     style_size = (inputs.style.shape[-2], inputs.style.shape[-1])
     classes = 0 if inputs.semantics is None else len(inputs.semantics.classes)
     demand = stage_demand(
         settings,
-        place,
+        Device(place.device, "float32"),
         size=inputs.size,
         factor=1.0,
         full_size=inputs.size,
@@ -330,4 +335,4 @@ def _measurement_plan(inputs: Inputs, settings: Settings, place: Device) -> Plan
         classes=classes,
         optimizes=False,
     )
-    return plan_memory(demand, _allowed_memory(settings, place))
+    return plan_memory(demand, allowed)

@@ -56,7 +56,8 @@ PLANS: Mapping[str, Plan] = MappingProxyType(
                 patience=4.0,
                 pair_size=160,
                 literal_evaluations=60,
-                points=(PointSize(0.1, 5), PointSize(0.2, 4), PointSize(0.4, 4), PointSize(0.8, 3)),
+                points=(PointSize(0.1, 5), PointSize(0.2, 4), PointSize(0.4, 3)),
+                scheme_size=(256, 176),
             ),
             Plan(
                 name="default",
