@@ -37,6 +37,8 @@ def test_freed_memory_goes_back() -> None:
     stays = bytearray(64 * 2**10)
     full = process.memory_info().rss
     del blocks
+    if process.memory_info().rss < full - 50 * 2**20:
+        pytest.skip("this allocator keeps nothing")
     allocator.return_freed_memory()
     assert process.memory_info().rss < full - 50 * 2**20
     assert len(stays) == 64 * 2**10

@@ -532,7 +532,7 @@ def test_json_of_each_mode(
     plan = PLANS[mode]
     assert stubs["scaling"]["subject"] == plan.points
     assert stubs["scaling"]["memory"] == 6 * 2**30
-    assert stubs["schemes"]["subject"] == ((256, 176) if mode == "quick" else (512, 352))
+    assert stubs["schemes"]["subject"] == (512, 352)
     assert stubs["speedup"]["literal_evaluations"] == plan.literal_evaluations
     assert stubs["overhead"]["settings"] == Settings(
         init="content", size=plan.size, iterations=plan.iterations, precision="float32"

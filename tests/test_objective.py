@@ -374,6 +374,29 @@ def test_tiles_in_both_directions_give_the_numbers_of_the_whole(network: Network
             _same(found, expected, tolerance)
 
 
+def test_every_look_at_a_tile_is_announced(network: Network) -> None:
+    """What keeps memory within its plan is asked before each: targets, the first visit and the second."""
+    pictures, asked = Tiled(network, maps=False), 0
+
+    def ask() -> None:
+        nonlocal asked
+        asked += 1
+
+    objective = Objective(
+        network,
+        SCHEMES["g"],
+        PAPER,
+        pictures._content,
+        pictures._style,
+        tile_side=64,
+        between_tiles=ask,
+    )
+    content, style = (len(cut_into_tiles(size, 64)) for size in (STRIP, STRIP_STYLE))
+    assert asked == content + style
+    objective.evaluate(pictures.pixels)
+    assert asked == 3 * content + style
+
+
 @pytest.mark.parametrize("scheme", ["g", "h"])
 def test_in_exact_numbers_tiles_are_the_whole(exact: Network, scheme: str) -> None:
     """In float64 nothing but the last digits is left of the difference."""

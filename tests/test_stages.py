@@ -17,15 +17,18 @@ from glstylenet.device import Device
 from glstylenet.errors import MemoryLimitError, OptimizationError
 from glstylenet.events import Event, Finished, ScaleStarted, Started, Step, Warned
 from glstylenet.fusion import SCHEMES
-from glstylenet.inputs import canvas_size
+from glstylenet.inputs import canvas_size, prepare_inputs, read_sources
 from glstylenet.memory import DEFAULT_SHARE, HISTORY, Demand, Plan, format_bytes, plan_memory
 from glstylenet.objective import Evaluation, Objective
 from glstylenet.optimize import Lbfgs
 from glstylenet.schedule import Scale
 from glstylenet.settings import Settings
 from glstylenet.stages import plan_stages, stage_demand
+from glstylenet.targets import nothing
 from glstylenet.tiling import cut_into_tiles
 from glstylenet.transfer import picture_losses, plan_run, stylize
+from glstylenet.vgg import Network
+from glstylenet.weights import load_weights
 
 # The modules themselves, to put scripted parts into.
 stages: Any = importlib.import_module("glstylenet.stages")
@@ -231,6 +234,21 @@ def test_a_stuck_bfloat16_run_goes_on_in_float32(
     assert result.precision == "bfloat16"  # what the run began with, and a recipe must repeat
     [warning] = [event.message for event in events if isinstance(event, Warned)]
     assert "float32" in warning
+
+
+def test_memory_is_watched_between_tiles_only(content: Picture, style: Picture) -> None:
+    """A whole picture's blocks are needed again at once; tiles keep to their plan."""
+    settings = _settings()
+    inputs = prepare_inputs(
+        read_sources(content, style, content_map=None, style_map=None, settings=settings), settings
+    )
+    network = Network(load_weights("embedded").tensors)
+    scaled = inputs.scaled(inputs.size, 1.0, network.device)
+    tiled = Plan(256, 2, 3, True, 5000, tile_bytes=1000)
+    watch = stages.make_objective(network, settings, scaled, plan=tiled)._between_tiles
+    assert watch.limit == 4000
+    whole = replace(tiled, tile_side=None)
+    assert stages.make_objective(network, settings, scaled, plan=whole)._between_tiles is nothing
 
 
 def test_what_goes_on_in_float32_is_planned_anew(

@@ -49,14 +49,17 @@ def test_it_is_the_convolution(size: tuple[int, int], inputs: int, outputs: int,
     torch.testing.assert_close(found, F.conv2d(value, weight, padding=1), rtol=1e-11, atol=1e-11)
 
 
+@pytest.mark.parametrize("origin", [(0, 0), (1, 3), (6, 2)], ids=str)
 @pytest.mark.parametrize("tiles", [1, 3, 8, 10_000])
 @pytest.mark.parametrize("size", [(16, 20), (17, 23), (30, 4), (2, 41)], ids=str)
-def test_strips_join(size: tuple[int, int], tiles: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_strips_join(
+    size: tuple[int, int], tiles: int, origin: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """With its bias and its ReLU, for strips of one row of tiles and of all of them."""
     monkeypatch.setattr(winograd, "_TILES_AT_ONCE", tiles)
     value, weight, bias = _random(1, 1, 3, *size), _random(2, 4, 3, 3, 3), _random(3, 4)
     before = value.clone()
-    found = WinogradKernel(weight).convolve_relu(value, bias)
+    found = WinogradKernel(weight).convolve_relu(value, bias, origin=origin)
     expected = F.relu(F.conv2d(value, weight, bias, padding=1))
     assert 0.2 < float((expected == 0).double().mean()) < 0.8
     torch.testing.assert_close(found, expected, rtol=1e-11, atol=1e-11)
@@ -64,7 +67,7 @@ def test_strips_join(size: tuple[int, int], tiles: int, monkeypatch: pytest.Monk
 
 
 def test_a_part_rounds_as_the_whole() -> None:
-    """Cut off wherever: the very numbers of the whole in every tile that sees nothing of the cut."""
+    """Cut off wherever: the numbers of the whole in every tile that sees nothing of the cut."""
     weight = _random(2, 3, 64, 3, 3)
     kernel, value = WinogradKernel(weight.float()), _random(1, 1, 64, 41, 38).float()
     whole = kernel.convolve(value)

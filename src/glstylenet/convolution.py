@@ -37,8 +37,7 @@ class Convolution:
         self._bias = bias
         self._input_factor = input_factor
         on_cpu = weight.device.type == "cpu"
-        known = weight.dtype == torch.float32 or (weight.dtype == torch.bfloat16 and _has_bfloat16())
-        self._fuses = on_cpu and known and _HAS_FUSED_RELU
+        self._fuses = on_cpu and _HAS_FUSED_RELU and _is_fused(weight.dtype)
         many = weight.shape[0] * weight.shape[1] >= _MANY_CHANNELS
         self._takes_winograd = on_cpu and many and weight.dtype == torch.float32
 
@@ -87,6 +86,10 @@ class Convolution:
         if self._takes_winograd:
             return self._adjoint_kernel.convolve(gradient, origin=origin)
         return F.conv2d(gradient, self._adjoint, padding=1)
+
+
+def _is_fused(dtype: torch.dtype) -> bool:
+    return dtype == torch.float32 or (dtype == torch.bfloat16 and _has_bfloat16())
 
 
 def _has_bfloat16() -> bool:

@@ -32,7 +32,7 @@ _WINOGRAD_BYTES = 106 * 2**20
 
 # Bytes the network takes for a pixel of what it is shown, activations and gradients. With the rest of a plan
 # they lie above the peaks that benchmarks/memory.py measured at 256, 512 and 768 pixels a side: float32 673,
-# 1140 and 1886 MiB, where 2640 are planned for the largest, bfloat16 520, 947 and 1658 MiB of 1800.
+# 1140 and 1886 MiB, where 2035 are planned for the largest, bfloat16 520, 947 and 1658 MiB of 1697.
 _NETWORK_BYTES = {"float32": 2150, "bfloat16": 1800}
 _ENTRY_BYTES = {"float32": 4, "bfloat16": 2}
 _PIXEL_BYTES = 12

@@ -234,6 +234,7 @@ class Objective:
                     with self._measure("network"):
                         rows, columns = tile.crop.slices
                         gradient[..., rows, columns] += self._network.backward(sight.activations, gradients)
+                    del sight, gradients  # or they would wait beside the next tile
         return Evaluation(sums.terms(), gradient)
 
     def terms(self, pixels: Tensor) -> LossTerms:
@@ -246,6 +247,7 @@ class Objective:
                 for tile in self._tiles(pixels):
                     sight = survey.sight or self._see(pixels, tile, keeping=False)
                     self._compare(sight, survey.grams, sums)
+                    del sight
         return sums.terms()
 
     def _tiles(self, pixels: Tensor) -> list[Tile]:
@@ -278,6 +280,7 @@ class Objective:
                 self._search(sight, matches)
             if self._weights.global_ > 0:
                 self._add_grams(sight, grams)
+            del sight
         if searching:
             self._matches = matches
             self._local_targets = [] if only is None else self._targets_for(only)

@@ -29,6 +29,7 @@ from glstylenet.optimize import Adam, Lbfgs, Optimizer
 from glstylenet.schedule import Scale
 from glstylenet.settings import Settings
 from glstylenet.stopwatch import Stopwatch
+from glstylenet.targets import nothing
 from glstylenet.vgg import Network
 from glstylenet.weights import LoadedWeights
 
@@ -99,6 +100,8 @@ def make_objective(
     stopwatch: Stopwatch | None = None,
 ) -> Objective:
     """The objective that ``settings`` name, at one scale, in the memory that ``plan`` tells."""
+    # A whole picture's blocks fit the next evaluation, which would have to fetch them from the system again.
+    tight = plan.tile_side is not None and network.device.type == "cpu"
     return Objective(
         network,
         SCHEMES[settings.scheme],
@@ -108,7 +111,7 @@ def make_objective(
         content_map=scaled.content_map,
         style_map=scaled.style_map,
         tile_side=plan.tile_side,
-        between_tiles=MemoryValve(plan.needed_bytes - plan.tile_bytes),
+        between_tiles=MemoryValve(plan.needed_bytes - plan.tile_bytes) if tight else nothing,
         stopwatch=stopwatch,
     )
 
@@ -176,7 +179,11 @@ class Stages:
                 self.tell(Warned("bfloat16 found no further way down; this size goes on in float32"))
                 self._compute_in(Device(self.place.device, "float32"))
                 demand = replace(demand, precision="float32")
-                attempt.plan = self._replanned(demand, attempt.plan)
+                attempt.plan = (
+                    smaller_tiles(attempt.plan, demand)
+                    if has_shrunk  # the machine has less than was planned with
+                    else self._replanned(demand, attempt.plan)
+                )
         return without_margin(attempt.canvas)
 
     def _replanned(self, demand: Demand, plan: Plan) -> Plan:

@@ -85,7 +85,8 @@ class WinogradKernel:
         written = result[0].permute(1, 2, 0)
         above, left = (first % _SIDE for first in origin)
         tile_columns = -(-(left + width) // _SIDE)
-        rows = _SIDE * max(1, round(_TILES_AT_ONCE / tile_columns))
+        tile_rows = -(-(above + height) // _SIDE)
+        rows = _SIDE * min(tile_rows, max(1, round(_TILES_AT_ONCE / tile_columns)))
         # Zeros around the picture, and where the first and last tiles go beyond it.
         seen = lines.new_zeros((rows + 2, _SIDE * tile_columns + 2, inputs))
         for start in range(-above, height, rows):

@@ -50,14 +50,13 @@ PLANS: Mapping[str, Plan] = MappingProxyType(
             Plan(
                 name="quick",
                 size=256,
-                iterations=80,
+                iterations=60,
                 repeats=5,
-                rounds=2,
+                rounds=1,
                 patience=4.0,
                 pair_size=160,
-                literal_evaluations=60,
-                points=(PointSize(0.1, 5), PointSize(0.2, 4), PointSize(0.4, 3)),
-                scheme_size=(256, 176),
+                literal_evaluations=40,
+                points=(PointSize(0.1, 4), PointSize(0.2, 3), PointSize(0.4, 3)),
             ),
             Plan(
                 name="default",
