@@ -460,9 +460,14 @@ def test_an_interruption_ends_the_point_s_process(tmp_path: Path, monkeypatch: p
             threading.Event().wait(0.01)
         os.kill(os.getpid(), signal.SIGINT)
 
-    threading.Thread(target=interrupt).start()
-    with pytest.raises(KeyboardInterrupt):
-        point_of(REQUEST)
+    # A shell's background jobs are started with interruptions ignored; this one must hear its own.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        threading.Thread(target=interrupt).start()
+        with pytest.raises(KeyboardInterrupt):
+            point_of(REQUEST)
+    finally:
+        signal.signal(signal.SIGINT, before)
     with pytest.raises(ProcessLookupError):
         os.kill(int(note.read_text()), 0)
 
