@@ -20,7 +20,7 @@ from glstylenet.descent import Descent, Matching, descend
 from glstylenet.device import Device, out_of_memory
 from glstylenet.errors import MemoryLimitError, OptimizationError
 from glstylenet.events import Event, Matched, ScaleStarted, Step, Warned
-from glstylenet.fusion import SCHEMES
+from glstylenet.fusion import EVERY_SCHEME
 from glstylenet.images import resize
 from glstylenet.inputs import Inputs, ScaledInputs, canvas_size, with_margin, without_margin
 from glstylenet.memory import Demand, Plan, plan_memory, smaller_tiles
@@ -55,7 +55,7 @@ def stage_demand(
         full_size=full_size,
         full_style_size=full_style_size,
         precision=place.precision,
-        scheme=SCHEMES[settings.scheme],
+        scheme=EVERY_SCHEME[settings.scheme],
         classes=classes,
         optimizes=optimizes,
         on_gpu=place.device.type != "cpu",
@@ -104,7 +104,7 @@ def make_objective(
     tight = plan.tile_side is not None and network.device.type == "cpu"
     return Objective(
         network,
-        SCHEMES[settings.scheme],
+        EVERY_SCHEME[settings.scheme],
         LossWeights.of(settings, content_factor=content_factor),
         scaled.content,
         scaled.style,
