@@ -23,6 +23,7 @@ LAYERS = (
     "profiles",
     "images",
     "colours",
+    "replacement",
     "outputs",
     "semantics",
     "winograd",

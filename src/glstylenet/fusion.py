@@ -96,7 +96,7 @@ EVERY_SCHEME: Mapping[str, Scheme] = MappingProxyType(
     {**SCHEMES, "apart": Scheme("apart", tuple((layer,) for layer in LAYER_CHANNELS))}
 )
 """The same and "apart": every layer by itself and nothing fused, which is how Gatys et al. compare Gram
-matrices (*Image Style Transfer Using Convolutional Neural Networks*, CVPR 2016). A baseline, not the paper's."""
+matrices (*Image Style Transfer Using Convolutional Neural Networks*, CVPR 2016): a baseline."""
 
 
 def layer_size(size: tuple[int, int], layer: int) -> tuple[int, int]:

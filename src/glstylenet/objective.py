@@ -35,12 +35,11 @@ from glstylenet.stopwatch import Stopwatch
 from glstylenet.targets import (
     CONTENT_LAYER,
     StyleTarget,
-    content_target,
+    TargetStore,
     crop_of,
     map_at,
     nothing,
     picture_size,
-    style_targets,
 )
 from glstylenet.tiling import Tile, cut_into_tiles
 from glstylenet.vgg import Activations, Network
@@ -155,7 +154,7 @@ class Objective:
     ``content_map`` (1, K, H, W) and ``style_map`` (1, K, A, B): class channels, both or neither.
     ``tile_side``: longest side of a tile in pixels, ``None`` for the whole picture at once;
     ``between_tiles`` is called before each tile that is looked at.
-    ``stopwatch`` is told the seconds spent on "network" (with fusion and content), "matching", "local",
+    ``store`` may have the targets already. ``stopwatch`` is told the seconds spent on "network" (with fusion and content), "matching", "local",
     "global" and "smoothness".
     """
 
@@ -172,8 +171,10 @@ class Objective:
         tile_side: int | None = None,
         between_tiles: Callable[[], None] = nothing,
         block_bytes: int = BLOCK_BYTES,
+        store: TargetStore | None = None,
         stopwatch: Stopwatch | None = None,
     ) -> None:
+        store = store or TargetStore()
         self._network = network
         self._weights = weights
         self._tile_side = tile_side
@@ -188,8 +189,8 @@ class Objective:
         with torch.no_grad(), self._measure("network"):
             if weights.content > 0 and content is not None:
                 layers.add(CONTENT_LAYER)
-                self._content = content_target(network, content, tile_side, between_tiles)
-            self._styles = style_targets(
+                self._content = store.content(network, content, tile_side, between_tiles)
+            self._styles = store.style(
                 network,
                 self._groups,
                 style,

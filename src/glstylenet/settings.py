@@ -353,7 +353,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
             {"local_weight": 200.0, "semantic_weight": 20.0, "global_weight": 0.5},
         ),
         "gatys": Preset(
-            "a baseline to compare with: Gram matrices layer by layer, no patches, no maps (Gatys et al. 2016)",
+            "a baseline to compare with: Gram matrices of each layer, no patches or maps (Gatys et al. 2016)",
             {"local_weight": 0.0, "semantic_weight": 0.0, "global_weight": 1.0, "scheme": "apart"},
         ),
         "neural-doodle": Preset(

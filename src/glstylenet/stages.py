@@ -29,7 +29,7 @@ from glstylenet.optimize import Adam, Lbfgs, Optimizer
 from glstylenet.schedule import Scale
 from glstylenet.settings import Settings
 from glstylenet.stopwatch import Stopwatch
-from glstylenet.targets import nothing
+from glstylenet.targets import TargetStore, nothing
 from glstylenet.vgg import Network
 from glstylenet.weights import LoadedWeights
 
@@ -97,6 +97,7 @@ def make_objective(
     *,
     plan: Plan,
     content_factor: float = 1.0,
+    store: TargetStore | None = None,
     stopwatch: Stopwatch | None = None,
 ) -> Objective:
     """The objective that ``settings`` name, at one scale, in the memory that ``plan`` tells."""
@@ -112,6 +113,7 @@ def make_objective(
         style_map=scaled.style_map,
         tile_side=plan.tile_side,
         between_tiles=MemoryValve(plan.needed_bytes - plan.tile_bytes) if tight else nothing,
+        store=store,
         stopwatch=stopwatch,
     )
 
@@ -120,7 +122,7 @@ def make_objective(
 class Stages:
     """One run through ``scales``. ``plans``: each scale's demand and how it is met, in ``allowed`` bytes.
 
-    ``evaluations``, ``stopped`` (asked to stop early) and ``stopwatch`` tell afterwards how it went.
+    ``store`` may have targets of other runs. ``evaluations``, ``stopped`` (asked to stop early) and ``stopwatch`` tell afterwards how it went.
     """
 
     inputs: Inputs
@@ -132,6 +134,7 @@ class Stages:
     allowed: int
     tell: Callable[[Event], None]
     should_stop: Callable[[], bool]
+    store: TargetStore
 
     def __post_init__(self) -> None:
         self.evaluations = 0
@@ -217,6 +220,7 @@ class Stages:
             scaled,
             plan=plan,
             content_factor=1.0 if scale.factor == 1.0 else self.settings.coarse_content,
+            store=self.store,
             stopwatch=self.stopwatch,
         )
         return_freed_memory()  # targets are made without a way back, in other blocks than evaluations need

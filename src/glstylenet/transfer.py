@@ -28,6 +28,7 @@ from glstylenet.schedule import Scale, plan_scales
 from glstylenet.semantics import resize_labels
 from glstylenet.settings import Settings
 from glstylenet.stages import Stages, make_objective, plan_stages, stage_demand
+from glstylenet.targets import TargetStore
 from glstylenet.vgg import Network
 from glstylenet.weights import LoadedWeights, load_weights
 
@@ -92,18 +93,21 @@ def stylize(
     settings: Settings | None = None,
     on_event: Listener | None = None,
     should_stop: Callable[[], bool] | None = None,
+    targets: TargetStore | None = None,
 ) -> Result:
     """Repaint ``content`` with the brushwork of ``style``.
 
     Pictures are paths, PIL images or arrays ((H, W), (H, W, 3) or (H, W, 4); uint8, uint16 or float in
     0..1). Without a content picture the ``content_map`` alone is painted (a doodle): the content weight
     is then 0 and the start is noise. ``on_event`` hears what happens (:mod:`glstylenet.events`);
-    ``should_stop`` is asked after every evaluation, and True ends the run with the best so far.
+    ``should_stop`` is asked after every evaluation, and True ends the run with the best so far. ``targets``
+    is shared between runs on the same pictures, which then compute them once; what it holds comes beside
+    ``settings.memory``.
 
     Raises the errors of :mod:`glstylenet.errors`: what is wrong with the call, a picture, a map, the
     weights, or the memory.
     """
-    run = _Run(settings or Settings(), on_event or _ignore, should_stop or _never)
+    run = _Run(settings or Settings(), on_event or _ignore, should_stop or _never, targets)
     with _telling_out_of_memory():
         return run.result(run.prepare(content, style, content_map, style_map))
 
@@ -201,11 +205,16 @@ class _Run:
     """One call of :func:`stylize`: what its steps share."""
 
     def __init__(
-        self, settings: Settings, tell: Listener = _ignore, should_stop: Callable[[], bool] = _never
+        self,
+        settings: Settings,
+        tell: Listener = _ignore,
+        should_stop: Callable[[], bool] = _never,
+        store: TargetStore | None = None,
     ) -> None:
         self.settings = settings
         self.tell = tell
         self.should_stop = should_stop
+        self.store = store or TargetStore()
         self.started = time.perf_counter()
 
     def prepare(
@@ -249,7 +258,16 @@ class _Run:
             )
         )
         return Stages(
-            inputs, settings, self.weights, place, scales, plans, allowed, self.tell, self.should_stop
+            inputs=inputs,
+            settings=settings,
+            weights=self.weights,
+            chosen=place,
+            scales=scales,
+            plans=plans,
+            allowed=allowed,
+            tell=self.tell,
+            should_stop=self.should_stop,
+            store=self.store,
         )
 
     def result(self, stages: Stages) -> Result:
@@ -261,7 +279,9 @@ class _Run:
         place = stages.chosen
         network = stages.measuring_network()
         return_freed_memory()
-        losses = _measure(pixels, self.inputs, self.settings, network, self._measurement_plan)
+        losses = _measure(
+            pixels, self.inputs, self.settings, network, self._measurement_plan, store=self.store
+        )
         total = time.perf_counter() - self.started
         self.tell(Finished(total, stages.stopped))
         return Result(
@@ -313,10 +333,18 @@ def _parts(seconds: Mapping[str, float], optimisation: float) -> dict[str, float
     return {**parts, "optimizer": max(0.0, optimisation - sum(parts.values()))}
 
 
-def _measure(pixels: Tensor, inputs: Inputs, settings: Settings, network: Network, plan: Plan) -> LossTerms:
+def _measure(
+    pixels: Tensor,
+    inputs: Inputs,
+    settings: Settings,
+    network: Network,
+    plan: Plan,
+    *,
+    store: TargetStore | None = None,
+) -> LossTerms:
     """The losses that are reported: full size, float32 and fresh matches, however the run computed."""
     scaled = inputs.scaled(inputs.size, 1.0, network.device)
-    objective = make_objective(network, settings, scaled, plan=plan)
+    objective = make_objective(network, settings, scaled, plan=plan, store=store)
     return objective.terms(pixels.to(network.device))
 
 
