@@ -21,11 +21,12 @@ import glstylenet
 from glstylenet.cli import app, main, painting
 from glstylenet.cli.failure import exit_code_of
 from glstylenet.cli.interruption import Interruption
-from glstylenet.cli.options import option_name, resolve_settings
+from glstylenet.cli.options import resolve_settings
 from glstylenet.cli.stylize import stylize_command
 from glstylenet.errors import MemoryLimitError, OptimizationError, OutputError
 from glstylenet.events import Event, Finished, ScaleStarted, Started, Step
 from glstylenet.images import read_picture
+from glstylenet.invocation import option_name
 from glstylenet.memory import Plan
 from glstylenet.objective import LossTerms
 from glstylenet.outputs import claim_output, read_recipe, write_picture

@@ -12,7 +12,7 @@ from typer.main import get_command
 
 import glstylenet
 from glstylenet.cli import app
-from glstylenet.cli.options import option_name
+from glstylenet.invocation import option_name
 from glstylenet.settings import PRESETS, Settings, field_help
 
 ROOT = Path(__file__).parent.parent

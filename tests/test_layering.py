@@ -24,6 +24,7 @@ LAYERS = (
     "images",
     "colours",
     "replacement",
+    "invocation",
     "outputs",
     "semantics",
     "winograd",
@@ -50,6 +51,7 @@ LAYERS = (
     "recipe",
     "samples",
     "bench",
+    "report",
     "cli",
     "__main__",
 )

@@ -154,8 +154,8 @@ class Objective:
     ``content_map`` (1, K, H, W) and ``style_map`` (1, K, A, B): class channels, both or neither.
     ``tile_side``: longest side of a tile in pixels, ``None`` for the whole picture at once;
     ``between_tiles`` is called before each tile that is looked at.
-    ``store`` may have the targets already. ``stopwatch`` is told the seconds spent on "network" (with fusion and content), "matching", "local",
-    "global" and "smoothness".
+    ``store`` may have the targets. ``stopwatch`` is told the seconds spent on "network" (with fusion and
+    content), "matching", "local", "global" and "smoothness".
     """
 
     def __init__(

@@ -122,7 +122,8 @@ def make_objective(
 class Stages:
     """One run through ``scales``. ``plans``: each scale's demand and how it is met, in ``allowed`` bytes.
 
-    ``store`` may have targets of other runs. ``evaluations``, ``stopped`` (asked to stop early) and ``stopwatch`` tell afterwards how it went.
+    ``store`` may have targets of other runs. ``evaluations``, ``stopped`` (asked to stop early) and
+    ``stopwatch`` tell afterwards how it went.
     """
 
     inputs: Inputs

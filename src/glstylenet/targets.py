@@ -254,4 +254,4 @@ def _identity(network: Network) -> tuple[str, str, str]:
 def _digest(picture: Tensor) -> str:
     """Shape and SHA-256 of what a picture or its channels hold."""
     values = picture.detach().cpu().contiguous()
-    return f"{tuple(values.shape)} {hashlib.sha256(values.numpy()).hexdigest()}"
+    return f"{tuple(values.shape)} {hashlib.sha256(values.numpy().data).hexdigest()}"

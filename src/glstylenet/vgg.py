@@ -113,7 +113,7 @@ class Network:
         digest = hashlib.sha256()
         for name in CONVOLUTIONS:
             for part in ("weight", "bias"):
-                digest.update(self._weights[f"{name}.{part}"].contiguous().numpy())
+                digest.update(self._weights[f"{name}.{part}"].contiguous().numpy().tobytes())
         return digest.hexdigest()
 
     def features(self, pixels: Tensor, layers: tuple[int, ...] = (1, 2, 3, 4)) -> dict[int, Tensor]:

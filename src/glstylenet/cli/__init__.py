@@ -22,6 +22,7 @@ from glstylenet.cli.doctor import doctor_command
 from glstylenet.cli.failure import exit_code_of
 from glstylenet.cli.loss import loss_command
 from glstylenet.cli.stylize import stylize_command
+from glstylenet.cli.sweep import sweep_command
 from glstylenet.cli.weights import weights_app
 
 __all__ = ["app", "main"]
@@ -63,6 +64,7 @@ app.command("loss")(loss_command)
 app.command("demo")(demo_command)
 app.add_typer(weights_app, name="weights")
 app.command("bench")(bench_command)
+app.command("sweep")(sweep_command)
 app.command("doctor")(doctor_command)
 
 

@@ -1,5 +1,7 @@
 """``glstylenet sweep``: one or two settings varied, as a contact sheet and a page."""
 
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,9 +27,11 @@ from glstylenet.errors import BatchError, UsageError
 from glstylenet.settings import read_config
 
 if TYPE_CHECKING:
+    from glstylenet.invocation import Pictures
+    from glstylenet.report.ledger import Record
     from glstylenet.report.workshop import Progress
 
-__all__ = ["describe_progress", "sweep_command"]
+__all__ = ["describe_progress", "picked_pictures", "sweep_command"]
 
 
 @with_setting_options
@@ -47,8 +51,7 @@ def sweep_command(
             "--output",
             "-o",
             metavar="FOLDER",
-            help="where pictures, sheet.png, index.html and results.json go; a sweep that was stopped goes on "
-            "there",
+            help="where pictures, sheet.png, index.html and results.json go; a stopped sweep goes on there",
         ),
     ],
     content_map: ContentMapOption = None,
@@ -67,27 +70,93 @@ def sweep_command(
     """
     from glstylenet.report.grid import make_grid
 
-    base = dict(_weaker(config))
-    chosen = preset if preset is not None else base.pop("preset", None)
+    base = _weaker(config)
+    named = base.pop("preset", None)
+    chosen = preset if preset is not None else named
     given = {name: value for name, value in given_settings(options).items() if isinstance(value, str | bool)}
     grid = make_grid(given, base, preset=None if chosen is None else str(chosen))
+    sources = picked_pictures(pictures, content_map, style_map)
     with Interruption() as stop:
+        from glstylenet.outputs import claim_output
         from glstylenet.report.sweep import open_sweep
         from glstylenet.report.workshop import Workshop
 
-        sweep = open_sweep(grid, _pictures(pictures, content_map, style_map), output, overwrite=overwrite)
-        done: list[object] = []
+        sweep = open_sweep(grid, sources, output, overwrite=overwrite)
+        records: list[Record] = []
 
         def tell(progress: "Progress") -> None:
-            stop.something_to_save(True)
             if not quiet:
                 inform(describe_progress(progress))
             if progress.record is not None:
-                done.append(progress.record)
-                sweep.publish([r for r in sweep.ledger.records.values() if r.name in names])
+                records.append(progress.record)
+                stop.something_to_save(True)
+            if progress.state in ("done", "failed"):
+                sweep.publish(records)
 
-        names = {task.name for task in sweep.tasks}
-        workshop = Workshop(sweep.ledger, tell, lambda _event: None, stop.should_stop)
-        records = workshop.paint(sweep.tasks)
-        sweep.publish(records)
-    return _finish(records, len(grid.cells), output, stop, as_json=as_json, quiet=quiet)
+        with claim_output(output):
+            Workshop(sweep.ledger, tell, _unheard, stop.should_stop).paint(sweep.tasks)
+            sweep.publish(records)
+    if as_json:
+        print_json({"output": str(output), "results": [asdict(record) for record in records]})
+    return _verdict(records, len(grid.cells), output, stop, quiet=quiet)
+
+
+def _unheard(_event: object) -> None:
+    """What single evaluations tell is not passed on."""
+
+
+def _verdict(
+    records: "Sequence[Record]", count: int, output: Path, stop: Interruption, *, quiet: bool
+) -> int:
+    """Tell how it ended; the exit code, or :class:`~glstylenet.errors.BatchError`."""
+    failed = [record.name for record in records if not record.is_done]
+    if len(records) < count:
+        complain(
+            f"stopped; {len(records) - len(failed)} of {count} pictures are in {output}, and the same "
+            f"command goes on there"
+        )
+        return stop.exit_code
+    if failed:
+        raise BatchError(
+            f"{len(failed)} of {count} pictures failed: {', '.join(failed)}; the others are done"
+        )
+    if not quiet:
+        inform(f"{output / 'index.html'}: {count} pictures")
+    return 0
+
+
+def _weaker(config: Path | None) -> dict[str, object]:
+    """What stands below options: the environment, then the config file."""
+    file = config or user_config()
+    table = {} if file is None else read_config(file)
+    return {**table, **environment_settings()}
+
+
+def describe_progress(progress: "Progress") -> str:
+    """One line on a picture of many."""
+    line = f"[{progress.number}/{progress.count}] {progress.name}: {progress.state}"
+    record = progress.record
+    if record is None:
+        return line
+    if record.error is not None:
+        return f"{line}: {record.error}"
+    loss = f", loss {record.losses['total']:.4g}" if record.losses else ""
+    return f"{line}, {record.seconds:.1f} s{loss}"
+
+
+def picked_pictures(words: Sequence[Path], content_map: Path | None, style_map: Path | None) -> "Pictures":
+    """The pictures that ``CONTENT STYLE`` name; STYLE alone, with both maps, is a doodle."""
+    from glstylenet.invocation import Pictures
+
+    is_doodle = len(words) == 1 and content_map is not None and style_map is not None
+    if len(words) != 2 and not is_doodle:
+        raise UsageError(
+            f"got {len(words)} pictures, expected CONTENT and STYLE; STYLE alone is enough for a doodle, "
+            f"which needs --content-map and --style-map"
+        )
+    if (content_map is None) != (style_map is None):
+        lacking = "--style-map" if style_map is None else "--content-map"
+        raise UsageError(
+            f"got one map; regions are named on both pictures, so add {lacking}, or leave both out"
+        )
+    return Pictures(None if is_doodle else words[0], words[-1], content_map, style_map)

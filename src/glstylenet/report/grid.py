@@ -122,12 +122,11 @@ def make_grid(
     _check_axes(axes)
     rows, columns = (None, axes[0]) if len(axes) == 1 else (axes[0], axes[1])
     cells = []
-    for row, row_value in enumerate((None,) if rows is None else rows.values):
-        for column, column_value in enumerate(columns.values):
-            values = {columns.name: column_value}
-            if rows is not None and row_value is not None:
-                values = {rows.name: row_value, **values}
-            cells.append(_cell(row, column, values, base, fixed))
+    starts = [dict[str, str]()] if rows is None else [{rows.name: value} for value in rows.values]
+    for row, start in enumerate(starts):
+        for column, value in enumerate(columns.values):
+            combination = {**start, columns.name: value}
+            cells.append(_cell(row, column, combination, base, fixed))
     _refuse_twins(cells)
     return Grid(rows, columns, tuple(cells))
 

@@ -145,7 +145,9 @@ def digest_of_file(path: Path) -> str:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise InputError(f"{path}: cannot be read ({os.strerror(error.errno or 0)}); check the name") from error
+        raise InputError(
+            f"{path}: cannot be read ({os.strerror(error.errno or 0)}); check the name"
+        ) from error
 
 
 def _record(entry: Mapping[str, Any]) -> Record:

@@ -32,7 +32,11 @@ def render(template: str, facts: Mapping[str, object]) -> str:
 def embedded(file: Path) -> str:
     """A picture as a ``data:`` address: a file as it is if it is small, else shrunk."""
     with Image.open(file) as image:
-        if max(image.size) <= _LONGEST and image.format in ("PNG", "JPEG", "WEBP") and file.stat().st_size < 2**21:
+        if (
+            max(image.size) <= _LONGEST
+            and image.format in ("PNG", "JPEG", "WEBP")
+            and file.stat().st_size < 2**21
+        ):
             kind = {"PNG": "png", "JPEG": "jpeg", "WEBP": "webp"}[image.format]
             return _address(kind, file.read_bytes())
         shown = image.convert("RGB")

@@ -38,40 +38,36 @@ def draw_sheet(gallery: Gallery) -> Tensor:
             at = (_GAP + column * (width + _GAP), _GAP + 36 + 20 * number)
             draw.text(at, line, fill=_INK, font=font)
     y = top
-    for label, row, exhibits, height in zip(
-        gallery.row_labels, pictures, gallery.rows, heights, strict=True
-    ):
+    for label, row, exhibits, height in zip(gallery.row_labels, pictures, gallery.rows, heights, strict=True):
         if row_label:
             draw.text((_GAP, y), label, fill=_INK, font=font)
             y += row_label
         for column, (picture, exhibit) in enumerate(zip(row, exhibits, strict=True)):
             x = _GAP + column * (width + _GAP)
-            _place(sheet, draw, picture, exhibit, (x, y), (width, height), font)
+            if picture is not None:
+                sheet.paste(picture, (x, y))
+            if exhibit is not None:
+                _describe(draw, exhibit, (x, y), (width, height), font)
         y += height + _GAP + 22
     return torch.from_numpy(np.array(sheet)).permute(2, 0, 1)[None].float()
 
 
-def _place(
-    sheet: Image.Image,
+def _describe(
     draw: ImageDraw.ImageDraw,
-    picture: Image.Image | None,
-    exhibit: Exhibit | None,
+    exhibit: Exhibit,
     at: tuple[int, int],
     room: tuple[int, int],
     font: ImageFont.ImageFont | ImageFont.FreeTypeFont,
 ) -> None:
-    x, y = at
-    width, height = room
-    if picture is not None:
-        sheet.paste(picture, at)
-    elif exhibit is not None:
+    """Two facts below a picture, or in its place why there is none."""
+    (x, y), (width, height) = at, room
+    if exhibit.file is None:
         draw.rectangle((x, y, x + width - 1, y + height - 1), fill=_EMPTY)
-        for number, line in enumerate(_wrapped(exhibit.note or "no picture", font, width - 16)[: height // 20]):
+        lines = _wrapped(exhibit.note or "no picture", font, width - 16)
+        for number, line in enumerate(lines[: height // 20]):
             draw.text((x + 8, y + 8 + 20 * number), line, fill=_PALE, font=font)
-    if exhibit is not None and exhibit.facts:
-        caption = "  ".join(f"{name} {value}" for name, value in list(exhibit.facts.items())[:2])
-        [line, *_] = _wrapped(caption, font, width)
-        draw.text((x, y + height + 3), line, fill=_PALE, font=font)
+    caption = "  ".join(f"{name} {value}" for name, value in list(exhibit.facts.items())[:2])
+    draw.text((x, y + height + 3), _wrapped(caption, font, width)[0], fill=_PALE, font=font)
 
 
 def _picture(exhibit: Exhibit | None, cell: int) -> Image.Image | None:

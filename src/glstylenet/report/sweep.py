@@ -1,6 +1,6 @@
 """Sweep: every cell of a grid painted, and shown as a contact sheet and a page.
 
-Sheet and page are drawn anew after every picture, so that a sweep can be watched, and is there however it ends.
+Sheet and page are drawn anew after every picture: a sweep can be watched, and is there however it ends.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,12 +11,12 @@ from glstylenet.errors import OutputError
 from glstylenet.images import read_picture
 from glstylenet.invocation import Pictures
 from glstylenet.outputs import check_output, write_picture
+from glstylenet.replacement import write_text
 from glstylenet.report.gallery import Exhibit, Gallery
 from glstylenet.report.grid import Grid
 from glstylenet.report.ledger import Ledger, Record, Task
 from glstylenet.report.page import render
 from glstylenet.report.sheet import draw_sheet
-from glstylenet.replacement import write_text
 from glstylenet.settings import INIT_CHOICES, Settings
 
 __all__ = ["PAGE", "SHEET", "Sweep", "facts_of", "given_pictures", "open_sweep"]
@@ -73,7 +73,9 @@ class Sweep:
             return Exhibit(title or name, None, "not painted yet")
         if record.file is None:
             return Exhibit(title, None, f"failed: {record.error}", command=record.command)
-        return Exhibit(title, self.ledger.folder / record.file, facts=facts_of(record), command=record.command)
+        return Exhibit(
+            title, self.ledger.folder / record.file, facts=facts_of(record), command=record.command
+        )
 
 
 def open_sweep(grid: Grid, pictures: Pictures, folder: Path, *, overwrite: bool) -> Sweep:
@@ -97,8 +99,8 @@ def open_sweep(grid: Grid, pictures: Pictures, folder: Path, *, overwrite: bool)
     if (changed or (others and not mine)) and not overwrite:
         named = ", ".join((changed or sorted(others))[:3])
         raise OutputError(
-            f"{folder}: holds another sweep ({named}, painted from other pictures or settings); choose another "
-            f"folder, or give --overwrite to replace it"
+            f"{folder}: holds another sweep ({named}, painted from other pictures or settings); choose "
+            f"another folder, or give --overwrite to replace it"
         )
     if overwrite and (changed or not mine):
         ledger.records = {task.name: ledger.records[task.name] for task in mine if task.name not in changed}

@@ -158,6 +158,6 @@ class Workshop:
 
 
 def _digests(tasks: Iterable[Task]) -> dict[Path, str]:
-    """SHA-256 of every input file; raises :class:`~glstylenet.errors.InputError` for one that is not there."""
+    """SHA-256 of every input file; raises :class:`~glstylenet.errors.InputError` for a missing one."""
     files = {path for task in tasks for path in task.pictures.as_dict().values()}
     return {path: digest_of_file(path) for path in sorted(files)}
