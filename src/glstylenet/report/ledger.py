@@ -24,6 +24,7 @@ LEDGER = "results.json"
 """The ledger's name in its folder."""
 
 _FORMAT = 1
+_OWN = ("format", "version", "results")
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,9 @@ class Ledger:
                 f"{file}: cannot be read as the results of an earlier run ({error}); choose another folder, "
                 f"or give --overwrite to begin anew"
             ) from error
-        return cls(folder, records)
+        ledger = cls(folder, records)
+        ledger.about = {name: value for name, value in table.items() if name not in _OWN}
+        return ledger
 
     def finished(self, name: str, key: str) -> Record | None:
         """The record of ``name`` if it is done, still asked for as such, and its file whole."""

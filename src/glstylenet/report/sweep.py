@@ -41,7 +41,7 @@ class Sweep:
     @property
     def title(self) -> str:
         """What varies, in words."""
-        return " × ".join(axis.title for axis in self.grid.axes)
+        return " and ".join(axis.title for axis in self.grid.axes)
 
     def publish(self, records: Sequence[Record]) -> None:
         """Draw sheet and page of what ``records`` hold of the grid.
