@@ -33,6 +33,7 @@ LAYERS = (
     "tiling",
     "stopwatch",
     "targets",
+    "terms",
     "objective",
     "history",
     "memory",

@@ -12,10 +12,11 @@ from torch import Tensor
 from benchmarks.literal import LiteralObjective
 from glstylenet import neighbours
 from glstylenet.fusion import SCHEMES
-from glstylenet.objective import Evaluation, LossTerms, LossWeights, Objective
+from glstylenet.objective import Objective
 from glstylenet.patches import Matches
 from glstylenet.stopwatch import Stopwatch
 from glstylenet.targets import CONTENT_LAYER
+from glstylenet.terms import Evaluation, LossTerms, LossWeights
 from glstylenet.tiling import cut_into_tiles
 from glstylenet.vgg import Activations, Network
 from glstylenet.weights import load_weights

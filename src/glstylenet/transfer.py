@@ -23,11 +23,11 @@ from glstylenet.finish import photo_finish
 from glstylenet.images import PictureSource, read_picture
 from glstylenet.inputs import Inputs, Sources, prepare_inputs, read_sources
 from glstylenet.memory import DEFAULT_SHARE, Demand, Plan, plan_memory
-from glstylenet.objective import LossTerms
 from glstylenet.schedule import Scale, plan_scales
 from glstylenet.semantics import resize_labels
 from glstylenet.settings import Settings
 from glstylenet.stages import Stages, make_objective, plan_stages, stage_demand
+from glstylenet.terms import LossTerms
 from glstylenet.vgg import Network
 from glstylenet.weights import LoadedWeights, load_weights
 
