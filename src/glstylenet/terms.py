@@ -1,12 +1,13 @@
-"""Terms: the weights and the terms of the paper's total loss (Eq. 8), as plain numbers."""
+"""Terms: the weights of the paper's total loss (Eq. 8), its terms, and these by position."""
 
 from dataclasses import dataclass
 
 from torch import Tensor
 
+from glstylenet.patches import Matches
 from glstylenet.settings import Settings
 
-__all__ = ["Evaluation", "LossTerms", "LossWeights"]
+__all__ = ["Breakdown", "Evaluation", "LossTerms", "LossWeights"]
 
 
 @dataclass(frozen=True)
@@ -62,3 +63,20 @@ class Evaluation:
 
     terms: LossTerms
     gradient: Tensor
+
+
+@dataclass(frozen=True)
+class Breakdown:
+    """The weighted terms at some pixels, and where in the picture they arise.
+
+    ``content`` float64 (h, w): each position's part of the content term (Eq. 2), ``None`` without one.
+    ``matches`` and ``local``, one for each fused feature of the scheme: the nearest style patch (Eq. 3) and
+    the part of the local term (Eq. 4), float64 (H-2, W-2), of each patch; both empty without a local term.
+    Parts are at least 0 and sum up to their term. The global term has none: a Gram matrix is a sum over the
+    whole picture, and its squared distance (Eq. 6) cannot be told apart again by position.
+    """
+
+    terms: LossTerms
+    content: Tensor | None
+    local: list[Tensor]
+    matches: list[Matches]
