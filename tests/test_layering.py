@@ -49,6 +49,7 @@ LAYERS = (
     "forecast",
     "recipe",
     "samples",
+    "explain",
     "bench",
     "cli",
     "__main__",
