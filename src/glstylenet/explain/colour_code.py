@@ -14,8 +14,8 @@ _Plane = npt.NDArray[np.float32]
 
 _MIDDLE, _DOWN, _ACROSS = 0.70, 0.10, 0.05
 """Lightness in the middle, and how far it changes to either border."""
-_CHROMA = 0.14
-"""Reach of the two colour axes: larger ones would leave what a screen can show in more than the corners."""
+_CHROMA = 0.13
+"""Reach of the two colour axes: near the largest that a screen can show all around."""
 _SHADING = 0.22
 """How far a picture's own light shows through."""
 
@@ -46,7 +46,10 @@ def coded_colours(down: _Plane, across: _Plane, light: _Plane | None = None) -> 
     lightness = _MIDDLE + _DOWN * vertical + _ACROSS * horizontal
     if light is not None:
         lightness = lightness + _SHADING * (light - 0.5)
-    oklab = np.stack((lightness, _CHROMA * horizontal, _CHROMA * vertical), axis=-1)
+    # The square is bent to a disc: in its corners a screen could not show the colours.
+    green_to_magenta = _CHROMA * horizontal * np.sqrt(1.0 - 0.5 * vertical**2)
+    blue_to_yellow = _CHROMA * vertical * np.sqrt(1.0 - 0.5 * horizontal**2)
+    oklab = np.stack((lightness, green_to_magenta, blue_to_yellow), axis=-1)
     linear = ((oklab @ _TO_CUBE_ROOTS.T) ** 3 @ _TO_LINEAR.T).clip(0.0, 1.0)
     srgb = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1.0 / 2.4) - 0.055)
     colours: npt.NDArray[np.uint8] = (255.0 * srgb).round().astype(np.uint8)

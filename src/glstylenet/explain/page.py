@@ -111,10 +111,7 @@ def _reading(found: Correspondence | None) -> str:
 def _table(explanation: Explanation) -> str:
     losses, classes = explanation.losses, explanation.classes
     rows = "".join(_row(each, losses.local, losses.content) for each in classes)
-    total = (
-        f"<tr class='total'><th scope='row'>Whole picture</th><td></td><td>{losses.local:.4g}</td><td></td>"
-        f"<td>{losses.content:.4g}</td><td></td><td>{_share(_crossing(explanation))}</td></tr>"
-    )
+    total = "" if explanation.result.inputs.semantics is None else _total(explanation)
     return (
         "<table><thead><tr><th scope='col'>Class</th><th scope='col'>of the picture</th>"
         "<th scope='col'>local</th><th scope='col'>× average</th><th scope='col'>content</th>"
@@ -134,6 +131,14 @@ def _row(each: ClassLosses, local: float, content: float) -> str:
         f"<td>{each.local:.4g}</td><td>{_ratio(each.local_mean, local)}</td>"
         f"<td>{each.content:.4g}</td><td>{_ratio(each.content_mean, content)}</td>"
         f"<td>{_share(each.leaving)}</td></tr>"
+    )
+
+
+def _total(explanation: Explanation) -> str:
+    losses = explanation.losses
+    return (
+        f"<tr class='total'><th scope='row'>Whole picture</th><td></td><td>{losses.local:.4g}</td><td></td>"
+        f"<td>{losses.content:.4g}</td><td></td><td>{_share(_crossing(explanation))}</td></tr>"
     )
 
 
