@@ -28,11 +28,11 @@ from glstylenet.events import Event, Finished, ScaleStarted, Started, Step
 from glstylenet.images import read_picture
 from glstylenet.invocation import option_name
 from glstylenet.memory import Plan
-from glstylenet.objective import LossTerms
 from glstylenet.outputs import claim_output, read_recipe, write_picture
 from glstylenet.schedule import Scale
 from glstylenet.semantics import label_maps
 from glstylenet.settings import GROUPS, PRESETS, Preset, Settings, field_help
+from glstylenet.terms import LossTerms
 from glstylenet.transfer import Result, stylize
 
 FAST = ("--iterations", "2", "--precision", "float32")

@@ -12,10 +12,11 @@ from torch import Tensor
 from benchmarks.literal import LiteralObjective
 from glstylenet import neighbours
 from glstylenet.fusion import EVERY_SCHEME
-from glstylenet.objective import Evaluation, LossTerms, LossWeights, Objective
+from glstylenet.objective import Objective
 from glstylenet.patches import Matches
 from glstylenet.stopwatch import Stopwatch
 from glstylenet.targets import CONTENT_LAYER
+from glstylenet.terms import Evaluation, LossTerms, LossWeights
 from glstylenet.tiling import cut_into_tiles
 from glstylenet.vgg import Activations, Network
 from glstylenet.weights import load_weights
@@ -495,3 +496,35 @@ def test_tiles_in_bfloat16(tensors: Mapping[str, Tensor]) -> None:
         difference = found.gradient - expected.gradient
         assert float(difference.norm() / expected.gradient.norm()) < 0.01
         assert float(difference.abs().max() / expected.gradient.abs().max()) < 0.02
+
+
+@pytest.mark.parametrize("tile_side", [None, 32])
+@pytest.mark.parametrize("scheme", ["g", "h", "a"])
+def test_a_breakdown_adds_up_to_the_terms(exact: Network, scheme: str, tile_side: int | None) -> None:
+    content, style = _picture(1, (70, 66)), _picture(2, STYLE_SIZE)
+    objective = Objective(exact, EVERY_SCHEME[scheme], PAPER, content, style, tile_side=tile_side)
+    pixels = _picture(5, (70, 66))
+    found = objective.breakdown(pixels)
+    terms = objective.terms(pixels)
+    assert found.terms == terms
+    assert found.content is not None
+    assert found.content.shape == (70 // 8, 66 // 8)
+    assert float(found.content.sum()) == pytest.approx(terms.content, rel=1e-9)
+    assert sum(float(part.sum()) for part in found.local) == pytest.approx(terms.local, rel=1e-9)
+    for part, matches in zip(found.local, found.matches, strict=True):
+        assert part.shape == matches.index.shape
+    assert len(found.local) == len(EVERY_SCHEME[scheme].groups)
+
+
+def test_a_breakdown_tells_where(exact: Network) -> None:
+    """The content's part is 0 wherever the network sees no change, and largest where there is one."""
+    content = _picture(1, (96, 96))
+    pixels = content.clone()
+    pixels[..., 80:, 80:] = 0.0
+    weights = LossWeights(content=10.0, local=0.0, semantic=0.0, global_=0.0, smoothness=0.0)
+    found = Objective(exact, EVERY_SCHEME["g"], weights, content, _picture(2, STYLE_SIZE)).breakdown(pixels)
+    assert found.local == [] == found.matches
+    assert found.content is not None
+    assert float(found.content[:5, :5].abs().max()) == 0.0  # sees pixels up to 8 * 4 + 37
+    assert divmod(int(found.content.argmax()), 12) >= (9, 0)
+    assert int(found.content.argmax()) % 12 >= 9

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from glstylenet.objective import LossTerms, Objective
+from glstylenet.objective import Objective
 from glstylenet.optimize import Optimizer
+from glstylenet.terms import LossTerms
 
 __all__ = ["Descent", "Matching", "descend"]
 

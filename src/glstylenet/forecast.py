@@ -10,8 +10,9 @@ from glstylenet.events import Started
 from glstylenet.fusion import EVERY_SCHEME, fused_size
 from glstylenet.inputs import canvas_size
 from glstylenet.neighbours import EXACT_POSITIONS
-from glstylenet.objective import LossWeights, Objective
+from glstylenet.objective import Objective
 from glstylenet.settings import Settings
+from glstylenet.terms import LossWeights
 from glstylenet.tiling import cut_into_tiles
 from glstylenet.vgg import Network
 from glstylenet.weights import LoadedWeights

@@ -24,12 +24,13 @@ from glstylenet.fusion import EVERY_SCHEME
 from glstylenet.images import resize
 from glstylenet.inputs import Inputs, ScaledInputs, canvas_size, with_margin, without_margin
 from glstylenet.memory import Demand, Plan, plan_memory, smaller_tiles
-from glstylenet.objective import LossWeights, Objective
+from glstylenet.objective import Objective
 from glstylenet.optimize import Adam, Lbfgs, Optimizer
 from glstylenet.schedule import Scale
 from glstylenet.settings import Settings
 from glstylenet.stopwatch import Stopwatch
 from glstylenet.targets import TargetStore, nothing
+from glstylenet.terms import LossWeights
 from glstylenet.vgg import Network
 from glstylenet.weights import LoadedWeights
 

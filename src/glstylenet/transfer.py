@@ -23,16 +23,17 @@ from glstylenet.finish import photo_finish
 from glstylenet.images import PictureSource, read_picture
 from glstylenet.inputs import Inputs, Sources, prepare_inputs, read_sources
 from glstylenet.memory import DEFAULT_SHARE, Demand, Plan, plan_memory
-from glstylenet.objective import LossTerms
+from glstylenet.objective import Objective
 from glstylenet.schedule import Scale, plan_scales
 from glstylenet.semantics import resize_labels
 from glstylenet.settings import Settings
 from glstylenet.stages import Stages, make_objective, plan_stages, stage_demand
 from glstylenet.targets import TargetStore
+from glstylenet.terms import Breakdown, LossTerms
 from glstylenet.vgg import Network
 from glstylenet.weights import LoadedWeights, load_weights
 
-__all__ = ["Listener", "Result", "Timings", "picture_losses", "plan_run", "stylize"]
+__all__ = ["Listener", "Result", "Timings", "picture_losses", "plan_run", "result_breakdown", "stylize"]
 
 Listener = Callable[[Event], None]
 
@@ -153,11 +154,19 @@ def picture_losses(
                 f"{sources.size[1]} x {sources.size[0]} were asked for; give a picture of that size, or "
                 f"--size"
             )
-        place = choose_device(chosen.device, "float32")
-        inputs = prepare_inputs(sources, chosen)
-        plan = _measurement_plan(inputs, chosen, place, _allowed_memory(chosen, place))
-        network = Network(load_weights(chosen.weights).tensors, device=place.device)
-        return _measure(shown.pixels, inputs, chosen, network, plan)
+        objective, device = _measuring_objective(prepare_inputs(sources, chosen), chosen)
+        return objective.terms(shown.pixels.to(device))
+
+
+def result_breakdown(result: Result) -> Breakdown:
+    """The loss terms of ``result`` as :func:`picture_losses` measures them, and where they arise.
+
+    Within the memory that the result's settings allow; raises
+    :class:`~glstylenet.errors.MemoryLimitError` if that is not enough.
+    """
+    with _telling_out_of_memory():
+        objective, device = _measuring_objective(result.inputs, result.settings, result.weights)
+        return objective.breakdown(result.pixels.to(device))
 
 
 def _ignore(_event: Event) -> None:
@@ -346,6 +355,18 @@ def _measure(
     scaled = inputs.scaled(inputs.size, 1.0, network.device)
     objective = make_objective(network, settings, scaled, plan=plan, store=store)
     return objective.terms(pixels.to(network.device))
+
+
+def _measuring_objective(
+    inputs: Inputs, settings: Settings, weights: LoadedWeights | None = None
+) -> tuple[Objective, torch.device]:
+    """An objective that measures as :func:`_measure` does, outside a run, and where it computes."""
+    place = choose_device(settings.device, "float32")
+    plan = _measurement_plan(inputs, settings, place, _allowed_memory(settings, place))
+    weights = weights or load_weights(settings.weights)
+    network = Network(weights.tensors, device=place.device)
+    scaled = inputs.scaled(inputs.size, 1.0, place.device)
+    return make_objective(network, settings, scaled, plan=plan), place.device
 
 
 def _measurement_plan(inputs: Inputs, settings: Settings, place: Device, allowed: int) -> Plan:

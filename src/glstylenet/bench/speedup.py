@@ -21,8 +21,8 @@ from glstylenet.device import choose_device
 from glstylenet.events import Event, Started, Step
 from glstylenet.fusion import EVERY_SCHEME
 from glstylenet.inputs import ScaledInputs
-from glstylenet.objective import LossWeights
 from glstylenet.settings import Settings
+from glstylenet.terms import LossWeights
 from glstylenet.transfer import picture_losses, stylize
 from glstylenet.vgg import Network
 from glstylenet.weights import load_weights

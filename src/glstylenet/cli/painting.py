@@ -18,6 +18,10 @@ from glstylenet.cli.progress import Listener, Reporting, describe_losses, durati
 from glstylenet.device import choose_device
 from glstylenet.errors import BatchError, OutputError, WeightsError
 from glstylenet.events import Event, Started, Step, Warned
+from glstylenet.explain.charts import require_matplotlib
+from glstylenet.explain.curve import LossCurve
+from glstylenet.explain.explanation import explain
+from glstylenet.explain.folder import explanation_folder, write_explanation
 from glstylenet.images import resize
 from glstylenet.memory import format_bytes
 from glstylenet.outputs import claim_output, write_picture
@@ -25,17 +29,19 @@ from glstylenet.recipe import make_recipe
 from glstylenet.settings import Settings
 from glstylenet.transfer import Result, stylize
 
-__all__ = ["Keeping", "paint", "report", "using_threads"]
+__all__ = ["Keeping", "check_plan", "paint", "report", "using_threads"]
 
 
 @dataclass(frozen=True)
 class Keeping:
-    """How results are kept. ``save_every``: evaluations between two previews, ``None`` for none."""
+    """How results are kept. ``save_every``: evaluations between two previews, ``None`` for none;
+    ``explain``: with a folder that explains each."""
 
     overwrite: bool = False
     bits: int = 8
     metadata: bool = True
     save_every: int | None = None
+    explain: bool = False
 
 
 def paint(
@@ -51,21 +57,32 @@ def paint(
 
     A batch goes on past a job that fails and ends in :class:`~glstylenet.errors.BatchError`.
     """
+    check_plan(plan, settings, keeping)
+    choose_device(settings.device, settings.precision)  # a device that is not there: say so before reading
+    if plan.is_batch:
+        return _paint_batch(plan, settings, keeping, reporting, stop, as_json=as_json)
+    [job] = plan.jobs
+    curve = LossCurve()
+    result = _paint_one(job, settings, keeping, reporting, stop, curve=curve)
+    table = report(result, job.output)
+    _explain(job, keeping, reporting, stop, result=result, curve=curve, table=table)
+    if as_json:
+        print_json(table)
+    return stop.exit_code if result.interrupted else 0
+
+
+def check_plan(plan: Plan, settings: Settings, keeping: Keeping) -> None:
+    """Refuse, before anything is computed, what could not be kept as ``keeping`` says."""
+    if keeping.explain:
+        require_matplotlib()
     check_jobs(
         plan,
         settings,
         bits=keeping.bits,
         overwrite=keeping.overwrite,
         save_every=keeping.save_every,
+        explain=keeping.explain,
     )
-    choose_device(settings.device, settings.precision)  # a device that is not there: say so before reading
-    if plan.is_batch:
-        return _paint_batch(plan, settings, keeping, reporting, stop, as_json=as_json)
-    [job] = plan.jobs
-    result = _paint_one(job, settings, keeping, reporting, stop)
-    if as_json:
-        print_json(report(result, job.output))
-    return stop.exit_code if result.interrupted else 0
 
 
 def report(result: Result, output: Path) -> dict[str, object]:
@@ -115,9 +132,11 @@ def _paint_batch(
             inform(f"[{number}/{len(plan.jobs)}] {job.name}")
         is_whole = True
         try:
-            result = _paint_one(job, settings, keeping, reporting, stop)
+            curve = LossCurve()
+            result = _paint_one(job, settings, keeping, reporting, stop, curve=curve)
             is_whole = not result.interrupted
             results.append(report(result, job.output))
+            _explain(job, keeping, reporting, stop, result=result, curve=curve, table=results[-1])
         except WeightsError:
             raise  # no other picture would fare better
         except Exception as error:  # the one boundary: whatever befell this picture, the others are painted
@@ -142,12 +161,21 @@ def _paint_batch(
 
 
 def _paint_one(
-    job: Job, settings: Settings, keeping: Keeping, reporting: Reporting, stop: Interruption
+    job: Job,
+    settings: Settings,
+    keeping: Keeping,
+    reporting: Reporting,
+    stop: Interruption,
+    *,
+    curve: LossCurve,
 ) -> Result:
-    """Paint one picture and write it; whatever fails, what there is of the picture is kept."""
+    """Paint one picture and write it; whatever fails, what there is of the picture is kept.
+
+    ``curve`` hears the run's events.
+    """
     stop.something_to_save(False)
     with claim_output(job.output), open_progress(reporting) as tell:
-        watch = _Watch(job, keeping, stop, tell)
+        watch = _Watch(job, keeping, stop, tell, curve)
         try:
             result = stylize(
                 job.content,
@@ -183,6 +211,7 @@ class _Watch:
     keeping: Keeping
     stop: Interruption
     tell: Listener
+    curve: LossCurve
     full_size: tuple[int, int] = (0, 0)
     latest: Step | None = field(default=None)
 
@@ -194,6 +223,7 @@ class _Watch:
             case Step():
                 self.latest = event
                 self.stop.something_to_save(True)
+        self.curve(event)
         self.tell(event)
         every = self.keeping.save_every
         if isinstance(event, Step) and every is not None and event.evaluation % every == 0:
@@ -211,6 +241,38 @@ class _Watch:
         except OutputError as error:
             # A preview is not worth the run.
             self.tell(Warned(f"a preview was left out: {error}"))
+
+
+def _explain(
+    job: Job,
+    keeping: Keeping,
+    reporting: Reporting,
+    stop: Interruption,
+    *,
+    result: Result,
+    curve: LossCurve,
+    table: dict[str, object],
+) -> None:
+    """Explain a result that is written, where that was asked for, and add the folder to its ``table``.
+
+    Who asked the run to stop waits for no explanation; and a signal from here on leaves at once, for the
+    picture is safe.
+    """
+    if not keeping.explain:
+        return
+    if stop.requested:
+        complain(f"{job.output}: asked to stop, so the explanation is left out")
+        return
+    stop.something_to_save(False)
+    folder = explanation_folder(job.output)
+    try:
+        write_explanation(explain(result, curve), folder, overwrite=keeping.overwrite)
+    except Exception as error:
+        error.add_note(f"the picture itself is in {job.output}")
+        raise
+    table["explanation"] = str(folder)
+    if not reporting.quiet:
+        inform(f"{folder / 'index.html'}: what painted what")
 
 
 def _rescue(error: Exception, watch: _Watch) -> None:

@@ -76,6 +76,14 @@ _SaveEveryOption = Annotated[
     ),
 ]
 
+_ExplainOption = Annotated[
+    bool,
+    typer.Option(
+        "--explain",
+        help="show what painted what, the loss by map class and the loss curve: a page and pictures in the "
+        "folder OUT.explain beside OUT.png (extra 'report')",
+    ),
+]
 _DryRunOption = Annotated[
     bool,
     typer.Option("--dry-run", help="check everything and tell sizes, tiles, memory and time; paint nothing"),
@@ -113,6 +121,7 @@ def stylize_command(
     no_metadata: _NoMetadataOption = False,
     bits: _BitsOption = None,
     save_every: _SaveEveryOption = None,
+    explain: _ExplainOption = False,
     dry_run: _DryRunOption = False,
     verbose: VerboseOption = False,
     quiet: QuietOption = False,
@@ -141,11 +150,12 @@ def stylize_command(
         plan = plan_jobs(task.words, place, content_map=task.content_map, style_map=task.style_map)
         depth = task.bits if bits is None else bits
         if dry_run:
-            return rehearsal.rehearse(plan, task.settings, bits=depth, overwrite=overwrite, as_json=as_json)
+            keeping = painting.Keeping(overwrite, depth, explain=explain)
+            return rehearsal.rehearse(plan, task.settings, keeping, as_json=as_json)
         return painting.paint(
             plan,
             task.settings,
-            painting.Keeping(overwrite, depth, not no_metadata, save_every),
+            painting.Keeping(overwrite, depth, not no_metadata, save_every, explain),
             progress.Reporting(verbose, quiet, debug),
             stop,
             as_json=as_json,

@@ -19,14 +19,23 @@ LAYOUT: Mapping[str, tuple[str, str, str | None, str | None]] = MappingProxyType
         "artistic-1": ("artistic/c1", "artistic/s1", None, None),
         "artistic-2": ("artistic/c2", "artistic/s2", None, None),
         "photorealistic-2": (
-            "photorealistic/c2", "photorealistic/s2", "photorealistic/c2_sem", "photorealistic/s2_sem"
+            "photorealistic/c2",
+            "photorealistic/s2",
+            "photorealistic/c2_sem",
+            "photorealistic/s2_sem",
         ),
         "photorealistic-3": (
-            "photorealistic/c3", "photorealistic/s3", "photorealistic/c3_sem", "photorealistic/s3_sem"
+            "photorealistic/c3",
+            "photorealistic/s3",
+            "photorealistic/c3_sem",
+            "photorealistic/s3_sem",
         ),
         "chinese": ("chinese/content", "chinese/style", "chinese/content_sem", "chinese/style_sem"),
         "chinese-detail": (
-            "chinese/c_detail", "chinese/s1_detail", "chinese/c_detail_sem", "chinese/s1_detail_sem"
+            "chinese/c_detail",
+            "chinese/s1_detail",
+            "chinese/c_detail_sem",
+            "chinese/s1_detail_sem",
         ),
     }
 )

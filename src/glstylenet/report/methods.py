@@ -27,7 +27,10 @@ def method_panel(
     The baselines keep the preset's content weights and start, so that the losses of the style are what differs.
     """
     ours = preset_task(f"{figure}_{pair}_{OURS}", pictures, preset, shared)
-    common = {name: getattr(ours.settings, name) for name in ("content_weight", "coarse_content", "init", "coarsest")}
+    common = {
+        name: getattr(ours.settings, name)
+        for name in ("content_weight", "coarse_content", "init", "coarsest")
+    }
     tasks = [preset_task(f"{figure}_{pair}_{name}", pictures, name, shared, **common) for name in baselines]
     labels = (*baselines, f"{OURS} ({preset})")
     return Panel(pair, pictures, ("",), labels, ((*tasks, ours),))

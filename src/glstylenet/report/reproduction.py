@@ -1,6 +1,6 @@
 """Reproduction: the paper's experiments run one after the other, and one report of them all."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from glstylenet.report.experiment import Experiment, Finding, Panel, Table, writ
 from glstylenet.report.experiments import EXPERIMENTS
 from glstylenet.report.gallery import Exhibit, Gallery
 from glstylenet.report.inputs import Gathered, find_published
-from glstylenet.report.ledger import Ledger, Record, Task
+from glstylenet.report.ledger import Ledger, Task
 from glstylenet.report.page import render
 from glstylenet.report.sweep import PAGE, facts_of, given_pictures
 from glstylenet.report.workshop import Workshop
@@ -101,7 +101,9 @@ class Reproduction:
         facts = {
             "title": "GLStyleNet reproduced",
             "summary": ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in self.shared.items()),
-            "inputs": "the shipped samples, in the place of every pair" if self.folder is None else "the paper's own",
+            "inputs": "the shipped samples, in the place of every pair"
+            if self.folder is None
+            else "the paper's own",
             "chapters": [self._shown(chapter) for chapter in self.chapters],
         }
         write_text(self.ledger.folder / PAGE, render("reproduction.html", facts), overwrite=True)
@@ -140,7 +142,11 @@ class Reproduction:
             self.ledger.write()
 
     def _seconds(self, chapter: Chapter) -> float:
-        painted = [self.ledger.records[task.name].seconds for task in chapter.tasks if task.name in self.ledger.records]
+        painted = [
+            self.ledger.records[task.name].seconds
+            for task in chapter.tasks
+            if task.name in self.ledger.records
+        ]
         return round(sum(painted) + (chapter.table.seconds if chapter.table is not None else 0.0), 1)
 
     def _shown(self, chapter: Chapter) -> dict[str, object]:
@@ -169,7 +175,9 @@ class Reproduction:
             return Exhibit(task.name, None, f"failed: {record.error}", command=record.command)
         facts = {name: value for name, value in facts_of(record).items() if name in ("loss", "seconds")}
         facts |= {
-            words: written(record.metrics[key]) for key, words in _CAPTIONED.items() if record.metrics.get(key) is not None
+            words: written(record.metrics[key])
+            for key, words in _CAPTIONED.items()
+            if record.metrics.get(key) is not None
         }
         return Exhibit(task.name, self.ledger.folder / record.file, facts=facts, command=record.command)
 
@@ -205,7 +213,9 @@ def measured(task: Task, picture: Path) -> dict[str, object]:
 
 
 def _published(file: Path) -> Gallery:
-    return Gallery("Published", ("",), ("the authors' own results",), ((Exhibit("published results", file),),))
+    return Gallery(
+        "Published", ("",), ("the authors' own results",), ((Exhibit("published results", file),),)
+    )
 
 
 def _table(kept: Mapping[str, Any]) -> Table:

@@ -13,7 +13,9 @@ _PAIRS = ("artistic-1", "artistic-2")
 
 
 def _panels(pairs: Mapping[str, Pictures], shared: Mapping[str, Any]) -> list[Panel]:
-    return [method_panel("fig13", pair, pairs[pair], "artistic", shared, baselines=("gatys",)) for pair in _PAIRS]
+    return [
+        method_panel("fig13", pair, pairs[pair], "artistic", shared, baselines=("gatys",)) for pair in _PAIRS
+    ]
 
 
 def _judge(records: Records) -> list[Finding]:

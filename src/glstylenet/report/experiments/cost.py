@@ -17,7 +17,9 @@ _ROUNDS, _PATIENCE = 3, 10.0
 
 def _table(shared: Mapping[str, Any]) -> Table:
     began = time.perf_counter()
-    settings = Settings(**{name: value for name, value in shared.items() if name in ("device", "precision", "weights")})
+    settings = Settings(
+        **{name: value for name, value in shared.items() if name in ("device", "precision", "weights")}
+    )
     schemes = measure_schemes(_SIZE, settings, rounds=_ROUNDS, patience=_PATIENCE, tell=_unheard)
     rows = []
     for name in fusion.SCHEMES:
@@ -36,7 +38,12 @@ def _table(shared: Mapping[str, Any]) -> Table:
             )
         )
     findings = (
-        _at_most("(g) takes less time than (h)", schemes.ratio("g", "h"), PAPER_SECONDS["g"] / PAPER_SECONDS["h"], 1.0),
+        _at_most(
+            "(g) takes less time than (h)",
+            schemes.ratio("g", "h"),
+            PAPER_SECONDS["g"] / PAPER_SECONDS["h"],
+            1.0,
+        ),
         _at_most(
             "(g) takes little more than (c), its deepest layer alone",
             schemes.ratio("g", "c"),

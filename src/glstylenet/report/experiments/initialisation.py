@@ -13,9 +13,7 @@ _INITS = ("content", "style", "noise")
 
 def _panels(pairs: Mapping[str, Pictures], shared: Mapping[str, Any]) -> list[Panel]:
     pictures = pairs["portrait"]
-    tasks = tuple(
-        preset_task(f"fig6_{init}", pictures, "portrait", shared, init=init) for init in _INITS
-    )
+    tasks = tuple(preset_task(f"fig6_{init}", pictures, "portrait", shared, init=init) for init in _INITS)
     return [Panel("Start", pictures, ("",), tuple(f"init {init}" for init in _INITS), (tasks,))]
 
 

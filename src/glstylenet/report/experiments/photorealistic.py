@@ -13,7 +13,10 @@ _PAIRS = ("photorealistic-2", "photorealistic-3")
 
 
 def _panels(pairs: Mapping[str, Pictures], shared: Mapping[str, Any]) -> list[Panel]:
-    return [method_panel("fig14", pair, pairs[pair], "photorealistic", shared, baselines=("gatys",)) for pair in _PAIRS]
+    return [
+        method_panel("fig14", pair, pairs[pair], "photorealistic", shared, baselines=("gatys",))
+        for pair in _PAIRS
+    ]
 
 
 def _judge(records: Records) -> list[Finding]:

@@ -25,7 +25,10 @@ def _panels(pairs: Mapping[str, Pictures], shared: Mapping[str, Any]) -> list[Pa
     tasks = [preset_task(f"fig9_{name}", pictures, "portrait", shared, scheme=name) for name in _NAMES]
     half = len(tasks) // 2
     rows = (tuple(tasks[:half]), tuple(tasks[half:]))
-    labels = [f"({name}) " + " | ".join("+".join(map(str, g)) for g in fusion.SCHEMES[name].groups) for name in _NAMES]
+    labels = [
+        f"({name}) " + " | ".join("+".join(map(str, g)) for g in fusion.SCHEMES[name].groups)
+        for name in _NAMES
+    ]
     return [
         Panel("Schemes " + ", ".join(labels[:half]), pictures, ("",), tuple(labels[:half]), rows[:1]),
         Panel("Schemes " + ", ".join(labels[half:]), pictures, ("",), tuple(labels[half:]), rows[1:]),
