@@ -48,6 +48,7 @@ LAYERS = (
     "forecast",
     "recipe",
     "samples",
+    "metrics",
     "bench",
     "cli",
     "__main__",
