@@ -52,6 +52,7 @@ LAYERS = (
     "recipe",
     "samples",
     "explain",
+    "metrics",
     "bench",
     "report",
     "cli",

@@ -24,11 +24,12 @@ from torch import Tensor
 
 from glstylenet import weights as module
 from glstylenet.errors import WeightsError
-from glstylenet.vgg import CONVOLUTIONS
+from glstylenet.vgg import CONVOLUTIONS, DEEPER_CONVOLUTIONS
 from glstylenet.weights import (
     cache_directory,
     fetch_weights,
     is_offline,
+    load_deeper_weights,
     load_weights,
     self_test,
     tensor_digest,
@@ -36,6 +37,7 @@ from glstylenet.weights import (
 
 Tensors = Mapping[str, Tensor]
 EMBEDDED_NAME, FULL_NAME = "vgg19-embedded.safetensors", "vgg19-full.safetensors"
+DEEPER_NAME = "vgg19-embedded-deeper.safetensors"
 
 
 @pytest.fixture(scope="module")
@@ -229,6 +231,41 @@ def test_a_whole_cache_needs_no_package(
     shutil.copy(converted, cache / EMBEDDED_NAME)
     _install(monkeypatch)
     assert load_weights().digest == module._EMBEDDED_DIGEST
+
+
+# The deeper convolutions.
+
+
+def test_the_deeper_weights_are_kept_apart(cache: Path, tensors: Tensors) -> None:
+    deeper = load_deeper_weights()
+    assert _files(cache) == {DEEPER_NAME}
+    assert set(deeper) == {f"{n}.{p}" for n in DEEPER_CONVOLUTIONS for p in ("weight", "bias")}
+    assert not set(deeper) & set(tensors)
+    assert all(deeper[f"{n}.weight"].shape == (o, i, 3, 3) for n, (i, o) in DEEPER_CONVOLUTIONS.items())
+    assert tensor_digest(deeper) == module._DEEPER_DIGEST
+
+
+def test_the_deeper_weights_are_served_from_the_cache_and_mended(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load_deeper_weights()
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "_convert", _never)
+        assert tensor_digest(load_deeper_weights()) == module._DEEPER_DIGEST
+    damaged = safetensors.torch.load_file(cache / DEEPER_NAME)
+    damaged["conv5_1.bias"] = damaged["conv5_1.bias"] + 1
+    safetensors.torch.save_file(damaged, cache / DEEPER_NAME)
+    assert tensor_digest(load_deeper_weights()) == module._DEEPER_DIGEST
+    assert _files(cache) == {DEEPER_NAME, DEEPER_NAME.replace("safetensors", "damaged")}
+
+
+def test_deeper_weights_that_expand_to_others_are_refused(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_DEEPER_DIGEST", "0" * 64)
+    with pytest.raises(WeightsError, match="expected 0000.*reinstall"):
+        load_deeper_weights()
+    assert _files(cache) == set()
 
 
 # A user's own file.

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from glstylenet.colours import with_colours_of
-from glstylenet.errors import ImageError, UsageError
+from glstylenet.errors import ImageError, InputError, UsageError
 from glstylenet.images import Picture, PictureSource, fitted_size, read_picture, resize
 from glstylenet.schedule import SMALLEST_SIDE
 from glstylenet.semantics import Semantics, label_maps, resize_labels
@@ -23,6 +23,7 @@ __all__ = [
     "Sources",
     "canvas_size",
     "prepare_inputs",
+    "read_result",
     "read_sources",
     "with_margin",
     "without_margin",
@@ -164,6 +165,20 @@ def read_sources(
                 f"accepts is {SMALLEST_SIDE}; use a larger picture, --size or --style-scale"
             )
     return Sources(pictures, size, style_size)
+
+
+def read_result(picture: PictureSource, sources: Sources, settings: Settings) -> Picture:
+    """Read a picture that is to be judged as a result of ``sources``.
+
+    Raises :class:`~glstylenet.errors.InputError` if it has another size than a result has.
+    """
+    shown = read_picture(picture, max_pixels=settings.max_pixels)
+    if shown.size != sources.size:
+        raise InputError(
+            f"{shown.name} has {shown.size[1]} x {shown.size[0]} pixels, expected a result of "
+            f"{sources.size[1]} x {sources.size[0]}; give a picture of that size, or --size"
+        )
+    return shown
 
 
 def prepare_inputs(sources: Sources, settings: Settings) -> Inputs:

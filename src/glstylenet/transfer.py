@@ -17,11 +17,11 @@ from torch import Tensor
 
 from glstylenet.allocator import return_freed_memory
 from glstylenet.device import Device, available_memory, choose_device, out_of_memory, peak_memory
-from glstylenet.errors import InputError, MemoryLimitError
+from glstylenet.errors import MemoryLimitError
 from glstylenet.events import Event, Finished, Started, Warned
 from glstylenet.finish import photo_finish
-from glstylenet.images import PictureSource, read_picture
-from glstylenet.inputs import Inputs, Sources, prepare_inputs, read_sources
+from glstylenet.images import PictureSource
+from glstylenet.inputs import Inputs, Sources, prepare_inputs, read_result, read_sources
 from glstylenet.memory import DEFAULT_SHARE, Demand, Plan, plan_memory
 from glstylenet.objective import Objective
 from glstylenet.schedule import Scale, plan_scales
@@ -147,13 +147,7 @@ def picture_losses(
     chosen = _effective(settings or Settings(), content)
     with _telling_out_of_memory():
         sources = read_sources(content, style, content_map=content_map, style_map=style_map, settings=chosen)
-        shown = read_picture(picture, max_pixels=chosen.max_pixels)
-        if shown.size != sources.size:
-            raise InputError(
-                f"{shown.name} has {shown.size[1]} x {shown.size[0]} pixels, and losses of a result of "
-                f"{sources.size[1]} x {sources.size[0]} were asked for; give a picture of that size, or "
-                f"--size"
-            )
+        shown = read_result(picture, sources, chosen)
         objective, device = _measuring_objective(prepare_inputs(sources, chosen), chosen)
         return objective.terms(shown.pixels.to(device))
 

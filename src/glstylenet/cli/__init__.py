@@ -19,6 +19,7 @@ from glstylenet.cli.bench import bench_command
 from glstylenet.cli.console import PROGRAM, print_result
 from glstylenet.cli.demo import demo_command
 from glstylenet.cli.doctor import doctor_command
+from glstylenet.cli.evaluate import evaluate_command
 from glstylenet.cli.failure import exit_code_of
 from glstylenet.cli.loss import loss_command
 from glstylenet.cli.reproduce import reproduce_command
@@ -62,6 +63,7 @@ def _root(
 
 app.command("stylize")(stylize_command)
 app.command("loss")(loss_command)
+app.command("evaluate")(evaluate_command)
 app.command("demo")(demo_command)
 app.add_typer(weights_app, name="weights")
 app.command("bench")(bench_command)

@@ -74,7 +74,7 @@ def reproduce_command(
     checked = Settings(**shared)
     shared = {name: getattr(checked, name) for name in shared}
     with Interruption() as stop, contextlib.ExitStack() as held:
-        from glstylenet.metrics import require_scikit_image
+        from glstylenet.metrics.requirement import require_scikit_image
         from glstylenet.outputs import claim_output
         from glstylenet.report.inputs import find_pairs, sample_pairs
         from glstylenet.report.ledger import Ledger

@@ -1,5 +1,6 @@
 """Experiment: what one figure of the paper shows, as pictures to paint and claims to check in numbers."""
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -70,10 +71,10 @@ class Experiment:
     """One figure.
 
     ``source``: where in the paper; ``claim``: what it says there; ``expected``: what should come out;
-    ``cost``: what it takes. ``pairs``: names of the inputs that it needs. ``panels`` makes its pictures' tasks
-    from these and from what all runs share (size, iterations, machine); ``judge`` turns what was painted
-    into findings. A figure without pictures has a ``table`` instead, measured on the machine that the
-    settings name. ``published``: the file of the authors' own results, in the folder ``results``.
+    ``cost``: what it takes. ``pairs``: names of the inputs that it needs. ``panels`` makes its tasks from
+    these and from what all runs share (size, iterations, machine); ``judge`` turns what was painted into
+    findings. A figure without pictures has a ``table`` instead, measured on the machine that the settings
+    name. ``published``: the file of the authors' own results, in the folder ``results``.
     """
 
     name: str
@@ -119,7 +120,7 @@ def falls(claim: str, labels: Sequence[str], values: Sequence[float | None]) -> 
     numbers = ", ".join(f"{label}: {written(value)}" for label, value in zip(labels, values, strict=True))
     if len(known) < len(values) or len(known) < 2:
         return Finding(claim, None, numbers)
-    steady = all(later < earlier for earlier, later in zip(known, known[1:], strict=False))
+    steady = all(later < earlier for earlier, later in itertools.pairwise(known))
     if not steady and known[-1] < known[0]:
         numbers += " (falls from the first to the last, but not at every step)"
     return Finding(claim, known[-1] < known[0], numbers)

@@ -20,11 +20,12 @@ def method_panel(
     pictures: Pictures,
     preset: str,
     shared: Mapping[str, Any],
+    *,
     baselines: tuple[str, ...] = _BASELINES,
 ) -> Panel:
     """One row: each of ``baselines``, then GLStyleNet with ``preset``.
 
-    The baselines keep the preset's content weights and start, so that the losses of the style are what differs.
+    The baselines keep the preset's content weights and start: what differs are the losses of the style.
     """
     ours = preset_task(f"{figure}_{pair}_{OURS}", pictures, preset, shared)
     common = {

@@ -1,0 +1,91 @@
+"""``glstylenet evaluate``: metrics of any picture that its making did not minimise."""
+
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from glstylenet.cli.console import print_json, print_result
+from glstylenet.cli.options import (
+    ConfigOption,
+    ContentMapOption,
+    DebugOption,
+    JsonOption,
+    StyleMapOption,
+    resolve_settings,
+    with_options_of,
+)
+
+if TYPE_CHECKING:
+    from glstylenet.metrics import Metrics
+
+__all__ = ["evaluate_command"]
+
+# What `glstylenet.metrics.evaluation.USED_SETTINGS` says, without importing PyTorch for --help.
+_OPTIONS = ("size", "style_scale", "max_pixels", "classes", "strict", "device")
+
+
+@with_options_of(*_OPTIONS)
+def evaluate_command(
+    image: Annotated[str, typer.Argument(metavar="IMAGE", help="the picture to judge", show_default=False)],
+    content: Annotated[
+        str, typer.Argument(metavar="CONTENT", help="what it was painted from", show_default=False)
+    ],
+    style: Annotated[str, typer.Argument(metavar="STYLE", help="whose brushwork it has", show_default=False)],
+    *,
+    content_map: ContentMapOption = None,
+    style_map: StyleMapOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+    **options: object,
+) -> int:
+    """Print metrics of IMAGE that painting does not minimise: structure, texture, colour, blur, lines."""
+    settings = resolve_settings(options, preset=None, config=config)
+    from glstylenet.metrics import evaluate_picture  # PyTorch is slow to import
+
+    metrics = evaluate_picture(
+        Path(image),
+        Path(content),
+        Path(style),
+        content_map=content_map,
+        style_map=style_map,
+        settings=settings,
+    )
+    if as_json:
+        print_json(
+            {
+                "image": image,
+                "metrics": metrics.as_dict(),
+                "classes": [dataclasses.asdict(each) for each in metrics.classes],
+                "settings": {name: getattr(settings, name) for name in _OPTIONS},
+            }
+        )
+    else:
+        print_result(_table(metrics))
+    return 0
+
+
+def _table(metrics: "Metrics") -> str:
+    """A line for each metric, then one for each map class."""
+    from glstylenet.metrics import METRICS
+
+    values = metrics.as_dict()
+    lines = [f"{'metric':<28}{'value':>9}  {'better':<8}meaning"]
+    lines += [
+        f"{metric.name:<28}{_number(values[metric.name]):>9}  {metric.direction:<8}{metric.sentence}"
+        for metric in METRICS
+    ]
+    if metrics.classes:
+        lines += ["", f"{'class':<12}{'share':>9}{'texture':>11}{'colour':>10}"]
+        lines += [
+            f"{each.colour:<12}{each.share:>9.2%}{_number(each.texture_distance):>11}"
+            f"{_number(each.colour_distance):>10}"
+            for each in metrics.classes
+        ]
+    return "\n".join(lines)
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4g}"

@@ -1,0 +1,59 @@
+"""Texture: how far the features' distribution is from the style's, wherever in the picture they are.
+
+    T = mean over layers l of  SW(features of x at l, features of a at l) / s_l
+
+SW is the sliced Wasserstein distance of :mod:`~glstylenet.metrics.wasserstein`, as Heitz, Vanhoey, Chambon,
+Belcour, *A Sliced Wasserstein Loss for Neural Texture Synthesis* (2021) compare textures. s_l is the
+standard deviation of the style's projected features: layers whose numbers are larger count no more.
+"""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from glstylenet.metrics.features import TEXTURE_LAYERS
+from glstylenet.metrics.wasserstein import random_directions, sliced_wasserstein
+from glstylenet.targets import map_at, picture_size
+
+__all__ = ["FEWEST_POSITIONS", "class_positions", "texture_distance"]
+
+FEWEST_POSITIONS = 16
+"""A class with fewer positions than this in either picture has no distribution to compare."""
+
+_TINY = 1e-6
+
+
+def texture_distance(
+    image: Mapping[str, Tensor],
+    style: Mapping[str, Tensor],
+    *,
+    image_class: Tensor | None = None,
+    style_class: Tensor | None = None,
+) -> float | None:
+    """T of features by layer, (1, C, H, W) each: 0 or more, 0 for the style's own distribution.
+
+    ``image_class`` and ``style_class`` (1, 1, H, W), 0..1, restrict each picture to one map class; ``None``
+    is returned if a layer has too few positions of it.
+    """
+    distances = []
+    for name in TEXTURE_LAYERS:
+        ours = class_positions(image[name], image_class)
+        theirs = class_positions(style[name], style_class)
+        if min(len(ours), len(theirs)) < FEWEST_POSITIONS:
+            return None
+        directions = random_directions(ours.shape[1]).to(ours.device)
+        # The whole style's deviation for every class: classes then add up in one unit.
+        whole = class_positions(style[name], None) @ directions
+        scale = float(whole.var(dim=0, correction=0).mean().sqrt())
+        distances.append(sliced_wasserstein(ours, theirs, directions) / (scale + _TINY))
+    return sum(distances) / len(distances)
+
+
+def class_positions(feature: Tensor, class_channel: Tensor | None) -> Tensor:
+    """The positions of ``feature`` (1, C, H, W) of which the class covers more than half: (N, C)."""
+    points = feature[0].flatten(1).T
+    if class_channel is None:
+        return points
+    shares = map_at(class_channel, picture_size(feature)).flatten()
+    return points[torch.as_tensor(shares > 0.5, device=points.device)]
