@@ -12,6 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
+from glstylenet import outputs, transfer
 from glstylenet.cli import main
 from glstylenet.errors import OutputError, SettingsError, UsageError
 from glstylenet.invocation import Pictures, command_line
@@ -262,7 +263,7 @@ def test_a_second_run_paints_only_what_is_missing(
     folder = tmp_path / "sweep"
     assert _sweep(pair, folder, "--local-weight", "10,100") == 0
     painted: list[float] = []
-    original = workshop.stylize
+    original = transfer.stylize
 
     def counted(*arguments: object, **options: object) -> object:
         settings = options["settings"]
@@ -318,7 +319,7 @@ def test_an_interrupted_sweep_keeps_what_is_done(
     pair: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = tmp_path / "sweep"
-    original = workshop.write_picture
+    original = outputs.write_picture
     calls: list[Path] = []
 
     def interrupted(path: Path, *arguments: object, **options: object) -> object:
