@@ -49,7 +49,11 @@ def _judge(records: Records) -> list[Finding]:
     }
     texture = {name: metric(records, f"fig9_{name}", "texture_distance_by_class") for name in _NAMES}
     return [
-        lowest(f"(g) is the best of all: lowest mean rank over {', '.join(_JUDGED)}", "g", means),
+        lowest(
+            f"(g) is the best of all: lowest mean rank over {', '.join(key.replace('_', ' ') for key in _JUDGED)}",
+            "g",
+            means,
+        ),
         lowest("(g) has the style's texture best (texture distance by class)", "g", texture),
     ]
 
