@@ -55,6 +55,7 @@ LAYERS = (
     "metrics",
     "bench",
     "report",
+    "studio",
     "cli",
     "__main__",
 )
