@@ -46,6 +46,7 @@ LAYERS = (
     "finish",
     "device",
     "inputs",
+    "checkpoint",
     "stages",
     "transfer",
     "forecast",
