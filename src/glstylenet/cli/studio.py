@@ -1,5 +1,6 @@
 """``glstylenet studio``: the web page."""
 
+import contextlib
 import secrets
 import signal
 import webbrowser
@@ -35,14 +36,14 @@ def studio_command(
     ] = None,
     quota: Annotated[
         str,
-        typer.Option("--quota", metavar="SIZE", help="how large that folder may grow; old runs make room"),
+        typer.Option("--quota", metavar="SIZE", help="how large that folder may grow"),
     ] = "5GiB",
     token: Annotated[
         str | None,
         typer.Option(
             "--token",
             metavar="TEXT",
-            help="ask for this token; at other addresses one is made if none is given",
+            help="ask for this token; one is made where other machines can reach the page",
         ),
     ] = None,
     show: Annotated[bool, typer.Option("--open", help="open the page in the browser")] = False,
@@ -60,12 +61,10 @@ def studio_command(
     except ValueError as error:
         raise UsageError(f"quota is {quota!r}: {error}") from error
     if token is not None and len(token) < 8:
-        raise UsageError(
-            f"the token has {len(token)} characters; expected at least 8, so that nobody guesses it"
-        )
+        raise UsageError(f"the token has {len(token)} characters; expected at least 8")
     try:
         import fastapi  # noqa: F401
-        import multipart  # noqa: F401
+        import python_multipart  # noqa: F401
         import uvicorn  # noqa: F401
     except ImportError as error:
         raise UsageError(
@@ -85,8 +84,6 @@ def studio_command(
         if show:
             webbrowser.open(url)
 
-    try:
+    with contextlib.suppress(KeyboardInterrupt):  # uvicorn passes the signal on once it has closed
         serve(Address(host, port, token), shelf, machine, ready=ready)
-    except KeyboardInterrupt:  # uvicorn passes the signal on once it has closed
-        pass
     return signal_exit_code(signal.SIGINT)

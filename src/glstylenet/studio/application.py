@@ -22,8 +22,8 @@ from glstylenet.errors import GLStyleNetError, InputError, MemoryLimitError
 from glstylenet.studio.catalogue import catalogue
 from glstylenet.studio.job import FINISHED, ROLES
 from glstylenet.studio.requests import JobRequest, MapsRequest, Requests
-from glstylenet.studio.runner import Busy, Runner
-from glstylenet.studio.shelf import Full, Shelf
+from glstylenet.studio.runner import BusyError, Runner
+from glstylenet.studio.shelf import FullError, Shelf
 
 __all__ = ["MOST_UPLOADS", "UPLOAD_BYTES", "make_application"]
 
@@ -74,9 +74,9 @@ def _answer_errors(application: FastAPI) -> None:
 
     @application.exception_handler(GLStyleNetError)
     async def known(_request: Request, error: Exception) -> JSONResponse:
-        if isinstance(error, Busy):
+        if isinstance(error, BusyError):
             return JSONResponse({"error": str(error)}, 429, {"Retry-After": "10"})
-        if isinstance(error, Full):
+        if isinstance(error, FullError):
             return JSONResponse({"error": str(error)}, 507)
         status = 422 if isinstance(error, InputError) else 413 if isinstance(error, MemoryLimitError) else 400
         return JSONResponse({"error": str(error)}, status)
@@ -224,7 +224,7 @@ def _watch_jobs(application: FastAPI, runner: Runner) -> None:
     async def events(
         name: str, last: int = 0, last_event_id: Annotated[str | None, Header()] = None
     ) -> StreamingResponse:
-        """Server-sent events: state, progress, preview, curve, warning, end; replayed from the last id seen."""
+        """Server-sent events: state, progress, preview, curve, warning, end; from the last id on."""
         if runner.job(name) is None:
             raise HTTPException(404, "there is no such run")
         seen = int(last_event_id) if last_event_id is not None and last_event_id.isdecimal() else last

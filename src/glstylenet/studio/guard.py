@@ -12,14 +12,14 @@ from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-__all__ = ["HEADERS", "LOOPBACK", "Guard", "TooLarge"]
+__all__ = ["HEADERS", "LOOPBACK", "Guard", "TooLargeError"]
 
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 """Names of this very machine."""
 
 HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
-    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
+    "img-src 'self' blob: data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -34,12 +34,12 @@ _JSON_BYTES = 2**20
 _Scope = dict[str, Any]
 
 
-class TooLarge(Exception):
+class TooLargeError(Exception):
     """A body turned out longer than it may be."""
 
 
 class Guard:
-    """Wraps ``app``. ``hosts``: names that it answers to, without a port. ``token``: ``None`` to ask for none.
+    """Wraps ``app``. ``hosts``: names that it answers to, without a port. ``token``: ``None`` for none.
 
     ``upload_bytes``: how long an upload's body may be; any other body may have a mebibyte.
     """
@@ -87,7 +87,7 @@ class Guard:
             return
         try:
             await self._app(scope, _counted(receive, limit), guarded)
-        except TooLarge:
+        except TooLargeError:
             await _answer(guarded, 413, f"the request has more than the {limit:,} bytes that are taken here")
 
     def _limit(self, scope: _Scope) -> int:
@@ -98,9 +98,9 @@ class Guard:
         if host not in self._hosts:
             return 421, f"this studio does not answer to the name {host!r}; open it by the address it printed"
         origin = headers.get("origin")
-        if scope["method"] not in _SAFE and origin is not None:
-            if origin == "null" or urlsplit(origin).netloc.lower() != headers.get("host", "").lower():
-                return 403, "the request comes from another site's page; open the studio's own page"
+        is_foreign = origin is not None and urlsplit(origin).netloc.lower() != headers.get("host", "").lower()
+        if scope["method"] not in _SAFE and is_foreign:
+            return 403, "the request comes from another site's page; open the studio's own page"
         if self._token is None:
             return None
         asked = parse_qs(scope.get("query_string", b"").decode("latin-1")).get("token", [""])[0]
@@ -114,7 +114,7 @@ class Guard:
 
 
 def _counted(receive: Any, limit: int) -> Any:
-    """``receive``, which raises :class:`TooLarge` once more than ``limit`` bytes have come."""
+    """``receive``, which raises :class:`TooLargeError` once more than ``limit`` bytes have come."""
     come = 0
 
     async def counted() -> dict[str, Any]:
@@ -122,7 +122,7 @@ def _counted(receive: Any, limit: int) -> Any:
         message: dict[str, Any] = await receive()
         come += len(message.get("body", b""))
         if come > limit:
-            raise TooLarge
+            raise TooLargeError
         return message
 
     return counted

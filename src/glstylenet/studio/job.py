@@ -17,9 +17,9 @@ FINISHED = frozenset({"done", "stopped", "failed"})
 class Job:
     """What is written into ``job.json``.
 
-    ``state``: queued, running, stopping, done, stopped, failed or interrupted. ``pictures``: how the page named
-    each, by role. ``settings``: all of them, as they apply. ``progress``: of the latest evaluation.
-    ``curve``: [evaluation, content, local, global, smoothness] after each. ``paid``: seconds of work so far.
+    ``state``: queued, running, stopping, done, stopped, failed or interrupted. ``pictures``: what the
+    page called each, by role. ``settings``: all of them, as they apply. ``progress``: of the latest evaluation.
+    ``preview``: the evaluation that it shows.
     """
 
     id: str

@@ -56,7 +56,7 @@ class Requests:
         self._shelf, self._samples = shelf, samples
 
     def file(self, name: str, role: str) -> Path:
-        """The picture that a request names; raises :class:`~glstylenet.errors.InputError` if there is none."""
+        """The picture that a request names; raises :class:`~glstylenet.errors.InputError` for none."""
         if name.startswith(_SAMPLE):
             found = self._samples.get(role) if name == f"{_SAMPLE}demo" else None
         else:

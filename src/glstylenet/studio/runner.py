@@ -24,7 +24,7 @@ from glstylenet.studio.job import ACTIVE, FINISHED, Job
 from glstylenet.studio.shelf import Shelf
 from glstylenet.transfer import Result, stylize
 
-__all__ = ["Busy", "Message", "Runner"]
+__all__ = ["BusyError", "Message", "Runner"]
 
 _PREVIEW_SECONDS = 0.5
 _NOTED_SECONDS = 5.0
@@ -33,7 +33,7 @@ _THUMBNAIL = 240
 _MOST_MESSAGES = 4000
 
 
-class Busy(UsageError):
+class BusyError(UsageError):
     """The queue is full."""
 
 
@@ -87,7 +87,7 @@ class Runner:
         self._thread.join(timeout=60)
 
     def add(self, job: Job) -> None:
-        """Queue a job whose pictures lie in its folder; raises :class:`Busy` if too many wait."""
+        """Queue a job whose pictures lie in its folder; raises :class:`BusyError` if too many wait."""
         with self._changed:
             self.check_room()
             self._live[job.id] = _Live(job)
@@ -97,9 +97,9 @@ class Runner:
         self._tell_state(job.id)
 
     def check_room(self) -> None:
-        """Raise :class:`Busy` if no job can be queued."""
+        """Raise :class:`BusyError` if no job can be queued."""
         if len(self._queue) >= self._most_queued:
-            raise Busy(f"{len(self._queue)} runs wait already; try again when one has ended")
+            raise BusyError(f"{len(self._queue)} runs wait already; try again when one has ended")
 
     def shown(self, name: str) -> dict[str, Any] | None:
         """A job for the page."""

@@ -13,7 +13,7 @@ from glstylenet.outputs import write_picture
 from glstylenet.replacement import write_text
 from glstylenet.studio.job import ACTIVE, Job
 
-__all__ = ["QUOTA", "Full", "Shelf"]
+__all__ = ["QUOTA", "FullError", "Shelf"]
 
 QUOTA = 5 * 2**30
 """Bytes that the folder may take, by default; the oldest finished jobs make room."""
@@ -21,7 +21,7 @@ QUOTA = 5 * 2**30
 _NAME = re.compile(r"[A-Za-z0-9_-]{22}")  # what token_urlsafe(16) makes
 
 
-class Full(OutputError):
+class FullError(OutputError):
     """The folder has reached its quota, and nothing in it may be removed."""
 
 
@@ -47,7 +47,7 @@ class Shelf:
     def keep_picture(self, upload: Path) -> dict[str, object]:
         """Read an uploaded file as a picture, whatever its name, and keep it as PNG.
 
-        Raises :class:`~glstylenet.errors.ImageError` if it is none or has too many pixels, and :class:`Full`.
+        Raises :class:`~glstylenet.errors.ImageError` if it is none or has too many pixels, and :class:`FullError`.
         """
         try:
             picture = read_picture(upload, max_pixels=self.max_pixels)
@@ -105,7 +105,7 @@ class Shelf:
     def make_room(self, more: int) -> None:
         """Remove the oldest finished jobs, then pictures of no job, until ``more`` bytes fit.
 
-        Raises :class:`Full` if they do not even then.
+        Raises :class:`FullError` if they do not even then.
         """
         with self._lock:
             used = self._used()
@@ -119,7 +119,7 @@ class Shelf:
                 file.unlink(missing_ok=True)
                 if self._used() + more <= self.quota:
                     return
-        raise Full("the studio's folder is full; wait for a run to end, or delete runs")
+        raise FullError("the studio's folder is full; wait for a run to end, or delete runs")
 
     def _used(self) -> int:
         return sum(
