@@ -18,8 +18,8 @@ class Job:
     """What is written into ``job.json``.
 
     ``state``: queued, running, stopping, done, stopped, failed or interrupted. ``pictures``: what the
-    page called each, by role. ``settings``: all of them, as they apply. ``progress``: of the latest evaluation.
-    ``preview``: the evaluation that it shows.
+    page called each, by role. ``settings``: all of them, as they apply. ``progress``: of the latest
+    evaluation. ``preview``: the evaluation that it shows.
     """
 
     id: str

@@ -47,7 +47,8 @@ class Shelf:
     def keep_picture(self, upload: Path) -> dict[str, object]:
         """Read an uploaded file as a picture, whatever its name, and keep it as PNG.
 
-        Raises :class:`~glstylenet.errors.ImageError` if it is none or has too many pixels, and :class:`FullError`.
+        Raises :class:`~glstylenet.errors.ImageError` if it is none or has too many pixels, and
+        :class:`FullError`.
         """
         try:
             picture = read_picture(upload, max_pixels=self.max_pixels)
