@@ -59,7 +59,11 @@ class Guard:
         }
         cookies: list[str] = []
 
+        body = _Body(receive, self._limit(scope))
+
         async def guarded(message: dict[str, Any]) -> None:
+            if body.is_too_long:
+                return  # what the application makes of a body that was cut off is no answer
             if message["type"] == "http.response.start":
                 extra = [*HEADERS.items(), *(("Set-Cookie", cookie) for cookie in cookies)]
                 if scope["path"].startswith("/api/"):
@@ -79,17 +83,15 @@ class Guard:
         if refusal is not None:
             await _answer(guarded, *refusal)
             return
-        limit = self._limit(scope)
         length = headers.get("content-length", "0")
-        if not length.isdigit() or int(length) > limit:
-            await _answer(
-                guarded, 413, f"the request has {length} bytes, and at most {limit:,} are taken here"
-            )
+        if not length.isdigit() or int(length) > body.limit:
+            await _answer(guarded, 413, f"got {length} bytes; at most {body.limit:,} are taken here")
             return
         try:
-            await self._app(scope, _counted(receive, limit), guarded)
+            await self._app(scope, body.receive, guarded)
         except TooLargeError:
-            await _answer(guarded, 413, f"the request has more than the {limit:,} bytes that are taken here")
+            body.is_too_long = False
+            await _answer(guarded, 413, f"got more than the {body.limit:,} bytes that are taken here")
 
     def _limit(self, scope: _Scope) -> int:
         return self._upload_bytes + _JSON_BYTES if scope["path"] == "/api/pictures" else _JSON_BYTES
@@ -114,19 +116,21 @@ class Guard:
         return 401, "this studio asks for a token; open the address that 'glstylenet studio' printed"
 
 
-def _counted(receive: Any, limit: int) -> Any:
-    """``receive``, which raises :class:`TooLargeError` once more than ``limit`` bytes have come."""
-    come = 0
+class _Body:
+    """A request's body as it comes, counted: beyond ``limit`` bytes it ends in :class:`TooLargeError`."""
 
-    async def counted() -> dict[str, Any]:
-        nonlocal come
-        message: dict[str, Any] = await receive()
-        come += len(message.get("body", b""))
-        if come > limit:
+    def __init__(self, receive: Any, limit: int) -> None:
+        self._receive, self.limit = receive, limit
+        self._come = 0
+        self.is_too_long = False
+
+    async def receive(self) -> dict[str, Any]:
+        message: dict[str, Any] = await self._receive()
+        self._come += len(message.get("body", b""))
+        if self._come > self.limit:
+            self.is_too_long = True
             raise TooLargeError
         return message
-
-    return counted
 
 
 def _name_of(host: str) -> str:
