@@ -10,13 +10,14 @@ from pathlib import Path
 
 import torch
 
+from glstylenet.checkpoint import checkpoint_file, remove
 from glstylenet.cli.console import complain, inform, print_json
 from glstylenet.cli.failure import describe_failure, tell_failure
 from glstylenet.cli.interruption import Interruption
 from glstylenet.cli.jobs import Job, Plan, check_jobs, preview_path
 from glstylenet.cli.progress import Listener, Reporting, describe_losses, duration, open_progress
 from glstylenet.device import choose_device
-from glstylenet.errors import BatchError, OutputError, WeightsError
+from glstylenet.errors import BatchError, OutputError, UsageError, WeightsError
 from glstylenet.events import Event, Started, Step, Warned
 from glstylenet.explain.charts import require_matplotlib
 from glstylenet.explain.curve import LossCurve
@@ -35,13 +36,16 @@ __all__ = ["Keeping", "check_plan", "paint", "report", "using_threads"]
 @dataclass(frozen=True)
 class Keeping:
     """How results are kept. ``save_every``: evaluations between two previews, ``None`` for none;
-    ``explain``: with a folder that explains each."""
+    ``explain``: with a folder that explains each. ``checkpoint``: the folder for the state of the
+    run, from which to ``resume``."""
 
     overwrite: bool = False
     bits: int = 8
     metadata: bool = True
     save_every: int | None = None
     explain: bool = False
+    checkpoint: Path | None = None
+    resume: bool = False
 
 
 def paint(
@@ -75,6 +79,7 @@ def check_plan(plan: Plan, settings: Settings, keeping: Keeping) -> None:
     """Refuse, before anything is computed, what could not be kept as ``keeping`` says."""
     if keeping.explain:
         require_matplotlib()
+    _check_checkpoint(plan, keeping)
     check_jobs(
         plan,
         settings,
@@ -174,7 +179,7 @@ def _paint_one(
     ``curve`` hears the run's events.
     """
     stop.something_to_save(False)
-    with claim_output(job.output), open_progress(reporting) as tell:
+    with claim_output(job.output), _claim_checkpoint(keeping), open_progress(reporting) as tell:
         watch = _Watch(job, keeping, stop, tell, curve)
         try:
             result = stylize(
@@ -185,6 +190,8 @@ def _paint_one(
                 settings=settings,
                 on_event=watch,
                 should_stop=watch.should_stop,
+                checkpoint=keeping.checkpoint,
+                resume=keeping.resume,
             )
         except Exception as error:
             _rescue(error, watch)
@@ -194,10 +201,12 @@ def _paint_one(
         except Exception as error:
             _write_elsewhere(error, job.output, lambda place: _write(result, place, keeping, tell))
             raise
+        if keeping.checkpoint is not None and not result.interrupted:
+            _remove_checkpoint(keeping.checkpoint, tell)
     if result.interrupted:
         complain(
             f"stopped after {result.evaluations} of {settings.iterations} evaluations; the best picture so "
-            f"far is in {job.output}"
+            f"far is in {job.output}{_way_on(keeping)}"
         )
     _describe(result, job.output, reporting)
     return result
@@ -280,6 +289,8 @@ def _rescue(error: Exception, watch: _Watch) -> None:
     step, output, keeping = watch.latest, watch.job.output, watch.keeping
     if step is None:
         return
+    if way_on := _way_on(keeping):
+        error.add_note(way_on.removeprefix("; "))
 
     def write(place: Path, *, overwrite: bool = False) -> None:
         # On the CPU: the device may be what failed.
@@ -325,6 +336,46 @@ def _write_elsewhere(error: Exception, output: Path, write: Callable[[Path], Non
             error.add_note(f"the picture could not be saved ({describe_failure(reason)})")
             return
     error.add_note(f"the picture is in {place}")
+
+
+def _check_checkpoint(plan: Plan, keeping: Keeping) -> None:
+    """Refuse what a checkpoint cannot serve, and the place of one that is still wanted."""
+    folder = keeping.checkpoint
+    if folder is None:
+        if keeping.resume:
+            raise UsageError("--resume goes on from a checkpoint; name its folder with --checkpoint DIR")
+        return
+    if plan.is_batch:
+        raise UsageError("--checkpoint keeps the state of one run, and a batch is several; paint them apart")
+    file = checkpoint_file(folder)
+    if os.path.lexists(file) and not (keeping.resume or keeping.overwrite):
+        raise OutputError(
+            f"{file}: is the checkpoint of a run that was interrupted; go on from it with --resume, give "
+            f"--overwrite to begin anew, or choose another folder"
+        )
+
+
+def _claim_checkpoint(keeping: Keeping) -> contextlib.AbstractContextManager[None]:
+    folder = keeping.checkpoint
+    return contextlib.nullcontext() if folder is None else claim_output(checkpoint_file(folder))
+
+
+def _remove_checkpoint(folder: Path, tell: Listener) -> None:
+    """Nobody goes on from a picture that is written."""
+    try:
+        remove(folder)
+    except OutputError as error:
+        tell(Warned(str(error)))
+
+
+def _way_on(keeping: Keeping) -> str:
+    """How to go on after an interruption, if there is a checkpoint."""
+    if keeping.checkpoint is None or not checkpoint_file(keeping.checkpoint).exists():
+        return ""
+    return (
+        f"; its state is in {checkpoint_file(keeping.checkpoint)}: to go on, give the same command with "
+        f"--resume --overwrite"
+    )
 
 
 def _describe(result: Result, output: Path, reporting: Reporting) -> None:
