@@ -124,6 +124,4 @@ def test_local_links_and_pictures_are_there() -> None:
 def test_every_route_of_the_studio_is_described() -> None:
     application = make_application(cast(Shelf, None), cast(Runner, None), {})
     for path in application.openapi()["paths"]:
-        assert re.search(
-            rf"`(GET|POST|DELETE) {re.escape(path)}[`?]|, `GET {re.escape(path)}`", PAGES["studio.md"]
-        ), path
+        assert re.search(rf"`(GET|POST|DELETE) {re.escape(path)}[`?]", PAGES["studio.md"]), path

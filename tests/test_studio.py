@@ -8,7 +8,7 @@ import time
 import zlib
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import numpy as np
@@ -68,7 +68,7 @@ class Studio:
 
     def run(self, action: Callable[[httpx.AsyncClient], Awaitable[Any]]) -> Any:
         async def within() -> Any:
-            transport = httpx.ASGITransport(app=self.guard)
+            transport = httpx.ASGITransport(app=cast(Any, self.guard))
             async with httpx.AsyncClient(transport=transport, base_url=HERE, timeout=60) as client:
                 return await action(client)
 

@@ -62,15 +62,7 @@ def studio_command(
         raise UsageError(f"quota is {quota!r}: {error}") from error
     if token is not None and len(token) < 8:
         raise UsageError(f"the token has {len(token)} characters; expected at least 8")
-    try:
-        import fastapi  # noqa: F401
-        import python_multipart  # noqa: F401
-        import uvicorn  # noqa: F401
-    except ImportError as error:
-        raise UsageError(
-            "the studio needs fastapi, uvicorn and python-multipart; install them with: "
-            "pip install 'glstylenet[studio]'"
-        ) from error
+    _require_extra()
     from glstylenet.studio.server import Address, is_loopback, serve
     from glstylenet.studio.shelf import Shelf
 
@@ -87,3 +79,16 @@ def studio_command(
     with contextlib.suppress(KeyboardInterrupt):  # uvicorn passes the signal on once it has closed
         serve(Address(host, port, token), shelf, machine, ready=ready)
     return signal_exit_code(signal.SIGINT)
+
+
+def _require_extra() -> None:
+    """Raise :class:`~glstylenet.errors.UsageError` if a package of the extra is missing."""
+    try:
+        import fastapi  # noqa: F401
+        import python_multipart  # noqa: F401
+        import uvicorn  # noqa: F401
+    except ImportError as error:
+        raise UsageError(
+            "the studio needs fastapi, uvicorn and python-multipart; install them with: "
+            "pip install 'glstylenet[studio]'"
+        ) from error
