@@ -200,7 +200,7 @@ def test_a_killed_run_goes_on(tmp_path: Path) -> None:
         ({"optimizer": "adam"}, "optimizer is 'adam', it was 'lbfgs'"),
     ],
 )
-def test_other_settings_are_refused_by_name(interrupted: Path, changes: dict[str, object], told: str) -> None:
+def test_other_settings_are_refused_by_name(interrupted: Path, changes: dict[str, Any], told: str) -> None:
     with pytest.raises(InputError, match="of another run") as caught:
         _resumed(interrupted, **changes)
     assert told in str(caught.value)
@@ -253,7 +253,9 @@ def test_a_damaged_file_is_refused(interrupted: Path, tmp_path: Path, damage: st
     data = bytearray(checkpoint_file(interrupted).read_bytes())
     if damage == "flipped":
         data[-5] ^= 1  # a bit of a tensor, which the format itself does not notice
-    changed = {"empty": b"", "short": data[:-100], "text": b"not safetensors at all"}.get(damage, data)
+    changed = {"empty": b"", "short": bytes(data[:-100]), "text": b"not safetensors at all"}.get(
+        damage, bytes(data)
+    )
     checkpoint_file(tmp_path).write_bytes(changed)
     with pytest.raises(InputError, match="is damaged or not one of glstylenet's"):
         _resumed(tmp_path)
