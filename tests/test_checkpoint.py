@@ -253,12 +253,9 @@ def test_a_damaged_file_is_refused(interrupted: Path, tmp_path: Path, damage: st
     data = bytearray(checkpoint_file(interrupted).read_bytes())
     if damage == "flipped":
         data[-5] ^= 1  # a bit of a tensor, which the format itself does not notice
-    others: dict[str, bytes | bytearray] = {
-        "empty": b"",
-        "short": data[:-100],
-        "text": b"not safetensors at all",
-    }
-    changed = others.get(damage, data)
+    changed = {"empty": b"", "short": bytes(data[:-100]), "text": b"not safetensors at all"}.get(
+        damage, bytes(data)
+    )
     checkpoint_file(tmp_path).write_bytes(changed)
     with pytest.raises(InputError, match="is damaged or not one of glstylenet's"):
         _resumed(tmp_path)
