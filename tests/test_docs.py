@@ -79,8 +79,10 @@ def test_options_that_are_named_exist() -> None:
 
 
 def test_every_module_is_in_the_api() -> None:
-    shown = set(re.findall(r"automodule:: glstylenet\.(\w+)", PAGES["api.md"]))
-    modules = {path.stem for path in Path(glstylenet.__file__).parent.glob("*.py")}
+    root = Path(glstylenet.__file__).parent
+    shown = set(re.findall(r"automodule:: glstylenet\.([\w.]+)", PAGES["api.md"]))
+    modules = {path.stem for path in root.glob("*.py")}
+    modules |= {f"metrics.{path.stem}" for path in (root / "metrics").glob("[a-z]*.py")}
     assert shown == {name for name in modules if not name.startswith("__")}
 
 
