@@ -22,11 +22,12 @@ from glstylenet.losses import (
     patch_energies,
     smoothness_loss,
 )
-from glstylenet.objective import LossWeights, Objective
+from glstylenet.objective import Objective
 from glstylenet.optimize import Lbfgs
 from glstylenet.patches import match_patches, semantic_factor
 from glstylenet.settings import Settings
 from glstylenet.targets import map_at
+from glstylenet.terms import LossWeights
 from glstylenet.vgg import Network
 from glstylenet.weights import load_weights
 

@@ -12,8 +12,8 @@ from typer.main import get_command
 
 import glstylenet
 from glstylenet.cli import app as command_line
-from glstylenet.cli.options import option_name
 from glstylenet.fusion import SCHEMES
+from glstylenet.invocation import option_name
 from glstylenet.settings import GROUPS, Settings, field_help
 
 project = "glstylenet"

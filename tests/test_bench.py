@@ -43,9 +43,9 @@ from glstylenet.cli import main
 from glstylenet.errors import GLStyleNetError, MemoryLimitError
 from glstylenet.events import Matched, ScaleStarted, Started, Step, Warned
 from glstylenet.fusion import SCHEMES
-from glstylenet.objective import LossTerms, LossWeights
 from glstylenet.schedule import Scale
 from glstylenet.settings import Settings
+from glstylenet.terms import LossTerms, LossWeights
 from glstylenet.transfer import Timings
 from glstylenet.vgg import Network
 from glstylenet.weights import load_weights

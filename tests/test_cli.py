@@ -21,17 +21,18 @@ import glstylenet
 from glstylenet.cli import app, main, painting
 from glstylenet.cli.failure import exit_code_of
 from glstylenet.cli.interruption import Interruption
-from glstylenet.cli.options import option_name, resolve_settings
+from glstylenet.cli.options import resolve_settings
 from glstylenet.cli.stylize import stylize_command
 from glstylenet.errors import MemoryLimitError, OptimizationError, OutputError
 from glstylenet.events import Event, Finished, ScaleStarted, Started, Step
 from glstylenet.images import read_picture
+from glstylenet.invocation import option_name
 from glstylenet.memory import Plan
-from glstylenet.objective import LossTerms
 from glstylenet.outputs import claim_output, read_recipe, write_picture
 from glstylenet.schedule import Scale
 from glstylenet.semantics import label_maps
 from glstylenet.settings import GROUPS, PRESETS, Preset, Settings, field_help
+from glstylenet.terms import LossTerms
 from glstylenet.transfer import Result, stylize
 
 FAST = ("--iterations", "2", "--precision", "float32")

@@ -10,9 +10,10 @@ from torch import Tensor
 
 from glstylenet.descent import Descent, Matching, descend
 from glstylenet.errors import OptimizationError
-from glstylenet.objective import Evaluation, LossTerms, Objective
+from glstylenet.objective import Objective
 from glstylenet.optimize import Adam, Lbfgs, Optimizer
 from glstylenet.stopwatch import Stopwatch
+from glstylenet.terms import Evaluation, LossTerms
 
 Function = Callable[[Tensor, int], tuple[float, Tensor]]
 

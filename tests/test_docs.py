@@ -5,15 +5,19 @@ import runpy
 import shlex
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from typer.main import get_command
 
 import glstylenet
 from glstylenet.cli import app
-from glstylenet.cli.options import option_name
+from glstylenet.invocation import option_name
+from glstylenet.report.grid import make_grid
 from glstylenet.settings import PRESETS, Settings, field_help
+from glstylenet.studio.application import make_application
+from glstylenet.studio.runner import Runner
+from glstylenet.studio.shelf import Shelf
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -43,7 +47,11 @@ def test_a_command_line_is_understood(line: str) -> None:
     context = group.make_context("glstylenet", [])
     name, command, words = group.resolve_command(context, shlex.split(line, comments=True)[1:])
     given = command.make_context(name, words, parent=context).params
-    Settings(**{field: given[field] for field in Settings.model_fields if given.get(field) is not None})
+    settings = {field: given[field] for field in Settings.model_fields if given.get(field) is not None}
+    if name == "sweep":
+        assert make_grid(settings, {}, preset=given.get("preset")).cells
+        return
+    Settings(**settings)
     assert given.get("preset") in {None, *PRESETS}
 
 
@@ -82,14 +90,15 @@ def test_every_module_is_in_the_api() -> None:
     root = Path(glstylenet.__file__).parent
     shown = set(re.findall(r"automodule:: glstylenet\.([\w.]+)", PAGES["api.md"]))
     modules = {path.stem for path in root.glob("*.py")}
-    modules |= {f"metrics.{path.stem}" for path in (root / "metrics").glob("[a-z]*.py")}
+    for package in ("metrics", "explain", "report", "studio"):
+        modules |= {f"{package}.{path.stem}" for path in (root / package).glob("[a-z]*.py")}
     assert shown == {name for name in modules if not name.startswith("__")}
 
 
 def test_every_dependency_has_its_reason() -> None:
     project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     lists = re.findall(
-        r"^(?:dependencies|report|dev|docs) = \[(.*?)\]$", project, flags=re.MULTILINE | re.DOTALL
+        r"^(?:dependencies|report|studio|dev|docs) = \[(.*?)\]$", project, flags=re.MULTILINE | re.DOTALL
     )
     names = re.findall(r'"([\w-]+)', "".join(lists))
     assert len(names) > 15
@@ -110,3 +119,9 @@ def test_local_links_and_pictures_are_there() -> None:
     ]
     assert found
     assert [(page.name, target) for page, target in found if not (page.parent / target).exists()] == []
+
+
+def test_every_route_of_the_studio_is_described() -> None:
+    application = make_application(cast(Shelf, None), cast(Runner, None), {})
+    for path in application.openapi()["paths"]:
+        assert re.search(rf"`(GET|POST|DELETE) {re.escape(path)}[`?]", PAGES["studio.md"]), path

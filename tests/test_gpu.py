@@ -9,10 +9,11 @@ import torch
 from torch import Tensor
 
 from glstylenet.fusion import SCHEMES
-from glstylenet.objective import Evaluation, LossWeights, Objective
+from glstylenet.objective import Objective
 from glstylenet.products import float32_product
 from glstylenet.samples import sample_file
 from glstylenet.settings import preset_settings
+from glstylenet.terms import Evaluation, LossWeights
 from glstylenet.transfer import stylize
 from glstylenet.vgg import Network
 from glstylenet.weights import load_weights

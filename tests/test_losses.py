@@ -1,5 +1,6 @@
 """Every loss: numbers worked by hand, gradients against finite differences, the literal form as oracle."""
 
+import itertools
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -19,6 +20,7 @@ from glstylenet.losses import (
     local_loss,
     local_target,
     patch_energies,
+    patch_losses,
     smoothness_loss,
 )
 
@@ -322,3 +324,14 @@ def test_bfloat16_features_are_summed_with_more_digits() -> None:
         assert loss.value.item() == pytest.approx(exact.value.item(), rel=1e-5)
     assert content.gradient.dtype == torch.bfloat16
     assert local.gradient.dtype == torch.float32
+
+
+def test_patch_losses_are_those_of_the_literal_patches() -> None:
+    feature, style = _random(1, 1, 2, 5, 6), _random(2, 1, 2, 4, 7)
+    index = _index(3, (5, 6), (4, 7))
+    found = patch_losses(feature, style, index)
+    for row, column in itertools.product(range(3), range(4)):
+        top, left = divmod(int(index[row, column]), 5)
+        one = feature[0, :, row : row + 3, column : column + 3]
+        other = style[0, :, top : top + 3, left : left + 3]
+        assert float(found[row, column]) == pytest.approx(float((one - other).square().sum()), rel=1e-12)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from glstylenet import memory
 from glstylenet.errors import MemoryLimitError
-from glstylenet.fusion import SCHEMES
+from glstylenet.fusion import EVERY_SCHEME
 from glstylenet.images import fitted_size
 from glstylenet.inputs import canvas_size
 from glstylenet.memory import HISTORY, Demand, Plan, format_bytes, plan_memory, smaller_tiles
@@ -39,7 +39,7 @@ def _demand(
 ) -> Demand:
     """Of the only, and so the largest, stage of a run."""
     style_size = style_size or size
-    return Demand(size, style_size, size, style_size, precision, SCHEMES[scheme])
+    return Demand(size, style_size, size, style_size, precision, EVERY_SCHEME[scheme])
 
 
 @pytest.mark.parametrize(
@@ -222,7 +222,7 @@ def test_no_size_is_advised_where_none_would_fit() -> None:
     size=st.tuples(st.integers(500, 9000), st.integers(500, 9000)),
     share=st.floats(0.1, 2.0),
     precision=st.sampled_from(["float32", "bfloat16"]),
-    scheme=st.sampled_from(sorted(SCHEMES)),
+    scheme=st.sampled_from(sorted(EVERY_SCHEME)),
     allowed=st.integers(600 * MIB, 4 * GIB),
 )
 def test_the_advised_size_fits(

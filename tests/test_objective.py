@@ -11,11 +11,12 @@ from torch import Tensor
 
 from benchmarks.literal import LiteralObjective
 from glstylenet import neighbours
-from glstylenet.fusion import SCHEMES
-from glstylenet.objective import Evaluation, LossTerms, LossWeights, Objective
+from glstylenet.fusion import EVERY_SCHEME
+from glstylenet.objective import Objective
 from glstylenet.patches import Matches
 from glstylenet.stopwatch import Stopwatch
 from glstylenet.targets import CONTENT_LAYER
+from glstylenet.terms import Evaluation, LossTerms, LossWeights
 from glstylenet.tiling import cut_into_tiles
 from glstylenet.vgg import Activations, Network
 from glstylenet.weights import load_weights
@@ -66,14 +67,14 @@ def _pair(
     content_map = _class_map(3, SIZE, dtype) if maps else None
     style_map = _class_map(4, STYLE_SIZE, dtype) if maps else None
     ours = Objective(
-        network, SCHEMES[scheme], weights, content, style, content_map=content_map, style_map=style_map
+        network, EVERY_SCHEME[scheme], weights, content, style, content_map=content_map, style_map=style_map
     )
-    literal = LiteralObjective(network, SCHEMES[scheme], weights, content, style, content_map, style_map)
+    literal = LiteralObjective(network, EVERY_SCHEME[scheme], weights, content, style, content_map, style_map)
     return ours, literal, _picture(5, SIZE, dtype)
 
 
 @pytest.mark.parametrize("maps", [False, True])
-@pytest.mark.parametrize("scheme", sorted(SCHEMES))
+@pytest.mark.parametrize("scheme", sorted(EVERY_SCHEME))
 def test_equals_the_paper_line_by_line(exact: Network, scheme: str, maps: bool) -> None:
     """Loss and gradient, with the nearest neighbours found for these very pixels."""
     ours, literal, pixels = _pair(exact, scheme, maps=maps)
@@ -180,7 +181,7 @@ def test_matches_cover_every_group(exact: Network) -> None:
     for scheme in ("g", "h"):
         ours, _, pixels = _pair(exact, scheme)
         shapes = [tuple(found.index.shape) for found in ours.match(pixels)]
-        assert shapes == [(h - 2, w - 2) for h, w, _ in SCHEMES[scheme].shapes(SIZE)]
+        assert shapes == [(h - 2, w - 2) for h, w, _ in EVERY_SCHEME[scheme].shapes(SIZE)]
 
 
 def _listen(network: Network, monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, ...]]:
@@ -245,7 +246,7 @@ def test_smoothness_alone(exact: Network) -> None:
 
 def test_a_doodle_has_no_content(exact: Network) -> None:
     weights = LossWeights(content=0.0, local=100.0, semantic=10.0, global_=0.1, smoothness=1.0)
-    ours = Objective(exact, SCHEMES["g"], weights, None, _picture(2, STYLE_SIZE))
+    ours = Objective(exact, EVERY_SCHEME["g"], weights, None, _picture(2, STYLE_SIZE))
     _, literal, pixels = _pair(exact, weights=weights)
     found = ours.evaluate(pixels)
     assert found.terms.content == 0.0
@@ -260,7 +261,7 @@ def test_the_content_itself_costs_no_content(exact: Network) -> None:
 def test_the_style_itself_costs_no_style(exact: Network) -> None:
     """Every patch finds itself, and the Gram matrices agree."""
     style = _picture(2, STYLE_SIZE)
-    ours = Objective(exact, SCHEMES["g"], PAPER, style, style)
+    ours = Objective(exact, EVERY_SCHEME["g"], PAPER, style, style)
     terms = ours.terms(style)
     assert terms.local == pytest.approx(0.0, abs=1e-9)
     assert terms.global_ == pytest.approx(0.0, abs=1e-9)
@@ -277,7 +278,7 @@ def test_terms_in_words() -> None:
 def test_seconds_are_told_by_part(exact: Network) -> None:
     watch = Stopwatch()
     objective = Objective(
-        exact, SCHEMES["g"], PAPER, _picture(1, SIZE), _picture(2, STYLE_SIZE), stopwatch=watch
+        exact, EVERY_SCHEME["g"], PAPER, _picture(1, SIZE), _picture(2, STYLE_SIZE), stopwatch=watch
     )
     assert set(watch.seconds) == {"network"}
     objective.evaluate(_picture(5, SIZE))
@@ -308,7 +309,7 @@ class Tiled:
         maps: bool = True,
     ) -> None:
         dtype = torch.promote_types(network.dtype, torch.float32)
-        self._network, self._scheme, self._weights = network, SCHEMES[scheme], weights
+        self._network, self._scheme, self._weights = network, EVERY_SCHEME[scheme], weights
         self._content, self._style = _picture(1, size, dtype), _picture(2, style_size, dtype)
         self._maps: dict[str, Tensor] = {}
         if maps:
@@ -350,7 +351,7 @@ def _same_matches(found: list[Matches], expected: list[Matches]) -> None:
         torch.testing.assert_close(ours.similarity, theirs.similarity, rtol=0, atol=1e-5)
 
 
-@pytest.mark.parametrize("scheme", sorted(SCHEMES))
+@pytest.mark.parametrize("scheme", sorted(EVERY_SCHEME))
 def test_tiles_give_the_numbers_of_the_whole(network: Network, scheme: str) -> None:
     """With 14, 4 and 3 tiles. Rounding alone: about 1e-6 in float32."""
     pictures = Tiled(network, scheme=scheme)
@@ -384,7 +385,7 @@ def test_every_look_at_a_tile_is_announced(network: Network) -> None:
 
     objective = Objective(
         network,
-        SCHEMES["g"],
+        EVERY_SCHEME["g"],
         PAPER,
         pictures._content,
         pictures._style,
@@ -458,7 +459,7 @@ def test_a_doodle_in_tiles(network: Network) -> None:
     weights = replace(PAPER, content=0.0)
     style, pixels = (_picture(seed, size, torch.float32) for seed, size in ((2, STRIP_STYLE), (5, STRIP)))
     expected, found = (
-        Objective(network, SCHEMES["g"], weights, None, style, tile_side=side).evaluate(pixels)
+        Objective(network, EVERY_SCHEME["g"], weights, None, style, tile_side=side).evaluate(pixels)
         for side in (None, 64)
     )
     assert expected.terms.content == 0.0
@@ -495,3 +496,35 @@ def test_tiles_in_bfloat16(tensors: Mapping[str, Tensor]) -> None:
         difference = found.gradient - expected.gradient
         assert float(difference.norm() / expected.gradient.norm()) < 0.01
         assert float(difference.abs().max() / expected.gradient.abs().max()) < 0.02
+
+
+@pytest.mark.parametrize("tile_side", [None, 32])
+@pytest.mark.parametrize("scheme", ["g", "h", "a"])
+def test_a_breakdown_adds_up_to_the_terms(exact: Network, scheme: str, tile_side: int | None) -> None:
+    content, style = _picture(1, (70, 66)), _picture(2, STYLE_SIZE)
+    objective = Objective(exact, EVERY_SCHEME[scheme], PAPER, content, style, tile_side=tile_side)
+    pixels = _picture(5, (70, 66))
+    found = objective.breakdown(pixels)
+    terms = objective.terms(pixels)
+    assert found.terms == terms
+    assert found.content is not None
+    assert found.content.shape == (70 // 8, 66 // 8)
+    assert float(found.content.sum()) == pytest.approx(terms.content, rel=1e-9)
+    assert sum(float(part.sum()) for part in found.local) == pytest.approx(terms.local, rel=1e-9)
+    for part, matches in zip(found.local, found.matches, strict=True):
+        assert part.shape == matches.index.shape
+    assert len(found.local) == len(EVERY_SCHEME[scheme].groups)
+
+
+def test_a_breakdown_tells_where(exact: Network) -> None:
+    """The content's part is 0 wherever the network sees no change, and largest where there is one."""
+    content = _picture(1, (96, 96))
+    pixels = content.clone()
+    pixels[..., 80:, 80:] = 0.0
+    weights = LossWeights(content=10.0, local=0.0, semantic=0.0, global_=0.0, smoothness=0.0)
+    found = Objective(exact, EVERY_SCHEME["g"], weights, content, _picture(2, STYLE_SIZE)).breakdown(pixels)
+    assert found.local == [] == found.matches
+    assert found.content is not None
+    assert float(found.content[:5, :5].abs().max()) == 0.0  # sees pixels up to 8 * 4 + 37
+    assert divmod(int(found.content.argmax()), 12) >= (9, 0)
+    assert int(found.content.argmax()) % 12 >= 9

@@ -20,7 +20,7 @@ import torch
 from PIL import Image, ImageCms, JpegImagePlugin
 from torch import Tensor
 
-from glstylenet import outputs
+from glstylenet import outputs, replacement
 from glstylenet.errors import ImageError, OutputError, SettingsError
 from glstylenet.images import read_picture
 from glstylenet.outputs import FORMATS, check_output, claim_output, read_recipe, write_picture
@@ -196,7 +196,7 @@ def test_when_writing_fails_the_old_file_stays_and_nothing_else(
         raise fault
 
     if not nameless:
-        monkeypatch.setattr(outputs, "_nameless_file", lambda folder: None)
+        monkeypatch.setattr(replacement, "_nameless_file", lambda folder: None)
     monkeypatch.setattr(outputs if step == "_write_png" else os, step, fail)
     expected = OutputError if isinstance(fault, OSError) else type(fault)
     with pytest.raises(expected) as caught:
@@ -215,9 +215,9 @@ def test_a_file_that_appears_meanwhile_is_not_replaced(
 ) -> None:
     place, write = tmp_path / "a.png", outputs._write_png
     if not nameless:
-        monkeypatch.setattr(outputs, "_nameless_file", lambda folder: None)
+        monkeypatch.setattr(replacement, "_nameless_file", lambda folder: None)
     if not links:
-        monkeypatch.setattr(outputs, "_nameless_file", lambda folder: None)
+        monkeypatch.setattr(replacement, "_nameless_file", lambda folder: None)
         monkeypatch.setattr(os, "link", _no_links)
     write_picture(place, picture())
     assert read_picture(place).size == (9, 14)

@@ -10,8 +10,8 @@ from rich.console import Console
 from glstylenet.cli.progress import BarProgress, PlainProgress, Reporting, duration, open_progress
 from glstylenet.events import Event, Finished, ScaleStarted, Started, Step, Warned
 from glstylenet.memory import Plan
-from glstylenet.objective import LossTerms
 from glstylenet.schedule import Scale
+from glstylenet.terms import LossTerms
 
 SCALES = (Scale(0.5, (32, 48), 30), Scale(1.0, (64, 96), 15))
 # The coarse size fits in one piece, the fine one does not.

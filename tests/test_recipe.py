@@ -11,9 +11,9 @@ from PIL import Image
 
 from glstylenet.errors import InputError, WeightsError
 from glstylenet.inputs import prepare_inputs, read_sources
-from glstylenet.objective import LossTerms
 from glstylenet.recipe import find_inputs, make_recipe, parse_recipe, settings_to_repeat
 from glstylenet.settings import Settings
+from glstylenet.terms import LossTerms
 from glstylenet.transfer import Result, Timings
 from glstylenet.weights import LoadedWeights, load_weights
 

@@ -19,12 +19,13 @@ from glstylenet.events import Event, Finished, ScaleStarted, Started, Step, Warn
 from glstylenet.fusion import SCHEMES
 from glstylenet.inputs import canvas_size, prepare_inputs, read_sources
 from glstylenet.memory import DEFAULT_SHARE, HISTORY, Demand, Plan, format_bytes, plan_memory
-from glstylenet.objective import Evaluation, Objective
+from glstylenet.objective import Objective
 from glstylenet.optimize import Lbfgs
 from glstylenet.schedule import Scale
 from glstylenet.settings import Settings
 from glstylenet.stages import plan_stages, stage_demand
 from glstylenet.targets import nothing
+from glstylenet.terms import Evaluation
 from glstylenet.tiling import cut_into_tiles
 from glstylenet.transfer import picture_losses, plan_run, stylize
 from glstylenet.vgg import Network

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from glstylenet.memory import Plan
-from glstylenet.objective import LossTerms
 from glstylenet.schedule import Scale
+from glstylenet.terms import LossTerms
 
 __all__ = ["Event", "Finished", "Matched", "ScaleStarted", "Started", "Step", "Warned"]
 

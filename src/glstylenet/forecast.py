@@ -7,11 +7,12 @@ import torch
 
 from glstylenet.device import Device
 from glstylenet.events import Started
-from glstylenet.fusion import SCHEMES, fused_size
+from glstylenet.fusion import EVERY_SCHEME, fused_size
 from glstylenet.inputs import canvas_size
 from glstylenet.neighbours import EXACT_POSITIONS
-from glstylenet.objective import LossWeights, Objective
+from glstylenet.objective import Objective
 from glstylenet.settings import Settings
+from glstylenet.terms import LossWeights
 from glstylenet.tiling import cut_into_tiles
 from glstylenet.vgg import Network
 from glstylenet.weights import LoadedWeights
@@ -39,7 +40,7 @@ def measure_speed(settings: Settings, place: Device, weights: LoadedWeights) -> 
     network = Network(weights.tensors, device=place.device, dtype=place.dtype)
     generator = torch.Generator().manual_seed(0)
     noise = [255 * torch.rand((1, 3, _SIDE, _SIDE), generator=generator).to(place.device) for _ in range(2)]
-    objective = Objective(network, SCHEMES[settings.scheme], LossWeights.of(settings), *noise)
+    objective = Objective(network, EVERY_SCHEME[settings.scheme], LossWeights.of(settings), *noise)
     objective.evaluate(noise[0])  # the first pass prepares more than the others
     objective.stopwatch.seconds.clear()
     began = time.perf_counter()
@@ -73,7 +74,7 @@ def _pairs(size: tuple[int, int], style_size: tuple[int, int], settings: Setting
     if settings.local_weight == 0:
         return 1
     pairs = 0
-    for group in SCHEMES[settings.scheme].groups:
+    for group in EVERY_SCHEME[settings.scheme].groups:
         height, width = fused_size(size, group)
         style_height, style_width = fused_size(style_size, group)
         pairs += height * width * min(style_height * style_width, EXACT_POSITIONS)

@@ -23,6 +23,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 __all__ = [
+    "EVERY_SCHEME",
     "LAYER_CHANNELS",
     "SCHEMES",
     "Axis",
@@ -90,6 +91,12 @@ SCHEMES: Mapping[str, Scheme] = MappingProxyType(
     }
 )
 """The eight schemes of Figure 11 by their letter."""
+
+EVERY_SCHEME: Mapping[str, Scheme] = MappingProxyType(
+    {**SCHEMES, "apart": Scheme("apart", tuple((layer,) for layer in LAYER_CHANNELS))}
+)
+"""The same and "apart": every layer by itself and nothing fused, which is how Gatys et al. compare Gram
+matrices (*Image Style Transfer Using Convolutional Neural Networks*, CVPR 2016): a baseline."""
 
 
 def layer_size(size: tuple[int, int], layer: int) -> tuple[int, int]:

@@ -27,80 +27,25 @@ from glstylenet.losses import (
     gram,
     local_loss,
     local_target,
+    patch_losses,
     smoothness_loss,
 )
 from glstylenet.patches import BLOCK_BYTES, PATCH, Matches, semantic_factor
-from glstylenet.settings import Settings
 from glstylenet.stopwatch import Stopwatch
 from glstylenet.targets import (
     CONTENT_LAYER,
     StyleTarget,
-    content_target,
+    TargetStore,
     crop_of,
     map_at,
     nothing,
     picture_size,
-    style_targets,
 )
+from glstylenet.terms import Breakdown, Evaluation, LossTerms, LossWeights
 from glstylenet.tiling import Tile, cut_into_tiles
 from glstylenet.vgg import Activations, Network
 
-__all__ = ["Evaluation", "LossTerms", "LossWeights", "Objective"]
-
-
-@dataclass(frozen=True)
-class LossWeights:
-    """The five weights of Eqs. 2-8. A term whose weight is 0 is not computed."""
-
-    content: float  # alpha
-    local: float  # beta
-    semantic: float  # beta1
-    global_: float  # gamma
-    smoothness: float  # sigma
-
-    @classmethod
-    def of(cls, settings: Settings, *, content_factor: float = 1.0) -> "LossWeights":
-        """Those of ``settings``, the content's times ``content_factor``."""
-        return cls(
-            content=settings.content_weight * content_factor,
-            local=settings.local_weight,
-            semantic=settings.semantic_weight,
-            global_=settings.global_weight,
-            smoothness=settings.smoothness,
-        )
-
-
-@dataclass(frozen=True)
-class LossTerms:
-    """The weighted terms of Eq. 8."""
-
-    content: float
-    local: float
-    global_: float
-    smoothness: float
-
-    @property
-    def total(self) -> float:
-        """The objective: the sum of the four."""
-        return self.content + self.local + self.global_ + self.smoothness
-
-    def as_dict(self) -> dict[str, float]:
-        """``content``, ``local``, ``global``, ``smoothness`` and ``total``."""
-        return {
-            "content": self.content,
-            "local": self.local,
-            "global": self.global_,
-            "smoothness": self.smoothness,
-            "total": self.total,
-        }
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """Loss terms at some pixels, and the gradient of their sum: (1, 3, H, W) float32."""
-
-    terms: LossTerms
-    gradient: Tensor
+__all__ = ["Objective"]
 
 
 @dataclass(frozen=True)
@@ -155,8 +100,8 @@ class Objective:
     ``content_map`` (1, K, H, W) and ``style_map`` (1, K, A, B): class channels, both or neither.
     ``tile_side``: longest side of a tile in pixels, ``None`` for the whole picture at once;
     ``between_tiles`` is called before each tile that is looked at.
-    ``stopwatch`` is told the seconds spent on "network" (with fusion and content), "matching", "local",
-    "global" and "smoothness".
+    ``store`` may have the targets. ``stopwatch`` is told the seconds spent on "network" (with fusion and
+    content), "matching", "local", "global" and "smoothness".
     """
 
     def __init__(
@@ -172,8 +117,10 @@ class Objective:
         tile_side: int | None = None,
         between_tiles: Callable[[], None] = nothing,
         block_bytes: int = BLOCK_BYTES,
+        store: TargetStore | None = None,
         stopwatch: Stopwatch | None = None,
     ) -> None:
+        store = store or TargetStore()
         self._network = network
         self._weights = weights
         self._tile_side = tile_side
@@ -188,8 +135,8 @@ class Objective:
         with torch.no_grad(), self._measure("network"):
             if weights.content > 0 and content is not None:
                 layers.add(CONTENT_LAYER)
-                self._content = content_target(network, content, tile_side, between_tiles)
-            self._styles = style_targets(
+                self._content = store.content(network, content, tile_side, between_tiles)
+            self._styles = store.style(
                 network,
                 self._groups,
                 style,
@@ -249,6 +196,42 @@ class Objective:
                     self._compare(sight, survey.grams, sums)
                     del sight
         return sums.terms()
+
+    def breakdown(self, pixels: Tensor) -> Breakdown:
+        """What :meth:`terms` tells, and each position's part in the content and the local term."""
+        sums = _Sums(pixels.device)
+        content = None if self._content is None else torch.zeros(picture_size(self._content)).to(sums.content)
+        local: list[Tensor] = []
+        with torch.no_grad():
+            self._add_smoothness(pixels, sums)
+            if self._layers:
+                survey = self._survey(pixels, searching=True, keeping=False)
+                local = [torch.zeros(matches.index.shape).to(sums.local) for matches in self._matches]
+                for tile in self._tiles(pixels):
+                    sight = survey.sight or self._see(pixels, tile, keeping=False)
+                    self._compare(sight, survey.grams, sums)
+                    for number, parts in enumerate(local):
+                        self._divide_local(sight, number, parts)
+                    if content is not None:
+                        self._divide_content(sight, content)
+                    del sight
+        return Breakdown(sums.terms(), content, local, self._matches)
+
+    def _divide_local(self, sight: _Sight, number: int, parts: Tensor) -> None:
+        """Write the share of the tile's patches in the local term of group ``number`` into ``parts``."""
+        style = self._styles[number]
+        patches = sight.tile.patches(style.layer).slices
+        index = self._matches[number].index[patches]
+        share = self._weights.local / style.entries(sight.tile.size)
+        parts[patches] = share * patch_losses(sight.fused[number], style.feature, index)
+
+    def _divide_content(self, sight: _Sight, parts: Tensor) -> None:
+        """Write the share of the tile's positions in the content term into ``parts``."""
+        seen, target = self._contents(sight)
+        difference = seen.to(parts.dtype) - target.to(parts.dtype)
+        share = self._weights.content / (target.shape[1] * parts.numel())
+        own = sight.tile.positions(CONTENT_LAYER).slices
+        parts[own] = share * difference.square_().sum(dim=(0, 1), dtype=torch.float64)
 
     def _tiles(self, pixels: Tensor) -> list[Tile]:
         return cut_into_tiles(picture_size(pixels), self._tile_side)
@@ -372,20 +355,20 @@ class Objective:
         if self._content is None:
             return
         with self._measure("network"):
-            tile, feature = sight.tile, sight.activations.features[CONTENT_LAYER]
-            own = tile.positions(CONTENT_LAYER)
-            rows, columns = own.slices
-            layers = (CONTENT_LAYER,)
-            seen = fuse({CONTENT_LAYER: feature}, layers, size=tile.size, origin=tile.origin, window=own)
-            loss = content_loss(
-                seen,
-                self._content[..., rows, columns],
-                weight=self._weights.content,
-                entries=self._content.numel(),
-            )
+            tile, (seen, target) = sight.tile, self._contents(sight)
+            loss = content_loss(seen, target, weight=self._weights.content, entries=self._content.numel())
             sums.content += loss.value
+            own, layers = tile.positions(CONTENT_LAYER), (CONTENT_LAYER,)
             parts = spread_gradient(loss.gradient, layers, crop=tile.crop, size=tile.size, window=own)
             gradients[CONTENT_LAYER].append(parts[CONTENT_LAYER])
+
+    def _contents(self, sight: _Sight) -> tuple[Tensor, Tensor]:
+        """F^4 at the tile's own positions, of the pixels and of the content."""
+        assert self._content is not None  # asked for with a content only
+        tile, own = sight.tile, sight.tile.positions(CONTENT_LAYER)
+        feature = {CONTENT_LAYER: sight.activations.features[CONTENT_LAYER]}
+        seen = fuse(feature, (CONTENT_LAYER,), size=tile.size, origin=tile.origin, window=own)
+        return seen, self._content[(..., *own.slices)]
 
     def _add_smoothness(self, pixels: Tensor, sums: _Sums) -> Tensor:
         """Returns the term's gradient, to which the others' are added."""

@@ -9,7 +9,6 @@ import contextlib
 import hashlib
 import json
 import os
-import secrets
 import struct
 import sys
 import tempfile
@@ -29,6 +28,7 @@ from torch import Tensor
 
 from glstylenet.errors import ImageError, OutputError, SettingsError
 from glstylenet.formats import DAMAGED, READERS, file_format
+from glstylenet.replacement import TAKEN, replacing, target_of
 
 if sys.platform != "win32":
     import fcntl
@@ -44,7 +44,6 @@ _LONGEST_SIDE: Mapping[str, int] = MappingProxyType({"JPEG": 65_500, "WebP": 16_
 _DEEP_FORMATS = frozenset({"PNG", "TIFF"})
 _RECIPE_KEY = "glstylenet"
 _JPEG_SEGMENT = 65_533  # bytes in an APP1 segment: its length has 16 bits and counts itself
-_TAKEN = "{}: exists already. Choose another name, or give --overwrite to replace it."
 _NO_ROOM = (
     "{}: the recipe was left out: it takes {:,} bytes, and a JPEG file holds {:,}; PNG or TIFF would do."
 )
@@ -78,10 +77,10 @@ def check_output(
         if _same_file(path, source):
             raise OutputError(f"{path}: is the input {source} itself. Choose another name for the result.")
     if os.path.lexists(path) and not overwrite:
-        raise OutputError(_TAKEN.format(path))
+        raise OutputError(TAKEN.format(path))
     try:
         # Permission bits do not tell the whole story (root, read-only disks, quotas): try it.
-        with tempfile.TemporaryFile(dir=_target(path).parent):
+        with tempfile.TemporaryFile(dir=target_of(path).parent):
             pass
     except OSError as error:
         raise OutputError(
@@ -115,7 +114,7 @@ def write_picture(
     notes: tuple[str, ...] = ()
     if kind == "JPEG" and len(exif) > _JPEG_SEGMENT:
         notes, exif = (_NO_ROOM.format(path, len(exif), _JPEG_SEGMENT),), b""
-    with _replacing(path, overwrite=overwrite) as file:
+    with replacing(path, overwrite=overwrite) as file:
         if kind == "PNG":
             _write_png(file, samples, recipe)
         elif kind == "TIFF":
@@ -183,7 +182,7 @@ def _lock_file(path: Path) -> Path:
     user = "" if sys.platform == "win32" else f"-{os.getuid()}"
     folder = Path(tempfile.gettempdir()) / f"glstylenet-locks{user}"
     folder.mkdir(mode=0o700, exist_ok=True)
-    return folder / hashlib.sha256(os.fsencode(os.path.normcase(_target(path)))).hexdigest()
+    return folder / hashlib.sha256(os.fsencode(os.path.normcase(target_of(path)))).hexdigest()
 
 
 def _locked(lock: Path) -> int:
@@ -219,16 +218,11 @@ def _output_format(path: Path, bits: int) -> str:
     return kind
 
 
-def _target(path: Path) -> Path:
-    """Where the bytes go: behind symbolic links, so that a link stays a link."""
-    return Path(os.path.realpath(path))
-
-
 def _same_file(one: Path, other: Path) -> bool:
     try:
         return one.samefile(other)
     except OSError:  # one of them does not exist (yet)
-        return _target(one) == _target(other)
+        return target_of(one) == target_of(other)
 
 
 def _quantised(pixels: Tensor, alpha: Tensor | None, bits: int) -> _Samples:
@@ -329,72 +323,3 @@ def _decoded_comment(comment: bytes) -> str | None:
     """The text of an EXIF UserComment, or None if its encoding is not known."""
     encoding = {b"ASCII\0\0\0": "ascii", b"UNICODE\0": "utf-16-le"}.get(comment[:8])
     return None if encoding is None else comment[8:].decode(encoding, errors="replace")
-
-
-@contextlib.contextmanager
-def _replacing(path: Path, *, overwrite: bool) -> Iterator[IO[bytes]]:
-    """A file to write to that takes the place of ``path`` once it is complete, and vanishes otherwise."""
-    target = _target(path)
-    beside = target.parent / f".glstylenet-{secrets.token_hex(8)}.part"
-    try:
-        try:
-            nameless = _nameless_file(target.parent)
-            with beside.open("xb") if nameless is None else nameless as file:
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
-                if nameless is not None:
-                    _name(file, beside)
-            _put_in_place(beside, target, overwrite=overwrite)
-        finally:  # whatever happens, Ctrl-C included
-            beside.unlink(missing_ok=True)
-    except FileExistsError as error:
-        raise OutputError(_TAKEN.format(path)) from error
-    except OSError as error:
-        raise OutputError(
-            f"{path}: writing failed ({error}); nothing was changed. Check the disk's space and permissions."
-        ) from error
-
-
-def _nameless_file(folder: Path) -> IO[bytes] | None:
-    """A file without a name, which even SIGKILL cannot leave behind; None where the system has none."""
-    if sys.platform != "linux" or not Path("/proc/self/fd").exists():
-        return None
-    flags = os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC
-    try:
-        return open(folder, "w+b", opener=lambda name, _: os.open(name, flags, 0o666))
-    except OSError:  # the file system knows no such files; a real fault will show with the named file
-        return None
-
-
-def _name(file: IO[bytes], path: Path) -> None:
-    """Give a nameless file the name ``path``."""
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:  # with a folder's descriptor, the call follows the symbolic link in /proc to the file itself
-        os.link(f"/proc/self/fd/{file.fileno()}", path.name, dst_dir_fd=folder, follow_symlinks=True)
-    finally:
-        os.close(folder)
-
-
-def _put_in_place(beside: Path, target: Path, *, overwrite: bool) -> None:
-    """Give the complete file its final name; FileExistsError if that is taken and must not be."""
-    if overwrite:
-        os.replace(beside, target)
-    else:
-        try:
-            os.link(beside, target)  # unlike a rename, this fails if the name is taken
-        except FileExistsError:
-            raise
-        except OSError:  # a file system without links: reserve the name, then rename
-            target.touch(exist_ok=False)
-            try:
-                os.replace(beside, target)
-            except BaseException:
-                target.unlink()
-                raise
-    if sys.platform != "win32":  # the new name must reach the disk as well
-        folder = os.open(target.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)

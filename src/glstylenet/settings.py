@@ -118,8 +118,10 @@ class Settings(BaseModel):
         ge=0,
         le=1e9,
     )
-    scheme: Literal["a", "b", "c", "d", "e", "f", "g", "h"] = _setting(
-        "g", "which layers are fused, by the letter of the paper's Figure 11", group=_FUSION
+    scheme: Literal["a", "b", "c", "d", "e", "f", "g", "h", "apart"] = _setting(
+        "g",
+        "which layers are fused, by the letter of the paper's Figure 11; apart fuses none",
+        group=_FUSION,
     )
     init: str = _setting(
         "content",
@@ -350,9 +352,18 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
             "a landscape in the manner of a Chinese painting on silk; best with maps",
             {"local_weight": 200.0, "semantic_weight": 20.0, "global_weight": 0.5},
         ),
+        "gatys": Preset(
+            "a baseline to compare with: Gram matrices of each layer, no patches or maps (Gatys et al. 2016)",
+            {"local_weight": 0.0, "semantic_weight": 0.0, "global_weight": 1.0, "scheme": "apart"},
+        ),
+        "neural-doodle": Preset(
+            "a baseline to compare with: patches of two layers apart, no Gram matrices (Champandard 2016)",
+            {"global_weight": 0.0, "scheme": "h"},
+        ),
     }
 )
-"""Presets by name; what each value does and why stands in ``docs/presets.md``."""
+"""Presets by name; what each value does and why stands in ``docs/presets.md``. The last two are the methods
+that the paper compares with, in this engine."""
 
 
 def preset_settings(name: str, **changes: Any) -> Settings:

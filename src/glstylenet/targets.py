@@ -1,6 +1,11 @@
-"""Targets: what the losses compare with; computed once from the content and the style, tile by tile."""
+"""Targets: what the losses compare with; computed once from the content and the style, tile by tile.
 
-from collections.abc import Callable
+A :class:`TargetStore` shares them between runs on the same pictures.
+"""
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -18,6 +23,7 @@ from glstylenet.vgg import Network
 __all__ = [
     "CONTENT_LAYER",
     "StyleTarget",
+    "TargetStore",
     "content_target",
     "crop_of",
     "map_at",
@@ -43,6 +49,12 @@ class StyleTarget:
     class_channels: Tensor | None
     map_factor: float
     block_bytes: int
+
+    @property
+    def bytes(self) -> int:
+        """Memory that it takes with all that is derived: the search holds normalised features once more."""
+        channels = self.feature.shape[1]
+        return 2 * _bytes_of(self.feature) + 4 * channels**2
 
     @property
     def layer(self) -> int:
@@ -74,6 +86,84 @@ class StyleTarget:
 
 def nothing() -> None:
     """What is done between tiles by default."""
+
+
+class TargetStore:
+    """Targets by what they were made from: pictures and maps by their bytes, network, layers, tiles.
+
+    At most ``most_bytes`` of memory are held, the latest used; with 0, nothing is, and every call computes.
+    """
+
+    def __init__(self, most_bytes: int = 0) -> None:
+        self._most_bytes = most_bytes
+        self._contents: OrderedDict[Hashable, Tensor] = OrderedDict()
+        self._styles: OrderedDict[Hashable, list[StyleTarget]] = OrderedDict()
+
+    def content(
+        self,
+        network: Network,
+        content: Tensor,
+        tile_side: int | None,
+        between_tiles: Callable[[], None] = nothing,
+    ) -> Tensor:
+        """What :func:`content_target` makes of the same arguments."""
+        if not self._most_bytes:
+            return content_target(network, content, tile_side, between_tiles)
+        key = (_identity(network), _digest(content), tile_side)
+        if key not in self._contents:
+            self._contents[key] = content_target(network, content, tile_side, between_tiles)
+        self._contents.move_to_end(key)
+        target = self._contents[key]
+        self._forget()
+        return target
+
+    def style(
+        self,
+        network: Network,
+        groups: tuple[tuple[int, ...], ...],
+        style: Tensor,
+        style_map: Tensor | None,
+        *,
+        tile_side: int | None,
+        map_factor: float,
+        block_bytes: int = BLOCK_BYTES,
+        between_tiles: Callable[[], None] = nothing,
+    ) -> list[StyleTarget]:
+        """What :func:`style_targets` makes of the same arguments."""
+
+        def make() -> list[StyleTarget]:
+            return style_targets(
+                network,
+                groups,
+                style,
+                style_map,
+                tile_side=tile_side,
+                map_factor=map_factor,
+                block_bytes=block_bytes,
+                between_tiles=between_tiles,
+            )
+
+        if not self._most_bytes or not groups:
+            return make()
+        map_key = None if style_map is None else (_digest(style_map), map_factor)
+        key = (_identity(network), groups, _digest(style), map_key, tile_side, block_bytes)
+        if key not in self._styles:
+            self._styles[key] = make()
+        self._styles.move_to_end(key)
+        targets = self._styles[key]
+        self._forget()
+        return targets
+
+    @property
+    def bytes(self) -> int:
+        """What is held now."""
+        styles = sum(target.bytes for targets in self._styles.values() for target in targets)
+        return styles + sum(map(_bytes_of, self._contents.values()))
+
+    def _forget(self) -> None:
+        """Let go of what was used longest ago; of a style before a content, which is smaller."""
+        while self.bytes > self._most_bytes:
+            (self._styles or self._contents).popitem(last=False)
 
 
 def content_target(
@@ -151,3 +241,17 @@ def crop_of(picture: Tensor, tile: Tile) -> Tensor:
 def _blank(network: Network, channels: int, size: tuple[int, int]) -> Tensor:
     feature = torch.empty((1, channels, *size), dtype=network.dtype, device=network.device)
     return feature.to(memory_format=torch.channels_last)
+
+
+def _bytes_of(tensor: Tensor) -> int:
+    return tensor.numel() * tensor.element_size()
+
+
+def _identity(network: Network) -> tuple[str, str, str]:
+    return network.digest, str(network.device), str(network.dtype)
+
+
+def _digest(picture: Tensor) -> str:
+    """Shape and SHA-256 of what a picture or its channels hold."""
+    values = picture.detach().cpu().contiguous()
+    return f"{tuple(values.shape)} {hashlib.sha256(values.numpy().data).hexdigest()}"

@@ -8,7 +8,8 @@ the result is finished and measured. The paper works at full size only and match
 import contextlib
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -16,22 +17,33 @@ from PIL import Image
 from torch import Tensor
 
 from glstylenet.allocator import return_freed_memory
+from glstylenet.checkpoint import Identity, Recorder, State, open_checkpoint
 from glstylenet.device import Device, available_memory, choose_device, out_of_memory, peak_memory
-from glstylenet.errors import MemoryLimitError
+from glstylenet.errors import MemoryLimitError, UsageError
 from glstylenet.events import Event, Finished, Started, Warned
 from glstylenet.finish import photo_finish
 from glstylenet.images import PictureSource
-from glstylenet.inputs import Inputs, Sources, prepare_inputs, read_result, read_sources
+from glstylenet.inputs import (
+    Inputs,
+    Sources,
+    class_count,
+    effective_settings,
+    prepare_inputs,
+    read_result,
+    read_sources,
+)
 from glstylenet.memory import DEFAULT_SHARE, Demand, Plan, plan_memory
-from glstylenet.objective import LossTerms
-from glstylenet.schedule import Scale, plan_scales
+from glstylenet.objective import Objective
+from glstylenet.schedule import Scale
 from glstylenet.semantics import resize_labels
 from glstylenet.settings import Settings
-from glstylenet.stages import Stages, make_objective, plan_stages, stage_demand
+from glstylenet.stages import Stages, choose_scales, make_objective, plan_stages, stage_demand
+from glstylenet.targets import TargetStore
+from glstylenet.terms import Breakdown, LossTerms
 from glstylenet.vgg import Network
 from glstylenet.weights import LoadedWeights, load_weights
 
-__all__ = ["Listener", "Result", "Timings", "picture_losses", "plan_run", "stylize"]
+__all__ = ["Listener", "Result", "Timings", "picture_losses", "plan_run", "result_breakdown", "stylize"]
 
 Listener = Callable[[Event], None]
 
@@ -92,18 +104,33 @@ def stylize(
     settings: Settings | None = None,
     on_event: Listener | None = None,
     should_stop: Callable[[], bool] | None = None,
+    targets: TargetStore | None = None,
+    checkpoint: Path | None = None,
+    resume: bool = False,
 ) -> Result:
     """Repaint ``content`` with the brushwork of ``style``.
 
     Pictures are paths, PIL images or arrays ((H, W), (H, W, 3) or (H, W, 4); uint8, uint16 or float in
     0..1). Without a content picture the ``content_map`` alone is painted (a doodle): the content weight
     is then 0 and the start is noise. ``on_event`` hears what happens (:mod:`glstylenet.events`);
-    ``should_stop`` is asked after every evaluation, and True ends the run with the best so far.
+    ``should_stop`` is asked after every evaluation, and True ends the run with the best so far. ``targets``
+    is shared between runs on the same pictures, which then compute them once; what it holds comes beside
+    ``settings.memory``.
+
+    ``checkpoint`` is a folder, made if only it is missing, where the state of the run is saved before each
+    round of matching (:mod:`glstylenet.checkpoint`), in place of what an earlier run left there; it stays.
+    With ``resume`` the run goes on from that state, to the same picture; steps are numbered on, timings are
+    those of the rest. A state that is missing, damaged or of other inputs, settings, weights or another
+    version is an :class:`~glstylenet.errors.InputError`.
 
     Raises the errors of :mod:`glstylenet.errors`: what is wrong with the call, a picture, a map, the
     weights, or the memory.
     """
+    if resume and checkpoint is None:
+        raise UsageError("asked to resume without a checkpoint; name the folder of the interrupted run's")
     run = _Run(settings or Settings(), on_event or _ignore, should_stop or _never)
+    run.store, run.resume = targets or run.store, resume
+    run.folder = None if checkpoint is None else Path(checkpoint)
     with _telling_out_of_memory():
         return run.result(run.prepare(content, style, content_map, style_map))
 
@@ -139,15 +166,23 @@ def picture_losses(
     Its size must be the result's, that of the content (or ``settings.size``); raises
     :class:`~glstylenet.errors.InputError` otherwise.
     """
-    chosen = _effective(settings or Settings(), content)
+    chosen = effective_settings(settings or Settings(), content)
     with _telling_out_of_memory():
         sources = read_sources(content, style, content_map=content_map, style_map=style_map, settings=chosen)
         shown = read_result(picture, sources, chosen)
-        place = choose_device(chosen.device, "float32")
-        inputs = prepare_inputs(sources, chosen)
-        plan = _measurement_plan(inputs, chosen, place, _allowed_memory(chosen, place))
-        network = Network(load_weights(chosen.weights).tensors, device=place.device)
-        return _measure(shown.pixels, inputs, chosen, network, plan)
+        objective, device = _measuring_objective(prepare_inputs(sources, chosen), chosen)
+        return objective.terms(shown.pixels.to(device))
+
+
+def result_breakdown(result: Result) -> Breakdown:
+    """The loss terms of ``result`` as :func:`picture_losses` measures them, and where they arise.
+
+    Within the memory that the result's settings allow; raises
+    :class:`~glstylenet.errors.MemoryLimitError` if that is not enough.
+    """
+    with _telling_out_of_memory():
+        objective, device = _measuring_objective(result.inputs, result.settings, result.weights)
+        return objective.breakdown(result.pixels.to(device))
 
 
 def _ignore(_event: Event) -> None:
@@ -156,14 +191,6 @@ def _ignore(_event: Event) -> None:
 
 def _never() -> bool:
     return False
-
-
-def _effective(settings: Settings, content: PictureSource | None) -> Settings:
-    """The settings that really apply: a doodle has no content to keep or to start from."""
-    if content is None:
-        init = "noise" if settings.init in ("content", "tinted") else settings.init
-        return settings.replace(content_weight=0.0, init=init)
-    return settings
 
 
 @contextlib.contextmanager
@@ -186,20 +213,18 @@ def _allowed_memory(settings: Settings, place: Device) -> int:
     return int(DEFAULT_SHARE * free) if settings.memory is None else min(settings.memory, free)
 
 
-def _class_count(sources: Sources, settings: Settings) -> int:
-    """How many map classes to reckon with before the maps are read."""
-    return (settings.classes or 8) if "content_map" in sources.pictures else 0
-
-
+@dataclass
 class _Run:
-    """One call of :func:`stylize`: what its steps share."""
+    """One call of :func:`stylize`: what its steps share. ``folder``: of the checkpoint."""
 
-    def __init__(
-        self, settings: Settings, tell: Listener = _ignore, should_stop: Callable[[], bool] = _never
-    ) -> None:
-        self.settings = settings
-        self.tell = tell
-        self.should_stop = should_stop
+    settings: Settings
+    tell: Listener = _ignore
+    should_stop: Callable[[], bool] = _never
+    store: TargetStore = field(default_factory=TargetStore)
+    folder: Path | None = None
+    resume: bool = False
+
+    def __post_init__(self) -> None:
         self.started = time.perf_counter()
 
     def prepare(
@@ -210,18 +235,18 @@ class _Run:
         style_map: PictureSource | None,
     ) -> Stages:
         """Read, check and plan; nothing is computed yet."""
-        self.settings = settings = _effective(self.settings, content)
+        self.settings = settings = effective_settings(self.settings, content)
         place = choose_device(settings.device, settings.precision)
         sources = read_sources(
             content, style, content_map=content_map, style_map=style_map, settings=settings
         )
-        classes = _class_count(sources, settings)
+        classes = class_count(sources, settings)
         allowed = _allowed_memory(settings, place)
         # Before anything of the pictures' full size is made.
-        self._plan(_scales(sources.size, settings), sources, place, allowed, classes)
+        self._plan(choose_scales(sources.size, settings), sources, place, allowed, classes)
         self.inputs = inputs = prepare_inputs(sources, settings)
         smallest = None if inputs.semantics is None else inputs.semantics.smallest_share
-        scales = _scales(inputs.size, settings, smallest)
+        scales = choose_scales(inputs.size, settings, smallest)
         plans = self._plan(scales, sources, place, allowed, classes)
         # What is measured in the end must fit too, and is refused now rather than when all is painted.
         self._measurement_plan = _measurement_plan(inputs, settings, place, allowed)
@@ -230,6 +255,7 @@ class _Run:
         self.weights = load_weights(settings.weights)
         for warning in inputs.warnings:
             self.tell(Warned(warning))
+        recorder, state, plans = self._open_checkpoint(plans, place, allowed)
         self.tell(
             Started(
                 device=str(place.device),
@@ -243,7 +269,34 @@ class _Run:
             )
         )
         return Stages(
-            inputs, settings, self.weights, place, scales, plans, allowed, self.tell, self.should_stop
+            inputs=inputs,
+            settings=settings,
+            weights=self.weights,
+            chosen=place,
+            scales=scales,
+            plans=plans,
+            allowed=allowed,
+            tell=self.tell,
+            should_stop=self.should_stop,
+            store=self.store,
+            recorder=recorder,
+            resumed=state,
+        )
+
+    def _open_checkpoint(
+        self, plans: list[tuple[Demand, Plan]], place: Device, allowed: int
+    ) -> tuple[Recorder | None, State | None, list[tuple[Demand, Plan]]]:
+        """What saves the run, the state it goes on from, and the plans it goes on with."""
+        if self.folder is None:
+            return None, None, plans
+        return open_checkpoint(
+            self.folder,
+            Identity.of(self.settings, place.precision, self.inputs.origins, self.weights.digest),
+            plans,
+            resume=self.resume,
+            device=place.device,
+            allowed=allowed,
+            tell=self.tell,
         )
 
     def result(self, stages: Stages) -> Result:
@@ -255,7 +308,9 @@ class _Run:
         place = stages.chosen
         network = stages.measuring_network()
         return_freed_memory()
-        losses = _measure(pixels, self.inputs, self.settings, network, self._measurement_plan)
+        losses = _measure(
+            pixels, self.inputs, self.settings, network, self._measurement_plan, store=self.store
+        )
         total = time.perf_counter() - self.started
         self.tell(Finished(total, stages.stopped))
         return Result(
@@ -291,27 +346,37 @@ class _Run:
         return photo_finish(pixels, self.inputs.content.to(pixels.device), class_channels=class_channels)
 
 
-def _scales(size: tuple[int, int], settings: Settings, smallest_class: float | None = None) -> list[Scale]:
-    return plan_scales(
-        size,
-        settings.iterations,
-        coarsest=settings.coarsest,
-        scales=settings.scales,
-        smallest_class=smallest_class,
-    )
-
-
 def _parts(seconds: Mapping[str, float], optimisation: float) -> dict[str, float]:
     names = ("network", "matching", "local", "global", "smoothness")
     parts = {name: seconds.get(name, 0.0) for name in names}
     return {**parts, "optimizer": max(0.0, optimisation - sum(parts.values()))}
 
 
-def _measure(pixels: Tensor, inputs: Inputs, settings: Settings, network: Network, plan: Plan) -> LossTerms:
+def _measure(
+    pixels: Tensor,
+    inputs: Inputs,
+    settings: Settings,
+    network: Network,
+    plan: Plan,
+    *,
+    store: TargetStore | None = None,
+) -> LossTerms:
     """The losses that are reported: full size, float32 and fresh matches, however the run computed."""
     scaled = inputs.scaled(inputs.size, 1.0, network.device)
-    objective = make_objective(network, settings, scaled, plan=plan)
+    objective = make_objective(network, settings, scaled, plan=plan, store=store)
     return objective.terms(pixels.to(network.device))
+
+
+def _measuring_objective(
+    inputs: Inputs, settings: Settings, weights: LoadedWeights | None = None
+) -> tuple[Objective, torch.device]:
+    """An objective that measures as :func:`_measure` does, outside a run, and where it computes."""
+    place = choose_device(settings.device, "float32")
+    plan = _measurement_plan(inputs, settings, place, _allowed_memory(settings, place))
+    weights = weights or load_weights(settings.weights)
+    network = Network(weights.tensors, device=place.device)
+    scaled = inputs.scaled(inputs.size, 1.0, place.device)
+    return make_objective(network, settings, scaled, plan=plan), place.device
 
 
 def _measurement_plan(inputs: Inputs, settings: Settings, place: Device, allowed: int) -> Plan:

@@ -8,8 +8,10 @@ The network was trained on BGR pictures 0..255 minus a mean colour. The channels
 first convolution's weights, so everything outside this module sees RGB 0..255.
 """
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 import torch.nn.functional as F
@@ -97,6 +99,7 @@ class Network:
     ) -> None:
         self.device = torch.device(device)
         self.dtype = dtype
+        self._weights = weights
         self._mean = torch.tensor(MEAN_RGB, device=self.device).view(1, 3, 1, 1)
         self._stages: list[_Stage] = []
         for name in CONVOLUTIONS:
@@ -111,6 +114,15 @@ class Network:
                 input_factor=0.25 if place == 1 and block > 1 else 1.0,
             )
             self._stages.append(_Stage(block, place, convolution))
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the weights: networks that share it, their device and type see alike."""
+        digest = hashlib.sha256()
+        for name in CONVOLUTIONS:
+            for part in ("weight", "bias"):
+                digest.update(self._weights[f"{name}.{part}"].contiguous().numpy().tobytes())
+        return digest.hexdigest()
 
     def features(self, pixels: Tensor, layers: tuple[int, ...] = (1, 2, 3, 4)) -> dict[int, Tensor]:
         """F^l of ``pixels`` (1, 3, H, W), RGB 0..255 float32, for each l in ``layers``.

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from glstylenet.fusion import Scheme, fuse, fused_size
-from glstylenet.objective import LossWeights
 from glstylenet.targets import CONTENT_LAYER, map_at
+from glstylenet.terms import LossWeights
 from glstylenet.vgg import Network
 
 __all__ = [

@@ -9,8 +9,9 @@ from glstylenet.bench.drawing import drawn_classes, drawn_picture, picture_tenso
 from glstylenet.bench.timing import seconds_of
 from glstylenet.device import choose_device
 from glstylenet.fusion import SCHEMES
-from glstylenet.objective import LossWeights, Objective
+from glstylenet.objective import Objective
 from glstylenet.settings import Settings
+from glstylenet.terms import LossWeights
 from glstylenet.vgg import Network
 from glstylenet.weights import load_weights
 

@@ -19,10 +19,10 @@ from glstylenet.bench.pair import Pair
 from glstylenet.bench.timing import seconds_of
 from glstylenet.device import choose_device
 from glstylenet.events import Event, Started, Step
-from glstylenet.fusion import SCHEMES
+from glstylenet.fusion import EVERY_SCHEME
 from glstylenet.inputs import ScaledInputs
-from glstylenet.objective import LossWeights
 from glstylenet.settings import Settings
+from glstylenet.terms import LossWeights
 from glstylenet.transfer import picture_losses, stylize
 from glstylenet.vgg import Network
 from glstylenet.weights import load_weights
@@ -216,7 +216,7 @@ def literal_objective(
     """The paper's objective with the weights and the scheme of ``settings``; computes its targets."""
     return LiteralObjective(
         network,
-        SCHEMES[settings.scheme],
+        EVERY_SCHEME[settings.scheme],
         LossWeights.of(settings),
         content,
         scaled.style,

@@ -22,7 +22,10 @@ from glstylenet.cli.doctor import doctor_command
 from glstylenet.cli.evaluate import evaluate_command
 from glstylenet.cli.failure import exit_code_of
 from glstylenet.cli.loss import loss_command
+from glstylenet.cli.reproduce import reproduce_command
+from glstylenet.cli.studio import studio_command
 from glstylenet.cli.stylize import stylize_command
+from glstylenet.cli.sweep import sweep_command
 from glstylenet.cli.weights import weights_app
 
 __all__ = ["app", "main"]
@@ -65,6 +68,9 @@ app.command("evaluate")(evaluate_command)
 app.command("demo")(demo_command)
 app.add_typer(weights_app, name="weights")
 app.command("bench")(bench_command)
+app.command("sweep")(sweep_command)
+app.command("reproduce")(reproduce_command)
+app.command("studio")(studio_command)
 app.command("doctor")(doctor_command)
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from glstylenet.errors import InputError, OutputError, UsageError
+from glstylenet.explain.folder import check_folder, explanation_folder
 from glstylenet.images import find_pictures, fitted_size, read_picture
 from glstylenet.outputs import FORMATS, check_output
 from glstylenet.settings import INIT_CHOICES, Settings
@@ -97,11 +98,21 @@ def plan_jobs(
     return Plan(jobs, is_batch)
 
 
-def check_jobs(plan: Plan, settings: Settings, *, bits: int, overwrite: bool, save_every: int | None) -> None:
-    """Refuse, before anything is computed, results and previews that could not be written."""
+def check_jobs(
+    plan: Plan,
+    settings: Settings,
+    *,
+    bits: int,
+    overwrite: bool,
+    save_every: int | None,
+    explain: bool = False,
+) -> None:
+    """Refuse, before anything is computed, results, previews and explanations that could not be written."""
     for job in plan.jobs:
         inputs = _files(job, settings)
         check_output(job.output, (1, 1), bits=bits, overwrite=overwrite, inputs=inputs)
+        if explain:
+            check_folder(explanation_folder(job.output), overwrite=overwrite, inputs=inputs)
         if save_every is not None:
             _check_previews(job.output, inputs)
             if not overwrite:

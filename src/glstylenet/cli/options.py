@@ -16,6 +16,7 @@ from typing import Annotated, Literal, get_args, get_origin
 import platformdirs
 import typer
 
+from glstylenet.invocation import option_name
 from glstylenet.settings import GROUPS, PRESETS, FieldHelp, Settings, field_help, preset_settings, read_config
 
 __all__ = [
@@ -31,7 +32,6 @@ __all__ = [
     "VerboseOption",
     "environment_settings",
     "given_settings",
-    "option_name",
     "resolve_settings",
     "user_config",
     "with_options_of",
@@ -90,11 +90,6 @@ VerboseOption = Annotated[
 ]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="tell of warnings and errors only")]
 DebugOption = Annotated[bool, typer.Option("--debug", help="show the traceback of an error")]
-
-
-def option_name(field: str) -> str:
-    """``content_weight`` as an option: ``--content-weight``."""
-    return "--" + field.replace("_", "-")
 
 
 def with_setting_options(command: Callable[..., int]) -> Callable[..., int]:

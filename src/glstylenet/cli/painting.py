@@ -10,14 +10,19 @@ from pathlib import Path
 
 import torch
 
+from glstylenet.checkpoint import checkpoint_file, remove
 from glstylenet.cli.console import complain, inform, print_json
 from glstylenet.cli.failure import describe_failure, tell_failure
 from glstylenet.cli.interruption import Interruption
 from glstylenet.cli.jobs import Job, Plan, check_jobs, preview_path
 from glstylenet.cli.progress import Listener, Reporting, describe_losses, duration, open_progress
 from glstylenet.device import choose_device
-from glstylenet.errors import BatchError, OutputError, WeightsError
+from glstylenet.errors import BatchError, OutputError, UsageError, WeightsError
 from glstylenet.events import Event, Started, Step, Warned
+from glstylenet.explain.charts import require_matplotlib
+from glstylenet.explain.curve import LossCurve
+from glstylenet.explain.explanation import explain
+from glstylenet.explain.folder import explanation_folder, write_explanation
 from glstylenet.images import resize
 from glstylenet.memory import format_bytes
 from glstylenet.outputs import claim_output, write_picture
@@ -25,17 +30,22 @@ from glstylenet.recipe import make_recipe
 from glstylenet.settings import Settings
 from glstylenet.transfer import Result, stylize
 
-__all__ = ["Keeping", "paint", "report", "using_threads"]
+__all__ = ["Keeping", "check_plan", "paint", "report", "using_threads"]
 
 
 @dataclass(frozen=True)
 class Keeping:
-    """How results are kept. ``save_every``: evaluations between two previews, ``None`` for none."""
+    """How results are kept. ``save_every``: evaluations between two previews, ``None`` for none;
+    ``explain``: with a folder that explains each. ``checkpoint``: the folder for the state of the
+    run, from which to ``resume``."""
 
     overwrite: bool = False
     bits: int = 8
     metadata: bool = True
     save_every: int | None = None
+    explain: bool = False
+    checkpoint: Path | None = None
+    resume: bool = False
 
 
 def paint(
@@ -51,21 +61,33 @@ def paint(
 
     A batch goes on past a job that fails and ends in :class:`~glstylenet.errors.BatchError`.
     """
+    check_plan(plan, settings, keeping)
+    choose_device(settings.device, settings.precision)  # a device that is not there: say so before reading
+    if plan.is_batch:
+        return _paint_batch(plan, settings, keeping, reporting, stop, as_json=as_json)
+    [job] = plan.jobs
+    curve = LossCurve()
+    result = _paint_one(job, settings, keeping, reporting, stop, curve=curve)
+    table = report(result, job.output)
+    _explain(job, keeping, reporting, stop, result=result, curve=curve, table=table)
+    if as_json:
+        print_json(table)
+    return stop.exit_code if result.interrupted else 0
+
+
+def check_plan(plan: Plan, settings: Settings, keeping: Keeping) -> None:
+    """Refuse, before anything is computed, what could not be kept as ``keeping`` says."""
+    if keeping.explain:
+        require_matplotlib()
+    _check_checkpoint(plan, keeping)
     check_jobs(
         plan,
         settings,
         bits=keeping.bits,
         overwrite=keeping.overwrite,
         save_every=keeping.save_every,
+        explain=keeping.explain,
     )
-    choose_device(settings.device, settings.precision)  # a device that is not there: say so before reading
-    if plan.is_batch:
-        return _paint_batch(plan, settings, keeping, reporting, stop, as_json=as_json)
-    [job] = plan.jobs
-    result = _paint_one(job, settings, keeping, reporting, stop)
-    if as_json:
-        print_json(report(result, job.output))
-    return stop.exit_code if result.interrupted else 0
 
 
 def report(result: Result, output: Path) -> dict[str, object]:
@@ -115,9 +137,11 @@ def _paint_batch(
             inform(f"[{number}/{len(plan.jobs)}] {job.name}")
         is_whole = True
         try:
-            result = _paint_one(job, settings, keeping, reporting, stop)
+            curve = LossCurve()
+            result = _paint_one(job, settings, keeping, reporting, stop, curve=curve)
             is_whole = not result.interrupted
             results.append(report(result, job.output))
+            _explain(job, keeping, reporting, stop, result=result, curve=curve, table=results[-1])
         except WeightsError:
             raise  # no other picture would fare better
         except Exception as error:  # the one boundary: whatever befell this picture, the others are painted
@@ -142,12 +166,21 @@ def _paint_batch(
 
 
 def _paint_one(
-    job: Job, settings: Settings, keeping: Keeping, reporting: Reporting, stop: Interruption
+    job: Job,
+    settings: Settings,
+    keeping: Keeping,
+    reporting: Reporting,
+    stop: Interruption,
+    *,
+    curve: LossCurve,
 ) -> Result:
-    """Paint one picture and write it; whatever fails, what there is of the picture is kept."""
+    """Paint one picture and write it; whatever fails, what there is of the picture is kept.
+
+    ``curve`` hears the run's events.
+    """
     stop.something_to_save(False)
-    with claim_output(job.output), open_progress(reporting) as tell:
-        watch = _Watch(job, keeping, stop, tell)
+    with claim_output(job.output), _claim_checkpoint(keeping), open_progress(reporting) as tell:
+        watch = _Watch(job, keeping, stop, tell, curve)
         try:
             result = stylize(
                 job.content,
@@ -157,6 +190,8 @@ def _paint_one(
                 settings=settings,
                 on_event=watch,
                 should_stop=watch.should_stop,
+                checkpoint=keeping.checkpoint,
+                resume=keeping.resume,
             )
         except Exception as error:
             _rescue(error, watch)
@@ -166,10 +201,12 @@ def _paint_one(
         except Exception as error:
             _write_elsewhere(error, job.output, lambda place: _write(result, place, keeping, tell))
             raise
+        if keeping.checkpoint is not None and not result.interrupted:
+            _remove_checkpoint(keeping.checkpoint, tell)
     if result.interrupted:
         complain(
             f"stopped after {result.evaluations} of {settings.iterations} evaluations; the best picture so "
-            f"far is in {job.output}"
+            f"far is in {job.output}{_way_on(keeping)}"
         )
     _describe(result, job.output, reporting)
     return result
@@ -183,6 +220,7 @@ class _Watch:
     keeping: Keeping
     stop: Interruption
     tell: Listener
+    curve: LossCurve
     full_size: tuple[int, int] = (0, 0)
     latest: Step | None = field(default=None)
 
@@ -194,6 +232,7 @@ class _Watch:
             case Step():
                 self.latest = event
                 self.stop.something_to_save(True)
+        self.curve(event)
         self.tell(event)
         every = self.keeping.save_every
         if isinstance(event, Step) and every is not None and event.evaluation % every == 0:
@@ -213,11 +252,45 @@ class _Watch:
             self.tell(Warned(f"a preview was left out: {error}"))
 
 
+def _explain(
+    job: Job,
+    keeping: Keeping,
+    reporting: Reporting,
+    stop: Interruption,
+    *,
+    result: Result,
+    curve: LossCurve,
+    table: dict[str, object],
+) -> None:
+    """Explain a result that is written, where that was asked for, and add the folder to its ``table``.
+
+    Who asked the run to stop waits for no explanation; and a signal from here on leaves at once, for the
+    picture is safe.
+    """
+    if not keeping.explain:
+        return
+    if stop.requested:
+        complain(f"{job.output}: asked to stop, so the explanation is left out")
+        return
+    stop.something_to_save(False)
+    folder = explanation_folder(job.output)
+    try:
+        write_explanation(explain(result, curve), folder, overwrite=keeping.overwrite)
+    except Exception as error:
+        error.add_note(f"the picture itself is in {job.output}")
+        raise
+    table["explanation"] = str(folder)
+    if not reporting.quiet:
+        inform(f"{folder / 'index.html'}: what painted what")
+
+
 def _rescue(error: Exception, watch: _Watch) -> None:
     """Write the best picture of a run that broke off, and note on ``error`` where it is."""
     step, output, keeping = watch.latest, watch.job.output, watch.keeping
     if step is None:
         return
+    if way_on := _way_on(keeping):
+        error.add_note(way_on.removeprefix("; "))
 
     def write(place: Path, *, overwrite: bool = False) -> None:
         # On the CPU: the device may be what failed.
@@ -263,6 +336,46 @@ def _write_elsewhere(error: Exception, output: Path, write: Callable[[Path], Non
             error.add_note(f"the picture could not be saved ({describe_failure(reason)})")
             return
     error.add_note(f"the picture is in {place}")
+
+
+def _check_checkpoint(plan: Plan, keeping: Keeping) -> None:
+    """Refuse what a checkpoint cannot serve, and the place of one that is still wanted."""
+    folder = keeping.checkpoint
+    if folder is None:
+        if keeping.resume:
+            raise UsageError("--resume goes on from a checkpoint; name its folder with --checkpoint DIR")
+        return
+    if plan.is_batch:
+        raise UsageError("--checkpoint keeps the state of one run, and a batch is several; paint them apart")
+    file = checkpoint_file(folder)
+    if os.path.lexists(file) and not (keeping.resume or keeping.overwrite):
+        raise OutputError(
+            f"{file}: is the checkpoint of a run that was interrupted; go on from it with --resume, give "
+            f"--overwrite to begin anew, or choose another folder"
+        )
+
+
+def _claim_checkpoint(keeping: Keeping) -> contextlib.AbstractContextManager[None]:
+    folder = keeping.checkpoint
+    return contextlib.nullcontext() if folder is None else claim_output(checkpoint_file(folder))
+
+
+def _remove_checkpoint(folder: Path, tell: Listener) -> None:
+    """Nobody goes on from a picture that is written."""
+    try:
+        remove(folder)
+    except OutputError as error:
+        tell(Warned(str(error)))
+
+
+def _way_on(keeping: Keeping) -> str:
+    """How to go on after an interruption, if there is a checkpoint."""
+    if keeping.checkpoint is None or not checkpoint_file(keeping.checkpoint).exists():
+        return ""
+    return (
+        f"; its state is in {checkpoint_file(keeping.checkpoint)}: to go on, give the same command with "
+        f"--resume --overwrite"
+    )
 
 
 def _describe(result: Result, output: Path, reporting: Reporting) -> None:

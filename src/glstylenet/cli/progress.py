@@ -17,7 +17,7 @@ from rich.text import Text
 from glstylenet.cli.console import PROGRAM, inform
 from glstylenet.events import Event, ScaleStarted, Started, Step, Warned
 from glstylenet.memory import format_bytes
-from glstylenet.objective import LossTerms
+from glstylenet.terms import LossTerms
 
 __all__ = [
     "BarProgress",

@@ -1,7 +1,8 @@
 """Rehearsal: ``stylize --dry-run`` tells what a run would do and need, and computes none of it."""
 
 from glstylenet.cli.console import print_json, print_result
-from glstylenet.cli.jobs import Plan, check_jobs
+from glstylenet.cli.jobs import Plan
+from glstylenet.cli.painting import Keeping, check_plan
 from glstylenet.cli.progress import describe_plan, duration
 from glstylenet.device import choose_device
 from glstylenet.events import Started
@@ -13,9 +14,9 @@ from glstylenet.weights import load_weights
 __all__ = ["rehearse"]
 
 
-def rehearse(plan: Plan, settings: Settings, *, bits: int, overwrite: bool, as_json: bool) -> int:
+def rehearse(plan: Plan, settings: Settings, keeping: Keeping, *, as_json: bool) -> int:
     """Check all jobs of ``plan`` as a run would, and print for each its sizes, tiles, memory and time."""
-    check_jobs(plan, settings, bits=bits, overwrite=overwrite, save_every=None)
+    check_plan(plan, settings, keeping)
     place = choose_device(settings.device, settings.precision)
     speed = measure_speed(settings, place, load_weights(settings.weights))
     tables = []

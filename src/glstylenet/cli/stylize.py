@@ -76,6 +76,26 @@ _SaveEveryOption = Annotated[
     ),
 ]
 
+_ExplainOption = Annotated[
+    bool,
+    typer.Option(
+        "--explain",
+        help="show what painted what, the loss by map class and the loss curve: a page and pictures in the "
+        "folder OUT.explain beside OUT.png (extra 'report')",
+    ),
+]
+_CheckpointOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--checkpoint",
+        metavar="DIR",
+        help="a folder for the state of the run, to go on from after an interruption; removed from there "
+        "when the result is written",
+    ),
+]
+_ResumeOption = Annotated[
+    bool, typer.Option("--resume", help="go on from the state in --checkpoint DIR, to the same picture")
+]
 _DryRunOption = Annotated[
     bool,
     typer.Option("--dry-run", help="check everything and tell sizes, tiles, memory and time; paint nothing"),
@@ -113,6 +133,9 @@ def stylize_command(
     no_metadata: _NoMetadataOption = False,
     bits: _BitsOption = None,
     save_every: _SaveEveryOption = None,
+    explain: _ExplainOption = False,
+    checkpoint: _CheckpointOption = None,
+    resume: _ResumeOption = False,
     dry_run: _DryRunOption = False,
     verbose: VerboseOption = False,
     quiet: QuietOption = False,
@@ -140,12 +163,13 @@ def stylize_command(
             held.enter_context(painting.using_threads(task.threads))
         plan = plan_jobs(task.words, place, content_map=task.content_map, style_map=task.style_map)
         depth = task.bits if bits is None else bits
+        keeping = painting.Keeping(overwrite, depth, not no_metadata, save_every, explain, checkpoint, resume)
         if dry_run:
-            return rehearsal.rehearse(plan, task.settings, bits=depth, overwrite=overwrite, as_json=as_json)
+            return rehearsal.rehearse(plan, task.settings, keeping, as_json=as_json)
         return painting.paint(
             plan,
             task.settings,
-            painting.Keeping(overwrite, depth, not no_metadata, save_every),
+            keeping,
             progress.Reporting(verbose, quiet, debug),
             stop,
             as_json=as_json,

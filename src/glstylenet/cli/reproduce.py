@@ -1,0 +1,138 @@
+"""``glstylenet reproduce``: the paper's experiments, and one report of them."""
+
+import contextlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from glstylenet.cli.console import complain, inform, print_json
+from glstylenet.cli.interruption import Interruption
+from glstylenet.cli.options import (
+    DebugOption,
+    JsonOption,
+    OverwriteOption,
+    QuietOption,
+    environment_settings,
+    given_settings,
+    with_options_of,
+)
+from glstylenet.cli.sweep import describe_progress
+from glstylenet.errors import BatchError
+from glstylenet.settings import Settings
+
+if TYPE_CHECKING:
+    from glstylenet.report.reproduction import Reproduction
+    from glstylenet.report.workshop import Progress
+
+__all__ = ["reproduce_command"]
+
+_DEFAULTS: dict[str, object] = {"size": 256, "iterations": 100}
+"""What every run of an experiment has, unless options say otherwise: an hour at most on two cores."""
+
+
+@with_options_of("size", "iterations", "device", "precision", "memory", "weights")
+def reproduce_command(
+    figures: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[FIGURE]...",
+            help="fig6, fig7, fig8, fig9, fig11, fig12, fig13, fig14, fig15 or all (the default)",
+            show_default=False,
+        ),
+    ] = None,
+    *,
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FOLDER",
+            help="where the report goes: index.html, pictures and results.json; a stopped one goes on there",
+        ),
+    ],
+    inputs: Annotated[
+        Path | None,
+        typer.Option(
+            "--inputs",
+            metavar="DIR",
+            help="folder of the paper's inputs (portrait/Seth.jpg and so on); without it the shipped samples "
+            "stand for every pair",
+        ),
+    ] = None,
+    overwrite: OverwriteOption = False,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+    debug: DebugOption = False,
+    **options: object,
+) -> int:
+    """Run the paper's experiments and report claim by claim what holds.
+
+    --size 256 and --iterations 100 unless given.
+    """
+    shared = {**_DEFAULTS, **environment_settings(), **given_settings(options)}
+    checked = Settings(**shared)
+    shared = {name: getattr(checked, name) for name in shared}
+    with Interruption() as stop, contextlib.ExitStack() as held:
+        from glstylenet.metrics.requirement import require_scikit_image
+        from glstylenet.outputs import claim_output
+        from glstylenet.report.inputs import find_pairs, sample_pairs
+        from glstylenet.report.ledger import Ledger
+        from glstylenet.report.reproduction import Reproduction, chosen_experiments
+
+        chosen = chosen_experiments(figures or [])
+        require_scikit_image()
+        gathered = sample_pairs(held) if inputs is None else find_pairs(inputs)
+        ledger = Ledger.read(output, overwrite=overwrite)
+        reproduction = Reproduction(chosen, gathered, inputs, shared, ledger)
+        held.enter_context(claim_output(output))
+        whole = _run(reproduction, stop, quiet=quiet)
+    if as_json:
+        print_json({"output": str(output), "figures": reproduction.as_dict()})
+    return _verdict(reproduction, whole, output, stop, quiet=quiet)
+
+
+def _run(reproduction: "Reproduction", stop: Interruption, *, quiet: bool) -> bool:
+    """Run what is missing; whether all of it is there then. The page tells of it however that ends."""
+    from glstylenet.report.reproduction import measured
+    from glstylenet.report.workshop import Workshop
+
+    def tell(progress: "Progress") -> None:
+        stop.something_to_save(True)
+        if not quiet:
+            inform(describe_progress(progress))
+
+    try:
+        return reproduction.run(Workshop(reproduction.ledger, tell, _unheard, stop.should_stop, measured))
+    finally:
+        reproduction.publish()
+
+
+def _unheard(_event: object) -> None:
+    """What single evaluations tell is not passed on."""
+
+
+def _verdict(
+    reproduction: "Reproduction", whole: bool, output: Path, stop: Interruption, *, quiet: bool
+) -> int:
+    """Tell how it ended; the exit code, or :class:`~glstylenet.errors.BatchError`."""
+    if stop.requested and not whole:
+        complain(f"stopped; what is finished is in {output}, and the same command goes on there")
+        return stop.exit_code
+    if not whole:
+        reasons = [
+            f"{chapter.experiment.name} was not run: {chapter.reason}"
+            for chapter in reproduction.chapters
+            if chapter.reason is not None
+        ]
+        failed = [
+            task.name
+            for chapter in reproduction.chapters
+            for task in chapter.tasks
+            if task.name in reproduction.ledger.records and not reproduction.ledger.records[task.name].is_done
+        ]
+        parts = [*reasons, *([f"failed: {', '.join(failed)}"] if failed else [])]
+        raise BatchError(f"{'; '.join(parts)}; the rest is in {output / 'index.html'}")
+    if not quiet:
+        inform(f"{output / 'index.html'}: the report")
+    return 0

@@ -1,0 +1,111 @@
+"""Folder: an explanation as files, all of them or none.
+
+They are written into a folder beside the place, flushed and then named, as results are
+(:mod:`glstylenet.outputs`).
+"""
+
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+from PIL import Image
+
+from glstylenet.errors import OutputError
+from glstylenet.explain.charts import class_chart, curve_chart
+from glstylenet.explain.explanation import Explanation
+from glstylenet.explain.page import explanation_page
+from glstylenet.explain.panels import correspondence_sheet
+from glstylenet.outputs import claim_output
+
+__all__ = ["FILES", "check_folder", "explanation_folder", "write_explanation"]
+
+FILES = ("correspondence.png", "classes.png", "curve.png", "explanation.json", "index.html")
+"""What an explanation's folder holds; the first is missing where nothing was matched."""
+
+
+def explanation_folder(output: Path) -> Path:
+    """Where the explanation of ``output`` goes: ``portrait.png`` has ``portrait.explain``."""
+    return output.with_name(f"{output.stem}.explain")
+
+
+def check_folder(folder: Path, *, overwrite: bool, inputs: Iterable[Path] = ()) -> None:
+    """Refuse, before anything is computed, a place where an explanation cannot go.
+
+    With ``overwrite`` an earlier explanation may be replaced, and nothing else: neither a folder with other
+    files nor one of the ``inputs``. Raises :class:`~glstylenet.errors.OutputError`.
+    """
+    if not os.path.lexists(folder):
+        return
+    if not overwrite:
+        raise OutputError(
+            f"{folder}: exists already. Choose another output, or give --overwrite to replace it."
+        )
+    if folder.is_symlink() or not folder.is_dir():
+        raise OutputError(f"{folder}: is no folder, and the explanation would go there. Move it away.")
+    strange = sorted({path.name for path in folder.iterdir()} - set(FILES))
+    if strange:
+        raise OutputError(
+            f"{folder}: holds {strange[0]}, which no explanation wrote, and --overwrite would remove it. "
+            f"Move it away, or choose another output."
+        )
+    for path in inputs:
+        if path.resolve().parent == folder.resolve():
+            raise OutputError(f"{folder}: holds the input {path}. Choose another output.")
+
+
+def write_explanation(explanation: Explanation, folder: Path, *, overwrite: bool = False) -> None:
+    """Write all files of ``explanation``; ``folder`` appears, or is replaced, when they are complete.
+
+    Raises :class:`~glstylenet.errors.OutputError` if that fails, or as :func:`check_folder` does; an old
+    folder stays whole.
+    """
+    with claim_output(folder):
+        check_folder(folder, overwrite=overwrite)
+        beside = folder.with_name(f".glstylenet-{secrets.token_hex(8)}.part")
+        try:
+            beside.mkdir()
+            _write_files(explanation, beside, title=folder.stem)
+            _put_in_place(beside, folder)
+        except OSError as error:
+            raise OutputError(
+                f"{folder}: writing failed ({error}); nothing was changed. Check the disk's space and "
+                f"permissions."
+            ) from error
+        finally:  # whatever happens, Ctrl-C included
+            shutil.rmtree(beside, ignore_errors=True)
+
+
+def _write_files(explanation: Explanation, folder: Path, *, title: str) -> None:
+    found = explanation.correspondence
+    if found is not None:
+        _save(correspondence_sheet(explanation, found), folder / "correspondence.png")
+    _save(class_chart(explanation.classes), folder / "classes.png")
+    _save(curve_chart(explanation.curve), folder / "curve.png")
+    text = json.dumps(explanation.as_dict(), separators=(",", ":"))
+    (folder / "explanation.json").write_text(text + "\n", encoding="utf-8")
+    (folder / "index.html").write_text(explanation_page(explanation, title), encoding="utf-8")
+    for path in folder.iterdir():
+        with path.open("rb+") as file:
+            os.fsync(file.fileno())
+
+
+def _save(picture: Image.Image, path: Path) -> None:
+    picture.save(path, "PNG", optimize=False)
+
+
+def _put_in_place(beside: Path, folder: Path) -> None:
+    """Give the complete folder its name; what had it before is kept until then."""
+    if not os.path.lexists(folder):
+        beside.rename(folder)
+        return
+    old = folder.with_name(f".glstylenet-{secrets.token_hex(8)}.old")
+    folder.rename(old)
+    try:
+        beside.rename(folder)
+    except BaseException:
+        old.rename(folder)
+        raise
+    shutil.rmtree(old, ignore_errors=True)

@@ -1,0 +1,142 @@
+"""Experiment: what one figure of the paper shows, as pictures to paint and claims to check in numbers."""
+
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from glstylenet.invocation import Pictures
+from glstylenet.report.ledger import Record, Task
+from glstylenet.settings import PRESETS, Settings, preset_settings
+
+__all__ = [
+    "Experiment",
+    "Finding",
+    "Panel",
+    "Records",
+    "Table",
+    "falls",
+    "lowest",
+    "metric",
+    "preset_task",
+    "written",
+]
+
+Records = Mapping[str, Record]
+"""What was painted, by the tasks' names."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One claim of the paper beside what was measured. ``holds``: ``None`` where it cannot be told;
+    ``partly``: it holds, but not throughout."""
+
+    claim: str
+    holds: bool | None
+    numbers: str
+    partly: bool = False
+
+    @property
+    def verdict(self) -> str:
+        """In words."""
+        if self.holds and self.partly:
+            return "reproduced in part"
+        return {True: "reproduced", False: "not reproduced", None: "not measured"}[self.holds]
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Pictures in the rows and columns of the paper's figure. ``pictures``: what they are painted from."""
+
+    title: str
+    pictures: Pictures
+    row_labels: tuple[str, ...]
+    column_labels: tuple[str, ...]
+    rows: tuple[tuple[Task, ...], ...]
+
+    @property
+    def tasks(self) -> list[Task]:
+        """Row by row."""
+        return [task for row in self.rows for task in row]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Numbers instead of pictures: the heads of the columns and the rows as text, and the claims."""
+
+    heads: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    findings: tuple[Finding, ...]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One figure.
+
+    ``source``: where in the paper; ``claim``: what it says there; ``expected``: what should come out;
+    ``cost``: what it takes. ``pairs``: names of the inputs that it needs. ``panels`` makes its tasks from
+    these and from what all runs share (size, iterations, machine); ``judge`` turns what was painted into
+    findings. A figure without pictures has a ``table`` instead, measured on the machine that the settings
+    name. ``published``: the file of the authors' own results, in the folder ``results``.
+    """
+
+    name: str
+    title: str
+    source: str
+    claim: str
+    expected: str
+    cost: str
+    pairs: tuple[str, ...] = ()
+    panels: Callable[[Mapping[str, Pictures], Mapping[str, Any]], list[Panel]] = field(
+        default=lambda _pairs, _shared: []
+    )
+    judge: Callable[[Records], list[Finding]] = field(default=lambda _records: [])
+    table: Callable[[Mapping[str, Any]], Table] | None = None
+    published: str | None = None
+
+    @property
+    def command(self) -> str:
+        """What runs it."""
+        return f"glstylenet reproduce {self.name} --inputs DIR -o FOLDER"
+
+
+def preset_task(
+    name: str, pictures: Pictures, preset: str, shared: Mapping[str, Any], **changes: object
+) -> Task:
+    """A task that starts from ``preset``."""
+    values = {**shared, **changes}
+    if preset not in PRESETS:
+        return Task(name, pictures, Settings(**values))
+    return Task(name, pictures, preset_settings(preset, **values), preset)
+
+
+def metric(records: Records, name: str, key: str) -> float | None:
+    """The metric ``key`` of the picture ``name``; ``None`` if there is no such picture or number."""
+    record = records.get(name)
+    value = None if record is None else record.metrics.get(key)
+    return float(value) if isinstance(value, int | float) else None
+
+
+def falls(claim: str, labels: Sequence[str], values: Sequence[float | None]) -> Finding:
+    """Whether ``values`` fall from each to the next; in part, if only from the first to the last."""
+    known = [value for value in values if value is not None]
+    numbers = ", ".join(f"{label}: {written(value)}" for label, value in zip(labels, values, strict=True))
+    if len(known) < len(values) or len(known) < 2:
+        return Finding(claim, None, numbers)
+    steady = all(later < earlier for earlier, later in itertools.pairwise(known))
+    return Finding(claim, known[-1] < known[0], numbers, partly=not steady)
+
+
+def lowest(claim: str, best: str, values: Mapping[str, float | None]) -> Finding:
+    """Whether ``best`` has the lowest of ``values``."""
+    numbers = ", ".join(f"{label}: {written(value)}" for label, value in values.items())
+    known = {label: value for label, value in values.items() if value is not None}
+    if best not in known or len(known) < 2:
+        return Finding(claim, None, numbers)
+    return Finding(claim, min(known, key=lambda label: known[label]) == best, numbers)
+
+
+def written(value: float | None) -> str:
+    """Three figures, or a dash."""
+    return "-" if value is None else f"{value:.3g}"

@@ -1,0 +1,93 @@
+"""Inputs: the pairs that the experiments paint, from a folder or from what ships with the package."""
+
+import contextlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+from glstylenet.errors import InputError
+from glstylenet.invocation import Pictures
+from glstylenet.samples import sample_file
+
+__all__ = ["LAYOUT", "Gathered", "find_pairs", "find_published", "sample_pairs"]
+
+LAYOUT: Mapping[str, tuple[str, str, str | None, str | None]] = MappingProxyType(
+    {
+        "portrait": ("portrait/Seth", "portrait/Gogh", "portrait/Seth_sem", "portrait/Gogh_sem"),
+        "portrait-reversed": ("portrait/Gogh", "portrait/Seth", "portrait/Gogh_sem", "portrait/Seth_sem"),
+        "artistic-1": ("artistic/c1", "artistic/s1", None, None),
+        "artistic-2": ("artistic/c2", "artistic/s2", None, None),
+        "photorealistic-2": (
+            "photorealistic/c2",
+            "photorealistic/s2",
+            "photorealistic/c2_sem",
+            "photorealistic/s2_sem",
+        ),
+        "photorealistic-3": (
+            "photorealistic/c3",
+            "photorealistic/s3",
+            "photorealistic/c3_sem",
+            "photorealistic/s3_sem",
+        ),
+        "chinese": ("chinese/content", "chinese/style", "chinese/content_sem", "chinese/style_sem"),
+        "chinese-detail": (
+            "chinese/c_detail",
+            "chinese/s1_detail",
+            "chinese/c_detail_sem",
+            "chinese/s1_detail_sem",
+        ),
+    }
+)
+"""Each pair's content, style and maps in the folder of the paper's inputs, without their suffixes."""
+
+_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """``pairs`` that are whole, by name; ``missing``: for the others, what is not there, as a sentence."""
+
+    pairs: Mapping[str, Pictures]
+    missing: Mapping[str, str]
+
+
+def find_pairs(folder: Path) -> Gathered:
+    """The pairs in ``folder``; raises :class:`~glstylenet.errors.InputError` if it is no folder."""
+    if not folder.is_dir():
+        raise InputError(
+            f"{folder}: is no folder; expected one with the paper's inputs, such as portrait/Seth.jpg in it"
+        )
+    pairs, missing = {}, {}
+    for name, stems in LAYOUT.items():
+        files = [None if stem is None else _file(folder, stem) for stem in stems]
+        lacking = [stem for stem, file in zip(stems, files, strict=True) if stem is not None and file is None]
+        content, style, content_map, style_map = files
+        if lacking or content is None or style is None:
+            missing[name] = f"{folder} holds no picture {', '.join(map(str, lacking))}"
+        else:
+            pairs[name] = Pictures(content, style, content_map, style_map)
+    return Gathered(pairs, missing)
+
+
+def find_published(folder: Path | None, name: str | None) -> Path | None:
+    """The authors' own results for a figure, if they are among the inputs."""
+    file = None if folder is None or name is None else folder / "results" / name
+    return file if file is not None and file.is_file() else None
+
+
+def sample_pairs(files: contextlib.ExitStack) -> Gathered:
+    """The shipped samples in the place of every pair; their files may be gone once ``files`` closes."""
+    content, style, content_map, style_map = (
+        sample_file(name, files) for name in ("content.png", "style.png", "content_map.png", "style_map.png")
+    )
+    mapped = Pictures(content, style, content_map, style_map)
+    plain = Pictures(content, style)
+    reverse = Pictures(style, content, style_map, content_map)
+    pairs = {name: mapped if stems[2] is not None else plain for name, stems in LAYOUT.items()}
+    return Gathered({**pairs, "portrait-reversed": reverse}, {})
+
+
+def _file(folder: Path, stem: str) -> Path | None:
+    places = [folder / f"{stem}{suffix}" for suffix in _SUFFIXES]
+    return next((place for place in places if place.is_file()), None)

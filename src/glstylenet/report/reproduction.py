@@ -1,0 +1,228 @@
+"""Reproduction: the paper's experiments run one after the other, and one report of them all."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from glstylenet.errors import UsageError
+from glstylenet.invocation import Pictures
+from glstylenet.metrics import evaluate_picture
+from glstylenet.replacement import write_text
+from glstylenet.report.experiment import Experiment, Finding, Panel, Table, written
+from glstylenet.report.experiments import EXPERIMENTS
+from glstylenet.report.gallery import Exhibit, Gallery
+from glstylenet.report.inputs import Gathered, find_published
+from glstylenet.report.ledger import Ledger, Task
+from glstylenet.report.page import render
+from glstylenet.report.sweep import PAGE, facts_of, given_pictures
+from glstylenet.report.workshop import Workshop
+
+__all__ = ["Chapter", "Reproduction", "chosen_experiments", "measured"]
+
+_CAPTIONED = {
+    "texture_distance_by_class": "texture, by class",
+    "texture_distance": "texture",
+    "colour_distance": "colour",
+    "leaks": "leaks",
+    "ssim": "SSIM",
+    "line_deviation": "lines",
+}
+"""The metrics that a caption tells, with their short names."""
+
+
+@dataclass
+class Chapter:
+    """One experiment of the report. ``reason``: why it was not run, if it was not."""
+
+    experiment: Experiment
+    panels: list[Panel] = field(default_factory=list)
+    table: Table | None = None
+    reason: str | None = None
+
+    @property
+    def tasks(self) -> list[Task]:
+        """Of all its panels."""
+        return [task for panel in self.panels for task in panel.tasks]
+
+
+@dataclass
+class Reproduction:
+    """The experiments ``chosen`` on ``gathered`` inputs. ``shared``: settings of every run.
+
+    ``folder``: where the inputs came from, ``None`` for the samples.
+    """
+
+    chosen: Sequence[Experiment]
+    gathered: Gathered
+    folder: Path | None
+    shared: Mapping[str, Any]
+    ledger: Ledger
+
+    def __post_init__(self) -> None:
+        self.chapters = [self._chapter(experiment) for experiment in self.chosen]
+
+    def run(self, workshop: Workshop) -> bool:
+        """Everything, chapter by chapter, the page written after each; whether all of it is done.
+
+        What is finished of an earlier run in the same folder is kept.
+        """
+        self.publish()
+        whole = True
+        for chapter in self.chapters:
+            if workshop.should_stop():
+                return False
+            if chapter.reason is not None:
+                whole = False
+                continue
+            if chapter.experiment.table is not None:
+                self._measure(chapter)
+            records = workshop.paint(chapter.tasks)
+            self.publish()
+            if len(records) < len(chapter.tasks):
+                return False
+            whole = whole and all(record.is_done for record in records)
+        return whole
+
+    def findings(self, chapter: Chapter) -> list[Finding]:
+        """What can be said of it by now."""
+        if chapter.reason is not None:
+            return []
+        if chapter.experiment.table is not None:
+            return [] if chapter.table is None else list(chapter.table.findings)
+        names = {task.name for task in chapter.tasks}
+        return chapter.experiment.judge(
+            {name: record for name, record in self.ledger.records.items() if name in names}
+        )
+
+    def publish(self) -> None:
+        """Write the page; raises :class:`~glstylenet.errors.OutputError` if that fails."""
+        self.ledger.folder.mkdir(parents=True, exist_ok=True)
+        facts = {
+            "title": "GLStyleNet reproduced",
+            "summary": ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in self.shared.items()),
+            "inputs": "the shipped samples, in the place of every pair"
+            if self.folder is None
+            else "the paper's own inputs",
+            "chapters": [self._shown(chapter) for chapter in self.chapters],
+        }
+        write_text(self.ledger.folder / PAGE, render("reproduction.html", facts), overwrite=True)
+
+    def as_dict(self) -> dict[str, object]:
+        """Claims and verdicts by figure, for programs."""
+        return {
+            chapter.experiment.name: {
+                "title": chapter.experiment.title,
+                "claim": chapter.experiment.claim,
+                "not_run": chapter.reason,
+                "seconds": self._seconds(chapter),
+                "findings": [
+                    {**asdict(finding), "verdict": finding.verdict} for finding in self.findings(chapter)
+                ],
+            }
+            for chapter in self.chapters
+        }
+
+    def _chapter(self, experiment: Experiment) -> Chapter:
+        missing = [self.gathered.missing[name] for name in experiment.pairs if name in self.gathered.missing]
+        if missing:
+            return Chapter(experiment, reason="; ".join(missing))
+        pairs = {name: self.gathered.pairs[name] for name in experiment.pairs}
+        chapter = Chapter(experiment, experiment.panels(pairs, self.shared))
+        kept = self.ledger.about.get(experiment.name)
+        if experiment.table is not None and isinstance(kept, dict):
+            chapter.table = _table(kept)
+        return chapter
+
+    def _measure(self, chapter: Chapter) -> None:
+        """Fill the chapter's table, and note it in the ledger."""
+        if chapter.table is None and chapter.experiment.table is not None:
+            chapter.table = chapter.experiment.table(self.shared)
+            self.ledger.about[chapter.experiment.name] = asdict(chapter.table)
+            self.ledger.write()
+
+    def _seconds(self, chapter: Chapter) -> float:
+        painted = [
+            self.ledger.records[task.name].seconds
+            for task in chapter.tasks
+            if task.name in self.ledger.records
+        ]
+        return round(sum(painted) + (chapter.table.seconds if chapter.table is not None else 0.0), 1)
+
+    def _shown(self, chapter: Chapter) -> dict[str, object]:
+        published = find_published(self.folder, chapter.experiment.published)
+        seen: dict[Pictures, None] = dict.fromkeys(panel.pictures for panel in chapter.panels)
+        return {
+            "experiment": chapter.experiment,
+            "reason": chapter.reason,
+            "inputs": [given_pictures(pictures) for pictures in seen],
+            "galleries": [self._gallery(panel) for panel in chapter.panels],
+            "published": None if published is None else _published(published),
+            "table": chapter.table,
+            "findings": self.findings(chapter),
+            "seconds": self._seconds(chapter),
+        }
+
+    def _gallery(self, panel: Panel) -> Gallery:
+        rows = tuple(tuple(self._exhibit(task) for task in row) for row in panel.rows)
+        return Gallery(panel.title, panel.row_labels, panel.column_labels, rows)
+
+    def _exhibit(self, task: Task) -> Exhibit:
+        record = self.ledger.records.get(task.name)
+        if record is None:
+            return Exhibit(task.name, None, "not painted yet")
+        if record.file is None:
+            return Exhibit(task.name, None, f"failed: {record.error}", command=record.command)
+        facts = {name: value for name, value in facts_of(record).items() if name in ("loss", "seconds")}
+        facts |= {
+            words: written(record.metrics[key])
+            for key, words in _CAPTIONED.items()
+            if record.metrics.get(key) is not None
+        }
+        return Exhibit(task.name, self.ledger.folder / record.file, facts=facts, command=record.command)
+
+
+def chosen_experiments(names: Sequence[str]) -> list[Experiment]:
+    """Those that ``names`` say, in the paper's order; "all", or none named, is every one.
+
+    Raises :class:`~glstylenet.errors.UsageError` for an unknown name.
+    """
+    unknown = [name for name in names if name not in (*EXPERIMENTS, "all")]
+    if unknown:
+        raise UsageError(f"there is no figure {', '.join(unknown)}; expected all or {', '.join(EXPERIMENTS)}")
+    if not names or "all" in names:
+        return list(EXPERIMENTS.values())
+    return [experiment for name, experiment in EXPERIMENTS.items() if name in names]
+
+
+def measured(task: Task, picture: Path) -> dict[str, object]:
+    """The metrics of a picture that was painted, as the ledger keeps them."""
+    pictures = task.pictures
+    if pictures.content is None:
+        return {}
+    return dict(
+        evaluate_picture(
+            picture,
+            pictures.content,
+            pictures.style,
+            content_map=pictures.content_map,
+            style_map=pictures.style_map,
+            settings=task.settings,
+        ).as_dict()
+    )
+
+
+def _published(file: Path) -> Gallery:
+    return Gallery(
+        "Published", ("",), ("the authors' own results",), ((Exhibit("published results", file),),)
+    )
+
+
+def _table(kept: Mapping[str, Any]) -> Table:
+    """A table from the ledger."""
+    return Table(
+        tuple(kept["heads"]),
+        tuple(tuple(row) for row in kept["rows"]),
+        tuple(Finding(**finding) for finding in kept["findings"]),
+        float(kept["seconds"]),
+    )

@@ -1,0 +1,137 @@
+"""Sweep: every cell of a grid painted, and shown as a contact sheet and a page.
+
+Sheet and page are drawn anew after every picture: a sweep can be watched, and is there however it ends.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from glstylenet.errors import OutputError
+from glstylenet.images import read_picture
+from glstylenet.invocation import Pictures
+from glstylenet.outputs import check_output, write_picture
+from glstylenet.replacement import write_text
+from glstylenet.report.gallery import Exhibit, Gallery
+from glstylenet.report.grid import Grid
+from glstylenet.report.ledger import Ledger, Record, Task
+from glstylenet.report.page import render
+from glstylenet.report.sheet import draw_sheet
+from glstylenet.settings import INIT_CHOICES, Settings
+
+__all__ = ["PAGE", "SHEET", "Sweep", "facts_of", "given_pictures", "open_sweep"]
+
+PAGE = "index.html"
+"""The name of the page in its folder."""
+
+SHEET = "sheet.png"
+"""The name of the contact sheet."""
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A grid of settings over one content and one style, in the folder of ``ledger``."""
+
+    grid: Grid
+    pictures: Pictures
+    ledger: Ledger
+
+    @property
+    def tasks(self) -> list[Task]:
+        """One for each cell, row by row."""
+        return [Task(cell.name, self.pictures, cell.settings, cell.preset) for cell in self.grid.cells]
+
+    @property
+    def title(self) -> str:
+        """What varies, in words."""
+        return " and ".join(axis.title for axis in self.grid.axes)
+
+    def publish(self, records: Sequence[Record]) -> None:
+        """Draw sheet and page of what ``records`` hold of the grid.
+
+        Raises :class:`~glstylenet.errors.OutputError` if they cannot be written.
+        """
+        gallery = self._gallery({record.name: record for record in records})
+        folder = self.ledger.folder
+        write_picture(folder / SHEET, draw_sheet(gallery), overwrite=True)
+        done = sum(record.is_done for record in records)
+        seconds = sum(record.seconds for record in records)
+        facts = {
+            "title": f"Sweep: {self.title}",
+            "summary": f"{done} of {len(self.grid.cells)} pictures, painted in {seconds:.0f} seconds",
+            "inputs": given_pictures(self.pictures),
+            "grid": gallery,
+        }
+        write_text(folder / PAGE, render("sweep.html", facts), overwrite=True)
+
+    def _gallery(self, records: Mapping[str, Record]) -> Gallery:
+        columns = len(self.grid.column_labels)
+        exhibits = [self._exhibit(cell.name, cell.values, records.get(cell.name)) for cell in self.grid.cells]
+        rows = [tuple(exhibits[at : at + columns]) for at in range(0, len(exhibits), columns)]
+        return Gallery(self.title, self.grid.row_labels, self.grid.column_labels, tuple(rows))
+
+    def _exhibit(self, name: str, values: Mapping[str, str], record: Record | None) -> Exhibit:
+        title = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in values.items())
+        if record is None:
+            return Exhibit(title or name, None, "not painted yet")
+        if record.file is None:
+            return Exhibit(title, None, f"failed: {record.error}", command=record.command)
+        return Exhibit(
+            title, self.ledger.folder / record.file, facts=facts_of(record), command=record.command
+        )
+
+
+def open_sweep(grid: Grid, pictures: Pictures, folder: Path, *, overwrite: bool) -> Sweep:
+    """A sweep into ``folder``, which may hold a part of it already.
+
+    Checked here, before anything is painted: every picture can be read, and the folder can be written to and
+    holds no other sweep (unless ``overwrite``). Raises :class:`~glstylenet.errors.InputError` and
+    :class:`~glstylenet.errors.OutputError`.
+    """
+    settings = [cell.settings for cell in grid.cells]
+    for file in _files(pictures, settings):
+        read_picture(file, max_pixels=max(each.max_pixels for each in settings))
+    ledger = Ledger.read(folder, overwrite=overwrite)
+    ledger.about = {"inputs": {role: str(path) for role, path in pictures.as_dict().items()}}
+    place = folder if folder.is_dir() else folder.parent
+    check_output(place / SHEET, (1, 1), overwrite=True, inputs=_files(pictures, settings))
+    sweep = Sweep(grid, pictures, ledger)
+    others = set(ledger.records) - {task.name for task in sweep.tasks}
+    mine = [task for task in sweep.tasks if task.name in ledger.records]
+    changed = [task.name for task in mine if _is_another(ledger.records[task.name], task)]
+    if (changed or (others and not mine)) and not overwrite:
+        named = ", ".join((changed or sorted(others))[:3])
+        raise OutputError(
+            f"{folder}: holds another sweep ({named}, painted from other pictures or settings); choose "
+            f"another folder, or give --overwrite to replace it"
+        )
+    if overwrite and (changed or not mine):
+        ledger.records = {task.name: ledger.records[task.name] for task in mine if task.name not in changed}
+    return sweep
+
+
+def facts_of(record: Record) -> dict[str, str]:
+    """What a caption tells of a painted picture: total loss, seconds, then each term."""
+    losses = dict(record.losses or {})
+    total = losses.pop("total", float("nan"))
+    facts = {"loss": f"{total:.4g}", "seconds": f"{record.seconds:.1f}"}
+    return facts | {name: f"{value:.4g}" for name, value in losses.items()}
+
+
+def given_pictures(pictures: Pictures) -> Gallery:
+    """What is painted from, in one row."""
+    exhibits = [
+        Exhibit(f"{role.replace('_', ' ')}: {path.name}", path) for role, path in pictures.as_dict().items()
+    ]
+    labels = tuple(role.replace("_", " ") for role in pictures.as_dict())
+    return Gallery("Painted from", ("",), labels, (tuple(exhibits),))
+
+
+def _files(pictures: Pictures, settings: Sequence[Settings]) -> list[Path]:
+    inits = {each.init for each in settings} - set(INIT_CHOICES)
+    return [*pictures.as_dict().values(), *map(Path, sorted(inits))]
+
+
+def _is_another(record: Record, task: Task) -> bool:
+    """Whether a record of the same name was painted from anything else than ``task`` asks for."""
+    return record.is_done and record.key != task.key({})

@@ -1,0 +1,53 @@
+// The page's beginning: every part is set up here, once.
+import * as api from "./api.js";
+import * as curve from "./curve.js";
+import * as dialogs from "./dialogs.js";
+import * as draft from "./draft.js";
+import * as history from "./history.js";
+import * as keys from "./keys.js";
+import { review } from "./maps.js";
+import * as palette from "./palette.js";
+import * as pictures from "./pictures.js";
+import * as run from "./run.js";
+import { attempt } from "./say.js";
+import * as settings from "./settings.js";
+import * as slider from "./slider.js";
+import { on, set, state } from "./store.js";
+import * as theme from "./theme.js";
+import * as tools from "./tools.js";
+import * as views from "./views.js";
+
+const REVIEW_PAUSE = 120;
+
+await attempt(async () => {
+  views.setup();
+  dialogs.setup();
+  slider.setup();
+  theme.setup(curve.repaint);
+  tools.setup();
+  const catalogue = await api.settings();
+  set({ catalogue });
+  palette.setup(catalogue.palette);
+  settings.setup(catalogue);
+  pictures.setup(catalogue.limits);
+  keys.setup();
+  run.setup();
+  let timer = 0;
+  on("map", () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => review(pictures.painters.content, pictures.painters.style), REVIEW_PAUSE);
+  });
+  on("samples", (sample) => {
+    const fitting = sample.preset ?? "portrait";
+    if (settings.hasPreset(fitting)) settings.usePreset(fitting);
+  });
+  set({ tool: state.tool });
+  const samples = pictures.setupSamples();
+  const opened = await run.openAddress();
+  if (!opened) await draft.restore();
+  draft.setup();
+  if (!opened) history.refresh();
+  set({ content: state.content });
+  document.documentElement.dataset.ready = "true"; // for tests and measurements: the page answers from here on
+  await samples;
+});

@@ -1,0 +1,96 @@
+// Earlier runs of this browser: their ids are kept here, everything else on the server.
+import * as api from "./api.js";
+import { ask } from "./dialogs.js";
+import { iconButton } from "./icon.js";
+import { attempt, say } from "./say.js";
+import { recall, remember, state } from "./store.js";
+
+const MOST = 40;
+const list = document.getElementById("history");
+const empty = document.getElementById("history-empty");
+export const WORDS = {
+  queued: "waiting",
+  running: "running",
+  stopping: "stopping",
+  done: "finished",
+  stopped: "stopped",
+  failed: "failed",
+  interrupted: "interrupted",
+};
+
+const ids = () => recall("runs", []);
+
+export function keep(id) {
+  remember("runs", [id, ...ids().filter((other) => other !== id)].slice(0, MOST));
+  return refresh();
+}
+
+export async function refresh() {
+  const known = ids();
+  empty.hidden = known.length > 0;
+  if (!known.length) return list.replaceChildren();
+  const answer = await api.jobs(known).catch(() => null);
+  if (!answer) return undefined;
+  // The server's retention may have taken some.
+  const found = new Map(answer.jobs.map((job) => [job.id, job]));
+  const left = ids().filter((id) => found.has(id));
+  remember("runs", left);
+  empty.hidden = left.length > 0;
+  list.replaceChildren(...left.map((id) => item(found.get(id))));
+  mark();
+  return undefined;
+}
+
+export function mark() {
+  for (const link of list.querySelectorAll("a")) {
+    if (link.dataset.id === state.job?.id) link.setAttribute("aria-current", "true");
+    else link.removeAttribute("aria-current");
+  }
+}
+
+function item(job) {
+  const row = document.createElement("li");
+  const link = document.createElement("a");
+  link.href = `#job=${job.id}`;
+  link.dataset.id = job.id;
+  const name = job.preset ? job.preset.replaceAll("-", " ") : "own settings";
+  const when = new Date(typeof job.created === "number" ? job.created * 1000 : job.created);
+  const time = Number.isNaN(when.getTime()) ? "" : when.toLocaleString([], { dateStyle: "short", timeStyle: "short" });
+  const picture = job.thumbnail ?? (job.state === "queued" ? null : job.preview);
+  if (picture) {
+    const image = new Image();
+    image.src = picture;
+    image.alt = "";
+    image.addEventListener("error", () => image.replaceWith(placeholder()));
+    link.append(image);
+  } else {
+    link.append(placeholder());
+  }
+  const words = document.createElement("span");
+  const title = document.createElement("b");
+  title.textContent = name;
+  const note = document.createElement("small");
+  note.textContent = `${WORDS[job.state] ?? job.state}${time ? `, ${time}` : ""}`;
+  words.append(title, note);
+  link.append(words);
+  const remove = iconButton("trash-2", `Delete the run ${name}, ${time}`, () => attempt(() => drop(job.id)));
+  row.append(link, remove);
+  return row;
+}
+
+function placeholder() {
+  const box = document.createElement("span");
+  box.className = "no-picture";
+  return box;
+}
+
+async function drop(id) {
+  if (!(await ask("Delete this run?", "Its picture and settings go from the studio's folder for good.", "Delete", "Keep it"))) return;
+  await api.remove(id).catch((error) => {
+    if (error.status !== 404) throw error;
+  });
+  remember("runs", ids().filter((other) => other !== id));
+  await refresh();
+  say("Run deleted");
+  if (state.job?.id === id) location.hash = "";
+}

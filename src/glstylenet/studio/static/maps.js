@@ -1,0 +1,127 @@
+// The two maps together: shares of the classes, what the style lacks, saving, loading, sending.
+import * as api from "./api.js";
+import { BARE } from "./labels.js";
+import { classOf, classes, ground, percent, showShares } from "./palette.js";
+import { encodePng } from "./png.js";
+
+const MOST_COLOURS = 24; // a loaded map with more has soft borders or noise
+const LEAST_SHARE = 0.002; // of a colour of such a map
+const SMALL = 64; // pixels; what docs/maps.md calls few
+
+const advice = document.getElementById("map-advice");
+
+export const isPainted = (painter) => Boolean(painter.labels?.painted);
+
+// The map as a PNG of exact colours; what is bare has the ground's colour.
+export function mapBlob(painter) {
+  const { labels } = painter;
+  const base = ground();
+  const filled = labels.data.map((label) => (label === BARE ? base : label));
+  return encodePng(filled, labels.width, labels.height, classes.map(({ colour }) => colour));
+}
+
+export async function saveMap(painter) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(await mapBlob(painter));
+  link.download = `${painter.role}_map.png`;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+}
+
+async function pixels(blob) {
+  const bitmap = await createImageBitmap(blob, { colorSpaceConversion: "none", premultiplyAlpha: "none" });
+  const sheet = document.createElement("canvas");
+  sheet.width = bitmap.width;
+  sheet.height = bitmap.height;
+  const pen = sheet.getContext("2d", { willReadFrequently: true });
+  pen.fillStyle = "#ffffff"; // as the program reads transparency
+  pen.fillRect(0, 0, bitmap.width, bitmap.height);
+  pen.drawImage(bitmap, 0, 0);
+  return pen.getImageData(0, 0, bitmap.width, bitmap.height);
+}
+
+// Read a map picture into a painter. Returns a sentence if colours had to be snapped.
+export async function loadMap(painter, blob) {
+  const { data, width, height } = await pixels(blob).catch(() => {
+    throw new Error("That file is no picture that this browser can read; a map is best a PNG.");
+  });
+  const shape = width / height / (painter.width / painter.height);
+  const rounding = 1 + Math.max(0.01, 1.5 / Math.min(width, height, painter.width, painter.height));
+  if (shape > rounding || shape < 1 / rounding) {
+    throw new Error(
+      `The map is ${width} × ${height} pixels and the picture ${painter.width} × ${painter.height}: their shapes differ. ` +
+        "Load the map that was drawn over this picture.",
+    );
+  }
+  const counts = new Map();
+  for (let k = 0; k < data.length; k += 4) {
+    const code = (data[k] << 16) | (data[k + 1] << 8) | data[k + 2];
+    counts.set(code, (counts.get(code) ?? 0) + 1);
+  }
+  const soft = counts.size > MOST_COLOURS;
+  let codes = [...counts].sort((a, b) => b[1] - a[1]);
+  if (soft) codes = codes.filter(([, count]) => count >= LEAST_SHARE * width * height).slice(0, MOST_COLOURS);
+  const covered = codes.reduce((sum, [, count]) => sum + count, 0) / (width * height);
+  if (covered < 0.5) {
+    throw new Error("That looks like a photograph, not a map: a map has one flat colour for each kind of thing.");
+  }
+  const split = (code) => [code >> 16, (code >> 8) & 255, code & 255];
+  const table = new Map(codes.map(([code]) => [code, classOf(split(code))]));
+  if (soft) {
+    const kept = codes.map(([code]) => split(code));
+    for (const code of counts.keys()) {
+      if (table.has(code)) continue;
+      const colour = split(code);
+      const far = kept.map((other) => other.reduce((sum, c, k) => sum + (c - colour[k]) ** 2, 0));
+      table.set(code, classOf(kept[far.indexOf(Math.min(...far))]));
+    }
+  }
+  const labels = new Uint8Array(width * height);
+  for (let k = 0; k < labels.length; k++) {
+    labels[k] = table.get((data[4 * k] << 16) | (data[4 * k + 1] << 8) | data[4 * k + 2]);
+  }
+  painter.load(labels, width, height);
+  return soft ? "The map's borders were soft: each pixel took the nearest of its main colours." : "";
+}
+
+// Shares of every class in both maps, shown in the palette; what to say of them, shown below it.
+export function review(content, style) {
+  const counts = [content, style].map((painter) => {
+    const found = painter.labels ? painter.labels.counts() : new Uint32Array(256);
+    found[ground()] += found[BARE];
+    return found;
+  });
+  const drawn = [content, style].map(isPainted);
+  const totals = [content, style].map((painter) => painter.labels?.data.length || 1);
+  const rows = classes.map((_, k) => {
+    const shares = counts.map((found, side) => (drawn[side] ? found[k] / totals[side] : 0));
+    const missing = drawn[0] && drawn[1] && shares[0] > 0 && shares[1] === 0;
+    return { content: shares[0], style: shares[1], missing };
+  });
+  showShares(rows);
+  const words = [];
+  if (drawn[0] !== drawn[1] && content.labels && style.labels) {
+    words.push(`Maps come in pairs: now paint the ${drawn[0] ? "style" : "content"} in the same colours.`);
+  }
+  const lacking = rows.flatMap(({ missing, content: share }, k) => (missing ? [`${classes[k].name} (${percent(share)} of the content)`] : []));
+  if (lacking.length) words.push(`Missing in the style: ${lacking.join(", ")}. Such places are painted as without maps.`);
+  if (drawn[0] && drawn[1]) {
+    for (const [side, name] of ["content", "style"].entries()) {
+      const tiny = classes.filter((_, k) => counts[side][k] > 0 && counts[side][k] < SMALL).map((each) => each.name);
+      if (tiny.length) words.push(`Very small in the ${name}: ${tiny.join(", ")}; it may get lost.`);
+    }
+  }
+  const text = words.join(" ");
+  if (advice.textContent !== text) advice.textContent = text;
+  advice.hidden = !text;
+  return { drawn, lacking };
+}
+
+// Send both maps; null where nothing is painted.
+export async function uploadMaps(content, style) {
+  if (!isPainted(content) && !isPainted(style)) return { content_map: null, style_map: null };
+  const sent = await Promise.all(
+    [content, style].map(async (painter) => api.upload(await mapBlob(painter), `${painter.role}_map.png`)),
+  );
+  return { content_map: sent[0].id, style_map: sent[1].id };
+}

@@ -1,0 +1,456 @@
+// A picture with its map above it, to be painted on: by mouse, pen, fingers or keys.
+import { BARE, Labels } from "./labels.js";
+import { choose, classes } from "./palette.js";
+import { emit, on, set, state } from "./store.js";
+import { say } from "./say.js";
+
+export const MAX_BRUSH = 200;
+const NEAREST = 24; // most screen pixels for one of the picture
+
+export class Painter {
+  constructor(canvas, role, onChange) {
+    this.canvas = canvas;
+    this.role = role;
+    this.onChange = onChange;
+    this.pen = canvas.getContext("2d");
+    this.image = null;
+    this.labels = null;
+    this.view = { zoom: 1, x: 0, y: 0 };
+    this.pointers = new Map();
+    this.hover = null; // pointer over the canvas, in picture pixels
+    this.cursor = null; // of the keyboard
+    this.keyed = false; // the keyboard's cursor is shown
+    this.penDown = false;
+    this.lineFrom = null;
+    this.lineTo = null;
+    this.#listen();
+    new ResizeObserver(() => this.#resized()).observe(canvas);
+    for (const topic of ["opacity", "brush", "tool", "classIndex", "palette"]) on(topic, () => this.draw());
+    on("tool", () => this.#dropLine());
+  }
+
+  // Show a picture (an image, or null for a bare sheet) with an empty map.
+  open(image, width, height) {
+    this.image = image;
+    this.width = width;
+    this.height = height;
+    this.labels = new Labels(width, height);
+    this.overlay = document.createElement("canvas");
+    this.overlay.width = this.labels.width;
+    this.overlay.height = this.labels.height;
+    this.colours = null;
+    this.cursor = { x: width / 2, y: height / 2 };
+    this.lineFrom = null;
+    this.penDown = false;
+    this.fit();
+  }
+
+  close() {
+    this.image = this.labels = null;
+    this.draw();
+  }
+
+  #resized() {
+    const ratio = window.devicePixelRatio || 1;
+    const box = this.canvas.getBoundingClientRect();
+    if (!box.width || !box.height) return;
+    this.canvas.width = Math.round(box.width * ratio);
+    this.canvas.height = Math.round(box.height * ratio);
+    this.ratio = ratio;
+    if (this.labels) this.fit();
+  }
+
+  fit() {
+    if (!this.labels || !this.canvas.width) return;
+    const zoom = Math.min(this.canvas.width / this.width, this.canvas.height / this.height);
+    this.view = {
+      zoom,
+      x: (this.canvas.width - this.width * zoom) / 2,
+      y: (this.canvas.height - this.height * zoom) / 2,
+    };
+    this.draw();
+  }
+
+  // Zoom about a place of the canvas, by default its middle.
+  zoomBy(factor, x = this.canvas.width / 2, y = this.canvas.height / 2) {
+    if (!this.labels) return;
+    const fit = Math.min(this.canvas.width / this.width, this.canvas.height / this.height);
+    const zoom = Math.min(Math.max(this.view.zoom * factor, fit / 2), Math.max(NEAREST, fit));
+    const ratio = zoom / this.view.zoom;
+    this.view = { zoom, x: x - (x - this.view.x) * ratio, y: y - (y - this.view.y) * ratio };
+    this.draw();
+  }
+
+  panBy(dx, dy) {
+    this.view.x += dx;
+    this.view.y += dy;
+    this.draw();
+  }
+
+  #place(event) {
+    const box = this.canvas.getBoundingClientRect();
+    const x = (event.clientX - box.left) * (this.canvas.width / box.width);
+    const y = (event.clientY - box.top) * (this.canvas.height / box.height);
+    return { sx: x, sy: y, x: (x - this.view.x) / this.view.zoom, y: (y - this.view.y) / this.view.zoom };
+  }
+
+  #listen() {
+    const { canvas } = this;
+    canvas.addEventListener("pointerdown", (event) => this.#down(event));
+    canvas.addEventListener("pointermove", (event) => this.#move(event));
+    canvas.addEventListener("pointerup", (event) => this.#up(event));
+    canvas.addEventListener("pointercancel", (event) => this.#up(event, true));
+    canvas.addEventListener("pointerleave", () => {
+      this.hover = null;
+      this.draw();
+    });
+    canvas.addEventListener("contextmenu", (event) => event.preventDefault());
+    canvas.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
+    canvas.addEventListener("keydown", (event) => this.#key(event));
+    canvas.addEventListener("focus", () => {
+      emit("painter", this);
+      this.draw();
+    });
+    canvas.addEventListener("blur", () => {
+      this.keyed = false;
+      this.#liftPen();
+      this.draw();
+    });
+  }
+
+  #down(event) {
+    if (!this.labels) return;
+    this.canvas.focus({ preventScroll: true });
+    this.keyed = false;
+    const at = this.#place(event);
+    this.pointers.set(event.pointerId, at);
+    this.canvas.setPointerCapture(event.pointerId);
+    if (this.pointers.size === 2) {
+      // A second finger: what the first one had begun to paint is taken back, the two move the picture.
+      if (this.labels.open) {
+        this.labels.end();
+        if (this.stroking) this.labels.undo();
+        this.labels.undone = [];
+        this.#changed();
+      }
+      this.stroking = false;
+      this.#dropLine();
+      this.gesture = "pinch";
+      return;
+    }
+    if (this.pointers.size > 2) return;
+    if (event.button === 1 || state.tool === "hand") {
+      this.gesture = "pan";
+      return;
+    }
+    if (event.button !== 0) return;
+    if (event.altKey) {
+      const label = this.labels.at(at.x * this.labels.scale, at.y * this.labels.scale);
+      if (label !== BARE) choose(label);
+      return;
+    }
+    this.gesture = "paint";
+    this.#begin(at);
+  }
+
+  #move(event) {
+    if (!this.labels) return;
+    const at = this.#place(event);
+    const before = this.pointers.get(event.pointerId);
+    this.hover = event.pointerType === "touch" && !before ? null : at;
+    if (!before) return this.draw();
+    if (this.gesture === "pinch") {
+      const other = [...this.pointers].find(([id]) => id !== event.pointerId)?.[1];
+      if (other) {
+        const gap = (p) => Math.hypot(p.sx - other.sx, p.sy - other.sy) || 1;
+        this.panBy((at.sx - before.sx) / 2, (at.sy - before.sy) / 2);
+        this.zoomBy(gap(at) / gap(before), (at.sx + other.sx) / 2, (at.sy + other.sy) / 2);
+      }
+    } else if (this.gesture === "pan") {
+      this.panBy(at.sx - before.sx, at.sy - before.sy);
+    } else if (this.gesture === "paint") {
+      // The browser joins several movements into one event; the stroke wants them all.
+      const events = event.getCoalescedEvents?.() ?? [];
+      for (const each of events.length ? events : [event]) this.#go(this.#place(each));
+    }
+    this.pointers.set(event.pointerId, at);
+    this.draw();
+  }
+
+  #up(event, cancelled = false) {
+    if (!this.pointers.delete(event.pointerId)) return;
+    if (this.gesture === "paint") {
+      if (cancelled) this.#dropLine();
+      this.#finish();
+    }
+    if (!this.pointers.size || this.gesture !== "pinch") this.gesture = null;
+  }
+
+  #wheel(event) {
+    if (!this.labels) return;
+    event.preventDefault();
+    const { sx, sy } = this.#place(event);
+    if (event.ctrlKey || event.metaKey) this.zoomBy(Math.exp(-event.deltaY / 300), sx, sy);
+    else if (event.shiftKey) this.panBy(-event.deltaY - event.deltaX, 0);
+    else resizeBrush(event.deltaY < 0 ? 1 : -1);
+  }
+
+  // What the tools do: begin at a place, go to others, finish.
+  #begin(at) {
+    const { labels } = this;
+    const label = state.tool === "eraser" ? BARE : state.classIndex;
+    const scale = labels.scale;
+    this.last = at;
+    this.stroking = false;
+    labels.begin();
+    if (state.tool === "fill" || state.tool === "wand") {
+      const colours = state.tool === "wand" ? this.#pictureColours() : null;
+      labels.fill(at.x * scale, at.y * scale, label, colours, state.tolerance);
+      labels.end();
+      this.#changed();
+    } else if (state.tool === "line") {
+      this.lineFrom = at;
+      this.lineTo = at;
+    } else {
+      this.stroking = true;
+      labels.stroke(at.x * scale, at.y * scale, at.x * scale, at.y * scale, state.brush * scale, label);
+      this.#changed();
+    }
+  }
+
+  #go(at) {
+    const { labels } = this;
+    if (this.lineFrom) {
+      this.lineTo = at;
+    } else if (this.stroking) {
+      const label = state.tool === "eraser" ? BARE : state.classIndex;
+      const s = labels.scale;
+      labels.stroke(this.last.x * s, this.last.y * s, at.x * s, at.y * s, state.brush * s, label);
+      this.#changed();
+    }
+    this.last = at;
+  }
+
+  #finish() {
+    const { labels } = this;
+    if (this.lineFrom) {
+      const s = labels.scale;
+      const { lineFrom: from, lineTo: to } = this;
+      labels.stroke(from.x * s, from.y * s, to.x * s, to.y * s, state.brush * s, state.classIndex);
+    }
+    this.#dropLine();
+    this.stroking = false;
+    labels.end();
+    this.#changed();
+  }
+
+  #dropLine() {
+    this.lineFrom = this.lineTo = null;
+    this.draw();
+  }
+
+  #liftPen() {
+    if (this.penDown || this.lineFrom) {
+      this.penDown = false;
+      this.#dropLine();
+      this.stroking = false;
+      this.labels?.end();
+      this.#changed();
+    }
+  }
+
+  #key(event) {
+    if (!this.labels || event.ctrlKey || event.metaKey || event.altKey) return;
+    const step = event.shiftKey ? 1 : Math.max(1, state.brush / 2);
+    const moves = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0, step] };
+    const move = moves[event.key];
+    if (move) {
+      this.cursor.x = Math.min(this.width - 0.5, Math.max(0.5, this.cursor.x + move[0]));
+      this.cursor.y = Math.min(this.height - 0.5, Math.max(0.5, this.cursor.y + move[1]));
+      this.keyed = true;
+      if (this.penDown || this.lineFrom) this.#go({ ...this.cursor });
+      this.#showCursor();
+      this.#tellSoon();
+    } else if (event.key === " ") {
+      this.keyed = true;
+      if (state.tool === "line") {
+        if (this.lineFrom) {
+          this.#finish();
+          say("Line drawn");
+        } else {
+          this.#begin({ ...this.cursor });
+          say("Line begins here; Space ends it");
+        }
+      } else if (state.tool !== "hand" && !this.penDown) {
+        this.#begin({ ...this.cursor });
+        if (this.stroking) this.#finish();
+        say(`${state.tool === "eraser" ? "Erased" : `Painted ${classes[state.classIndex].name}`}`);
+      }
+    } else if (event.key === "Enter") {
+      this.keyed = true;
+      if (this.penDown) {
+        this.#liftPen();
+        say("Brush lifted");
+      } else if (state.tool === "brush" || state.tool === "eraser") {
+        this.#begin({ ...this.cursor });
+        this.penDown = true;
+        say("Brush down; arrow keys paint, Enter lifts it");
+      }
+    } else return;
+    event.preventDefault();
+    event.stopPropagation();
+    this.draw();
+  }
+
+  // Keep the keyboard's cursor inside the visible part.
+  #showCursor() {
+    const x = this.cursor.x * this.view.zoom + this.view.x;
+    const y = this.cursor.y * this.view.zoom + this.view.y;
+    const margin = 12;
+    this.panBy(
+      Math.max(0, margin - x) - Math.max(0, x - this.canvas.width + margin),
+      Math.max(0, margin - y) - Math.max(0, y - this.canvas.height + margin),
+    );
+  }
+
+  #tellSoon() {
+    clearTimeout(this.telling);
+    this.telling = setTimeout(() => {
+      if (!this.labels) return;
+      const label = this.labels.at(this.cursor.x * this.labels.scale, this.cursor.y * this.labels.scale);
+      const across = Math.round((100 * this.cursor.x) / this.width);
+      const down = Math.round((100 * this.cursor.y) / this.height);
+      say(`${across} % across, ${down} % down, ${label === BARE ? "not painted" : classes[label].name}`);
+    }, 400);
+  }
+
+  #pictureColours() {
+    if (!this.image) return null;
+    if (!this.colours) {
+      const { width, height } = this.labels;
+      const sheet = document.createElement("canvas");
+      sheet.width = width;
+      sheet.height = height;
+      const pen = sheet.getContext("2d", { willReadFrequently: true });
+      pen.drawImage(this.image, 0, 0, width, height);
+      this.colours = pen.getImageData(0, 0, width, height).data;
+    }
+    return this.colours;
+  }
+
+  undo() {
+    this.#liftPen();
+    if (this.labels?.undo()) this.#changed();
+    else say("Nothing to undo");
+  }
+
+  redo() {
+    if (this.labels?.redo()) this.#changed();
+    else say("Nothing to redo");
+  }
+
+  clear() {
+    this.labels?.clear();
+    this.#changed();
+  }
+
+  // A whole map of palette indices.
+  load(data, width, height) {
+    this.labels.replace(data, width, height);
+    this.#changed();
+  }
+
+  #changed() {
+    this.draw();
+    this.onChange(this);
+  }
+
+  #renderOverlay() {
+    const box = this.labels.takeDirty();
+    if (!box) return;
+    const [left, top, right, bottom] = box;
+    const part = new ImageData(right - left, bottom - top);
+    const words = new Uint32Array(part.data.buffer);
+    const table = new Uint32Array(256);
+    for (const [k, { colour }] of classes.entries()) {
+      table[k] = ((255 << 24) | (colour[2] << 16) | (colour[1] << 8) | colour[0]) >>> 0;
+    }
+    let k = 0;
+    for (let y = top; y < bottom; y++) {
+      for (let x = left; x < right; x++) words[k++] = table[this.labels.data[y * this.labels.width + x]];
+    }
+    this.overlay.getContext("2d").putImageData(part, left, top);
+  }
+
+  draw() {
+    if (this.waiting) return;
+    this.waiting = true;
+    requestAnimationFrame(() => {
+      this.waiting = false;
+      this.#paint();
+    });
+  }
+
+  #paint() {
+    const { pen, canvas, view } = this;
+    pen.setTransform(1, 0, 0, 1, 0, 0);
+    pen.clearRect(0, 0, canvas.width, canvas.height);
+    if (!this.labels) return;
+    this.#renderOverlay();
+    pen.setTransform(view.zoom, 0, 0, view.zoom, view.x, view.y);
+    pen.imageSmoothingEnabled = view.zoom < 3;
+    if (this.image) pen.drawImage(this.image, 0, 0, this.width, this.height);
+    else {
+      pen.fillStyle = "#ffffff";
+      pen.fillRect(0, 0, this.width, this.height);
+    }
+    pen.imageSmoothingEnabled = false;
+    pen.globalAlpha = state.opacity;
+    pen.drawImage(this.overlay, 0, 0, this.width, this.height);
+    pen.globalAlpha = 1;
+    if (this.lineFrom) {
+      pen.lineCap = "round";
+      pen.lineWidth = Math.max(state.brush, 1);
+      pen.strokeStyle = cssColour(classes[state.classIndex].colour, 0.8);
+      pen.beginPath();
+      pen.moveTo(this.lineFrom.x, this.lineFrom.y);
+      pen.lineTo(this.lineTo.x, this.lineTo.y);
+      pen.stroke();
+    }
+    pen.setTransform(1, 0, 0, 1, 0, 0);
+    const focused = document.activeElement === canvas;
+    if (this.keyed && focused) this.#ring(this.cursor, true);
+    else if (this.hover && state.tool !== "hand") this.#ring(this.hover, false);
+  }
+
+  // The brush's outline, to be seen on any picture.
+  #ring({ x, y }, cross) {
+    const { pen, view } = this;
+    const sx = x * view.zoom + view.x;
+    const sy = y * view.zoom + view.y;
+    const shaped = state.tool === "brush" || state.tool === "eraser" || state.tool === "line";
+    const radius = shaped ? Math.max(2, (state.brush / 2) * view.zoom) : 5;
+    for (const [colour, wide] of [["#ffffff", 3], ["#1d1c1a", 1.3]]) {
+      pen.strokeStyle = colour;
+      pen.lineWidth = wide * (this.ratio || 1);
+      pen.beginPath();
+      pen.arc(sx, sy, radius, 0, 2 * Math.PI);
+      if (cross || !shaped) {
+        const arm = 8 * (this.ratio || 1);
+        pen.moveTo(sx - arm, sy);
+        pen.lineTo(sx + arm, sy);
+        pen.moveTo(sx, sy - arm);
+        pen.lineTo(sx, sy + arm);
+      }
+      pen.stroke();
+    }
+  }
+}
+
+const cssColour = (colour, alpha) => `rgb(${colour.join(" ")} / ${alpha})`;
+
+// One notch larger or smaller: about an eighth.
+export function resizeBrush(direction) {
+  const next = direction > 0 ? Math.max(state.brush + 1, state.brush * 1.15) : Math.min(state.brush - 1, state.brush / 1.15);
+  set({ brush: Math.round(Math.min(MAX_BRUSH, Math.max(1, next))) });
+}

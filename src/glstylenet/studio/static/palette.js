@@ -1,0 +1,90 @@
+// The classes: one palette for both pictures, shown as a group of radio buttons with the shares of each class.
+import { emit, set, state } from "./store.js";
+
+const MOST = 64; // what the engine takes
+
+const group = document.getElementById("palette");
+export const classes = []; // {name, colour: [r, g, b], row}
+let list;
+
+const parse = (hex) => [1, 3, 5].map((k) => parseInt(hex.slice(k, k + 2), 16));
+export const hex = (colour) => `#${colour.map((c) => c.toString(16).padStart(2, "0")).join("")}`;
+
+export function setup(palette) {
+  list = document.createElement("div");
+  list.className = "swatches";
+  group.append(list);
+  for (const { name, colour } of palette) add(name, parse(colour));
+  document.getElementById("ground-name").textContent = classes[ground()].name;
+  choose(Math.min(classes.length - 1, ground() === 0 ? 1 : 0));
+}
+
+// The class of all that stays unpainted.
+export function ground() {
+  return Math.max(0, classes.findIndex(({ name }) => name === "background"));
+}
+
+function add(name, colour) {
+  const index = classes.length;
+  const row = document.createElement("label");
+  row.className = "swatch";
+  const input = document.createElement("input");
+  input.type = "radio";
+  input.name = "class";
+  input.value = String(index);
+  input.addEventListener("change", () => choose(index));
+  const chip = document.createElement("span");
+  chip.className = "chip";
+  chip.style.background = hex(colour);
+  const words = document.createElement("span");
+  words.className = "words";
+  const title = document.createElement("span");
+  title.className = "name";
+  title.textContent = name;
+  const shares = document.createElement("span");
+  shares.className = "shares";
+  words.append(title, shares);
+  row.append(input, chip, words);
+  if (index < 10) {
+    const key = document.createElement("kbd");
+    key.textContent = String((index + 1) % 10);
+    key.setAttribute("aria-hidden", "true");
+    row.append(key);
+  }
+  list.append(row);
+  classes.push({ name, colour, row, input, shares });
+  return index;
+}
+
+export function choose(index) {
+  if (!classes[index]) return;
+  classes[index].input.checked = true;
+  if (state.classIndex !== index || state.tool === "eraser") set({ classIndex: index });
+  if (state.tool === "eraser") set({ tool: "brush" });
+}
+
+// The class of a colour; a colour of a loaded map that the palette lacks becomes a class of its own.
+export function classOf(colour) {
+  const found = classes.findIndex((each) => each.colour.every((c, k) => c === colour[k]));
+  if (found >= 0) return found;
+  if (classes.length >= MOST) return ground();
+  const index = add(`colour ${hex(colour)}`, colour);
+  emit("palette", classes);
+  return index;
+}
+
+export function showShares(rows) {
+  for (const [index, { content, style, missing }] of rows.entries()) {
+    const { row, shares } = classes[index];
+    const used = content > 0 || style > 0;
+    row.classList.toggle("missing", missing);
+    row.classList.toggle("used", used);
+    shares.textContent = !used ? "" : missing ? "missing in the style" : `${percent(content)} · ${percent(style)}`;
+    row.title = used ? `${percent(content)} of the content, ${percent(style)} of the style` : "";
+  }
+}
+
+export function percent(share) {
+  if (share === 0) return "0 %";
+  return share < 0.01 ? "<1 %" : `${Math.round(share * 100)} %`;
+}

@@ -1,0 +1,206 @@
+// Presets and sliders, made from what GET /api/settings says: no default or range stands here.
+import { emit, set, state } from "./store.js";
+
+const STEPS = 240; // of a slider over a wide range
+const REACH = 30; // how far a slider goes beyond the smallest and largest value that a preset has
+const FIRST = ["content_weight", "local_weight", "semantic_weight", "global_weight", "smoothness", "style_scale"];
+const GREEK = { alpha: "α", beta: "β", beta1: "β₁", gamma: "γ", sigma: "σ" };
+
+const fields = new Map(); // name -> {setting, show(value)}
+const presetBox = document.getElementById("preset");
+const presetNote = document.getElementById("preset-note");
+
+export function setup(catalogue) {
+  const first = document.getElementById("main-settings");
+  const advanced = document.getElementById("advanced-settings");
+  const listed = catalogue.settings;
+  for (const name of FIRST) {
+    const setting = listed.find((each) => each.name === name);
+    if (setting) first.append(field(setting, catalogue));
+  }
+  for (const group of catalogue.groups) {
+    const rest = listed.filter((each) => each.group === group && !FIRST.includes(each.name));
+    if (!rest.length) continue;
+    const box = document.createElement("fieldset");
+    const legend = document.createElement("legend");
+    legend.textContent = group;
+    box.append(legend, ...rest.map((setting) => field(setting, catalogue)));
+    advanced.append(box);
+  }
+  for (const { name } of catalogue.presets) presetBox.add(new Option(words(name), name));
+  presetBox.add(new Option("the plain defaults", ""));
+  presetBox.addEventListener("change", () => usePreset(presetBox.value || null));
+  document.getElementById("reset").addEventListener("click", () => usePreset(state.preset));
+  const preferred = catalogue.presets.find(({ name }) => name === "artistic") ?? catalogue.presets[0];
+  usePreset(preferred?.name ?? null);
+}
+
+const words = (name) => {
+  const text = name.replace(/[_-]/g, " ");
+  return text[0].toUpperCase() + text.slice(1);
+};
+
+const preset = (name) => state.catalogue.presets.find((each) => each.name === name);
+
+// Every setting's value as the preset has it.
+function base(name) {
+  const values = Object.fromEntries(state.catalogue.settings.map((each) => [each.name, each.default]));
+  return { ...values, ...preset(name)?.values };
+}
+
+export function usePreset(name, changes = {}) {
+  set({ preset: name, values: { ...base(name), ...changes } });
+  presetBox.value = name ?? "";
+  presetNote.textContent = preset(name)?.description ?? "";
+  for (const [key, { show }] of fields) show(state.values[key]);
+  emit("settings");
+}
+
+// What differs from the preset: all that a job needs to be told.
+export function changed() {
+  const start = base(state.preset);
+  return Object.fromEntries(Object.entries(state.values).filter(([name, value]) => value !== start[name]));
+}
+
+export const hasPreset = (name) => Boolean(preset(name));
+
+function take(name, value) {
+  state.values[name] = value;
+  fields.get(name).mark();
+  emit("settings");
+}
+
+function field(setting, catalogue) {
+  const row = document.createElement("div");
+  row.className = "setting";
+  const id = `set-${setting.name}`;
+  const label = document.createElement("label");
+  label.htmlFor = id;
+  label.textContent = words(setting.name);
+  if (setting.symbol) {
+    const symbol = document.createElement("var");
+    symbol.textContent = GREEK[setting.symbol] ?? setting.symbol;
+    label.append(" ", symbol);
+  }
+  const hint = document.createElement("p");
+  hint.id = `${id}-hint`;
+  hint.className = "pale";
+  const limits = [setting.minimum, setting.maximum].every((each) => each != null)
+    ? `; ${plain(setting.minimum)} to ${plain(setting.maximum)}`
+    : "";
+  const usual = setting.default === null ? "" : `; default ${plain(setting.default)}`;
+  hint.textContent = `${setting.effect || setting.description}${usual}${limits}`;
+  if (setting.effect) hint.title = setting.description;
+  const control = make(setting, id, catalogue);
+  const inputs = control.parts.filter((part) => part.matches("input, select"));
+  for (const input of inputs) input.setAttribute("aria-describedby", hint.id);
+  row.append(label, ...control.parts, hint);
+  fields.set(setting.name, {
+    show(value) {
+      control.show(value);
+      this.mark();
+    },
+    mark() {
+      row.classList.toggle("changed", state.values[setting.name] !== base(state.preset)[setting.name]);
+    },
+  });
+  return row;
+}
+
+function make(setting, id, catalogue) {
+  const { name, kind, choices } = setting;
+  if (kind === "bool") {
+    const box = document.createElement("input");
+    box.type = "checkbox";
+    box.id = id;
+    box.addEventListener("change", () => take(name, box.checked));
+    return { parts: [box], show: (value) => (box.checked = Boolean(value)) };
+  }
+  const options = name === "init" ? catalogue.inits : choices;
+  if (options?.length) {
+    const box = document.createElement("select");
+    box.id = id;
+    for (const each of options) box.add(new Option(each, each));
+    box.addEventListener("change", () => take(name, box.value));
+    return {
+      parts: [box],
+      show: (value) => {
+        if (![...box.options].some((each) => each.value === String(value))) box.add(new Option(value, value));
+        box.value = value;
+      },
+    };
+  }
+  if (kind === "text") {
+    const box = document.createElement("input");
+    box.type = "text";
+    box.id = id;
+    box.addEventListener("change", () => take(name, box.value));
+    return { parts: [box], show: (value) => (box.value = value ?? "") };
+  }
+  const number = document.createElement("input");
+  number.type = "number";
+  number.id = id;
+  number.step = kind === "int" ? "1" : "any";
+  if (setting.minimum != null) number.min = setting.minimum;
+  if (setting.maximum != null) number.max = setting.maximum;
+  if (setting.default === null) number.placeholder = "chosen for you";
+  const read = (text) => (text === "" ? setting.default : Number(text));
+  if (kind !== "float") {
+    number.addEventListener("change", () => take(name, read(number.value)));
+    return { parts: [number], show: (value) => (number.value = value ?? "") };
+  }
+  const slider = document.createElement("input");
+  slider.type = "range";
+  slider.className = "wide";
+  slider.min = 0;
+  slider.max = STEPS;
+  slider.setAttribute("aria-label", words(name));
+  const scale = logarithmic(setting, catalogue);
+  const tell = (value) => slider.setAttribute("aria-valuetext", plain(value));
+  slider.addEventListener("input", () => {
+    const value = scale.value(Number(slider.value));
+    number.value = value;
+    tell(value);
+    take(name, value);
+  });
+  number.addEventListener("change", () => {
+    const value = read(number.value);
+    slider.value = scale.position(value);
+    tell(value);
+    take(name, value);
+  });
+  return {
+    parts: [number, slider],
+    show: (value) => {
+      number.value = value ?? "";
+      slider.value = scale.position(value);
+      tell(value);
+    },
+  };
+}
+
+// Slider positions of a weight: even steps of its logarithm around what the presets use; 0 at the left end
+// where the weight may be 0.
+export function logarithmic({ name, default: usual, minimum, maximum }, { presets }) {
+  const used = [usual, ...presets.map(({ values }) => values[name])].filter((value) => value > 0);
+  const low = Math.log(Math.max(minimum || 0, Math.min(...used) / REACH));
+  const high = Math.log(Math.min(maximum ?? Infinity, Math.max(...used) * REACH));
+  const zero = minimum === 0 ? 1 : 0; // the first step is 0 itself
+  return {
+    value(position) {
+      if (zero && position < zero) return 0;
+      return Number(Math.exp(low + ((high - low) * (position - zero)) / (STEPS - zero)).toPrecision(2));
+    },
+    position(value) {
+      if (!(value > 0)) return 0;
+      const share = (Math.log(value) - low) / (high - low);
+      return Math.round(Math.min(STEPS, Math.max(zero, zero + share * (STEPS - zero))));
+    },
+  };
+}
+
+function plain(value) {
+  if (typeof value !== "number") return String(value);
+  if (value !== 0 && (Math.abs(value) >= 1e6 || Math.abs(value) < 1e-3)) return value.toExponential().replace("e+", "e");
+  return String(value);
+}

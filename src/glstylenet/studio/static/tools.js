@@ -1,0 +1,63 @@
+// The tools above the pictures: which one, how large, how visible.
+import { icon } from "./icon.js";
+import { MAX_BRUSH } from "./painter.js";
+import { on, set, state } from "./store.js";
+
+export const TOOLS = [
+  ["brush", "Brush", "brush", "b"],
+  ["eraser", "Eraser", "eraser", "e"],
+  ["line", "Line", "slash", "l"],
+  ["fill", "Fill an area", "paint-bucket", "f"],
+  ["wand", "Fill what looks alike", "wand-sparkles", "w"],
+  ["hand", "Move the picture", "hand", "h"],
+];
+
+const by = (id) => document.getElementById(id);
+
+export function setup() {
+  const group = by("tools");
+  for (const [tool, label, picture, key] of TOOLS) {
+    const row = document.createElement("label");
+    row.className = "tool";
+    row.title = `${label} (${key.toUpperCase()})`;
+    const input = document.createElement("input");
+    input.type = "radio";
+    input.name = "tool";
+    input.value = tool;
+    input.setAttribute("aria-label", label);
+    input.checked = tool === state.tool;
+    input.addEventListener("change", () => set({ tool }));
+    const words = document.createElement("span");
+    words.textContent = label.split(" ")[0] === "Fill" ? (tool === "wand" ? "Alike" : "Fill") : label.split(" ")[0];
+    words.setAttribute("aria-hidden", "true");
+    row.append(input, icon(picture), words);
+    group.append(row);
+  }
+  on("tool", (tool) => {
+    group.querySelector(`[value=${tool}]`).checked = true;
+    by("tolerance-label").hidden = tool !== "wand";
+    for (const canvas of document.querySelectorAll(".stage canvas")) canvas.dataset.tool = tool;
+  });
+
+  // The slider is finer for small brushes.
+  const size = by("brush-size");
+  size.max = 100;
+  const position = (brush) => Math.round(100 * Math.sqrt((brush - 1) / (MAX_BRUSH - 1)));
+  size.addEventListener("input", () => set({ brush: Math.round(1 + (MAX_BRUSH - 1) * (size.value / 100) ** 2) }));
+  const showBrush = (brush) => {
+    if (document.activeElement !== size) size.value = position(brush);
+    by("brush-size-out").textContent = `${brush} px`;
+    size.setAttribute("aria-valuetext", `${brush} pixels`);
+  };
+  on("brush", showBrush);
+  showBrush(state.brush);
+  by("opacity").addEventListener("input", ({ target }) => set({ opacity: target.value / 100 }));
+  on("opacity", (opacity) => {
+    by("opacity").value = Math.round(opacity * 100);
+    by("opacity-out").textContent = `${Math.round(opacity * 100)} %`;
+  });
+  by("tolerance").addEventListener("input", ({ target }) => {
+    by("tolerance-out").textContent = target.value;
+    set({ tolerance: Number(target.value) });
+  });
+}

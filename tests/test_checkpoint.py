@@ -1,0 +1,346 @@
+"""Checkpoints: a run that was interrupted goes on to the very picture of one that was not."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+import glstylenet
+from glstylenet.checkpoint import Run, State, checkpoint_file, load, save
+from glstylenet.cli import main, painting
+from glstylenet.errors import InputError, OutputError, UsageError
+from glstylenet.events import Event, Started, Step, Warned
+from glstylenet.settings import Settings
+from glstylenet.transfer import Result, stylize
+
+Picture = NDArray[np.uint8]
+
+
+def _drawn(seed: int) -> Picture:
+    values = np.random.default_rng(seed).integers(0, 256, (6, 6, 3), dtype=np.uint8)
+    return np.asarray(Image.fromarray(values).resize((64, 64)))
+
+
+CONTENT, STYLE = _drawn(0), _drawn(1)
+# Two scales of 8 and 4 evaluations, in rounds of three: 3, 3, 2 and 3, 1.
+BASE: dict[str, Any] = {
+    "iterations": 12,
+    "scales": 2,
+    "round_length": 3,
+    "precision": "float32",
+    "device": "cpu",
+}
+WHOLE: dict[str, Result] = {}
+
+
+def _whole(optimizer: str) -> Result:
+    """An undisturbed run."""
+    if optimizer not in WHOLE:
+        WHOLE[optimizer] = stylize(CONTENT, STYLE, settings=Settings(**BASE, optimizer=optimizer))
+    return WHOLE[optimizer]
+
+
+def _stopped(folder: Path, after: int, **changes: Any) -> Result:
+    """A run that was asked to stop ``after`` so many evaluations."""
+    steps: list[Event] = []
+    return stylize(
+        CONTENT,
+        STYLE,
+        settings=Settings(**{**BASE, **changes}),
+        on_event=lambda event: steps.append(event) if isinstance(event, Step) else None,
+        should_stop=lambda: len(steps) == after,
+        checkpoint=folder,
+    )
+
+
+def _resumed(folder: Path, events: list[Event] | None = None, **changes: Any) -> Result:
+    return stylize(
+        CONTENT,
+        STYLE,
+        settings=Settings(**{**BASE, **changes}),
+        on_event=None if events is None else events.append,
+        checkpoint=folder,
+        resume=True,
+    )
+
+
+@pytest.fixture(scope="module")
+def interrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The checkpoint of a run stopped at its fifth evaluation; read it only."""
+    folder = tmp_path_factory.mktemp("interrupted")
+    _stopped(folder, 5)
+    return folder
+
+
+# The same picture
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "after", "first"),
+    [
+        ("lbfgs", 2, 1),  # within the first round: from the beginning
+        ("lbfgs", 7, 7),  # with a history, at a round's first evaluation
+        ("lbfgs", 8, 7),  # at the end of the first scale
+        ("lbfgs", 12, 12),  # with a history at the second scale
+        ("adam", 6, 4),
+        ("adam", 12, 12),
+    ],
+)
+def test_a_resumed_run_ends_with_the_picture_of_an_undisturbed_one(
+    tmp_path: Path, optimizer: str, after: int, first: int
+) -> None:
+    cut = _stopped(tmp_path, after, optimizer=optimizer)
+    assert cut.interrupted
+    whole = _whole(optimizer)
+    assert after == 12 or not torch.equal(cut.pixels, whole.pixels)
+    events: list[Event] = []
+    done = _resumed(tmp_path, events, optimizer=optimizer)
+    assert torch.equal(done.pixels, whole.pixels)
+    assert done.losses == whole.losses
+    assert (done.evaluations, done.interrupted) == (12, False)
+    assert isinstance(events[0], Started)
+    steps = [event for event in events if isinstance(event, Step)]
+    assert [step.evaluation for step in steps] == list(range(first, 13))
+    assert steps[0].seconds_left >= 0
+
+
+def test_what_the_optimiser_knew_matters(tmp_path: Path) -> None:
+    """Else the test above would pass without it."""
+    _stopped(tmp_path, 7)
+    run, state = load(tmp_path)
+    assert state.learnt.tensors["rows"].abs().sum() > 0
+    save(tmp_path, run, _without_knowledge(state))
+    assert not torch.equal(_resumed(tmp_path).pixels, _whole("lbfgs").pixels)
+
+
+def _without_knowledge(state: State) -> State:
+    forgotten = type(state.learnt)({}, state.learnt.numbers)
+    return State(**{**state.__dict__, "learnt": forgotten})
+
+
+def test_a_run_may_be_interrupted_twice(tmp_path: Path) -> None:
+    _stopped(tmp_path, 5)
+    steps: list[Event] = []
+    stylize(
+        CONTENT,
+        STYLE,
+        settings=Settings(**BASE),
+        on_event=lambda event: steps.append(event) if isinstance(event, Step) else None,
+        should_stop=lambda: len(steps) == 4,
+        checkpoint=tmp_path,
+        resume=True,
+    )
+    assert torch.equal(_resumed(tmp_path).pixels, _whole("lbfgs").pixels)
+
+
+def test_a_complete_run_is_only_measured(tmp_path: Path) -> None:
+    stylize(CONTENT, STYLE, settings=Settings(**BASE), checkpoint=tmp_path)
+    assert load(tmp_path)[1].complete
+    events: list[Event] = []
+    done = _resumed(tmp_path, events)
+    assert not any(isinstance(event, Step) for event in events)
+    assert torch.equal(done.pixels, _whole("lbfgs").pixels)
+    assert (done.evaluations, done.losses) == (12, _whole("lbfgs").losses)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
+def test_a_killed_run_goes_on(tmp_path: Path) -> None:
+    for name, picture in (("content.png", CONTENT), ("style.png", STYLE)):
+        Image.fromarray(picture).save(tmp_path / name)
+    words = ["stylize", "content.png", "style.png", "-o", "out.png", "--checkpoint", "state"]
+    words += ["--iterations", "12", "--scales", "2", "--round-length", "3", "--precision", "float32"]
+    environment = {**os.environ, "PYTHONPATH": str(Path(glstylenet.__file__).parents[1])}
+    command = [sys.executable, "-m", "glstylenet", *words]
+    with subprocess.Popen(
+        command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if line.startswith(("evaluation 5/", "scale 2/")):
+                process.send_signal(signal.SIGKILL)
+                break
+    assert process.returncode == -signal.SIGKILL
+    assert {path.name for path in tmp_path.rglob("*")} == {
+        "content.png",
+        "style.png",
+        "state",
+        checkpoint_file(tmp_path).name,
+    }
+    done = stylize(
+        tmp_path / "content.png",
+        tmp_path / "style.png",
+        settings=Settings(**BASE),
+        checkpoint=tmp_path / "state",
+        resume=True,
+    )
+    whole = stylize(tmp_path / "content.png", tmp_path / "style.png", settings=Settings(**BASE))
+    assert torch.equal(done.pixels, whole.pixels)
+
+
+# What is refused
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"content_weight": 11.0}, "content_weight is 11.0, it was 10.0"),
+        ({"iterations": 13}, "iterations is 13, it was 12"),
+        ({"precision": "bfloat16"}, "precision is 'bfloat16', it was 'float32'"),
+        ({"optimizer": "adam"}, "optimizer is 'adam', it was 'lbfgs'"),
+    ],
+)
+def test_other_settings_are_refused_by_name(interrupted: Path, changes: dict[str, Any], told: str) -> None:
+    with pytest.raises(InputError, match="of another run") as caught:
+        _resumed(interrupted, **changes)
+    assert told in str(caught.value)
+    assert caught.value.exit_code == 3
+
+
+def test_another_input_is_refused_by_name(interrupted: Path) -> None:
+    with pytest.raises(InputError, match=r"the style is SHA-256 \w+, it was SHA-256 \w+; give"):
+        stylize(CONTENT, CONTENT, settings=Settings(**BASE), checkpoint=interrupted, resume=True)
+
+
+@pytest.mark.parametrize(
+    ("field", "told"),
+    [("weights", r"the weights are SHA-256 \w+, they were SHA-256 0000"), ("version", "it was 0000")],
+)
+def test_other_weights_and_versions_are_refused(
+    interrupted: Path, tmp_path: Path, field: str, told: str
+) -> None:
+    run, state = load(interrupted)
+    identity = type(run.identity)(**{**run.identity.__dict__, field: "0000"})
+    save(tmp_path, Run(identity, run.machine, run.plans), state)
+    with pytest.raises(InputError, match=told):
+        _resumed(tmp_path)
+
+
+def test_settings_that_do_not_show_in_the_picture_may_change(interrupted: Path, tmp_path: Path) -> None:
+    save(tmp_path, *load(interrupted))
+    done = _resumed(tmp_path, memory=2**31, strict=True, max_pixels=10**6)
+    assert torch.equal(done.pixels, _whole("lbfgs").pixels)
+
+
+def test_another_machine_is_a_warning(interrupted: Path, tmp_path: Path) -> None:
+    run, state = load(interrupted)
+    save(tmp_path, Run(run.identity, {**run.machine, "threads": "99"}, run.plans), state)
+    events: list[Event] = []
+    _resumed(tmp_path, events)
+    warnings = [event.message for event in events if isinstance(event, Warned)]
+    assert [warning for warning in warnings if "threads 99 (here" in warning]
+
+
+def test_no_checkpoint_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="there is no checkpoint to go on from"):
+        _resumed(tmp_path)
+    with pytest.raises(UsageError, match="without a checkpoint"):
+        stylize(CONTENT, STYLE, settings=Settings(**BASE), resume=True)
+
+
+@pytest.mark.parametrize("damage", ["empty", "short", "flipped", "text"])
+def test_a_damaged_file_is_refused(interrupted: Path, tmp_path: Path, damage: str) -> None:
+    data = bytearray(checkpoint_file(interrupted).read_bytes())
+    if damage == "flipped":
+        data[-5] ^= 1  # a bit of a tensor, which the format itself does not notice
+    changed = {"empty": b"", "short": bytes(data[:-100]), "text": b"not safetensors at all"}.get(
+        damage, bytes(data)
+    )
+    checkpoint_file(tmp_path).write_bytes(changed)
+    with pytest.raises(InputError, match="is damaged or not one of glstylenet's"):
+        _resumed(tmp_path)
+
+
+def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="cannot be used"):
+        stylize(CONTENT, STYLE, settings=Settings(**BASE), checkpoint=tmp_path / "a" / "b")
+
+
+# Writing
+
+
+def test_a_disk_that_is_full_costs_the_checkpoint_not_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _stopped(tmp_path, 5)
+    before = checkpoint_file(tmp_path).read_bytes()
+
+    @contextlib.contextmanager
+    def full(path: Path, *, overwrite: bool) -> Iterator[None]:
+        raise OutputError(f"{path}: writing failed (No space left on device)")
+        yield
+
+    monkeypatch.setattr("glstylenet.checkpoint.replacing", full)
+    events: list[Event] = []
+    done = _resumed(tmp_path, events)
+    assert torch.equal(done.pixels, _whole("lbfgs").pixels)
+    warnings = [event.message for event in events if isinstance(event, Warned)]
+    assert len([warning for warning in warnings if "No space left" in warning]) == 1
+    assert checkpoint_file(tmp_path).read_bytes() == before
+
+
+# The command line
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    Image.fromarray(CONTENT).save("content.png")
+    Image.fromarray(STYLE).save("style.png")
+    return tmp_path
+
+
+WORDS = ["stylize", "content.png", "style.png", "-o", "out.png", "--checkpoint", "state", "--json"]
+WORDS += ["--precision", "float32", "--scales", "1", "--iterations", "7", "--round-length", "3"]
+
+
+def test_the_command_line_goes_on(
+    desk: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def signalled(*arguments: Any, on_event: Any, **options: Any) -> Result:
+        def hear(event: Event) -> None:
+            on_event(event)
+            if isinstance(event, Step) and event.evaluation == 5:
+                signal.raise_signal(signal.SIGINT)
+
+        return stylize(*arguments, on_event=hear, **options)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(painting, "stylize", signalled)
+        assert main(WORDS) == 130
+    error = capsys.readouterr().err
+    assert f"state is in {checkpoint_file(Path('state'))}: to go on" in error
+    assert "--resume --overwrite" in error
+    assert main([*WORDS, "--overwrite", "--resume", "--seed", "1"]) == 3
+    assert "seed is 1, it was 0" in capsys.readouterr().err
+    Path("out.png").unlink()
+    assert main(WORDS) == 5
+    assert "go on from it with --resume" in capsys.readouterr().err
+    capsys.readouterr()
+    assert main([*WORDS, "--resume"]) == 0
+    resumed = json.loads(capsys.readouterr().out)
+    assert list(Path("state").iterdir()) == []
+    whole = [word if word != "out.png" else "whole.png" for word in WORDS]
+    assert main(whole) == 0
+    undisturbed = json.loads(capsys.readouterr().out)
+    assert (resumed["evaluations"], resumed["losses"]) == (undisturbed["evaluations"], undisturbed["losses"])
+    assert np.array_equal(np.asarray(Image.open("out.png")), np.asarray(Image.open("whole.png")))
+
+
+def test_calls_that_make_no_sense_are_2(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["stylize", "content.png", "style.png", "-o", "out.png", "--resume"]) == 2
+    assert "name its folder with --checkpoint" in capsys.readouterr().err
+    assert (
+        main(["stylize", "content.png", "content.png", "style.png", "-o", "made", "--checkpoint", "a"]) == 2
+    )
+    assert not Path("a").exists()
