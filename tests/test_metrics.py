@@ -109,8 +109,6 @@ def test_self_similarity_of_the_content_is_zero_however_it_is_turned_and_scaled(
 
 def test_self_similarity_by_hand() -> None:
     a, b = (1.0, 0.0), (0.0, 1.0)
-    # Positions a a b b: from each, the two others' kind take one half each. Positions a b a b: so they do
-    # there, at other places. A column differs by |1/2 - 0| twice or thereabouts: 0 1/2 1/2 | 1/2 0 1/2.
     value = self_similarity_distance(feature_of(a, b, a, b), feature_of(a, a, b, b))
     # Column of position 1 (a): content (0, 0, 1/2, 1/2), image (0, 1/2, 0, 1/2): 1/2 + 1/2 = 1; so all four.
     assert value == pytest.approx(1, abs=1e-6)
@@ -295,6 +293,11 @@ def test_energy_of_alternating_columns_by_hand() -> None:
     assert high_frequency_energy(stripes) == pytest.approx(16)
     # Its contrast and its level do not count.
     assert high_frequency_energy(10 * stripes + 7) == pytest.approx(16)
+
+
+def test_energy_of_a_chequerboard_by_hand() -> None:
+    # All four neighbours are -y: the Laplacian is -8 y.
+    assert high_frequency_energy(np.where(np.indices((8, 8)).sum(axis=0) % 2, 1.0, -1.0)) == pytest.approx(64)
 
 
 def test_sharpness_falls_with_blur_and_rises_with_noise() -> None:

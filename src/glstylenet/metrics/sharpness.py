@@ -20,7 +20,8 @@ _FLAT = 1e-6
 
 
 def high_frequency_energy(grey: FloatArray) -> float | None:
-    """E of a luminance (H, W), 3 x 3 at least: 0..20, or ``None`` for a flat picture.
+    """E of a luminance (H, W), 3 x 3 at least: 0 or more, about 64 for a one-pixel chequerboard;
+    ``None`` for a flat picture.
 
     The border is left out: the Laplacian would see beyond it.
     """
