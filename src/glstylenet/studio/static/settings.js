@@ -52,7 +52,7 @@ export function usePreset(name, changes = {}) {
   set({ preset: name, values: { ...base(name), ...changes } });
   presetBox.value = name ?? "";
   presetNote.textContent = preset(name)?.description ?? "";
-  for (const [key, { show }] of fields) show(state.values[key]);
+  for (const [key, each] of fields) each.show(state.values[key]);
   emit("settings");
 }
 
