@@ -4,12 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help demo test check quick bench docs clean
+.PHONY: help demo test check browser quick bench docs clean
 
 help:
 	@echo "make demo    install into $(VENV) and paint the demo picture"
 	@echo "make test    format, lint, types and all tests"
 	@echo "make quick   the same without the long tests"
+	@echo "make browser install Chromium for the tests of pages, where that is possible"
 	@echo "make bench   time the kernels; 'glstylenet bench' measures whole runs"
 	@echo "make docs    build the documentation into docs/_build/html"
 	@echo "make clean   remove what make made"
@@ -41,7 +42,14 @@ check: $(VENV)/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-test: check
+# Pages are tested in a real browser. As root on Debian it is installed; elsewhere its tests are skipped, and say so.
+browser:
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || \
+		{ [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && { apt-get -qq update; \
+			DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends chromium >/dev/null; }; } || \
+		echo "no Chromium: the tests of pages will be skipped; install it with: sudo apt install chromium" >&2
+
+test: check browser
 	$(BIN)/pytest
 
 quick: check

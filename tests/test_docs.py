@@ -13,6 +13,7 @@ from typer.main import get_command
 import glstylenet
 from glstylenet.cli import app
 from glstylenet.invocation import option_name
+from glstylenet.report.grid import make_grid
 from glstylenet.settings import PRESETS, Settings, field_help
 
 ROOT = Path(__file__).parent.parent
@@ -43,7 +44,11 @@ def test_a_command_line_is_understood(line: str) -> None:
     context = group.make_context("glstylenet", [])
     name, command, words = group.resolve_command(context, shlex.split(line, comments=True)[1:])
     given = command.make_context(name, words, parent=context).params
-    Settings(**{field: given[field] for field in Settings.model_fields if given.get(field) is not None})
+    settings = {field: given[field] for field in Settings.model_fields if given.get(field) is not None}
+    if name == "sweep":
+        assert make_grid(settings, {}, preset=given.get("preset")).cells
+        return
+    Settings(**settings)
     assert given.get("preset") in {None, *PRESETS}
 
 
@@ -79,8 +84,11 @@ def test_options_that_are_named_exist() -> None:
 
 
 def test_every_module_is_in_the_api() -> None:
-    shown = set(re.findall(r"automodule:: glstylenet\.(\w+)", PAGES["api.md"]))
-    modules = {path.stem for path in Path(glstylenet.__file__).parent.glob("*.py")}
+    root = Path(glstylenet.__file__).parent
+    shown = set(re.findall(r"automodule:: glstylenet\.([\w.]+)", PAGES["api.md"]))
+    modules = {path.stem for path in root.glob("*.py")}
+    for package in ("metrics", "explain", "report"):
+        modules |= {f"{package}.{path.stem}" for path in (root / package).glob("[a-z]*.py")}
     assert shown == {name for name in modules if not name.startswith("__")}
 
 

@@ -46,6 +46,7 @@ LAYERS = (
     "finish",
     "device",
     "inputs",
+    "checkpoint",
     "stages",
     "transfer",
     "forecast",
@@ -55,6 +56,7 @@ LAYERS = (
     "metrics",
     "bench",
     "report",
+    "studio",
     "cli",
     "__main__",
 )

@@ -12,6 +12,7 @@ from glstylenet.losses import gram, patch_energies
 from glstylenet.patches import match_patches
 from glstylenet.targets import (
     StyleTarget,
+    TargetStore,
     content_target,
     crop_of,
     map_at,
@@ -149,3 +150,54 @@ def test_a_crop_is_cut_out_of_the_picture() -> None:
     tile = Tile((101, 70), Window(8, 4, 12, 8))
     assert picture_size(picture) == (101, 70)
     assert torch.equal(crop_of(picture, tile), picture[:, :, 24:, :])
+
+
+# --- shared between runs
+
+
+def _shared(
+    store: TargetStore, network: Network, style: Tensor, style_map: Tensor | None = None, factor: float = 0.3
+) -> list[StyleTarget]:
+    groups = SCHEMES["g"].groups
+    return store.style(network, groups, style, style_map, tile_side=None, map_factor=factor)
+
+
+def test_a_store_computes_equal_targets_once(exact: Network) -> None:
+    store = TargetStore(2**30)
+    style, class_channels = _picture((48, 56)), _class_channels((48, 56))
+    content = store.content(exact, style, None)
+    assert store.content(exact, style.clone(), None) is content
+    assert torch.equal(content, content_target(exact, style, None))
+    targets = _shared(store, exact, style, class_channels)
+    assert _shared(store, exact, style.clone(), class_channels.clone()) is targets
+    assert torch.equal(targets[0].feature, _targets(exact, "g", style, class_channels)[0].feature)
+
+
+def test_a_store_tells_different_targets_apart(tensors: Mapping[str, Tensor], exact: Network) -> None:
+    store = TargetStore(2**30)
+    style, class_channels = _picture((48, 56)), _class_channels((48, 56))
+    other_weights = {**tensors, "conv1_1.bias": tensors["conv1_1.bias"] + 1}
+    seen = [
+        _shared(store, exact, style, class_channels),
+        _shared(store, exact, style),
+        _shared(store, exact, style, class_channels, factor=0.4),
+        _shared(store, exact, style + 1, class_channels),
+        _shared(store, Network(tensors), style.float(), class_channels.float()),
+        _shared(store, Network(other_weights, dtype=torch.float64), style, class_channels),
+    ]
+    assert len({id(each) for each in seen}) == len(seen)
+    assert store.content(exact, style, None) is not store.content(exact, style, 32)
+
+
+def test_a_store_keeps_to_its_memory(exact: Network) -> None:
+    assert TargetStore().bytes == 0
+    nothing_kept = TargetStore()
+    style = _picture((48, 56))
+    assert _shared(nothing_kept, exact, style) is not _shared(nothing_kept, exact, style)
+    one = sum(target.bytes for target in _shared(TargetStore(), exact, style))
+    store = TargetStore(int(1.5 * one))
+    first = _shared(store, exact, style)
+    assert store.bytes == one
+    _shared(store, exact, style + 1)
+    assert store.bytes == one, "the one used longest ago is let go"
+    assert _shared(store, exact, style) is not first

@@ -4,7 +4,7 @@ Matching inside the line search makes the loss jump under the optimiser's feet, 
 nearest neighbours are held for a round of evaluations, in which the loss is smooth, then found anew.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -33,20 +33,30 @@ class Descent:
     pixels: Tensor
 
 
-def descend(
-    objective: Objective, optimizer: Optimizer, start: Tensor, evaluations: int, round_length: int
+def descend(  # noqa: PLR0917
+    objective: Objective,
+    optimizer: Optimizer,
+    start: Tensor,
+    evaluations: int,
+    round_length: int,
+    rounds_before: int = 0,
+    before_round: Callable[[int, Tensor], None] | None = None,
 ) -> Iterator[Matching | Descent]:
     """Lower ``objective`` from ``start`` (1, 3, H, W), matching anew every ``round_length`` evaluations.
 
     Yields a :class:`Matching` before the steps of each round and a :class:`Descent` after each
     evaluation, ``evaluations`` of them; fewer if a round finds no way down. A ``round_length`` of 1 is
     the paper's way, matches of its own for every evaluation: one run of the optimiser over a loss that
-    jumps. Raises :class:`~glstylenet.errors.OptimizationError` if a round starts at a loss that is not
+    jumps. ``rounds_before`` went before, and numbers go on from there. ``before_round`` is called with the
+    number of rounds done and the pixels they led to: with the optimiser's knowledge, all that the rest
+    depends on. Raises :class:`~glstylenet.errors.OptimizationError` if a round starts at a loss that is not
     finite.
     """
-    pixels, spent, number = start, 0, 0
+    pixels, spent, number = start, 0, rounds_before
     searching = objective.stopwatch.seconds
     while spent < evaluations:
+        if before_round is not None:
+            before_round(number, pixels)
         latest: list[LossTerms] = []
         matched: list[float] = []
 

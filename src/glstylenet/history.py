@@ -13,15 +13,16 @@ different pair, but H stays exactly symmetric and positive definite for the pair
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-__all__ = ["Change", "History", "chunks", "history_bytes", "measure"]
+__all__ = ["Change", "History", "Snapshot", "chunks", "history_bytes", "measure"]
 
 _CURVATURE = 1e-10
 """A pair is used if s.y > this times |s| |y|: else the model would not be convex."""
@@ -74,6 +75,17 @@ class Change:
         return _is_curved(self.product, self.s_length, self.y_length)
 
 
+@dataclass(frozen=True)
+class Snapshot:
+    """What an optimiser has learnt: ``tensors`` by name, float16 or float32, and ``numbers`` for JSON.
+
+    The tensors may be the optimiser's own: use them before it goes on, and do not write into them.
+    """
+
+    tensors: Mapping[str, Tensor]
+    numbers: Mapping[str, Any]
+
+
 def measure(x: Tensor, gradient: Tensor, new_x: Tensor, new_gradient: Tensor) -> Change:
     """The :class:`Change` from x to new_x: one pass, and one wait for the device."""
     old, new = (x.flatten(), gradient.flatten()), (new_x.flatten(), new_gradient.flatten())
@@ -117,6 +129,34 @@ class History:
     def clear(self) -> None:
         """Forget the pairs. Their storage is kept, since others follow."""
         self._count = self._next = 0
+
+    def snapshot(self) -> Snapshot:
+        """The pairs there are: ``rows`` (2 pairs, entries), as stored."""
+        rows = {} if self._rows is None or not self._count else {"rows": self._rows[: 2 * self._count]}
+        numbers = {
+            "size": self.size,
+            "half": self.half,
+            "next": self._next,
+            "scales": self._scales[: 2 * self._count].tolist(),
+            "lengths": self._lengths[: self._count],
+        }
+        return Snapshot(rows, numbers)
+
+    def restore(self, snapshot: Snapshot, like: Tensor) -> None:
+        """Take over the pairs of a :meth:`snapshot` for vectors like this one.
+
+        Pairs of a history of another size or precision are given up.
+        """
+        self.fit(like)
+        self.clear()
+        numbers, rows = snapshot.numbers, snapshot.tensors.get("rows")
+        if rows is None or (numbers["size"], numbers["half"]) != (self.size, self.half):
+            return
+        self._rows = torch.empty(2 * self.size, like.numel(), dtype=rows.dtype, device=like.device)
+        self._rows[: len(rows)].copy_(rows)
+        self._count, self._next = len(rows) // 2, int(numbers["next"])
+        self._scales[: len(rows)] = numbers["scales"]
+        self._lengths[: self._count] = [float(length) for length in numbers["lengths"]]
 
     def fit(self, like: Tensor) -> None:
         """Expect vectors like this one; pairs of another shape, type or device are given up."""

@@ -22,6 +22,8 @@ __all__ = [
     "ScaledInputs",
     "Sources",
     "canvas_size",
+    "class_count",
+    "effective_settings",
     "prepare_inputs",
     "read_result",
     "read_sources",
@@ -127,6 +129,19 @@ class Inputs:
             return with_colours_of(content, self.style)
         here = resize_labels(self.semantics.content, size)
         return with_colours_of(content, self.style, picture_map=here, source_map=self.semantics.style)
+
+
+def effective_settings(settings: Settings, content: PictureSource | None) -> Settings:
+    """The settings that really apply: a doodle has no content to keep or to start from."""
+    if content is None:
+        init = "noise" if settings.init in ("content", "tinted") else settings.init
+        return settings.replace(content_weight=0.0, init=init)
+    return settings
+
+
+def class_count(sources: Sources, settings: Settings) -> int:
+    """How many map classes to reckon with before the maps are read."""
+    return (settings.classes or 8) if "content_map" in sources.pictures else 0
 
 
 def read_sources(

@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 
 from glstylenet.errors import OptimizationError
-from glstylenet.history import History, chunks, measure
+from glstylenet.history import History, Snapshot, chunks, measure
 
 __all__ = ["Adam", "Evaluate", "Lbfgs", "Optimizer", "Step"]
 
@@ -68,6 +68,14 @@ class Optimizer:
         """Drop what was learnt of the function: it has changed beyond recognition."""
         raise NotImplementedError
 
+    def snapshot(self) -> Snapshot:
+        """What was learnt of the function, as the next run will use it."""
+        raise NotImplementedError
+
+    def restore(self, snapshot: Snapshot, like: Tensor) -> None:
+        """Know again what :meth:`snapshot` told of, for variables like this one: the next run is the same."""
+        raise NotImplementedError
+
     def _start(self, evaluate: Evaluate, start: Tensor) -> tuple[Tensor, float, Tensor]:
         x = start.detach().clamp(self.lower, self.upper).contiguous()
         loss, gradient = _evaluated(evaluate, x)
@@ -106,6 +114,12 @@ class Lbfgs(Optimizer):
     def forget(self) -> None:
         """Drop the history."""
         self._history.clear()
+
+    def snapshot(self) -> Snapshot:  # noqa: D102
+        return self._history.snapshot()
+
+    def restore(self, snapshot: Snapshot, like: Tensor) -> None:  # noqa: D102
+        self._history.restore(snapshot, like)
 
     def run(self, evaluate: Evaluate, start: Tensor, evaluations: int) -> Iterator[Step]:  # noqa: D102
         self._history.fit(start)
@@ -215,6 +229,22 @@ class Adam(Optimizer):
     def forget(self) -> None:
         """Drop the moments."""
         self._variable = None
+
+    def snapshot(self) -> Snapshot:  # noqa: D102
+        numbers = {"rate": self.rate}
+        if self._variable is None or self._adam is None or not self._adam.state:
+            return Snapshot({}, numbers)
+        state = self._adam.state[self._variable]
+        moments = {name: state[name] for name in ("exp_avg", "exp_avg_sq")}
+        return Snapshot(moments, {**numbers, "step": float(state["step"])})
+
+    def restore(self, snapshot: Snapshot, like: Tensor) -> None:  # noqa: D102
+        self.rate = float(snapshot.numbers["rate"])
+        self.forget()
+        if snapshot.tensors:
+            _, adam = self._prepare(like)
+            state = {**snapshot.tensors, "step": torch.tensor(snapshot.numbers["step"])}
+            adam.load_state_dict({**adam.state_dict(), "state": {0: state}})
 
     def run(self, evaluate: Evaluate, start: Tensor, evaluations: int) -> Iterator[Step]:  # noqa: D102
         best, best_loss, best_gradient = self._start(evaluate, start)

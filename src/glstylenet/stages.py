@@ -16,17 +16,19 @@ from dataclasses import dataclass, replace
 from torch import Tensor
 
 from glstylenet.allocator import MemoryValve, return_freed_memory
+from glstylenet.checkpoint import Recorder, State
 from glstylenet.descent import Descent, Matching, descend
 from glstylenet.device import Device, out_of_memory
 from glstylenet.errors import MemoryLimitError, OptimizationError
 from glstylenet.events import Event, Matched, ScaleStarted, Step, Warned
 from glstylenet.fusion import EVERY_SCHEME
+from glstylenet.history import Snapshot
 from glstylenet.images import resize
 from glstylenet.inputs import Inputs, ScaledInputs, canvas_size, with_margin, without_margin
 from glstylenet.memory import Demand, Plan, plan_memory, smaller_tiles
 from glstylenet.objective import Objective
 from glstylenet.optimize import Adam, Lbfgs, Optimizer
-from glstylenet.schedule import Scale
+from glstylenet.schedule import Scale, plan_scales
 from glstylenet.settings import Settings
 from glstylenet.stopwatch import Stopwatch
 from glstylenet.targets import TargetStore, nothing
@@ -34,7 +36,20 @@ from glstylenet.terms import LossWeights
 from glstylenet.vgg import Network
 from glstylenet.weights import LoadedWeights
 
-__all__ = ["Stages", "make_objective", "plan_stages", "stage_demand"]
+__all__ = ["Stages", "choose_scales", "make_objective", "plan_stages", "stage_demand"]
+
+
+def choose_scales(
+    size: tuple[int, int], settings: Settings, smallest_class: float | None = None
+) -> list[Scale]:
+    """The scales of a run to a result of ``size`` (height, width), as ``settings`` have them."""
+    return plan_scales(
+        size,
+        settings.iterations,
+        coarsest=settings.coarsest,
+        scales=settings.scales,
+        smallest_class=smallest_class,
+    )
 
 
 def stage_demand(
@@ -123,8 +138,9 @@ def make_objective(
 class Stages:
     """One run through ``scales``. ``plans``: each scale's demand and how it is met, in ``allowed`` bytes.
 
-    ``store`` may have targets of other runs. ``evaluations``, ``stopped`` (asked to stop early) and
-    ``stopwatch`` tell afterwards how it went.
+    ``store`` may have targets of other runs. ``recorder`` saves the state before every round of matching and
+    at the end; ``resumed`` is such a state to go on from. ``evaluations``, ``stopped`` (asked to stop early)
+    and ``stopwatch`` tell afterwards how it went.
     """
 
     inputs: Inputs
@@ -137,34 +153,60 @@ class Stages:
     tell: Callable[[Event], None]
     should_stop: Callable[[], bool]
     store: TargetStore
+    recorder: Recorder | None = None
+    resumed: State | None = None
 
     def __post_init__(self) -> None:
-        self.evaluations = 0
+        self.evaluations = 0 if self.resumed is None else self.resumed.evaluations
         self.stopped = False
         self.stopwatch = Stopwatch()
         self.place = self.chosen
         self._network = self._network_for(self.chosen)
         self._began = time.perf_counter()
+        self._paid_before = 0.0
 
     def paint(self) -> Tensor:
         """Through the scales, each starting from the enlarged result of the one before; (1, 3, H, W)."""
         self._began = time.perf_counter()
-        pixels = self.inputs.start(self.settings.init, self.scales[0].size, self.settings.seed)
-        pixels = pixels.to(self.chosen.device)
-        for number, scale in enumerate(self.scales):
-            self.tell(ScaleStarted(number + 1, len(self.scales), scale))
-            pixels = self._paint_scale(number, scale, resize(pixels, scale.size))
+        state, self.resumed = self.resumed, None
+        if state is not None and state.complete:
+            return resize(without_margin(state.canvas.to(self.chosen.device)), self.inputs.size)
+        if state is None:
+            start = self.inputs.start(self.settings.init, self.scales[0].size, self.settings.seed)
+            first, attempt = 0, self._begin_scale(0, start.to(self.chosen.device))
+            del start
+        else:
+            first, attempt = state.scale, self._go_on(state)
+            del state  # its history is taken over and then let go
+        for number in range(first, len(self.scales)):
+            self.tell(ScaleStarted(number + 1, len(self.scales), self.scales[number]))
+            if number > first:
+                attempt = self._begin_scale(number, without_margin(attempt.canvas))
+            self._paint_scale(number, attempt)
             if self.stopped:
                 break
-        return resize(pixels, self.inputs.size)
+        else:
+            self._save(number, attempt, Snapshot({}, {}), complete=True)
+        return resize(without_margin(attempt.canvas), self.inputs.size)
 
-    def _paint_scale(self, number: int, scale: Scale, pixels: Tensor) -> Tensor:
+    def _begin_scale(self, number: int, pixels: Tensor) -> "_Attempt":
+        """Scale ``number`` from the ``pixels`` of the one before."""
         if self.place != self.chosen:
             self._compute_in(self.chosen)
-        demand, plan = self.plans[number]
-        attempt = _Attempt(with_margin(pixels), plan)
-        del pixels
-        has_shrunk = False
+        return _Attempt(with_margin(resize(pixels, self.scales[number].size)), self.plans[number][1])
+
+    def _go_on(self, state: State) -> "_Attempt":
+        """A scale in the middle of which ``state`` was saved."""
+        if self.place.precision != state.precision:
+            self._compute_in(Device(self.chosen.device, state.precision))
+        self._paid_before = self._cost(state.scale, state.spent)
+        canvas = state.canvas.to(self.chosen.device)
+        return _Attempt(canvas, state.plan, state.spent, state.has_shrunk, state.rounds, state.learnt)
+
+    def _paint_scale(self, number: int, attempt: "_Attempt") -> None:
+        """Bring ``attempt`` as far down as the evaluations of its scale go."""
+        scale = self.scales[number]
+        demand = replace(self.plans[number][0], precision=self.place.precision)
         while attempt.spent < scale.evaluations and not self.stopped:
             try:
                 self._descend(number, scale, attempt)
@@ -172,9 +214,9 @@ class Stages:
                 if self.place.precision == "float32":
                     raise
             except (MemoryError, RuntimeError) as error:
-                if has_shrunk or not out_of_memory(error):
+                if attempt.has_shrunk or not out_of_memory(error):
                     raise
-                has_shrunk, attempt.plan = True, smaller_tiles(attempt.plan, demand)
+                attempt.has_shrunk, attempt.plan = True, smaller_tiles(attempt.plan, demand)
                 self.tell(Warned(_memory_warning(attempt.plan)))
                 continue
             if attempt.spent < scale.evaluations and not self.stopped:
@@ -186,10 +228,9 @@ class Stages:
                 demand = replace(demand, precision="float32")
                 attempt.plan = (
                     smaller_tiles(attempt.plan, demand)
-                    if has_shrunk  # the machine has less than was planned with
+                    if attempt.has_shrunk  # the machine has less than was planned with
                     else self._replanned(demand, attempt.plan)
                 )
-        return without_margin(attempt.canvas)
 
     def _replanned(self, demand: Demand, plan: Plan) -> Plan:
         """``plan`` for a ``demand`` that has grown meanwhile; as near as may be, where it cannot be met."""
@@ -203,16 +244,43 @@ class Stages:
         left = scale.evaluations - attempt.spent
         objective = self._objective(scale, attempt.plan)
         optimizer = self._optimizer(attempt.plan)
-        for step in descend(objective, optimizer, attempt.canvas, left, self.settings.round_length):
+        rounds_before, attempt.rounds = attempt.rounds, 0
+        if attempt.learnt is not None:
+            optimizer.restore(attempt.learnt, attempt.canvas)
+            attempt.learnt = None
+
+        def save(rounds: int, _pixels: Tensor) -> None:
+            self._save(number, attempt, optimizer.snapshot(), rounds=rounds)
+
+        length = self.settings.round_length
+        for step in descend(objective, optimizer, attempt.canvas, left, length, rounds_before, save):
             if isinstance(step, Matching):
                 self.tell(Matched(step.round, step.seconds))
                 continue
             attempt.canvas = step.pixels
             attempt.spent += 1
-            self._tell_step(number, scale, attempt.spent, step)
+            self._tell_step(number, attempt.spent, step)
             if self.should_stop():
                 self.stopped = True
                 return
+
+    def _save(
+        self, number: int, attempt: "_Attempt", learnt: Snapshot, *, rounds: int = 0, complete: bool = False
+    ) -> None:
+        if self.recorder is not None:
+            state = State(
+                scale=number,
+                plan=attempt.plan,
+                precision=self.place.precision,
+                has_shrunk=attempt.has_shrunk,
+                spent=attempt.spent,
+                rounds=rounds,
+                evaluations=self.evaluations,
+                complete=complete,
+                canvas=attempt.canvas,
+                learnt=learnt,
+            )
+            self.recorder.save(state)
 
     def _objective(self, scale: Scale, plan: Plan) -> Objective:
         scaled = self.inputs.scaled(scale.size, scale.factor, self.place.device).on_canvas()
@@ -246,26 +314,39 @@ class Stages:
     def _network_for(self, place: Device) -> Network:
         return Network(self.weights.tensors, device=place.device, dtype=place.dtype)
 
-    def _tell_step(self, number: int, scale: Scale, spent: int, step: Descent) -> None:
+    def _tell_step(self, number: int, spent: int, step: Descent) -> None:
         self.evaluations += 1
         done = sum(s.evaluations for s in self.scales[:number]) + spent
         total = sum(s.evaluations for s in self.scales)
-        # An evaluation costs about as many seconds as it has pixels, whatever the scale.
-        cost = [s.evaluations * s.factor**2 for s in self.scales]
-        paid = sum(cost[:number]) + spent * scale.factor**2
+        paid, whole = self._cost(number, spent), self._cost(len(self.scales), 0)
         elapsed = time.perf_counter() - self._began
-        seconds_left = elapsed * (sum(cost) / paid - 1.0)
+        seconds_left = elapsed * (whole - paid) / (paid - self._paid_before)
         pixels = without_margin(step.pixels)
         self.tell(Step(done, total, number + 1, step.round, step.terms, pixels, seconds_left))
+
+    def _cost(self, number: int, spent: int) -> float:
+        """What ``spent`` evaluations of scale ``number`` and all of those before cost together.
+
+        An evaluation costs about as many seconds as it has pixels, whatever the scale.
+        """
+        before = sum(scale.evaluations * scale.factor**2 for scale in self.scales[:number])
+        return before + (spent * self.scales[number].factor ** 2 if spent else 0.0)
 
 
 @dataclass
 class _Attempt:
-    """How far a scale has come: its best pixels with their margin, and the evaluations spent."""
+    """How far a scale has come: its best pixels with their margin, and the evaluations spent.
+
+    ``has_shrunk``: it ran out of memory once. ``rounds`` and ``learnt``, of the optimiser: what a resumed
+    descent goes on from.
+    """
 
     canvas: Tensor
     plan: Plan
     spent: int = 0
+    has_shrunk: bool = False
+    rounds: int = 0
+    learnt: Snapshot | None = None
 
 
 def _memory_warning(plan: Plan) -> str:

@@ -8,7 +8,8 @@ the result is finished and measured. The paper works at full size only and match
 import contextlib
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -16,18 +17,27 @@ from PIL import Image
 from torch import Tensor
 
 from glstylenet.allocator import return_freed_memory
+from glstylenet.checkpoint import Identity, Recorder, State, open_checkpoint
 from glstylenet.device import Device, available_memory, choose_device, out_of_memory, peak_memory
-from glstylenet.errors import MemoryLimitError
+from glstylenet.errors import MemoryLimitError, UsageError
 from glstylenet.events import Event, Finished, Started, Warned
 from glstylenet.finish import photo_finish
 from glstylenet.images import PictureSource
-from glstylenet.inputs import Inputs, Sources, prepare_inputs, read_result, read_sources
+from glstylenet.inputs import (
+    Inputs,
+    Sources,
+    class_count,
+    effective_settings,
+    prepare_inputs,
+    read_result,
+    read_sources,
+)
 from glstylenet.memory import DEFAULT_SHARE, Demand, Plan, plan_memory
 from glstylenet.objective import Objective
-from glstylenet.schedule import Scale, plan_scales
+from glstylenet.schedule import Scale
 from glstylenet.semantics import resize_labels
 from glstylenet.settings import Settings
-from glstylenet.stages import Stages, make_objective, plan_stages, stage_demand
+from glstylenet.stages import Stages, choose_scales, make_objective, plan_stages, stage_demand
 from glstylenet.targets import TargetStore
 from glstylenet.terms import Breakdown, LossTerms
 from glstylenet.vgg import Network
@@ -95,6 +105,8 @@ def stylize(
     on_event: Listener | None = None,
     should_stop: Callable[[], bool] | None = None,
     targets: TargetStore | None = None,
+    checkpoint: Path | None = None,
+    resume: bool = False,
 ) -> Result:
     """Repaint ``content`` with the brushwork of ``style``.
 
@@ -105,10 +117,20 @@ def stylize(
     is shared between runs on the same pictures, which then compute them once; what it holds comes beside
     ``settings.memory``.
 
+    ``checkpoint`` is a folder, made if only it is missing, where the state of the run is saved before each
+    round of matching (:mod:`glstylenet.checkpoint`), in place of what an earlier run left there; it stays.
+    With ``resume`` the run goes on from that state, to the same picture; steps are numbered on, timings are
+    those of the rest. A state that is missing, damaged or of other inputs, settings, weights or another
+    version is an :class:`~glstylenet.errors.InputError`.
+
     Raises the errors of :mod:`glstylenet.errors`: what is wrong with the call, a picture, a map, the
     weights, or the memory.
     """
-    run = _Run(settings or Settings(), on_event or _ignore, should_stop or _never, targets)
+    if resume and checkpoint is None:
+        raise UsageError("asked to resume without a checkpoint; name the folder of the interrupted run's")
+    run = _Run(settings or Settings(), on_event or _ignore, should_stop or _never)
+    run.store, run.resume = targets or run.store, resume
+    run.folder = None if checkpoint is None else Path(checkpoint)
     with _telling_out_of_memory():
         return run.result(run.prepare(content, style, content_map, style_map))
 
@@ -144,7 +166,7 @@ def picture_losses(
     Its size must be the result's, that of the content (or ``settings.size``); raises
     :class:`~glstylenet.errors.InputError` otherwise.
     """
-    chosen = _effective(settings or Settings(), content)
+    chosen = effective_settings(settings or Settings(), content)
     with _telling_out_of_memory():
         sources = read_sources(content, style, content_map=content_map, style_map=style_map, settings=chosen)
         shown = read_result(picture, sources, chosen)
@@ -171,14 +193,6 @@ def _never() -> bool:
     return False
 
 
-def _effective(settings: Settings, content: PictureSource | None) -> Settings:
-    """The settings that really apply: a doodle has no content to keep or to start from."""
-    if content is None:
-        init = "noise" if settings.init in ("content", "tinted") else settings.init
-        return settings.replace(content_weight=0.0, init=init)
-    return settings
-
-
 @contextlib.contextmanager
 def _telling_out_of_memory() -> Iterator[None]:
     """Turn every way of running out of memory into :class:`~glstylenet.errors.MemoryLimitError`."""
@@ -199,25 +213,18 @@ def _allowed_memory(settings: Settings, place: Device) -> int:
     return int(DEFAULT_SHARE * free) if settings.memory is None else min(settings.memory, free)
 
 
-def _class_count(sources: Sources, settings: Settings) -> int:
-    """How many map classes to reckon with before the maps are read."""
-    return (settings.classes or 8) if "content_map" in sources.pictures else 0
-
-
+@dataclass
 class _Run:
-    """One call of :func:`stylize`: what its steps share."""
+    """One call of :func:`stylize`: what its steps share. ``folder``: of the checkpoint."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        tell: Listener = _ignore,
-        should_stop: Callable[[], bool] = _never,
-        store: TargetStore | None = None,
-    ) -> None:
-        self.settings = settings
-        self.tell = tell
-        self.should_stop = should_stop
-        self.store = store or TargetStore()
+    settings: Settings
+    tell: Listener = _ignore
+    should_stop: Callable[[], bool] = _never
+    store: TargetStore = field(default_factory=TargetStore)
+    folder: Path | None = None
+    resume: bool = False
+
+    def __post_init__(self) -> None:
         self.started = time.perf_counter()
 
     def prepare(
@@ -228,18 +235,18 @@ class _Run:
         style_map: PictureSource | None,
     ) -> Stages:
         """Read, check and plan; nothing is computed yet."""
-        self.settings = settings = _effective(self.settings, content)
+        self.settings = settings = effective_settings(self.settings, content)
         place = choose_device(settings.device, settings.precision)
         sources = read_sources(
             content, style, content_map=content_map, style_map=style_map, settings=settings
         )
-        classes = _class_count(sources, settings)
+        classes = class_count(sources, settings)
         allowed = _allowed_memory(settings, place)
         # Before anything of the pictures' full size is made.
-        self._plan(_scales(sources.size, settings), sources, place, allowed, classes)
+        self._plan(choose_scales(sources.size, settings), sources, place, allowed, classes)
         self.inputs = inputs = prepare_inputs(sources, settings)
         smallest = None if inputs.semantics is None else inputs.semantics.smallest_share
-        scales = _scales(inputs.size, settings, smallest)
+        scales = choose_scales(inputs.size, settings, smallest)
         plans = self._plan(scales, sources, place, allowed, classes)
         # What is measured in the end must fit too, and is refused now rather than when all is painted.
         self._measurement_plan = _measurement_plan(inputs, settings, place, allowed)
@@ -248,6 +255,7 @@ class _Run:
         self.weights = load_weights(settings.weights)
         for warning in inputs.warnings:
             self.tell(Warned(warning))
+        recorder, state, plans = self._open_checkpoint(plans, place, allowed)
         self.tell(
             Started(
                 device=str(place.device),
@@ -271,6 +279,24 @@ class _Run:
             tell=self.tell,
             should_stop=self.should_stop,
             store=self.store,
+            recorder=recorder,
+            resumed=state,
+        )
+
+    def _open_checkpoint(
+        self, plans: list[tuple[Demand, Plan]], place: Device, allowed: int
+    ) -> tuple[Recorder | None, State | None, list[tuple[Demand, Plan]]]:
+        """What saves the run, the state it goes on from, and the plans it goes on with."""
+        if self.folder is None:
+            return None, None, plans
+        return open_checkpoint(
+            self.folder,
+            Identity.of(self.settings, place.precision, self.inputs.origins, self.weights.digest),
+            plans,
+            resume=self.resume,
+            device=place.device,
+            allowed=allowed,
+            tell=self.tell,
         )
 
     def result(self, stages: Stages) -> Result:
@@ -318,16 +344,6 @@ class _Run:
         if semantics is not None:
             class_channels = resize_labels(semantics.content, self.inputs.size).to(pixels.device)
         return photo_finish(pixels, self.inputs.content.to(pixels.device), class_channels=class_channels)
-
-
-def _scales(size: tuple[int, int], settings: Settings, smallest_class: float | None = None) -> list[Scale]:
-    return plan_scales(
-        size,
-        settings.iterations,
-        coarsest=settings.coarsest,
-        scales=settings.scales,
-        smallest_class=smallest_class,
-    )
 
 
 def _parts(seconds: Mapping[str, float], optimisation: float) -> dict[str, float]:

@@ -23,6 +23,7 @@ from glstylenet.cli.evaluate import evaluate_command
 from glstylenet.cli.failure import exit_code_of
 from glstylenet.cli.loss import loss_command
 from glstylenet.cli.reproduce import reproduce_command
+from glstylenet.cli.studio import studio_command
 from glstylenet.cli.stylize import stylize_command
 from glstylenet.cli.sweep import sweep_command
 from glstylenet.cli.weights import weights_app
@@ -69,6 +70,7 @@ app.add_typer(weights_app, name="weights")
 app.command("bench")(bench_command)
 app.command("sweep")(sweep_command)
 app.command("reproduce")(reproduce_command)
+app.command("studio")(studio_command)
 app.command("doctor")(doctor_command)
 
 

@@ -78,8 +78,7 @@ def reproduce_command(
         from glstylenet.outputs import claim_output
         from glstylenet.report.inputs import find_pairs, sample_pairs
         from glstylenet.report.ledger import Ledger
-        from glstylenet.report.reproduction import Reproduction, chosen_experiments, measured
-        from glstylenet.report.workshop import Workshop
+        from glstylenet.report.reproduction import Reproduction, chosen_experiments
 
         chosen = chosen_experiments(figures or [])
         require_scikit_image()
@@ -87,20 +86,26 @@ def reproduce_command(
         ledger = Ledger.read(output, overwrite=overwrite)
         reproduction = Reproduction(chosen, gathered, inputs, shared, ledger)
         held.enter_context(claim_output(output))
-
-        def tell(progress: "Progress") -> None:
-            stop.something_to_save(True)
-            if not quiet:
-                inform(describe_progress(progress))
-
-        workshop = Workshop(ledger, tell, _unheard, stop.should_stop, measured)
-        try:
-            whole = reproduction.run(workshop)
-        finally:
-            reproduction.publish()
+        whole = _run(reproduction, stop, quiet=quiet)
     if as_json:
         print_json({"output": str(output), "figures": reproduction.as_dict()})
     return _verdict(reproduction, whole, output, stop, quiet=quiet)
+
+
+def _run(reproduction: "Reproduction", stop: Interruption, *, quiet: bool) -> bool:
+    """Run what is missing; whether all of it is there then. The page tells of it however that ends."""
+    from glstylenet.report.reproduction import measured
+    from glstylenet.report.workshop import Workshop
+
+    def tell(progress: "Progress") -> None:
+        stop.something_to_save(True)
+        if not quiet:
+            inform(describe_progress(progress))
+
+    try:
+        return reproduction.run(Workshop(reproduction.ledger, tell, _unheard, stop.should_stop, measured))
+    finally:
+        reproduction.publish()
 
 
 def _unheard(_event: object) -> None:

@@ -29,6 +29,7 @@ from glstylenet.settings import read_config
 if TYPE_CHECKING:
     from glstylenet.invocation import Pictures
     from glstylenet.report.ledger import Record
+    from glstylenet.report.sweep import Sweep
     from glstylenet.report.workshop import Progress
 
 __all__ = ["describe_progress", "picked_pictures", "sweep_command"]
@@ -79,26 +80,33 @@ def sweep_command(
     with Interruption() as stop:
         from glstylenet.outputs import claim_output
         from glstylenet.report.sweep import open_sweep
-        from glstylenet.report.workshop import Workshop
 
         sweep = open_sweep(grid, sources, output, overwrite=overwrite)
-        records: list[Record] = []
-
-        def tell(progress: "Progress") -> None:
-            if not quiet:
-                inform(describe_progress(progress))
-            if progress.record is not None:
-                records.append(progress.record)
-                stop.something_to_save(True)
-            if progress.state in ("done", "failed"):
-                sweep.publish(records)
-
         with claim_output(output):
-            Workshop(sweep.ledger, tell, _unheard, stop.should_stop).paint(sweep.tasks)
-            sweep.publish(records)
+            records = _paint(sweep, stop, quiet=quiet)
     if as_json:
         print_json({"output": str(output), "results": [asdict(record) for record in records]})
     return _verdict(records, len(grid.cells), output, stop, quiet=quiet)
+
+
+def _paint(sweep: "Sweep", stop: Interruption, *, quiet: bool) -> "list[Record]":
+    """Paint what is missing; sheet and page follow picture by picture."""
+    from glstylenet.report.workshop import Workshop
+
+    records: list[Record] = []
+
+    def tell(progress: "Progress") -> None:
+        if not quiet:
+            inform(describe_progress(progress))
+        if progress.record is not None:
+            records.append(progress.record)
+            stop.something_to_save(True)
+        if progress.state in ("done", "failed"):
+            sweep.publish(records)
+
+    Workshop(sweep.ledger, tell, _unheard, stop.should_stop).paint(sweep.tasks)
+    sweep.publish(records)
+    return records
 
 
 def _unheard(_event: object) -> None:

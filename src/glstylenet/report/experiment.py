@@ -28,15 +28,19 @@ Records = Mapping[str, Record]
 
 @dataclass(frozen=True)
 class Finding:
-    """One claim of the paper beside what was measured. ``holds``: ``None`` where it cannot be told."""
+    """One claim of the paper beside what was measured. ``holds``: ``None`` where it cannot be told;
+    ``partly``: it holds, but not throughout."""
 
     claim: str
     holds: bool | None
     numbers: str
+    partly: bool = False
 
     @property
     def verdict(self) -> str:
         """In words."""
+        if self.holds and self.partly:
+            return "reproduced in part"
         return {True: "reproduced", False: "not reproduced", None: "not measured"}[self.holds]
 
 
@@ -115,15 +119,13 @@ def metric(records: Records, name: str, key: str) -> float | None:
 
 
 def falls(claim: str, labels: Sequence[str], values: Sequence[float | None]) -> Finding:
-    """Whether ``values`` fall from each to the next; holds in part if only from the first to the last."""
+    """Whether ``values`` fall from each to the next; in part, if only from the first to the last."""
     known = [value for value in values if value is not None]
     numbers = ", ".join(f"{label}: {written(value)}" for label, value in zip(labels, values, strict=True))
     if len(known) < len(values) or len(known) < 2:
         return Finding(claim, None, numbers)
     steady = all(later < earlier for earlier, later in itertools.pairwise(known))
-    if not steady and known[-1] < known[0]:
-        numbers += " (falls from the first to the last, but not at every step)"
-    return Finding(claim, known[-1] < known[0], numbers)
+    return Finding(claim, known[-1] < known[0], numbers, partly=not steady)
 
 
 def lowest(claim: str, best: str, values: Mapping[str, float | None]) -> Finding:

@@ -1,5 +1,6 @@
 """Grid: one or two settings that vary, every combination of their values a cell."""
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,7 +85,7 @@ def split_values(text: str) -> tuple[str, ...]:
 
     Raises :class:`~glstylenet.errors.UsageError` if a value is empty or given twice.
     """
-    if "," not in text or Path(text).is_file():
+    if "," not in text or os.path.isfile(text):
         return (text,)
     values = tuple(value.strip() for value in text.split(","))
     if not all(values):
@@ -172,7 +173,7 @@ def _refuse_twins(cells: Iterable[Cell]) -> None:
 
 
 def _shown(value: str) -> str:
-    return Path(value).name if Path(value).is_file() else value
+    return Path(value).name if os.path.isfile(value) else value
 
 
 def _in_file_name(value: str) -> str:

@@ -103,7 +103,7 @@ class Reproduction:
             "summary": ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in self.shared.items()),
             "inputs": "the shipped samples, in the place of every pair"
             if self.folder is None
-            else "the paper's own",
+            else "the paper's own inputs",
             "chapters": [self._shown(chapter) for chapter in self.chapters],
         }
         write_text(self.ledger.folder / PAGE, render("reproduction.html", facts), overwrite=True)

@@ -21,8 +21,11 @@ from glstylenet.settings import INIT_CHOICES, Settings
 
 __all__ = ["PAGE", "SHEET", "Sweep", "facts_of", "given_pictures", "open_sweep"]
 
-PAGE, SHEET = "index.html", "sheet.png"
-"""The names of the page and the contact sheet in the folder."""
+PAGE = "index.html"
+"""The name of the page in its folder."""
+
+SHEET = "sheet.png"
+"""The name of the contact sheet."""
 
 
 @dataclass(frozen=True)

@@ -48,8 +48,13 @@ def _judge(records: Records) -> list[Finding]:
         name: sum(each) / len(each) if each else None for name, each in ranks.items()
     }
     texture = {name: metric(records, f"fig9_{name}", "texture_distance_by_class") for name in _NAMES}
+    judged = ", ".join(key.replace("_", " ") for key in _JUDGED)
     return [
-        lowest(f"(g) is the best of all: lowest mean rank over {', '.join(_JUDGED)}", "g", means),
+        lowest(
+            f"(g) is the best of all: lowest mean rank over {judged}",
+            "g",
+            means,
+        ),
         lowest("(g) has the style's texture best (texture distance by class)", "g", texture),
     ]
 

@@ -1,0 +1,89 @@
+"""``glstylenet studio``: the web page."""
+
+import contextlib
+import secrets
+import signal
+import webbrowser
+from pathlib import Path
+from typing import Annotated
+
+import platformdirs
+import typer
+
+from glstylenet.cli.console import inform
+from glstylenet.cli.failure import signal_exit_code
+from glstylenet.cli.options import DebugOption, environment_settings, given_settings, with_options_of
+from glstylenet.errors import UsageError
+from glstylenet.settings import Settings, parse_bytes
+
+__all__ = ["studio_command"]
+
+
+@with_options_of("device", "precision", "memory", "weights")
+def studio_command(
+    *,
+    host: Annotated[str, typer.Option("--host", metavar="ADDRESS", help="where to listen")] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option("--port", metavar="N", min=0, max=65535, help="0 takes any that is free")
+    ] = 7860,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            "--data",
+            metavar="DIR",
+            help="folder of pictures and runs; by default glstylenet/studio in the user's data folder",
+        ),
+    ] = None,
+    quota: Annotated[
+        str,
+        typer.Option("--quota", metavar="SIZE", help="how large that folder may grow"),
+    ] = "5GiB",
+    token: Annotated[
+        str | None,
+        typer.Option(
+            "--token",
+            metavar="TEXT",
+            help="ask for this token; one is made where other machines can reach the page",
+        ),
+    ] = None,
+    show: Annotated[bool, typer.Option("--open", help="open the page in the browser")] = False,
+    debug: DebugOption = False,
+    **options: object,
+) -> int:
+    """Open the studio: paint maps on both pictures in the browser, run, and watch the picture grow.
+
+    Runs belong to the server: a closed tab does not end them, and a restarted server goes on with them.
+    """
+    machine = {**environment_settings(), **given_settings(options)}
+    checked = Settings(**machine)
+    try:
+        limit = parse_bytes(quota)
+    except ValueError as error:
+        raise UsageError(f"quota is {quota!r}: {error}") from error
+    if token is not None and len(token) < 8:
+        raise UsageError(f"the token has {len(token)} characters; expected at least 8")
+    try:
+        import fastapi  # noqa: F401
+        import python_multipart  # noqa: F401
+        import uvicorn  # noqa: F401
+    except ImportError as error:
+        raise UsageError(
+            "the studio needs fastapi, uvicorn and python-multipart; install them with: "
+            "pip install 'glstylenet[studio]'"
+        ) from error
+    from glstylenet.studio.server import Address, is_loopback, serve
+    from glstylenet.studio.shelf import Shelf
+
+    if token is None and not is_loopback(host):
+        token = secrets.token_urlsafe(24)
+    folder = data or platformdirs.user_data_path("glstylenet") / "studio"
+    shelf = Shelf(folder, quota=limit, max_pixels=min(checked.max_pixels, 40_000_000))
+
+    def ready(url: str) -> None:
+        inform(f"the studio is at {url}\nruns are kept in {folder}; press Ctrl-C to end")
+        if show:
+            webbrowser.open(url)
+
+    with contextlib.suppress(KeyboardInterrupt):  # uvicorn passes the signal on once it has closed
+        serve(Address(host, port, token), shelf, machine, ready=ready)
+    return signal_exit_code(signal.SIGINT)

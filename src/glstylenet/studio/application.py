@@ -1,0 +1,269 @@
+"""Application: the routes of the studio's API, and the page's files."""
+
+import asyncio
+import json
+import tempfile
+from collections.abc import AsyncIterator, Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import FastAPI, Header, HTTPException, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
+from fastapi.staticfiles import StaticFiles
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException as StarletteHTTPException
+from starlette.responses import Response
+
+import glstylenet
+from glstylenet.errors import GLStyleNetError, InputError, MemoryLimitError
+from glstylenet.studio.catalogue import catalogue
+from glstylenet.studio.job import FINISHED, ROLES
+from glstylenet.studio.requests import JobRequest, MapsRequest, Requests
+from glstylenet.studio.runner import BusyError, Runner
+from glstylenet.studio.shelf import FullError, Shelf
+
+__all__ = ["MOST_UPLOADS", "UPLOAD_BYTES", "make_application"]
+
+UPLOAD_BYTES = 64 * 2**20
+"""How large an uploaded file may be."""
+
+MOST_UPLOADS = 4
+"""Uploads that are read at once; who comes beyond is asked to come again."""
+
+_WAIT = 0.1
+_KEEP = 15.0
+_PICTURES: Mapping[str, str] = {
+    "result.png": "image/png",
+    "result.tiff": "image/tiff",
+    "preview.jpg": "image/jpeg",
+    "thumbnail.jpg": "image/jpeg",
+}
+
+
+def make_application(shelf: Shelf, runner: Runner, samples: Mapping[str, Path]) -> FastAPI:
+    """The application; ``samples``: the shipped pictures by role."""
+    application = FastAPI(
+        title="glstylenet studio",
+        version=glstylenet.__version__,
+        docs_url=None,  # FastAPI's own pages load scripts from another host
+        redoc_url=None,
+        openapi_url="/api/openapi.json",
+    )
+    requests = Requests(shelf, samples)
+    _answer_errors(application)
+    _offer(application, shelf, samples)
+    _take_pictures(application, shelf)
+    _manage_jobs(application, shelf, runner, requests)
+    _watch_jobs(application, runner)
+    _give_files(application, shelf)
+    folder = Path(str(files("glstylenet.studio") / "static"))
+    application.mount("/static", StaticFiles(directory=folder), name="static")
+
+    @application.get("/", include_in_schema=False)
+    def page() -> FileResponse:
+        return FileResponse(folder / "index.html", headers={"Cache-Control": "no-cache"})
+
+    return application
+
+
+def _answer_errors(application: FastAPI) -> None:
+    """Every error is one JSON object with a sentence."""
+
+    @application.exception_handler(GLStyleNetError)
+    async def known(_request: Request, error: Exception) -> JSONResponse:
+        if isinstance(error, BusyError):
+            return JSONResponse({"error": str(error)}, 429, {"Retry-After": "10"})
+        if isinstance(error, FullError):
+            return JSONResponse({"error": str(error)}, 507)
+        status = 422 if isinstance(error, InputError) else 413 if isinstance(error, MemoryLimitError) else 400
+        return JSONResponse({"error": str(error)}, status)
+
+    @application.exception_handler(RequestValidationError)
+    async def invalid(_request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, RequestValidationError)
+        found = "; ".join(f"{'.'.join(map(str, each['loc'][1:]))}: {each['msg']}" for each in error.errors())
+        return JSONResponse({"error": f"the request is not as it should be: {found}"}, 400)
+
+    @application.exception_handler(StarletteHTTPException)
+    async def refused(_request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, StarletteHTTPException)
+        return JSONResponse({"error": str(error.detail)}, error.status_code, error.headers)
+
+
+def _offer(application: FastAPI, shelf: Shelf, samples: Mapping[str, Path]) -> None:
+    @application.get("/api/health")
+    def health() -> dict[str, object]:
+        """Whether the server is there."""
+        return {"ok": True, "version": glstylenet.__version__}
+
+    @application.get("/api/settings")
+    def settings() -> dict[str, object]:
+        """What can be chosen, with ranges, defaults, presets, palette and limits."""
+        return catalogue(upload_bytes=UPLOAD_BYTES, max_pixels=shelf.max_pixels)
+
+    @application.get("/api/samples")
+    def shipped() -> dict[str, object]:
+        """The pictures that ship with the package."""
+        return {"samples": [{"name": "demo", **{role: f"/api/samples/demo/{role}.png" for role in ROLES}}]}
+
+    @application.get("/api/samples/{name}/{role}.png")
+    def sample(name: str, role: str) -> FileResponse:
+        """One of them."""
+        if name != "demo" or role not in samples:
+            raise HTTPException(404, "there is no such sample")
+        return FileResponse(samples[role], media_type="image/png")
+
+
+def _take_pictures(application: FastAPI, shelf: Shelf) -> None:
+    reading = asyncio.Semaphore(MOST_UPLOADS)
+
+    @application.post("/api/pictures", status_code=201)
+    async def upload(request: Request) -> dict[str, object]:
+        """Keep a picture or a map: the form's field ``file``. Known by its content, not by its name."""
+        if reading.locked():
+            raise HTTPException(
+                429, f"{MOST_UPLOADS} uploads are being read; try again", {"Retry-After": "1"}
+            )
+        async with reading, request.form(max_files=1, max_fields=4) as form:
+            file = form.get("file")
+            if not isinstance(file, UploadFile):
+                raise HTTPException(400, "got no file; send the picture as the form's field 'file'")
+            with tempfile.NamedTemporaryFile(prefix="glstylenet-") as copy:
+                size = 0
+                while part := await file.read(2**20):
+                    size += len(part)
+                    copy.write(part)
+                copy.flush()
+                if size > UPLOAD_BYTES:
+                    raise HTTPException(
+                        413, f"the file has {size:,} bytes, and at most {UPLOAD_BYTES:,} are taken"
+                    )
+                return await run_in_threadpool(shelf.keep_picture, Path(copy.name))
+
+    @application.get("/api/pictures/{name}")
+    def picture(name: str) -> FileResponse:
+        """A picture that was kept, as PNG."""
+        place = shelf.picture(name)
+        if place is None:
+            raise HTTPException(404, "there is no such picture")
+        return FileResponse(place, media_type="image/png")
+
+
+def _manage_jobs(application: FastAPI, shelf: Shelf, runner: Runner, requests: Requests) -> None:
+    def shown(name: str) -> dict[str, Any]:
+        found = runner.shown(name)
+        if found is None:
+            raise HTTPException(404, "there is no such run")
+        return found
+
+    @application.post("/api/jobs", status_code=201)
+    def create(request: JobRequest) -> dict[str, Any]:
+        """Queue a run; what could not be painted is refused now."""
+        runner.check_room()
+        before = None
+        if request.continue_from is not None:
+            shown(request.continue_from)
+            folder = shelf.folder(request.continue_from)
+            before = None if folder is None else folder / "result.png"
+            if before is None or not before.is_file():
+                raise HTTPException(409, "that run has no picture to go on from yet; stop it first")
+        job = requests.job(request, before)
+        runner.add(job)
+        return shown(job.id)
+
+    @application.get("/api/jobs")
+    def several(ids: str = "") -> dict[str, Any]:
+        """Those of the runs ``ids`` (with commas between) that exist, newest first."""
+        found = [each for name in ids.split(",")[:500] if (each := runner.shown(name)) is not None]
+        return {"jobs": sorted(found, key=lambda job: -float(job["created"]))}
+
+    @application.get("/api/jobs/{name}")
+    def one(name: str) -> dict[str, Any]:
+        """A run."""
+        return shown(name)
+
+    @application.post("/api/jobs/{name}/stop")
+    def stop(name: str) -> dict[str, Any]:
+        """End a run early; what it has is its result."""
+        shown(name)
+        runner.stop(name)
+        return shown(name)
+
+    @application.post("/api/jobs/{name}/resume")
+    def resume(name: str) -> dict[str, Any]:
+        """Queue a run again that was interrupted or failed."""
+        shown(name)
+        runner.resume(name)
+        return shown(name)
+
+    @application.delete("/api/jobs/{name}", status_code=204)
+    def delete(name: str) -> Response:
+        """Remove a run with all it has."""
+        shown(name)
+        runner.forget(name)
+        return Response(status_code=204)
+
+    @application.post("/api/maps/check")
+    def check(request: MapsRequest) -> dict[str, object]:
+        """The classes of two maps and their shares."""
+        return requests.classes(request)
+
+
+def _watch_jobs(application: FastAPI, runner: Runner) -> None:
+    @application.get("/api/jobs/{name}/curve")
+    def curve(name: str) -> dict[str, Any]:
+        """[evaluation, content, local, global, smoothness] after each evaluation."""
+        if runner.job(name) is None:
+            raise HTTPException(404, "there is no such run")
+        return {"points": runner.curve(name)}
+
+    @application.get("/api/jobs/{name}/events")
+    async def events(
+        name: str, last: int = 0, last_event_id: Annotated[str | None, Header()] = None
+    ) -> StreamingResponse:
+        """Server-sent events: state, progress, preview, curve, warning, end; from the last id on."""
+        if runner.job(name) is None:
+            raise HTTPException(404, "there is no such run")
+        seen = int(last_event_id) if last_event_id is not None and last_event_id.isdecimal() else last
+        return StreamingResponse(_stream(runner, name, seen), media_type="text/event-stream")
+
+
+async def _stream(runner: Runner, name: str, after: int) -> AsyncIterator[str]:
+    """The messages of a job as they come, first what the listener has missed."""
+    yield _event("state", runner.shown(name) or {})
+    yield _event("curve", {"points": runner.curve(name)})
+    quiet = 0.0
+    while (job := runner.job(name)) is not None:
+        messages = runner.messages(name, after)
+        for message in messages:
+            after = message.number
+            yield _event(message.kind, message.content, message.number)
+            if message.kind == "end":
+                return
+        if not messages and job.state in FINISHED:
+            yield _event("end", {"state": job.state})
+            return
+        quiet = 0.0 if messages else quiet + _WAIT
+        if quiet >= _KEEP:
+            quiet = 0.0
+            yield ": keep\n\n"
+        await asyncio.sleep(_WAIT)
+
+
+def _event(kind: str, content: Mapping[str, Any], number: int | None = None) -> str:
+    start = "" if number is None else f"id: {number}\n"
+    return f"{start}event: {kind}\ndata: {json.dumps(content)}\n\n"
+
+
+def _give_files(application: FastAPI, shelf: Shelf) -> None:
+    @application.get("/api/jobs/{name}/{file}")
+    def give(name: str, file: str) -> FileResponse:
+        """result.png, result.tiff (16 bits), preview.jpg or thumbnail.jpg of a run."""
+        folder = shelf.folder(name)
+        place = None if folder is None or file not in _PICTURES else folder / file
+        if place is None or not place.is_file():
+            raise HTTPException(404, "there is no such file")
+        return FileResponse(place, media_type=_PICTURES[file])

@@ -1,0 +1,66 @@
+"""Job: one picture to paint, and how far it has come."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+__all__ = ["ACTIVE", "FINISHED", "ROLES", "Job"]
+
+ROLES = ("content", "style", "content_map", "style_map")
+"""The pictures of a job."""
+
+ACTIVE = frozenset({"queued", "running", "stopping"})
+FINISHED = frozenset({"done", "stopped", "failed"})
+
+
+@dataclass
+class Job:
+    """What is written into ``job.json``.
+
+    ``state``: queued, running, stopping, done, stopped, failed or interrupted. ``pictures``: what the
+    page called each, by role. ``settings``: all of them, as they apply. ``progress``: of the latest
+    evaluation. ``preview``: the evaluation that it shows.
+    """
+
+    id: str
+    created: float
+    preset: str | None
+    settings: dict[str, Any]
+    pictures: dict[str, str | None]
+    command: str
+    state: str = "queued"
+    continued_from: str | None = None
+    width: int | None = None
+    height: int | None = None
+    progress: dict[str, Any] | None = None
+    losses: dict[str, float] | None = None
+    seconds: float = 0.0
+    error: str | None = None
+    warnings: list[str] = field(default_factory=list)
+    preview: int = 0
+    has_result: bool = False
+
+    @classmethod
+    def from_dict(cls, table: Mapping[str, Any]) -> "Job":
+        """What :meth:`as_dict` gave; ``TypeError`` if it is not that."""
+        return cls(**table)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For the disk."""
+        return asdict(self)
+
+    def shown(self, queue_position: int | None) -> dict[str, Any]:
+        """For the page, with the addresses of its pictures."""
+        table = self.as_dict()
+        for name in ("pictures", "has_result", "continued_from"):
+            del table[name]
+        start = f"/api/jobs/{self.id}"
+        return {
+            **table,
+            **{role: self.pictures.get(role) for role in ROLES},
+            "continue_from": self.continued_from,
+            "queue_position": queue_position,
+            "preview": f"{start}/preview.jpg?n={self.preview}" if self.preview else None,
+            "thumbnail": f"{start}/thumbnail.jpg" if self.preview or self.has_result else None,
+            "result": f"{start}/result.png" if self.has_result else None,
+        }

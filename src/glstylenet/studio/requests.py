@@ -1,0 +1,159 @@
+"""Requests: what the page asks for, turned into jobs, or refused with a sentence."""
+
+import os
+import shutil
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from glstylenet.errors import GLStyleNetError, InputError, SettingsError, UsageError
+from glstylenet.images import read_picture
+from glstylenet.inputs import prepare_inputs, read_sources
+from glstylenet.invocation import Pictures, command_line
+from glstylenet.semantics import label_maps
+from glstylenet.settings import INIT_CHOICES, Settings, preset_settings
+from glstylenet.studio.catalogue import OFFERED, PALETTE
+from glstylenet.studio.job import ROLES, Job
+from glstylenet.studio.shelf import Shelf
+
+__all__ = ["JobRequest", "MapsRequest", "Requests"]
+
+_SAMPLE = "sample:"
+
+
+class JobRequest(BaseModel):
+    """A run that is asked for. Pictures by their ids, or ``sample:demo``."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    content: str | None = Field(default=None, max_length=100)
+    style: str = Field(max_length=100)
+    content_map: str | None = Field(default=None, max_length=100)
+    style_map: str | None = Field(default=None, max_length=100)
+    preset: str | None = Field(default=None, max_length=100)
+    settings: dict[str, bool | int | float | str | None] = Field(default_factory=dict)
+    continue_from: str | None = Field(default=None, max_length=100)
+
+
+class MapsRequest(BaseModel):
+    """Two maps to be looked at, with the pictures they belong to."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    content: str = Field(max_length=100)
+    style: str = Field(max_length=100)
+    content_map: str = Field(max_length=100)
+    style_map: str = Field(max_length=100)
+
+
+class Requests:
+    """Turns requests into jobs on ``shelf``. ``samples``: the shipped pictures by role."""
+
+    def __init__(self, shelf: Shelf, samples: Mapping[str, Path]) -> None:
+        self._shelf, self._samples = shelf, samples
+
+    def file(self, name: str, role: str) -> Path:
+        """The picture that a request names; raises :class:`~glstylenet.errors.InputError` for none."""
+        if name.startswith(_SAMPLE):
+            found = self._samples.get(role) if name == f"{_SAMPLE}demo" else None
+        else:
+            found = self._shelf.picture(name)
+        if found is None:
+            raise InputError(f"there is no picture {name!r} for the {role.replace('_', ' ')}; load it again")
+        return found
+
+    def settings(self, request: JobRequest) -> Settings:
+        """The settings asked for; raises :class:`~glstylenet.errors.SettingsError`."""
+        for name in request.settings:
+            if name not in OFFERED:
+                raise SettingsError(f"{name} cannot be chosen here; what can is {', '.join(OFFERED)}")
+        init = request.settings.get("init", INIT_CHOICES[0])
+        if init not in INIT_CHOICES:
+            raise SettingsError(f"init is {init!r}; expected one of {', '.join(INIT_CHOICES)}")
+        values: dict[str, Any] = dict(request.settings)
+        return Settings(**values) if request.preset is None else preset_settings(request.preset, **values)
+
+    def job(self, request: JobRequest, before: Path | None) -> Job:
+        """A new job with its folder; ``before``: the picture of an earlier run, to start from.
+
+        Raises the errors of :mod:`glstylenet.errors` for what could not be painted.
+        """
+        settings = self.settings(request)
+        files = {
+            role: self.file(name, role) for role in ROLES if (name := getattr(request, role)) is not None
+        }
+        chosen = settings if before is None else settings.replace(init=str(before))
+        sources = read_sources(
+            files.get("content"),
+            files["style"],
+            content_map=files.get("content_map"),
+            style_map=files.get("style_map"),
+            settings=chosen,
+        )
+        prepare_inputs(sources, chosen)
+        self._shelf.make_room(sum(file.stat().st_size for file in files.values()))
+        job = Job(
+            id=self._shelf.new_id(),
+            created=time.time(),
+            preset=request.preset,
+            settings=settings.model_dump(mode="json"),
+            pictures={role: getattr(request, role) for role in ROLES},
+            command=_command(files, settings, request.preset),
+            continued_from=request.continue_from,
+        )
+        folder = self._shelf.make_folder(job.id)
+        for role, file in files.items():
+            _copy(file, folder / f"{role}.png")
+        if before is not None:
+            _copy(before, folder / "start.png")
+        return job
+
+    def classes(self, request: MapsRequest) -> dict[str, object]:
+        """The classes of two maps, their shares, and what may spoil the result."""
+        pixels = {role: read_picture(self.file(getattr(request, role), role)) for role in ROLES}
+        semantics = label_maps(
+            pixels["content_map"].pixels,
+            pixels["style_map"].pixels,
+            content_size=pixels["content"].size,
+            style_size=pixels["style"].size,
+        )
+        names = {colour: name for name, colour in PALETTE.items()}
+        return {
+            "classes": [
+                {
+                    "colour": each.colour_name,
+                    "name": names.get(each.colour_name, each.colour_name),
+                    "content_share": each.content_share,
+                    "style_share": each.style_share,
+                    "missing_in_style": each.style_share == 0,
+                }
+                for each in semantics.classes
+            ],
+            "warnings": list(semantics.warnings),
+        }
+
+
+def _copy(source: Path, place: Path) -> None:
+    """A name of its own for the same bytes, where the file system has such; else a copy."""
+    try:
+        os.link(source, place)
+    except OSError:
+        try:
+            shutil.copyfile(source, place)
+        except OSError as error:
+            raise UsageError(f"the picture could not be kept ({error.strerror})") from error
+
+
+def _command(files: Mapping[str, Path], settings: Settings, preset: str | None) -> str:
+    """The equal command line, with the roles for file names: the server's own names say nothing."""
+    place = {role: Path(f"{role}.png") for role in files}
+    pictures = Pictures(
+        place.get("content"), place["style"], place.get("content_map"), place.get("style_map")
+    )
+    try:
+        return command_line(pictures, settings, "result.png", preset=preset)
+    except GLStyleNetError:
+        return command_line(pictures, settings, "result.png")

@@ -1,0 +1,102 @@
+"""Server: the application behind its guard, on one address, until it is stopped."""
+
+import contextlib
+import ipaddress
+import socket
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvicorn
+
+from glstylenet.errors import UsageError
+from glstylenet.samples import sample_file
+from glstylenet.studio.application import UPLOAD_BYTES, make_application
+from glstylenet.studio.guard import LOOPBACK, Guard
+from glstylenet.studio.job import ROLES
+from glstylenet.studio.runner import Runner
+from glstylenet.studio.shelf import Shelf
+
+__all__ = ["Address", "is_loopback", "serve"]
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where to listen, and the token that is asked for there (``None``: none)."""
+
+    host: str
+    port: int
+    token: str | None
+
+    @property
+    def url(self) -> str:
+        """What to open."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        shown = "127.0.0.1" if self.host in ("0.0.0.0", "::") else host
+        return f"http://{shown}:{self.port}/" + (f"?token={self.token}" if self.token else "")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach ``host``."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def serve(
+    address: Address, shelf: Shelf, machine: Mapping[str, object], *, ready: Callable[[str], None]
+) -> None:
+    """Answer at ``address`` until a signal comes; ``ready`` hears the address once it does.
+
+    ``machine``: settings that the server chooses, such as the device. Raises
+    :class:`~glstylenet.errors.UsageError` if the port is taken.
+    """
+    with contextlib.ExitStack() as held:
+        listening = held.enter_context(_listening(address))
+        bound = Address(address.host, listening.getsockname()[1], address.token)
+        samples: dict[str, Path] = {role: sample_file(f"{role}.png", held) for role in ROLES}
+        runner = Runner(shelf, dict(machine))
+        application = make_application(shelf, runner, samples)
+        guard = Guard(application, hosts=_names(address.host), token=address.token, upload_bytes=UPLOAD_BYTES)
+        server = uvicorn.Server(
+            uvicorn.Config(
+                guard, log_level="warning", access_log=False, timeout_graceful_shutdown=3, server_header=False
+            )
+        )
+        runner.start()
+        try:
+            ready(bound.url)
+            server.run(sockets=[listening])
+        finally:
+            runner.close()
+
+
+def _listening(address: Address) -> socket.socket:
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((address.host, address.port))
+    except OSError as error:
+        listening.close()
+        raise UsageError(
+            f"nothing can listen at {address.host} port {address.port} ({error.strerror}); choose another "
+            f"--port, or 0 for any that is free"
+        ) from error
+    listening.listen(128)
+    return listening
+
+
+def _names(host: str) -> list[str]:
+    """What the server answers to: its own address; on all addresses, every one that this machine has."""
+    names = {*LOOPBACK}
+    if host in ("0.0.0.0", "::"):
+        names.add(socket.gethostname())
+        with contextlib.suppress(OSError):
+            names |= {str(each[4][0]) for each in socket.getaddrinfo(socket.gethostname(), None)}
+    else:
+        names.add(f"[{host}]" if ":" in host else host)
+    return sorted(names)

@@ -1,0 +1,243 @@
+"""The pages of sweeps and reproductions, opened from disk in a browser; and the reproduction itself."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser
+
+from glstylenet.cli import main
+from glstylenet.errors import UsageError
+from glstylenet.invocation import Pictures
+from glstylenet.metrics import METRICS
+from glstylenet.report import reproduction
+from glstylenet.report.experiment import Table, falls, lowest
+from glstylenet.report.experiments import EXPERIMENTS
+from glstylenet.report.gallery import Exhibit, Gallery
+from glstylenet.report.inputs import LAYOUT, find_pairs
+from glstylenet.report.ledger import Record
+from glstylenet.report.page import embedded, render
+from glstylenet.report.reproduction import chosen_experiments
+from tests.browser import needs_chromium, opened, running_browser
+
+SHARED: Mapping[str, Any] = {"size": 64, "iterations": 1}
+EVIL = "<img src=x onerror=alert(1)>"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with running_browser() as browser:
+        yield browser
+
+
+def _solid(path: Path, colour: tuple[int, int, int], size: tuple[int, int] = (60, 40)) -> Path:
+    Image.new("RGB", size, colour).save(path)
+    return path
+
+
+@pytest.fixture
+def page_file(tmp_path: Path) -> Path:
+    red, blue = _solid(tmp_path / "red.png", (200, 0, 0)), _solid(tmp_path / "blue.png", (0, 0, 200))
+    exhibits = (
+        Exhibit("red one", red, facts={"loss": "1.5"}, command="glstylenet stylize a b"),
+        Exhibit("blue one", blue),
+        Exhibit(EVIL, None, f"failed: {EVIL}"),
+    )
+    grid = Gallery("Grid", ("",), ("c1", "c2", EVIL), (exhibits,))
+    inputs = Gallery("In", ("",), ("content",), ((Exhibit("content", red),),))
+    page = render("sweep.html", {"title": f"Sweep {EVIL}", "summary": "s", "inputs": inputs, "grid": grid})
+    file = tmp_path / "index.html"
+    file.write_text(page, encoding="utf-8")
+    return file
+
+
+@needs_chromium
+def test_the_viewer_zooms_and_compares(browser: Browser, page_file: Path) -> None:
+    with opened(browser, page_file) as page:
+        page.get_by_role("button", name="Enlarge red one").focus()
+        page.keyboard.press("Enter")
+        dialog = page.get_by_role("dialog")
+        assert dialog.is_visible()
+        front = page.locator(".stage img").nth(1)
+        width = "e => e.getBoundingClientRect().width"
+        before = front.evaluate(width)
+        page.keyboard.press("+")
+        assert front.evaluate("e => e.getBoundingClientRect().width") == pytest.approx(
+            1.25 * before, rel=0.01
+        )
+        # The picture itself lies left of the divider, the other one right of it.
+        dialog.get_by_label("Compare with").select_option(label="blue one")
+        dialog.get_by_role("button", name="Fit").click()
+        page.wait_for_timeout(100)
+        stage = page.locator(".stage").bounding_box()
+        assert stage is not None
+        middle = round(stage["y"] + stage["height"] / 2)
+        shot = Image.open(_screenshot(page, page_file.parent)).convert("RGB")
+        centre = round(stage["x"] + stage["width"] / 2)
+        left, right = centre - 40, centre + 40
+        assert _is(shot.getpixel((left, middle)), (200, 0, 0))
+        assert _is(shot.getpixel((right, middle)), (0, 0, 200))
+        dialog.get_by_label("Divider").fill("90")
+        shot = Image.open(_screenshot(page, page_file.parent)).convert("RGB")
+        assert _is(shot.getpixel((right, middle)), (200, 0, 0))
+        page.keyboard.press("Escape")
+        assert not dialog.is_visible()
+
+
+def _screenshot(page: Any, folder: Path) -> Path:
+    file = folder / "shot.png"
+    page.screenshot(path=file)
+    return file
+
+
+def _is(pixel: Any, colour: tuple[int, int, int]) -> bool:
+    return bool(np.abs(np.array(pixel) - np.array(colour)).max() < 12)
+
+
+@needs_chromium
+def test_nothing_of_a_user_becomes_markup(browser: Browser, page_file: Path) -> None:
+    with opened(browser, page_file) as page:
+        assert page.locator("img[src=x]").count() == 0
+        assert EVIL in page.inner_text("h1")
+        assert EVIL in page.inner_text(".missing")
+
+
+@needs_chromium
+def test_a_phone_scrolls_the_grid_and_not_the_page(browser: Browser, page_file: Path) -> None:
+    with opened(browser, page_file, width=390, height=800) as page:
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_a_large_picture_is_embedded_smaller(tmp_path: Path) -> None:
+    large = _solid(tmp_path / "large.png", (9, 9, 9), (2400, 1200))
+    assert embedded(large).startswith("data:image/jpeg;base64,")
+    assert embedded(_solid(tmp_path / "small.png", (9, 9, 9))).startswith("data:image/png;base64,")
+
+
+# --- the experiments
+
+
+def test_verdicts_follow_the_numbers() -> None:
+    assert falls("c", ["a", "b", "c"], [3.0, 2.0, 1.0]).holds is True
+    partly = falls("c", ["a", "b", "c"], [3.0, 3.5, 1.0])
+    assert partly.holds is True
+    assert partly.verdict == "reproduced in part"
+    assert falls("c", ["a", "b"], [1.0, 2.0]).holds is False
+    assert falls("c", ["a", "b"], [1.0, None]).holds is None
+    assert lowest("c", "x", {"x": 1.0, "y": 2.0}).holds is True
+    assert lowest("c", "y", {"x": 1.0, "y": 2.0}).holds is False
+    assert lowest("c", "z", {"x": 1.0, "y": 2.0}).verdict == "not measured"
+
+
+def test_figures_are_chosen_by_name() -> None:
+    assert [each.name for each in chosen_experiments(["fig8", "fig6"])] == ["fig6", "fig8"]
+    assert [each.name for each in chosen_experiments([])] == list(EXPERIMENTS)
+    assert [each.name for each in chosen_experiments(["all"])] == list(EXPERIMENTS)
+    with pytest.raises(UsageError, match="fig99"):
+        chosen_experiments(["fig6", "fig99"])
+
+
+@pytest.mark.parametrize("name", [name for name, each in EXPERIMENTS.items() if each.table is None])
+def test_an_experiment_s_names_and_settings_are_sound(name: str) -> None:
+    """Every task has a name of its own, and the judge finds its numbers under these names."""
+    experiment = EXPERIMENTS[name]
+    pairs = {pair: Pictures(Path("c.png"), Path("s.png")) for pair in LAYOUT}
+    tasks = [task for panel in experiment.panels(pairs, SHARED) for task in panel.tasks]
+    assert len({task.name for task in tasks}) == len(tasks)
+    assert {task.settings.size for task in tasks} == {64}
+    keys = [metric.name for metric in METRICS]
+    records = {
+        task.name: Record(
+            task.name, "", "x", "", (1, 1), 1.0, 1, {}, {}, "", metrics=dict.fromkeys(keys, float(number))
+        )
+        for number, task in enumerate(tasks)
+    }
+    findings = experiment.judge(records)
+    assert findings
+    assert all(finding.holds is not None for finding in findings), "a number was sought in the wrong place"
+    assert all(finding.holds is None for finding in experiment.judge({}))
+
+
+def _paper_folder(folder: Path, *, without: str = "") -> Path:
+    for stems in LAYOUT.values():
+        for stem in stems:
+            if stem is None or stem == without:
+                continue
+            place = folder / f"{stem}.png"
+            place.parent.mkdir(parents=True, exist_ok=True)
+            values = np.random.default_rng(len(stem)).integers(0, 256, (6, 6, 3), dtype=np.uint8)
+            if stem.endswith("_sem"):
+                values = np.zeros((64, 64, 3), np.uint8)
+                values[:, 32:] = (255, 0, 0)
+            picture = Image.fromarray(values)
+            picture.resize((64, 64), Image.Resampling.NEAREST).save(place)
+    return folder
+
+
+def test_inputs_are_found_by_their_layout(tmp_path: Path) -> None:
+    gathered = find_pairs(_paper_folder(tmp_path, without="chinese/style"))
+    assert set(gathered.pairs) == set(LAYOUT) - {"chinese"}
+    assert "chinese/style" in gathered.missing["chinese"]
+    assert gathered.pairs["portrait"].content_map == tmp_path / "portrait" / "Seth_sem.png"
+
+
+def _reproduce(folder: Path, *arguments: str) -> int:
+    small = ("--size", "64", "--iterations", "1", "--quiet")
+    return main(["reproduce", *arguments, "-o", str(folder), *small])
+
+
+def test_a_reproduction_reports_resumes_and_names_what_is_missing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    inputs = _paper_folder(tmp_path / "in", without="chinese/style")
+    folder = tmp_path / "report"
+    assert _reproduce(folder, "fig6", "fig15", "--inputs", str(inputs), "--json") == 7
+    told = capsys.readouterr()
+    assert "fig15 was not run" in told.err
+    assert "chinese/style" in told.err
+    figures = json.loads(told.out)["figures"]
+    assert len(figures["fig6"]["findings"]) == 2
+    assert figures["fig6"]["findings"][0]["verdict"] in ("reproduced", "not reproduced")
+    assert figures["fig15"]["not_run"]
+    page = (folder / "index.html").read_text()
+    assert "Not run" in page
+    assert page.count('alt="fig6_') == 3
+    written = {file: file.stat().st_mtime_ns for file in (folder / "pictures").iterdir()}
+    assert len(written) == 3
+    assert _reproduce(folder, "fig6", "--inputs", str(inputs)) == 0
+    assert {file: file.stat().st_mtime_ns for file in (folder / "pictures").iterdir()} == written
+
+
+def test_without_inputs_the_samples_stand_in(tmp_path: Path) -> None:
+    assert _reproduce(tmp_path / "report", "fig13") == 0
+    assert "shipped samples" in (tmp_path / "report" / "index.html").read_text()
+
+
+def test_wrong_calls_run_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _reproduce(tmp_path / "report", "fig5") == 2
+    assert _reproduce(tmp_path / "report", "fig6", "--inputs", str(tmp_path / "no")) == 3
+    assert main(["reproduce", "fig6", "-o", str(tmp_path / "report"), "--iterations", "0"]) == 2
+    assert not (tmp_path / "report").exists()
+
+
+def test_a_table_is_measured_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second reproduction in the folder takes the table from the ledger."""
+    table = Table(("a", "b"), (("1", "2"),), (lowest("c", "x", {"x": 1.0, "y": 2.0}),), 3.0)
+    calls: list[int] = []
+
+    def measure(_shared: Mapping[str, Any]) -> Table:
+        calls.append(1)
+        return table
+
+    changed = replace(EXPERIMENTS["fig11"], table=measure)
+    monkeypatch.setattr(reproduction, "EXPERIMENTS", {"fig11": changed})
+    for _ in range(2):
+        assert _reproduce(tmp_path / "report", "fig11") == 0
+    assert len(calls) == 1
+    assert re.search(r"<td[^>]*>2</td>", (tmp_path / "report" / "index.html").read_text())
