@@ -2,6 +2,7 @@
 import { emit, set, state } from "./store.js";
 
 const MOST = 64; // what the engine takes
+const ROUNDING = 3; // another program's 192 may be 191
 
 // Of colours that loaded maps often have.
 const NAMES = {
@@ -79,7 +80,7 @@ export function choose(index) {
 
 // The class of a colour; a colour of a loaded map that the palette lacks becomes a class of its own.
 export function classOf(colour) {
-  const found = classes.findIndex((each) => each.colour.every((c, k) => c === colour[k]));
+  const found = classes.findIndex((each) => each.colour.every((c, k) => Math.abs(c - colour[k]) <= ROUNDING));
   if (found >= 0) return found;
   if (classes.length >= MOST) return ground();
   const index = add(NAMES[hex(colour)] ?? hex(colour), colour);
