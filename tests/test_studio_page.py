@@ -404,6 +404,8 @@ def test_run_survives_its_tab_and_stops(
     state(second.page, "Stopped")
     second.page.locator("#downloads").wait_for(state="visible")
     assert second.page.locator("#continue").is_visible()
+    start(second.page, 5)
+    state(second.page, "Finished")
     first.check()
     second.check()
 
