@@ -1,7 +1,8 @@
 """Fetch what others wrote and the studio's page or its test ship: ``python tools/vendor.py``.
 
-Each package comes from the npm registry at a fixed version, is compared with a fixed SHA-256, and leaves a few
-files beside its licence. The icons become one file of symbols. Nothing here runs when glstylenet is installed.
+Each package comes from the npm registry at a fixed version, is compared with a fixed SHA-256, and leaves a
+few files beside its licence. The icons become one file of symbols. Nothing here runs when glstylenet is
+installed.
 """
 
 import hashlib
@@ -17,11 +18,39 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "src" / "glstylenet" / "studio" / "static" / "vendor"
 TESTS = ROOT / "tests" / "vendor"
 
-ICONS = (
-    "brush eraser paint-bucket wand-sparkles slash hand undo-2 redo-2 zoom-in zoom-out maximize save folder-open "
-    "trash-2 play square fast-forward download copy history circle-help sun-moon upload images x eye plus "
-    "triangle-alert check rotate-ccw link"
-).split()
+ICONS = [
+    "brush",
+    "eraser",
+    "paint-bucket",
+    "wand-sparkles",
+    "slash",
+    "hand",
+    "undo-2",
+    "redo-2",
+    "zoom-in",
+    "zoom-out",
+    "maximize",
+    "save",
+    "folder-open",
+    "trash-2",
+    "play",
+    "square",
+    "fast-forward",
+    "download",
+    "copy",
+    "history",
+    "circle-help",
+    "sun-moon",
+    "upload",
+    "images",
+    "x",
+    "eye",
+    "plus",
+    "triangle-alert",
+    "check",
+    "rotate-ccw",
+    "link",
+]
 
 
 @dataclass(frozen=True)
@@ -45,12 +74,21 @@ PACKAGES = (
             "LICENSE": PAGE / "uplot.LICENSE.txt",
         },
     ),
-    Package("lucide-static", "1.62.0", "386f9080c440d6f5049cefe3456ae8357f7a0c7f76e59670cd1cb83bc7050a44", {"LICENSE": PAGE / "icons.LICENSE.txt"}),
+    Package(
+        "lucide-static",
+        "1.62.0",
+        "386f9080c440d6f5049cefe3456ae8357f7a0c7f76e59670cd1cb83bc7050a44",
+        {"LICENSE": PAGE / "icons.LICENSE.txt"},
+    ),
     Package(
         "axe-core",
         "4.14.1",
         "e6b0ce02b84d892e2e33e403485e7f3d6c29e2be6df65daf44d89ba564139745",
-        {"axe.min.js": TESTS / "axe.min.js", "LICENSE": TESTS / "axe.LICENSE.txt"},
+        {
+            "axe.min.js": TESTS / "axe.min.js",
+            "LICENSE": TESTS / "axe.LICENSE.txt",
+            "LICENSE-3RD-PARTY.txt": TESTS / "axe.LICENSE-3RD-PARTY.txt",
+        },
     ),
 )
 

@@ -37,6 +37,9 @@ await attempt(async () => {
     clearTimeout(timer);
     timer = setTimeout(() => review(pictures.painters.content, pictures.painters.style), REVIEW_PAUSE);
   });
+  const showTools = () => document.body.classList.toggle("painting", Boolean(state.content || state.style));
+  on("content", showTools);
+  on("style", showTools);
   on("samples", (sample) => {
     const fitting = sample.preset ?? "portrait";
     if (settings.hasPreset(fitting)) settings.usePreset(fitting);

@@ -16,7 +16,12 @@ function ink(name) {
   box.style.color = "";
   return colour;
 }
-const short = (value) => (value >= 1e5 || (value > 0 && value < 0.01) ? value.toExponential(1).replace("e+", "e") : value.toPrecision(3));
+const short = (value) => {
+  if (value === 0 || (value >= 0.01 && value < 1e7)) return value.toLocaleString("en", { maximumSignificantDigits: 3 });
+  return value.toExponential(2).replace("e+", "e");
+};
+const powers = (_, ticks) => ticks.map((tick) => (tick && Number.isInteger(Math.log10(tick)) ? tick : null));
+const power = (value) => (value && Number.isInteger(Math.log10(value)) ? value.toExponential(0).replace("e+", "e") : "");
 
 export function clear() {
   points = [];
@@ -94,7 +99,7 @@ function draw() {
       scales: { x: { time: false }, y: { distr: 3 } },
       axes: [
         { ...axis, size: 28 },
-        { ...axis, size: 48, values: (_, ticks) => ticks.map((tick) => (tick && Number.isInteger(Math.log10(tick)) ? short(tick) : "")) },
+        { ...axis, size: 48, filter: powers, grid: { ...grid, filter: powers }, ticks: { ...grid, filter: powers }, values: (_, ticks) => ticks.map(power) },
       ],
       series: [
         {},

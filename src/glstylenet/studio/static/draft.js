@@ -41,8 +41,7 @@ export async function restore() {
   const draft = recall("draft", null);
   if (!draft) return;
   if (draft.preset === null || hasPreset(draft.preset)) {
-    const known = Object.entries(draft.values ?? {}).filter(([name]) => name in state.values);
-    usePreset(draft.preset, Object.fromEntries(known));
+    usePreset(draft.preset, draft.values);
   }
   for (const role of ["content", "style"]) {
     const picture = draft[role];

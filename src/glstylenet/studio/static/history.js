@@ -21,7 +21,7 @@ export const WORDS = {
 const ids = () => recall("runs", []);
 
 export function keep(id) {
-  remember("runs", [id, ...ids().filter((other) => other !== id)].slice(0, MOST));
+  if (!ids().includes(id)) remember("runs", [id, ...ids()].slice(0, MOST));
   return refresh();
 }
 

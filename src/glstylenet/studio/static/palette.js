@@ -2,6 +2,21 @@
 import { emit, set, state } from "./store.js";
 
 const MOST = 64; // what the engine takes
+const ROUNDING = 3; // another program's 192 may be 191
+
+// Of colours that loaded maps often have.
+const NAMES = {
+  "#ff0000": "red",
+  "#00ff00": "green",
+  "#0000ff": "blue",
+  "#ffff00": "yellow",
+  "#ff00ff": "magenta",
+  "#00ffff": "cyan",
+  "#ffffff": "white",
+  "#000000": "black",
+  "#808080": "grey",
+  "#bfbfbf": "light grey",
+};
 
 const group = document.getElementById("palette");
 export const classes = []; // {name, colour: [r, g, b], row}
@@ -49,7 +64,7 @@ function add(name, colour) {
     const key = document.createElement("kbd");
     key.textContent = String((index + 1) % 10);
     key.setAttribute("aria-hidden", "true");
-    row.append(key);
+    chip.append(key);
   }
   list.append(row);
   classes.push({ name, colour, row, input, shares });
@@ -65,10 +80,10 @@ export function choose(index) {
 
 // The class of a colour; a colour of a loaded map that the palette lacks becomes a class of its own.
 export function classOf(colour) {
-  const found = classes.findIndex((each) => each.colour.every((c, k) => c === colour[k]));
+  const found = classes.findIndex((each) => each.colour.every((c, k) => Math.abs(c - colour[k]) <= ROUNDING));
   if (found >= 0) return found;
   if (classes.length >= MOST) return ground();
-  const index = add(`colour ${hex(colour)}`, colour);
+  const index = add(NAMES[hex(colour)] ?? hex(colour), colour);
   emit("palette", classes);
   return index;
 }
@@ -79,7 +94,7 @@ export function showShares(rows) {
     const used = content > 0 || style > 0;
     row.classList.toggle("missing", missing);
     row.classList.toggle("used", used);
-    shares.textContent = !used ? "" : missing ? "missing in the style" : `${percent(content)} · ${percent(style)}`;
+    shares.textContent = !used ? "" : missing ? "not in style" : `${percent(content)} · ${percent(style)}`;
     row.title = used ? `${percent(content)} of the content, ${percent(style)} of the style` : "";
   }
 }

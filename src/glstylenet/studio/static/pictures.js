@@ -131,7 +131,7 @@ export async function setupSamples() {
       button.type = "button";
       button.append(icon("images"), element("span", "", label));
       button.addEventListener("click", () => attempt(() => openSample(sample)));
-      panes[role].empty.querySelector(".choices").append(button);
+      panes[role].empty.querySelector(".button.file").after(button);
     }
   }
 }

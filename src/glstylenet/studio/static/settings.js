@@ -48,11 +48,13 @@ function base(name) {
   return { ...values, ...preset(name)?.values };
 }
 
+// `changes` may hold settings that the page does not offer (a job tells all of its own): these are left out.
 export function usePreset(name, changes = {}) {
-  set({ preset: name, values: { ...base(name), ...changes } });
+  const offered = Object.entries(changes).filter(([key]) => fields.has(key));
+  set({ preset: name, values: { ...base(name), ...Object.fromEntries(offered) } });
   presetBox.value = name ?? "";
   presetNote.textContent = preset(name)?.description ?? "";
-  for (const [key, { show }] of fields) show(state.values[key]);
+  for (const [key, each] of fields) each.show(state.values[key]);
   emit("settings");
 }
 

@@ -36,6 +36,7 @@ export function setup() {
   on("tool", (tool) => {
     group.querySelector(`[value=${tool}]`).checked = true;
     by("tolerance-label").hidden = tool !== "wand";
+    by("brush-label").hidden = tool === "wand";
     for (const canvas of document.querySelectorAll(".stage canvas")) canvas.dataset.tool = tool;
   });
 

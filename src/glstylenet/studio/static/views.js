@@ -4,6 +4,8 @@ const buttons = [...document.querySelectorAll("[data-goto]")];
 
 export function goto(view) {
   document.body.dataset.view = view;
+  document.querySelector(".work").scrollTop = 0;
+  window.scrollTo(0, 0);
   for (const button of buttons) {
     if (button.dataset.goto === view) button.setAttribute("aria-current", "true");
     else button.removeAttribute("aria-current");
