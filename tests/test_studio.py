@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import itertools
 import json
 import struct
 import time
@@ -390,15 +391,16 @@ def test_a_hundred_uploads_at_once(idle: Studio) -> None:
         files = [client.post("/api/pictures", files={"file": ("a.png", picture)}) for _ in range(100)]
         return await asyncio.gather(*files)
 
-    idle.run(action)  # libraries are loaded and buffers made
-    before = psutil.Process().memory_info().rss
-    answers = idle.run(action)
-    grown = psutil.Process().memory_info().rss - before
+    # A leak grows with every hundred; threads that come and go move the memory about once or twice.
+    held = []
+    for _ in range(4):
+        answers = idle.run(action)
+        held.append(psutil.Process().memory_info().rss)
     codes = {answer.status_code for answer in answers}
     assert codes <= {201, 429}
     assert sum(answer.status_code == 201 for answer in answers) >= MOST_UPLOADS
     assert all(answer.headers.get("retry-after") for answer in answers if answer.status_code == 429)
-    assert grown < 64 * 2**20
+    assert min(later - earlier for earlier, later in itertools.pairwise(held)) < 16 * 2**20
 
 
 def test_the_quota_removes_the_oldest_finished_first(tmp_path: Path) -> None:
