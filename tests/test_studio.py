@@ -249,6 +249,7 @@ def test_a_new_server_goes_on_with_what_was_left(tmp_path: Path, samples: Mappin
     first.runner.close()
     left = first.ask("GET", f"/api/jobs/{job}").json()
     assert left["state"] == "interrupted"
+    last = first.runner.messages(job, 0)[-1].number
     second = Studio(tmp_path / "data", samples)
     assert second.ask("GET", f"/api/jobs/{job}").json()["state"] == "queued"
     second.runner.start()
@@ -256,7 +257,11 @@ def test_a_new_server_goes_on_with_what_was_left(tmp_path: Path, samples: Mappin
     undisturbed = second.wait(second.job(settings=request).json()["id"], "done", "failed")
     second.runner.close()
     assert done["error"] is None
-    assert min(point[0] for point in second.runner.curve(job)) > 10, "it began anew"
+    again = [
+        each.content["evaluation"] for each in second.runner.messages(job, last) if each.kind == "progress"
+    ]
+    assert again[0] > 10, "it began anew"
+    assert [point[0] for point in second.runner.curve(job)] == list(range(1, 61))
     assert done["losses"] == undisturbed["losses"]
     third = Studio(tmp_path / "data", samples)
     assert third.ask("GET", f"/api/jobs/{job}").json()["state"] == "done"

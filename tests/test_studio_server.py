@@ -17,6 +17,7 @@ import httpx
 import pytest
 
 from glstylenet.cli import main
+from tests.test_studio import _events
 
 REQUEST = {
     "content": "sample:demo",
@@ -79,8 +80,11 @@ def test_a_restarted_server_goes_on(tmp_path: Path, number: int, code: int) -> N
     assert noted["state"] == ("interrupted" if number == signal.SIGINT else "running")
     with running(tmp_path) as second:
         done = second.wait(job, state="done")
+        told = _events(httpx.get(f"{second.url}api/jobs/{job}/events", timeout=30).text)
+        evaluations = [content["evaluation"] for _, kind, content in told if kind == "progress"]
+        assert evaluations.count(1) == 1, "it began anew"
         points = second.ask("GET", f"/api/jobs/{job}/curve")["points"]
-        assert min(point[0] for point in points) > 10, "it began anew"
+        assert [point[0] for point in points] == list(range(1, 201))
         assert done["progress"]["evaluation"] == 200
         assert (tmp_path / "jobs" / job / "result.png").is_file()
 

@@ -1,8 +1,7 @@
 """``glstylenet studio``: the web page."""
 
-import contextlib
+import re
 import secrets
-import signal
 import webbrowser
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +10,7 @@ import platformdirs
 import typer
 
 from glstylenet.cli.console import inform
-from glstylenet.cli.failure import signal_exit_code
+from glstylenet.cli.interruption import Interruption
 from glstylenet.cli.options import DebugOption, environment_settings, given_settings, with_options_of
 from glstylenet.errors import UsageError
 from glstylenet.settings import Settings, parse_bytes
@@ -60,8 +59,7 @@ def studio_command(
         limit = parse_bytes(quota)
     except ValueError as error:
         raise UsageError(f"quota is {quota!r}: {error}") from error
-    if token is not None and len(token) < 8:
-        raise UsageError(f"the token has {len(token)} characters; expected at least 8")
+    _check_token(token)
     _require_extra()
     from glstylenet.studio.server import Address, is_loopback, serve
     from glstylenet.studio.shelf import Shelf
@@ -72,13 +70,21 @@ def studio_command(
     shelf = Shelf(folder, quota=limit, max_pixels=min(checked.max_pixels, 40_000_000))
 
     def ready(url: str) -> None:
+        stop.something_to_save(True)  # from now on, a signal ends the run under way at its next evaluation
         inform(f"the studio is at {url}\nruns are kept in {folder}; press Ctrl-C to end")
         if show:
             webbrowser.open(url)
 
-    with contextlib.suppress(KeyboardInterrupt):  # uvicorn passes the signal on once it has closed
+    with Interruption() as stop:
         serve(Address(host, port, token), shelf, machine, ready=ready)
-    return signal_exit_code(signal.SIGINT)
+    return stop.exit_code
+
+
+def _check_token(token: str | None) -> None:
+    """Raise :class:`~glstylenet.errors.UsageError` for a token that cannot be sent as it is."""
+    # It stands in an address and in a cookie, where other characters mean something else.
+    if token is not None and re.fullmatch(r"[A-Za-z0-9_.~-]{8,200}", token) is None:
+        raise UsageError("the token cannot be used; expected 8 to 200 of the characters A-Z a-z 0-9 _ . ~ -")
 
 
 def _require_extra() -> None:

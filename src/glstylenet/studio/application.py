@@ -1,6 +1,7 @@
 """Application: the routes of the studio's API, and the page's files."""
 
 import asyncio
+import contextlib
 import json
 import tempfile
 from collections.abc import AsyncIterator, Mapping
@@ -10,20 +11,21 @@ from typing import Annotated, Any
 
 from fastapi import FastAPI, Header, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
+from fastapi.responses import FileResponse, StreamingResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import UploadFile
+from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.responses import Response
 
 import glstylenet
 from glstylenet.errors import GLStyleNetError, InputError, MemoryLimitError
 from glstylenet.studio.catalogue import catalogue
-from glstylenet.studio.job import FINISHED, ROLES
+from glstylenet.studio.job import FINISHED, ROLES, Job
 from glstylenet.studio.requests import JobRequest, MapsRequest, Requests
-from glstylenet.studio.runner import BusyError, Runner
+from glstylenet.studio.runner import Runner
 from glstylenet.studio.shelf import FullError, Shelf
+from glstylenet.studio.turns import BusyError
 
 __all__ = ["MOST_UPLOADS", "UPLOAD_BYTES", "make_application"]
 
@@ -33,6 +35,7 @@ UPLOAD_BYTES = 64 * 2**20
 MOST_UPLOADS = 4
 """Uploads that are read at once; who comes beyond is asked to come again."""
 
+_UPLOAD_SECONDS = 120.0
 _WAIT = 0.1
 _KEEP = 15.0
 _PICTURES: Mapping[str, str] = {
@@ -73,24 +76,30 @@ def _answer_errors(application: FastAPI) -> None:
     """Every error is one JSON object with a sentence."""
 
     @application.exception_handler(GLStyleNetError)
-    async def known(_request: Request, error: Exception) -> JSONResponse:
+    async def known(_request: Request, error: Exception) -> Response:
         if isinstance(error, BusyError):
-            return JSONResponse({"error": str(error)}, 429, {"Retry-After": "10"})
+            return _refusal(str(error), 429, {"Retry-After": "10"})
         if isinstance(error, FullError):
-            return JSONResponse({"error": str(error)}, 507)
+            return _refusal(str(error), 507)
         status = 422 if isinstance(error, InputError) else 413 if isinstance(error, MemoryLimitError) else 400
-        return JSONResponse({"error": str(error)}, status)
+        return _refusal(str(error), status)
 
     @application.exception_handler(RequestValidationError)
-    async def invalid(_request: Request, error: Exception) -> JSONResponse:
+    async def invalid(_request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
         found = "; ".join(f"{'.'.join(map(str, each['loc'][1:]))}: {each['msg']}" for each in error.errors())
-        return JSONResponse({"error": f"the request is not as it should be: {found}"}, 400)
+        return _refusal(f"the request is not as it should be: {found}", 400)
 
     @application.exception_handler(StarletteHTTPException)
-    async def refused(_request: Request, error: Exception) -> JSONResponse:
+    async def refused(_request: Request, error: Exception) -> Response:
         assert isinstance(error, StarletteHTTPException)
-        return JSONResponse({"error": str(error.detail)}, error.status_code, error.headers)
+        return _refusal(str(error.detail), error.status_code, error.headers)
+
+
+def _refusal(sentence: str, status: int, headers: Mapping[str, str] | None = None) -> Response:
+    """An error as JSON in ASCII: a sentence that quotes the request may hold what UTF-8 cannot."""
+    body = json.dumps({"error": sentence})
+    return Response(body, status, dict(headers or {}), media_type="application/json")
 
 
 def _offer(application: FastAPI, shelf: Shelf, samples: Mapping[str, Path]) -> None:
@@ -117,6 +126,20 @@ def _offer(application: FastAPI, shelf: Shelf, samples: Mapping[str, Path]) -> N
         return FileResponse(samples[role], media_type="image/png")
 
 
+@contextlib.asynccontextmanager
+async def _form(request: Request) -> AsyncIterator[FormData]:
+    """The form, if it comes in time: who sends slowly must not keep a place for ever."""
+    try:
+        async with asyncio.timeout(_UPLOAD_SECONDS):
+            form = await request.form(max_files=1, max_fields=4)
+    except TimeoutError as error:
+        raise HTTPException(408, f"the upload took longer than {_UPLOAD_SECONDS:g} s; try again") from error
+    try:
+        yield form
+    finally:
+        await form.close()
+
+
 def _take_pictures(application: FastAPI, shelf: Shelf) -> None:
     reading = asyncio.Semaphore(MOST_UPLOADS)
 
@@ -127,7 +150,7 @@ def _take_pictures(application: FastAPI, shelf: Shelf) -> None:
             raise HTTPException(
                 429, f"{MOST_UPLOADS} uploads are being read; try again", {"Retry-After": "1"}
             )
-        async with reading, request.form(max_files=1, max_fields=4) as form:
+        async with reading, _form(request) as form:
             file = form.get("file")
             if not isinstance(file, UploadFile):
                 raise HTTPException(400, "got no file; send the picture as the form's field 'file'")
@@ -170,9 +193,7 @@ def _manage_jobs(application: FastAPI, shelf: Shelf, runner: Runner, requests: R
             before = None if folder is None else folder / "result.png"
             if before is None or not before.is_file():
                 raise HTTPException(409, "that run has no picture to go on from yet; stop it first")
-        job = requests.job(request, before)
-        runner.add(job)
-        return shown(job.id)
+        return shown(_queued(requests.job(request, before), shelf, runner))
 
     @application.get("/api/jobs")
     def several(ids: str = "") -> dict[str, Any]:
@@ -210,6 +231,16 @@ def _manage_jobs(application: FastAPI, shelf: Shelf, runner: Runner, requests: R
     def check(request: MapsRequest) -> dict[str, object]:
         """The classes of two maps and their shares."""
         return requests.classes(request)
+
+
+def _queued(job: Job, shelf: Shelf, runner: Runner) -> str:
+    """The id of ``job``, which waits now; its folder is removed if it may not."""
+    try:
+        runner.add(job)
+    except BusyError:  # the last place went to another while the pictures were read
+        shelf.remove(job.id)
+        raise
+    return job.id
 
 
 def _watch_jobs(application: FastAPI, runner: Runner) -> None:

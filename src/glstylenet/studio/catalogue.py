@@ -6,7 +6,10 @@ from typing import Any, get_args, get_origin
 
 from glstylenet.settings import GROUPS, INIT_CHOICES, PRESETS, Settings, field_help
 
-__all__ = ["OFFERED", "PALETTE", "catalogue"]
+__all__ = ["MOST_ITERATIONS", "OFFERED", "PALETTE", "catalogue"]
+
+MOST_ITERATIONS = 100_000
+"""Of one run: each leaves a line in its record."""
 
 OFFERED = (
     "content_weight",
@@ -111,7 +114,7 @@ def _described(name: str) -> dict[str, Any]:
         "description": about.description,
         "default": about.default,
         "minimum": limits.get("ge", limits.get("gt")),
-        "maximum": limits.get("le"),
+        "maximum": MOST_ITERATIONS if name == "iterations" else limits.get("le"),
         "choices": choices,
         "kind": _kind(info.annotation, choices),
         "effect": _EFFECTS[name],

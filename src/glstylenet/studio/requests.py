@@ -11,11 +11,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from glstylenet.errors import GLStyleNetError, InputError, SettingsError, UsageError
 from glstylenet.images import read_picture
-from glstylenet.inputs import prepare_inputs, read_sources
+from glstylenet.inputs import Sources, prepare_inputs, read_sources
 from glstylenet.invocation import Pictures, command_line
 from glstylenet.semantics import label_maps
 from glstylenet.settings import INIT_CHOICES, Settings, preset_settings
-from glstylenet.studio.catalogue import OFFERED, PALETTE
+from glstylenet.studio.catalogue import MOST_ITERATIONS, OFFERED, PALETTE
 from glstylenet.studio.job import ROLES, Job
 from glstylenet.studio.shelf import Shelf
 
@@ -69,12 +69,15 @@ class Requests:
         """The settings asked for; raises :class:`~glstylenet.errors.SettingsError`."""
         for name in request.settings:
             if name not in OFFERED:
-                raise SettingsError(f"{name} cannot be chosen here; what can is {', '.join(OFFERED)}")
+                raise SettingsError(f"{name!r} cannot be chosen here; what can is {', '.join(OFFERED)}")
         init = request.settings.get("init", INIT_CHOICES[0])
         if init not in INIT_CHOICES:
             raise SettingsError(f"init is {init!r}; expected one of {', '.join(INIT_CHOICES)}")
         values: dict[str, Any] = dict(request.settings)
-        return Settings(**values) if request.preset is None else preset_settings(request.preset, **values)
+        chosen = Settings(**values) if request.preset is None else preset_settings(request.preset, **values)
+        if chosen.iterations > MOST_ITERATIONS:
+            raise SettingsError(f"iterations is {chosen.iterations:,}; at most {MOST_ITERATIONS:,} here")
+        return chosen
 
     def job(self, request: JobRequest, before: Path | None) -> Job:
         """A new job with its folder; ``before``: the picture of an earlier run, to start from.
@@ -86,14 +89,17 @@ class Requests:
             role: self.file(name, role) for role in ROLES if (name := getattr(request, role)) is not None
         }
         chosen = settings if before is None else settings.replace(init=str(before))
-        sources = read_sources(
-            files.get("content"),
-            files["style"],
-            content_map=files.get("content_map"),
-            style_map=files.get("style_map"),
-            settings=chosen,
-        )
-        prepare_inputs(sources, chosen)
+        with self._shelf.turns.one():
+            sources = read_sources(
+                files.get("content"),
+                files["style"],
+                content_map=files.get("content_map"),
+                style_map=files.get("style_map"),
+                settings=chosen,
+            )
+            self._check_sizes(sources)  # before anything of these sizes is made
+            prepare_inputs(sources, chosen)
+            del sources
         self._shelf.make_room(sum(file.stat().st_size for file in files.values()))
         job = Job(
             id=self._shelf.new_id(),
@@ -101,25 +107,40 @@ class Requests:
             preset=request.preset,
             settings=settings.model_dump(mode="json"),
             pictures={role: getattr(request, role) for role in ROLES},
-            command=_command(files, settings, request.preset),
+            command=_command(files, settings, request.preset, goes_on=before is not None),
             continued_from=request.continue_from,
         )
         folder = self._shelf.make_folder(job.id)
-        for role, file in files.items():
-            _copy(file, folder / f"{role}.png")
-        if before is not None:
-            _copy(before, folder / "start.png")
+        try:
+            for role, file in files.items():
+                _copy(file, folder / f"{role}.png")
+            if before is not None:
+                _copy(before, folder / "start.png")
+        except BaseException:
+            self._shelf.remove(job.id)
+            raise
         return job
+
+    def _check_sizes(self, sources: Sources) -> None:
+        """Refuse what would be painted, or searched, at more pixels than the server takes."""
+        sizes = {"picture": (sources.size, "size"), "style": (sources.style_size, "style_scale")}
+        for what, ((height, width), setting) in sizes.items():
+            if height * width > self._shelf.max_pixels:
+                raise SettingsError(
+                    f"the {what} would have {width} x {height} pixels, and at most "
+                    f"{self._shelf.max_pixels:,} in all are painted here; choose a smaller {setting}"
+                )
 
     def classes(self, request: MapsRequest) -> dict[str, object]:
         """The classes of two maps, their shares, and what may spoil the result."""
-        pixels = {role: read_picture(self.file(getattr(request, role), role)) for role in ROLES}
-        semantics = label_maps(
-            pixels["content_map"].pixels,
-            pixels["style_map"].pixels,
-            content_size=pixels["content"].size,
-            style_size=pixels["style"].size,
-        )
+        with self._shelf.turns.one():
+            read = {role: read_picture(self.file(getattr(request, role), role)) for role in ROLES}
+            semantics = label_maps(
+                read["content_map"].pixels,
+                read["style_map"].pixels,
+                content_size=read["content"].size,
+                style_size=read["style"].size,
+            )
         names = {colour: name for name, colour in PALETTE.items()}
         return {
             "classes": [
@@ -147,9 +168,11 @@ def _copy(source: Path, place: Path) -> None:
             raise UsageError(f"the picture could not be kept ({error.strerror})") from error
 
 
-def _command(files: Mapping[str, Path], settings: Settings, preset: str | None) -> str:
+def _command(files: Mapping[str, Path], settings: Settings, preset: str | None, *, goes_on: bool) -> str:
     """The equal command line, with the roles for file names: the server's own names say nothing."""
     place = {role: Path(f"{role}.png") for role in files}
+    if goes_on:
+        settings = settings.replace(init="start.png")
     pictures = Pictures(
         place.get("content"), place["style"], place.get("content_map"), place.get("style_map")
     )

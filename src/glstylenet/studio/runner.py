@@ -6,7 +6,7 @@ import shutil
 import threading
 import time
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,39 +21,25 @@ from glstylenet.recipe import make_recipe
 from glstylenet.replacement import replacing
 from glstylenet.settings import Settings
 from glstylenet.studio.job import ACTIVE, FINISHED, Job
+from glstylenet.studio.record import Message, Record
 from glstylenet.studio.shelf import Shelf
+from glstylenet.studio.turns import BusyError
 from glstylenet.transfer import Result, stylize
 
-__all__ = ["BusyError", "Message", "Runner"]
+__all__ = ["Runner"]
 
 _PREVIEW_SECONDS = 0.5
 _NOTED_SECONDS = 5.0
 _LONGEST_PREVIEW = 1024
 _THUMBNAIL = 240
-_MOST_MESSAGES = 4000
-
-
-class BusyError(UsageError):
-    """The queue is full."""
-
-
-@dataclass(frozen=True)
-class Message:
-    """What listeners of a job are told: ``kind`` is state, progress, preview, warning or end."""
-
-    number: int
-    kind: str
-    content: dict[str, Any]
 
 
 @dataclass
 class _Live:
-    """A job in memory: what was told of it, and the points of its loss curve."""
+    """A job in memory, and what was told of it."""
 
     job: Job
-    messages: deque[Message] = field(default_factory=lambda: deque(maxlen=_MOST_MESSAGES))
-    count: int = 0
-    curve: list[list[float]] = field(default_factory=list)
+    record: Record
     stop: bool = False
 
 
@@ -68,11 +54,12 @@ class Runner:
         self._changed = threading.Condition()
         self._queue: deque[str] = deque()
         self._closing = False
-        self._live = {job.id: _Live(job) for job in shelf.read()}
+        self._live = {job.id: _Live(job, Record(shelf.record(job.id))) for job in shelf.read()}
         for live in self._live.values():
             if live.job.state in ACTIVE or live.job.state == "interrupted":
                 live.job.state = "queued"
                 self._queue.append(live.job.id)
+                self.note(live.job)  # what waits is not removed to make room
         self._thread = threading.Thread(target=self._work, name="runner", daemon=True)
 
     def start(self) -> None:
@@ -90,7 +77,7 @@ class Runner:
         """Queue a job whose pictures lie in its folder; raises :class:`BusyError` if too many wait."""
         with self._changed:
             self.check_room()
-            self._live[job.id] = _Live(job)
+            self._live[job.id] = _Live(job, Record(self._shelf.record(job.id)))
             self._queue.append(job.id)
             self._shelf.write(job)
             self._changed.notify_all()
@@ -103,29 +90,36 @@ class Runner:
 
     def shown(self, name: str) -> dict[str, Any] | None:
         """A job for the page."""
-        live = self._live.get(name)
+        live = self._known(name)
         if live is None:
             return None
-        position = self._queue.index(name) + 1 if name in self._queue else None
+        try:
+            position = self._queue.index(name) + 1
+        except ValueError:
+            position = None
         return live.job.shown(position)
 
     def job(self, name: str) -> Job | None:
         """The job of that name."""
-        live = self._live.get(name)
+        live = self._known(name)
         return None if live is None else live.job
 
     def curve(self, name: str) -> list[list[float]]:
-        """[evaluation, content, local, global, smoothness] after each evaluation since the server started."""
-        return list(self._live[name].curve)
+        """[evaluation, content, local, global, smoothness] after each evaluation."""
+        live = self._known(name)
+        return [] if live is None else live.record.curve()
 
     def messages(self, name: str, after: int) -> list[Message]:
         """What was told of a job later than message number ``after``."""
-        return [message for message in list(self._live[name].messages) if message.number > after]
+        live = self._known(name)
+        return [] if live is None else live.record.after(after)
 
     def stop(self, name: str) -> None:
         """End a job early; what it has is its result."""
         with self._changed:
-            live = self._live[name]
+            live = self._live.get(name)
+            if live is None:
+                return
             if live.job.state == "queued":
                 self._queue.remove(name)
                 live.job.state = "stopped"
@@ -139,8 +133,8 @@ class Runner:
     def resume(self, name: str) -> None:
         """Queue a job again that was interrupted or failed; from its checkpoint, if it has one."""
         with self._changed:
-            live = self._live[name]
-            if live.job.state in ACTIVE or live.job.state == "done":
+            live = self._live.get(name)
+            if live is None or live.job.state in ACTIVE or live.job.state == "done":
                 return
             self.check_room()
             live.job.state, live.job.error, live.stop = "queued", None, False
@@ -151,11 +145,20 @@ class Runner:
 
     def forget(self, name: str) -> None:
         """Remove a job with all it has; a running one is stopped first."""
+        live = self._live.get(name)
         self.stop(name)
-        while self._live[name].job.state == "stopping":
+        while live is not None and live.job.state == "stopping":
             time.sleep(0.05)
         self._live.pop(name, None)
         self._shelf.remove(name)
+
+    def _known(self, name: str) -> _Live | None:
+        """The job of that name, unless the shelf has removed it to make room."""
+        live = self._live.get(name)
+        if live is not None and live.job.state in FINISHED and self._shelf.folder(name) is None:
+            self._live.pop(name, None)
+            return None
+        return live
 
     def _work(self) -> None:
         while True:
@@ -166,6 +169,7 @@ class Runner:
                     return
                 live = self._live[self._queue.popleft()]
                 live.job.state = "running"
+            self.note(live.job)
             self._tell_state(live.job.id)
             self._paint(live)
 
@@ -180,7 +184,8 @@ class Runner:
                 painter.keep(result)
                 job.state = "stopped" if result.interrupted else "done"
         except (GLStyleNetError, MemoryError) as error:
-            job.state, job.error = "failed", str(error) or "the machine ran out of memory"
+            job.state = "failed"
+            job.error = painter.without_paths(str(error)) or "the machine ran out of memory"
         except Exception as error:  # the thread must live on, whatever befell this job
             job.state, job.error = "failed", f"internal error: {type(error).__name__}: {error}"
         job.seconds = before + time.monotonic() - began
@@ -189,6 +194,7 @@ class Runner:
         self._tell_state(job.id)
         if job.state in FINISHED:
             self.tell(live, "end", {"state": job.state})
+            live.record.rest()
 
     def should_stop(self, live: _Live) -> bool:
         """Whether ``live`` was asked to stop, or the server is."""
@@ -212,8 +218,7 @@ class Runner:
 
     def tell(self, live: _Live, kind: str, content: dict[str, Any]) -> None:
         """Leave a message for whoever listens."""
-        live.count += 1
-        live.messages.append(Message(live.count, kind, content))
+        live.record.tell(kind, content)
 
     def _tell_state(self, name: str) -> None:
         shown = self.shown(name)
@@ -261,7 +266,12 @@ class _Painter:
             )
         self._preview(result.pixels, job.preview + 1)
         job.losses, job.has_result = result.losses.as_dict(), True
-        shutil.rmtree(folder / "checkpoint", ignore_errors=True)
+        if not result.interrupted:  # what was stopped can still go on
+            shutil.rmtree(folder / "checkpoint", ignore_errors=True)
+
+    def without_paths(self, text: str) -> str:
+        """``text`` without the server's own folder, which says nothing to whoever opens the page."""
+        return text.replace(f"{self._folder}/", "")
 
     def hear(self, event: Event) -> None:
         """Pass events on to the page."""
@@ -271,8 +281,10 @@ class _Painter:
                 job.height, job.width = event.scales[-1].size
                 self._scales = len(event.scales)
             case Warned():
-                job.warnings.append(event.message)
-                self._runner.tell(self._live, "warning", {"message": event.message})
+                message = self.without_paths(event.message)
+                if message not in job.warnings:  # a run that goes on warns again
+                    job.warnings.append(message)
+                    self._runner.tell(self._live, "warning", {"message": message})
             case Step():
                 self._hear_step(event)
                 if now - self._previewed >= _PREVIEW_SECONDS or event.evaluation == event.evaluations:
@@ -284,17 +296,14 @@ class _Painter:
                     self._runner.note(job)
 
     def _hear_step(self, step: Step) -> None:
-        losses = step.terms.as_dict()
         self._live.job.progress = {
             "evaluation": step.evaluation,
             "evaluations": step.evaluations,
             "scale": step.scale,
             "scales": self._scales,
             "seconds_left": round(step.seconds_left, 1),
-            "losses": losses,
+            "losses": step.terms.as_dict(),
         }
-        names = ("content", "local", "global", "smoothness")
-        self._live.curve.append([step.evaluation, *(losses[name] for name in names)])
         self._runner.tell(self._live, "progress", self._live.job.progress)
 
     def _preview(self, pixels: Tensor, number: int) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import uvicorn
 
 from glstylenet.errors import UsageError
@@ -51,10 +52,13 @@ def serve(
 ) -> None:
     """Answer at ``address`` until a signal comes; ``ready`` hears the address once it does.
 
-    ``machine``: settings that the server chooses, such as the device. Raises
-    :class:`~glstylenet.errors.UsageError` if the port is taken.
+    ``machine``: settings that the server chooses, such as the device. The signal is raised again once the
+    connections are closed: the caller needs a handler that returns, for the run under way to be kept.
+    Raises :class:`~glstylenet.errors.UsageError` if the port is taken, and
+    :class:`~glstylenet.errors.OutputError` if another server has the folder.
     """
     with contextlib.ExitStack() as held:
+        held.enter_context(shelf.claimed())
         listening = held.enter_context(_listening(address))
         bound = Address(address.host, listening.getsockname()[1], address.token)
         samples: dict[str, Path] = {role: sample_file(f"{role}.png", held) for role in ROLES}
@@ -95,8 +99,9 @@ def _names(host: str) -> list[str]:
     names = {*LOOPBACK}
     if host in ("0.0.0.0", "::"):
         names.add(socket.gethostname())
-        with contextlib.suppress(OSError):
-            names |= {str(each[4][0]) for each in socket.getaddrinfo(socket.gethostname(), None)}
+        for addresses in psutil.net_if_addrs().values():
+            names |= {each.address for each in addresses if each.family == socket.AF_INET}
+            names |= {f"[{each.address}]" for each in addresses if each.family == socket.AF_INET6}
     else:
         names.add(f"[{host}]" if ":" in host else host)
     return sorted(names)

@@ -1,17 +1,20 @@
 """Shelf: the folder that pictures and jobs live in. Every name in it is the server's own."""
 
+import contextlib
 import json
 import re
 import secrets
 import shutil
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 from glstylenet.errors import ImageError, OutputError
 from glstylenet.images import read_picture
-from glstylenet.outputs import write_picture
+from glstylenet.outputs import claim_output, write_picture
 from glstylenet.replacement import write_text
 from glstylenet.studio.job import ACTIVE, Job
+from glstylenet.studio.turns import Turns
 
 __all__ = ["QUOTA", "FullError", "Shelf"]
 
@@ -30,15 +33,36 @@ class Shelf:
 
     def __init__(self, root: Path, *, quota: int = QUOTA, max_pixels: int = 40_000_000) -> None:
         self.quota, self.max_pixels = quota, max_pixels
+        self.turns = Turns()
+        self._root = root
         self._pictures, self._jobs = root / "pictures", root / "jobs"
         self._lock = threading.Lock()
         try:
             for folder in (self._pictures, self._jobs):
-                folder.mkdir(parents=True, exist_ok=True)
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # for nobody else to look into
         except OSError as error:
             raise OutputError(
                 f"{root}: the folder cannot be made ({error.strerror}); choose another one with --data"
             ) from error
+
+    @contextlib.contextmanager
+    def claimed(self) -> Iterator[None]:
+        """Hold the folder for this server, and remove what one before left half-made.
+
+        Raises :class:`~glstylenet.errors.OutputError` if another server holds it: both would paint its jobs.
+        """
+        with contextlib.ExitStack() as held:
+            try:
+                held.enter_context(claim_output(self._jobs))
+            except OutputError as error:
+                raise OutputError(
+                    f"{self._root}: another studio keeps its runs there; end that one, or choose another "
+                    "folder with --data"
+                ) from error
+            for folder in self._jobs.iterdir():
+                if _NAME.fullmatch(folder.name) and not (folder / "job.json").exists():
+                    shutil.rmtree(folder, ignore_errors=True)
+            yield
 
     def new_id(self) -> str:
         """A name that cannot be guessed."""
@@ -50,15 +74,16 @@ class Shelf:
         Raises :class:`~glstylenet.errors.ImageError` if it is none or has too many pixels, and
         :class:`FullError`.
         """
-        try:
-            picture = read_picture(upload, max_pixels=self.max_pixels)
-        except ImageError as error:
-            raise ImageError(str(error).replace(str(upload), "the upload")) from error
-        self.make_room(upload.stat().st_size)
         name = self.new_id()
         place = self._pictures / f"{name}.png"
-        write_picture(place, picture.pixels, alpha=picture.alpha)
-        height, width = picture.size
+        with self.turns.one():
+            try:
+                picture = read_picture(upload, max_pixels=self.max_pixels)
+            except ImageError as error:
+                raise ImageError(str(error).replace(str(upload), "the upload")) from error
+            height, width = picture.size
+            self.make_room(max(upload.stat().st_size, 3 * height * width))  # a PNG is hardly ever larger
+            write_picture(place, picture.pixels, alpha=picture.alpha)
         return {
             "id": name,
             "width": width,
@@ -76,6 +101,10 @@ class Shelf:
         """The folder of a job."""
         place = self._jobs / name
         return place if _NAME.fullmatch(name) and (place / "job.json").is_file() else None
+
+    def record(self, name: str) -> Path:
+        """Where the messages of a job are kept."""
+        return self._jobs / name / "events.jsonl"
 
     def make_folder(self, name: str) -> Path:
         """For a new job."""
@@ -116,16 +145,26 @@ class Shelf:
                 self.remove(job.id)
                 if self._used() + more <= self.quota:
                     return
-            for file in sorted(self._pictures.glob("*.png"), key=lambda file: file.stat().st_mtime):
+            for file in sorted(self._pictures.glob("*.png"), key=_age):
                 file.unlink(missing_ok=True)
                 if self._used() + more <= self.quota:
                     return
         raise FullError("the studio's folder is full; wait for a run to end, or delete runs")
 
     def _used(self) -> int:
-        return sum(
-            file.stat().st_size
-            for folder in (self._pictures, self._jobs)
-            for file in folder.rglob("*")
-            if file.is_file()
-        )
+        return sum(_size(file) for folder in (self._pictures, self._jobs) for file in folder.rglob("*"))
+
+
+def _size(file: Path) -> int:
+    """Bytes of ``file``; 0 once it is gone: the runner replaces files meanwhile."""
+    with contextlib.suppress(OSError):
+        if file.is_file():
+            return file.stat().st_size
+    return 0
+
+
+def _age(file: Path) -> float:
+    """When ``file`` was written."""
+    with contextlib.suppress(OSError):
+        return file.stat().st_mtime
+    return 0.0

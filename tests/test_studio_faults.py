@@ -1,0 +1,333 @@
+"""What befalls the studio: requests that ask too much, folders that change, servers that come again."""
+
+import asyncio
+import json
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+
+from glstylenet.cli import main
+from glstylenet.studio.job import ROLES, Job
+from glstylenet.studio.record import Record
+from glstylenet.studio.runner import Runner
+from glstylenet.studio.server import _names
+from glstylenet.studio.shelf import Shelf
+from glstylenet.studio.turns import BusyError, Turns
+from tests.test_studio import SMALL, Studio, _events, _png, idle, samples, studio
+from tests.test_studio_server import REQUEST, running
+
+__all__ = ["idle", "samples", "studio"]  # fixtures
+
+JSON = {"content-type": "application/json"}
+LONG = {"size": 64, "iterations": 60, "round_length": 5}
+
+
+def _reach(studio: Studio, job: str, evaluation: int) -> None:
+    end = time.monotonic() + 60
+    while (studio.ask("GET", f"/api/jobs/{job}").json()["progress"] or {"evaluation": 0})[
+        "evaluation"
+    ] < evaluation:
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+# --- requests
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"size": 100_000}, "smaller size"),
+        ({"size": 900, "style_scale": 8}, "smaller style_scale"),
+        ({"iterations": 1_000_000}, "iterations"),
+    ],
+)
+def test_what_would_not_fit_is_refused_before_it_is_made(
+    tmp_path: Path, samples: Mapping[str, Path], settings: dict[str, object], says: str
+) -> None:
+    samples["style"].write_bytes(_png(size=(900, 800)))
+    idle = Studio(tmp_path / "data", samples)
+    before = psutil.Process().memory_info().rss
+    answer = idle.job(settings=settings)
+    assert answer.status_code == 400
+    assert says in answer.json()["error"]
+    assert psutil.Process().memory_info().rss - before < 200 * 2**20
+    assert list(idle.shelf._jobs.iterdir()) == []
+
+
+def test_long_json_without_a_length_is_cut_off(idle: Studio) -> None:
+    async def action(client: httpx.AsyncClient) -> httpx.Response:
+        async def body() -> Any:
+            for _ in range(3):
+                yield b" " * 2**20
+
+        return await client.post("/api/jobs", content=body(), headers=JSON)
+
+    answer = idle.run(action)
+    assert answer.status_code == 413
+    assert answer.json()["error"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"style": "x", "settings": {"\\ud800": 1}}',
+        b'{"style": "x", "\\ud800": 1}',
+        b'{"style": "\\ud800"}',
+        b'{"style": "sample:demo", "content": "sample:demo", "preset": "\\ud800"}',
+        b'{"style": "x", "settings": {"seed": ' + b"9" * 5000 + b"}}",
+        b"[" * 200_000,
+        b"\xff",
+        b"",
+    ],
+    ids=["setting", "field", "picture", "preset", "number", "nested", "bytes", "empty"],
+)
+def test_odd_json_is_refused_with_a_sentence(idle: Studio, body: bytes) -> None:
+    answer = idle.ask("POST", "/api/jobs", content=body, headers=JSON)
+    assert answer.status_code in (400, 422)
+    assert answer.json()["error"]
+
+
+def test_a_slow_upload_gives_its_place_up(idle: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("glstylenet.studio.application._UPLOAD_SECONDS", 0.5)
+
+    async def action(client: httpx.AsyncClient) -> list[int]:
+        async def slowly() -> Any:
+            yield b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
+            await asyncio.sleep(30)
+
+        headers = {"content-type": "multipart/form-data; boundary=x"}
+        slow = [
+            asyncio.create_task(client.post("/api/pictures", content=slowly(), headers=headers))
+            for _ in range(4)
+        ]
+        await asyncio.sleep(0.1)
+        codes = [(await client.post("/api/pictures", files={"file": ("a", _png())})).status_code]
+        codes += [answer.status_code for answer in await asyncio.gather(*slow)]
+        codes.append((await client.post("/api/pictures", files={"file": ("a", _png())})).status_code)
+        return codes
+
+    began = time.monotonic()
+    assert idle.run(action) == [429, 408, 408, 408, 408, 201]
+    assert time.monotonic() - began < 10
+
+
+def test_a_hundred_jobs_at_once_are_looked_at_one_by_one(idle: Studio) -> None:
+    request = {"content": "sample:demo", "style": "sample:demo", "settings": SMALL}
+
+    async def action(client: httpx.AsyncClient) -> list[httpx.Response]:
+        return await asyncio.gather(*(client.post("/api/jobs", json=request) for _ in range(100)))
+
+    answers = idle.run(action)
+    codes = [answer.status_code for answer in answers]
+    assert set(codes) == {201, 429}
+    assert codes.count(201) == 3  # as many as may wait in this queue
+    assert all(answer.headers.get("retry-after") for answer in answers if answer.status_code == 429)
+    assert len(list(idle.shelf._jobs.iterdir())) == 3, "a refused run left its folder"
+
+
+def test_few_wait_for_their_turn() -> None:
+    turns = Turns(most_waiting=0)
+    with turns.one(), pytest.raises(BusyError, match="again"), turns.one():
+        pass
+    with turns.one():
+        pass
+
+
+def test_the_command_of_a_continued_run_starts_from_its_picture(studio: Studio) -> None:
+    first = studio.job().json()
+    assert "--init" not in first["command"]
+    studio.wait(first["id"], "done")
+    assert "--init start.png" in studio.job(continue_from=first["id"]).json()["command"]
+
+
+# --- records
+
+
+def _told(record: Record, *numbers: int) -> None:
+    for number in numbers:
+        losses = {"content": 1.0, "local": 2.0, "global": 3.0, "smoothness": number / 2}
+        record.tell("progress", {"evaluation": number, "losses": losses})
+
+
+def test_a_record_goes_on_after_a_restart(tmp_path: Path) -> None:
+    first = Record(tmp_path / "events.jsonl")
+    _told(first, 1, 2, 3)
+    first.tell("end", {"state": "stopped"})
+    second = Record(tmp_path / "events.jsonl")
+    assert [(m.number, m.kind) for m in second.after(2)] == [(3, "progress"), (4, "end")]
+    _told(second, 3, 4)
+    assert [m.number for m in second.after(4)] == [5, 6]
+    assert "end" not in [m.kind for m in second.after(0)], "an end that something followed"
+    assert second.curve() == [[n, 1.0, 2.0, 3.0, n / 2] for n in (1, 2, 3, 4)]
+    second.rest()
+    assert [m.number for m in second.after(4)] == [5, 6]
+
+
+def test_a_torn_line_is_passed_over(tmp_path: Path) -> None:
+    file = tmp_path / "events.jsonl"
+    _told(Record(file), 1, 2)
+    file.write_bytes(file.read_bytes()[:-10])
+    record = Record(file)
+    _told(record, 2)
+    assert [m.number for m in Record(file).after(0)] == [1, 2]
+    assert [point[0] for point in Record(file).curve()] == [1, 2]
+
+
+def test_a_record_without_a_folder_ends_no_run(tmp_path: Path) -> None:
+    record = Record(tmp_path / "gone" / "events.jsonl")
+    _told(record, 1)
+    assert len(record.after(0)) == 1
+
+
+def test_the_curve_and_events_outlive_the_server(tmp_path: Path, samples: Mapping[str, Path]) -> None:
+    first = Studio(tmp_path / "data", samples)
+    first.runner.start()
+    job = first.job().json()["id"]
+    first.wait(job, "done")
+    first.runner.close()
+    points = first.ask("GET", f"/api/jobs/{job}/curve").json()
+    told = _events(first.ask("GET", f"/api/jobs/{job}/events").text)
+    second = Studio(tmp_path / "data", samples)
+    assert second.ask("GET", f"/api/jobs/{job}/curve").json() == points
+    assert len(points["points"]) == 3
+    assert _events(second.ask("GET", f"/api/jobs/{job}/events").text) == told
+
+
+def test_a_listener_hears_what_follows_a_restart(tmp_path: Path, samples: Mapping[str, Path]) -> None:
+    """A browser asks a new server for what came after the last message of the old one."""
+    first = Studio(tmp_path / "data", samples)
+    first.runner.start()
+    job = first.job(settings=LONG).json()["id"]
+    _reach(first, job, 12)
+    first.runner.close()
+    last = first.runner.messages(job, 0)[-1].number
+    second = Studio(tmp_path / "data", samples)
+    second.runner.start()
+    events = _events(second.ask("GET", f"/api/jobs/{job}/events", headers={"Last-Event-ID": str(last)}).text)
+    second.runner.close()
+    assert next(number for number, _, _ in events if number is not None) == last + 1
+    heard = [content["evaluation"] for _, kind, content in events if kind == "progress"]
+    assert heard[0] <= 16, "it was deaf until the new numbers had passed the old"
+    assert heard[-1] == 60
+    assert [kind for _, kind, _ in events].count("end") == 1
+
+
+def test_a_stopped_run_is_resumed_from_where_it_was(studio: Studio) -> None:
+    job = studio.job(settings={**LONG, "iterations": 200}).json()["id"]
+    _reach(studio, job, 12)
+    studio.ask("POST", f"/api/jobs/{job}/stop")
+    studio.wait(job, "stopped")
+    last = studio.runner.messages(job, 0)[-1].number
+    assert studio.ask("POST", f"/api/jobs/{job}/resume").status_code == 200
+    studio.wait(job, "done", "failed")
+    again = [m.content["evaluation"] for m in studio.runner.messages(job, last) if m.kind == "progress"]
+    assert again[0] > 5, "it began anew"
+    assert again[-1] == 200
+
+
+# --- the folder
+
+
+def test_room_is_never_made_by_removing_what_is_painted(
+    tmp_path: Path, samples: Mapping[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A job that was interrupted, and is painted by a new server, is not one of the finished."""
+    shelf = Shelf(tmp_path, quota=1)
+    job = Job("A" * 22, 1.0, None, {}, dict.fromkeys(ROLES), "", state="interrupted")
+    shelf.make_folder(job.id)
+    shelf.write(job)
+    seen: list[str] = []
+
+    def look(*_arguments: object, **_options: object) -> None:
+        seen.append(shelf.read()[0].state)
+        raise ValueError("enough")
+
+    monkeypatch.setattr("glstylenet.studio.runner.stylize", look)
+    runner = Runner(shelf, {})
+    assert shelf.read()[0].state == "queued"
+    runner.start()
+    end = time.monotonic() + 30
+    while not seen and time.monotonic() < end:
+        time.sleep(0.02)
+    runner.close()
+    assert seen == ["running"]
+
+
+def test_a_run_removed_to_make_room_is_gone(studio: Studio) -> None:
+    job = studio.job().json()["id"]
+    studio.wait(job, "done")
+    studio.shelf.remove(job)
+    assert studio.ask("GET", f"/api/jobs/{job}").status_code == 404
+    assert studio.ask("POST", f"/api/jobs/{job}/resume").status_code == 404
+    assert studio.ask("GET", f"/api/jobs?ids={job}").json() == {"jobs": []}
+
+
+def test_a_claim_removes_what_was_left_half_made(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path)
+    half = shelf.make_folder("B" * 22)
+    whole = Job("C" * 22, 1.0, None, {}, {}, "", state="done")
+    shelf.make_folder(whole.id)
+    shelf.write(whole)
+    with shelf.claimed():
+        assert not half.exists()
+        assert shelf.folder(whole.id) is not None
+
+
+def test_nobody_else_may_look_into_the_folders(tmp_path: Path) -> None:
+    Shelf(tmp_path / "data")
+    modes = {(tmp_path / "data" / name).stat().st_mode & 0o077 for name in ("jobs", "pictures")}
+    assert modes == {0}
+
+
+# --- the process
+
+
+def test_a_second_studio_on_the_same_folder_is_refused(tmp_path: Path) -> None:
+    with running(tmp_path / "data"):
+        command = [sys.executable, "-m", "glstylenet", "studio", "--port", "0", "--data"]
+        second = subprocess.run(
+            [*command, str(tmp_path / "data")], capture_output=True, text=True, timeout=60, check=False
+        )
+    assert second.returncode == 5
+    assert "another studio" in second.stderr
+    with running(tmp_path / "data") as third:
+        assert third.ask("GET", "/api/health")["ok"]
+
+
+def test_sigterm_leaves_the_run_to_be_gone_on_with(tmp_path: Path) -> None:
+    with running(tmp_path) as server:
+        job = server.ask("POST", "/api/jobs", json=REQUEST)["id"]
+        server.wait(job, evaluation=12)
+        assert server.end(signal.SIGTERM) == 143
+    assert json.loads((tmp_path / "jobs" / job / "job.json").read_text())["state"] == "interrupted"
+
+
+@pytest.mark.parametrize(
+    "token", ["short", "correct horse", "semi;colon;x", "line\nline\nx", "ümlaut-ümlaut"]
+)
+def test_a_token_that_no_cookie_holds_is_refused(
+    tmp_path: Path, token: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["studio", "--data", str(tmp_path / "data"), "--token", token]) == 2
+    assert "expected 8 to 200" in capsys.readouterr().err
+
+
+def test_on_all_addresses_it_answers_to_each_of_them() -> None:
+    own = {
+        each.address
+        for addresses in psutil.net_if_addrs().values()
+        for each in addresses
+        if each.family == socket.AF_INET
+    }
+    assert own <= set(_names("0.0.0.0"))
+    assert "192.0.2.1" not in _names("0.0.0.0")
