@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -270,6 +271,30 @@ def test_a_run_removed_to_make_room_is_gone(studio: Studio) -> None:
     assert studio.ask("GET", f"/api/jobs/{job}").status_code == 404
     assert studio.ask("POST", f"/api/jobs/{job}/resume").status_code == 404
     assert studio.ask("GET", f"/api/jobs?ids={job}").json() == {"jobs": []}
+
+
+def test_runs_may_vanish_while_room_is_measured(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path, quota=10**9)
+    done = threading.Event()
+
+    def come_and_go() -> None:
+        while not done.is_set():
+            name = shelf.new_id()
+            shelf.write(Job(shelf.make_folder(name).name, 1.0, None, {}, {}, "", state="done"))
+            (tmp_path / "jobs" / name / "checkpoint").mkdir()
+            shelf.remove(name)
+
+    others = [threading.Thread(target=come_and_go) for _ in range(2)]
+    for other in others:
+        other.start()
+    try:
+        for _ in range(300):
+            shelf.make_room(1)
+            shelf.read()
+    finally:
+        done.set()
+        for other in others:
+            other.join()
 
 
 def test_a_claim_removes_what_was_left_half_made(tmp_path: Path) -> None:

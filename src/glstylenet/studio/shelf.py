@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import re
 import secrets
 import shutil
@@ -123,7 +124,7 @@ class Shelf:
     def read(self) -> list[Job]:
         """All jobs, oldest first; a folder that holds no readable one is passed over."""
         jobs = []
-        for file in self._jobs.glob("*/job.json"):
+        for file in [folder / "job.json" for folder in self._jobs.iterdir()]:
             try:
                 job = Job.from_dict(json.loads(file.read_text(encoding="utf-8")))
             except (OSError, ValueError, TypeError):
@@ -152,14 +153,19 @@ class Shelf:
         raise FullError("the studio's folder is full; wait for a run to end, or delete runs")
 
     def _used(self) -> int:
-        return sum(_size(file) for folder in (self._pictures, self._jobs) for file in folder.rglob("*"))
+        # Unlike Path.rglob, os.walk passes over a folder that is removed meanwhile.
+        return sum(
+            _size(Path(folder, name))
+            for root in (self._pictures, self._jobs)
+            for folder, _, names in os.walk(root)
+            for name in names
+        )
 
 
 def _size(file: Path) -> int:
     """Bytes of ``file``; 0 once it is gone: the runner replaces files meanwhile."""
     with contextlib.suppress(OSError):
-        if file.is_file():
-            return file.stat().st_size
+        return file.stat().st_size
     return 0
 
 
