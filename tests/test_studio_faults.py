@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -327,6 +327,39 @@ def test_a_second_studio_on_the_same_folder_is_refused(tmp_path: Path) -> None:
     assert "another studio" in second.stderr
     with running(tmp_path / "data") as third:
         assert third.ask("GET", "/api/health")["ok"]
+
+
+def test_a_process_under_uploads_stays_small_and_cuts_endless_ones_off(tmp_path: Path) -> None:
+    picture, sent = _png(size=(1000, 1000)), 0
+
+    async def together(url: str) -> list[int]:
+        limits = httpx.Limits(max_connections=100)
+        async with httpx.AsyncClient(timeout=60, limits=limits) as client:
+            files = [client.post(url, files={"file": ("a", picture)}) for _ in range(100)]
+            return [answer.status_code for answer in await asyncio.gather(*files)]
+
+    def endless() -> Iterator[bytes]:
+        nonlocal sent
+        yield b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
+        while sent < 1024:
+            sent += 1
+            yield bytes(2**20)
+
+    with running(tmp_path) as server:
+        process, url = psutil.Process(server.process.pid), server.url + "api/pictures"
+        idle_bytes = process.memory_info().rss
+        for _ in range(3):
+            codes = asyncio.run(together(url))
+            assert set(codes) <= {201, 429}
+            assert 201 in codes
+        headers = {"content-type": "multipart/form-data; boundary=x"}
+        try:
+            assert httpx.post(url, content=endless(), headers=headers, timeout=60).status_code == 413
+        except httpx.TransportError:
+            pass  # the connection was closed before the answer could be read
+        assert sent < 512
+        assert process.memory_info().rss - idle_bytes < 200 * 2**20
+        assert server.ask("GET", "/api/health")["ok"]
 
 
 def test_sigterm_leaves_the_run_to_be_gone_on_with(tmp_path: Path) -> None:

@@ -93,7 +93,8 @@ class Guard:
             await self._app(scope, body.receive, guarded)
         if body.is_too_long:
             body.is_too_long = False
-            await _answer(guarded, 413, f"got more than the {body.limit:,} bytes that are taken here")
+            sentence = f"got more than the {body.limit:,} bytes that are taken here"
+            await _answer(guarded, 413, sentence, closing=True)  # nobody knows how much would still come
 
     def _limit(self, scope: _Scope) -> int:
         return self._upload_bytes + _JSON_BYTES if scope["path"] == "/api/pictures" else _JSON_BYTES
@@ -154,8 +155,10 @@ def _same(one: str, other: str) -> bool:
     return secrets.compare_digest(one.encode("utf-8"), other.encode("utf-8"))
 
 
-async def _answer(send: Any, status: int, error: str) -> None:
+async def _answer(send: Any, status: int, error: str, *, closing: bool = False) -> None:
     body = json.dumps({"error": error}).encode()
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    if closing:
+        headers.append((b"connection", b"close"))
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -4,6 +4,7 @@ import contextlib
 import threading
 from collections.abc import Iterator
 
+from glstylenet.allocator import return_freed_memory
 from glstylenet.errors import UsageError
 
 __all__ = ["BusyError", "Turns"]
@@ -27,6 +28,9 @@ class Turns:
             raise BusyError("too many pictures are being looked at; try again in a moment")
         try:
             with self._turn:
-                yield
+                try:
+                    yield
+                finally:  # turns come in different threads, each of which would keep what it freed
+                    return_freed_memory()
         finally:
             self._places.release()
