@@ -1,5 +1,6 @@
 """The studio as it is started: a process of its own, stopped, killed and started again."""
 
+import asyncio
 import json
 import os
 import re
@@ -14,9 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 
 from glstylenet.cli import main
+from tests.test_studio import png
 
 REQUEST = {
     "content": "sample:demo",
@@ -83,6 +86,25 @@ def test_a_restarted_server_goes_on(tmp_path: Path, number: int, code: int) -> N
         assert min(point[0] for point in points) > 10, "it began anew"
         assert done["progress"]["evaluation"] == 200
         assert (tmp_path / "jobs" / job / "result.png").is_file()
+
+
+def test_memory_stays_flat_however_many_come(tmp_path: Path) -> None:
+    """Hundreds at once, of 4 MiB each once decoded: kept pictures would be seen at a glance."""
+    picture = png(size=(600, 600))
+
+    async def hundred(url: str) -> set[int]:
+        async with httpx.AsyncClient(base_url=url, timeout=60) as client:
+            files = [client.post("api/pictures", files={"file": ("a.png", picture)}) for _ in range(100)]
+            return {answer.status_code for answer in await asyncio.gather(*files)}
+
+    with running(tmp_path) as server:
+        process = psutil.Process(server.process.pid)
+        held = []
+        for _ in range(6):
+            codes: set[int] = asyncio.run(hundred(server.url))
+            assert codes <= {201, 429}
+            held.append(process.memory_info().rss)
+    assert max(held[3:]) - max(held[:3]) < 32 * 2**20
 
 
 def test_another_address_asks_for_a_token(tmp_path: Path) -> None:
