@@ -24,7 +24,7 @@ from tests.test_studio import png
 REQUEST = {
     "content": "sample:demo",
     "style": "sample:demo",
-    "settings": {"size": 64, "iterations": 200, "round_length": 5},
+    "settings": {"size": 64, "iterations": 60, "round_length": 5},
 }
 
 
@@ -84,7 +84,7 @@ def test_a_restarted_server_goes_on(tmp_path: Path, number: int, code: int) -> N
         done = second.wait(job, state="done")
         points = second.ask("GET", f"/api/jobs/{job}/curve")["points"]
         assert min(point[0] for point in points) > 10, "it began anew"
-        assert done["progress"]["evaluation"] == 200
+        assert done["progress"]["evaluation"] == 60
         assert (tmp_path / "jobs" / job / "result.png").is_file()
 
 
