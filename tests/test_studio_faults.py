@@ -24,7 +24,7 @@ from glstylenet.studio.runner import Runner
 from glstylenet.studio.server import _names
 from glstylenet.studio.shelf import Shelf
 from glstylenet.studio.turns import BusyError, Turns
-from tests.test_studio import SMALL, Studio, _events, _png, idle, samples, studio
+from tests.test_studio import SMALL, Studio, _events, idle, png, samples, studio
 from tests.test_studio_server import REQUEST, running
 
 __all__ = ["idle", "samples", "studio"]  # fixtures
@@ -56,7 +56,7 @@ def _reach(studio: Studio, job: str, evaluation: int) -> None:
 def test_what_would_not_fit_is_refused_before_it_is_made(
     tmp_path: Path, samples: Mapping[str, Path], settings: dict[str, object], says: str
 ) -> None:
-    samples["style"].write_bytes(_png(size=(900, 800)))
+    samples["style"].write_bytes(png(size=(900, 800)))
     idle = Studio(tmp_path / "data", samples)
     before = psutil.Process().memory_info().rss
     answer = idle.job(settings=settings)
@@ -113,9 +113,9 @@ def test_a_slow_upload_gives_its_place_up(idle: Studio, monkeypatch: pytest.Monk
             for _ in range(4)
         ]
         await asyncio.sleep(0.1)
-        codes = [(await client.post("/api/pictures", files={"file": ("a", _png())})).status_code]
+        codes = [(await client.post("/api/pictures", files={"file": ("a", png())})).status_code]
         codes += [answer.status_code for answer in await asyncio.gather(*slow)]
-        codes.append((await client.post("/api/pictures", files={"file": ("a", _png())})).status_code)
+        codes.append((await client.post("/api/pictures", files={"file": ("a", png())})).status_code)
         return codes
 
     began = time.monotonic()
@@ -225,7 +225,7 @@ def test_a_listener_hears_what_follows_a_restart(tmp_path: Path, samples: Mappin
 
 
 def test_a_stopped_run_is_resumed_from_where_it_was(studio: Studio) -> None:
-    job = studio.job(settings={**LONG, "iterations": 200}).json()["id"]
+    job = studio.job(settings={**LONG, "iterations": 100}).json()["id"]
     _reach(studio, job, 12)
     studio.ask("POST", f"/api/jobs/{job}/stop")
     studio.wait(job, "stopped")
@@ -234,7 +234,7 @@ def test_a_stopped_run_is_resumed_from_where_it_was(studio: Studio) -> None:
     studio.wait(job, "done", "failed")
     again = [m.content["evaluation"] for m in studio.runner.messages(job, last) if m.kind == "progress"]
     assert again[0] > 5, "it began anew"
-    assert again[-1] == 200
+    assert again[-1] == 100
 
 
 # --- the folder
@@ -359,7 +359,7 @@ def test_a_second_studio_on_the_same_folder_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_process_under_uploads_stays_small_and_cuts_endless_ones_off(tmp_path: Path) -> None:
-    picture, sent = _png(size=(1000, 1000)), 0
+    picture, sent = png(size=(1000, 1000)), 0
 
     async def together(url: str) -> list[int]:
         limits = httpx.Limits(max_connections=100)

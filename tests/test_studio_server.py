@@ -1,5 +1,6 @@
 """The studio as it is started: a process of its own, stopped, killed and started again."""
 
+import asyncio
 import json
 import os
 import re
@@ -14,15 +15,16 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 
 from glstylenet.cli import main
-from tests.test_studio import _events
+from tests.test_studio import _events, png
 
 REQUEST = {
     "content": "sample:demo",
     "style": "sample:demo",
-    "settings": {"size": 64, "iterations": 200, "round_length": 5},
+    "settings": {"size": 64, "iterations": 60, "round_length": 5},
 }
 
 
@@ -70,7 +72,6 @@ def running(data: Path, *options: str) -> Iterator[Server]:
         server.process.communicate()
 
 
-@pytest.mark.long
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)])
 def test_a_restarted_server_goes_on(tmp_path: Path, number: int, code: int) -> None:
     with running(tmp_path) as first:
@@ -85,9 +86,28 @@ def test_a_restarted_server_goes_on(tmp_path: Path, number: int, code: int) -> N
         evaluations = [content["evaluation"] for _, kind, content in told if kind == "progress"]
         assert evaluations.count(1) == 1, "it began anew"
         points = second.ask("GET", f"/api/jobs/{job}/curve")["points"]
-        assert [point[0] for point in points] == list(range(1, 201))
-        assert done["progress"]["evaluation"] == 200
+        assert [point[0] for point in points] == list(range(1, 61))
+        assert done["progress"]["evaluation"] == 60
         assert (tmp_path / "jobs" / job / "result.png").is_file()
+
+
+def test_memory_stays_flat_however_many_come(tmp_path: Path) -> None:
+    """Hundreds at once, of 4 MiB each once decoded: kept pictures would be seen at a glance."""
+    picture = png(size=(600, 600))
+
+    async def hundred(url: str) -> set[int]:
+        async with httpx.AsyncClient(base_url=url, timeout=60) as client:
+            files = [client.post("api/pictures", files={"file": ("a.png", picture)}) for _ in range(100)]
+            return {answer.status_code for answer in await asyncio.gather(*files)}
+
+    with running(tmp_path) as server:
+        process = psutil.Process(server.process.pid)
+        held = []
+        for _ in range(6):
+            codes: set[int] = asyncio.run(hundred(server.url))
+            assert codes <= {201, 429}
+            held.append(process.memory_info().rss)
+    assert max(held[3:]) - max(held[:3]) < 32 * 2**20
 
 
 def test_another_address_asks_for_a_token(tmp_path: Path) -> None:
