@@ -86,6 +86,7 @@ def interrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
 # The same picture
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("optimizer", "after", "first"),
     [
@@ -154,6 +155,7 @@ def test_a_complete_run_is_only_measured(tmp_path: Path) -> None:
     assert (done.evaluations, done.losses) == (12, _whole("lbfgs").losses)
 
 
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
 def test_a_killed_run_goes_on(tmp_path: Path) -> None:
     for name, picture in (("content.png", CONTENT), ("style.png", STYLE)):
@@ -304,6 +306,7 @@ WORDS = ["stylize", "content.png", "style.png", "-o", "out.png", "--checkpoint",
 WORDS += ["--precision", "float32", "--scales", "1", "--iterations", "7", "--round-length", "3"]
 
 
+@pytest.mark.long
 def test_the_command_line_goes_on(
     desk: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

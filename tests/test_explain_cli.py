@@ -40,6 +40,7 @@ def test_without_the_option_there_is_none(desk: Path, capsys: pytest.CaptureFixt
     assert stray_files(desk, "out.png") == set()
 
 
+@pytest.mark.long
 def test_a_batch_is_explained(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
     draw(desk / "second.png", seed=5, width=40, height=34)
     assert run("stylize", "content.png", "second.png", "style.png", "-o", "out", "--explain", "--json") == 0

@@ -236,6 +236,7 @@ def test_a_waiting_job_is_stopped_and_the_queue_is_bounded(idle: Studio) -> None
     assert idle.job().status_code == 201
 
 
+@pytest.mark.long
 def test_a_new_server_goes_on_with_what_was_left(tmp_path: Path, samples: Mapping[str, Path]) -> None:
     """The first is closed in the middle; the second ends with the very picture of an undisturbed run."""
     first = Studio(tmp_path / "data", samples)

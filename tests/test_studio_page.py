@@ -328,6 +328,7 @@ def test_loaded_map_has_palette_colours(page: Page, pictures: dict[str, Path], t
     page.locator(".notice", has_text="their shapes differ").wait_for()
 
 
+@pytest.mark.long
 def test_run_previews_slider_download_history(
     page: Page, pictures: dict[str, Path], tmp_path: Path, server: Server
 ) -> None:
@@ -410,6 +411,7 @@ def test_run_survives_its_tab_and_stops(
     second.check()
 
 
+@pytest.mark.long
 def test_run_survives_the_server(page: Page, server: Server, pictures: dict[str, Path]) -> None:
     choose_pictures(page, pictures)
     start(page, 20_000)

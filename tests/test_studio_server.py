@@ -72,6 +72,7 @@ def running(data: Path, *options: str) -> Iterator[Server]:
         server.process.communicate()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)])
 def test_a_restarted_server_goes_on(tmp_path: Path, number: int, code: int) -> None:
     with running(tmp_path) as first:
