@@ -224,6 +224,7 @@ def test_a_listener_hears_what_follows_a_restart(tmp_path: Path, samples: Mappin
     assert [kind for _, kind, _ in events].count("end") == 1
 
 
+@pytest.mark.long
 def test_a_stopped_run_is_resumed_from_where_it_was(studio: Studio) -> None:
     job = studio.job(settings={**LONG, "iterations": 100}).json()["id"]
     _reach(studio, job, 12)
