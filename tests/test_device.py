@@ -16,6 +16,7 @@ from glstylenet.device import (
     _room_in_container,
     available_memory,
     choose_device,
+    every_device,
     has_fast_bfloat16,
     peak_memory,
 )
@@ -52,6 +53,21 @@ def test_a_gpu_that_is_not_there(name: str, count: int, monkeypatch: pytest.Monk
 def test_the_last_gpu_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
     _machine(monkeypatch, cuda=2)
     assert choose_device("cuda:1", "float32").device == torch.device("cuda:1")
+
+
+@pytest.mark.parametrize(
+    ("count", "asked", "used"),
+    [
+        (0, "auto", ["auto"]),
+        (1, "auto", ["auto"]),
+        (3, "auto", ["cuda:0", "cuda:1", "cuda:2"]),
+        (3, "cuda:1", ["cuda:1"]),
+        (3, "cpu", ["cpu"]),
+    ],
+)
+def test_every_device(count: int, asked: str, used: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    _machine(monkeypatch, cuda=count)
+    assert every_device(asked) == used
 
 
 @pytest.mark.parametrize(

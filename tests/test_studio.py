@@ -54,7 +54,7 @@ class Studio:
 
     def __init__(self, folder: Path, samples: Mapping[str, Path], *, token: str | None = None) -> None:
         self.shelf = Shelf(folder, max_pixels=1_000_000)
-        self.runner = Runner(self.shelf, {}, most_queued=3)
+        self.runner = Runner(self.shelf, [{}], most_queued=3)
         application = make_application(self.shelf, self.runner, samples)
         self.guard = Guard(application, hosts=["127.0.0.1"], token=token, upload_bytes=UPLOAD_BYTES)
 

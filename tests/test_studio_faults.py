@@ -18,6 +18,8 @@ import psutil
 import pytest
 
 from glstylenet.cli import main
+from glstylenet.errors import UsageError
+from glstylenet.settings import Settings
 from glstylenet.studio.job import ROLES, Job
 from glstylenet.studio.record import Record
 from glstylenet.studio.runner import Runner
@@ -238,6 +240,36 @@ def test_a_stopped_run_is_resumed_from_where_it_was(studio: Studio) -> None:
     assert again[-1] == 100
 
 
+# --- devices
+
+
+def test_two_devices_paint_two_runs_at_once(
+    tmp_path: Path, samples: Mapping[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    meeting = threading.Barrier(2)
+    used: list[str] = []
+
+    def paint(*_arguments: object, settings: Settings, **_options: object) -> None:
+        used.append(settings.device)
+        meeting.wait(timeout=30)
+        raise UsageError("enough")
+
+    monkeypatch.setattr("glstylenet.studio.runner.stylize", paint)
+    shelf = Shelf(tmp_path)
+    for name in "AB":
+        job = Job(name * 22, 1.0, None, {}, dict.fromkeys(ROLES), "", state="queued")
+        shelf.make_folder(job.id)
+        shelf.write(job)
+    runner = Runner(shelf, [{"device": "cuda:0"}, {"device": "cuda:1"}])
+    runner.start()
+    end = time.monotonic() + 30
+    while any(job.state != "failed" for job in shelf.read()) and time.monotonic() < end:
+        time.sleep(0.02)
+    runner.close()
+    assert sorted(used) == ["cuda:0", "cuda:1"]
+    assert [job.error for job in shelf.read()] == ["enough", "enough"]  # not a broken barrier
+
+
 # --- the folder
 
 
@@ -256,7 +288,7 @@ def test_room_is_never_made_by_removing_what_is_painted(
         raise ValueError("enough")
 
     monkeypatch.setattr("glstylenet.studio.runner.stylize", look)
-    runner = Runner(shelf, {})
+    runner = Runner(shelf, [{}])
     assert shelf.read()[0].state == "queued"
     runner.start()
     end = time.monotonic() + 30

@@ -13,6 +13,7 @@ __all__ = [
     "Device",
     "available_memory",
     "choose_device",
+    "every_device",
     "has_fast_bfloat16",
     "out_of_memory",
     "peak_memory",
@@ -53,6 +54,13 @@ def choose_device(device: str, precision: str) -> Device:
     if precision == "auto":
         precision = "bfloat16" if has_fast_bfloat16(chosen) else "float32"
     return Device(chosen, precision)
+
+
+def every_device(device: str) -> list[str]:
+    """The devices that ``device`` lets a program use side by side: all GPUs for ``auto``, else the one."""
+    if device == "auto" and torch.cuda.is_available() and torch.cuda.device_count() > 1:
+        return [f"cuda:{number}" for number in range(torch.cuda.device_count())]
+    return [device]
 
 
 def has_fast_bfloat16(device: torch.device) -> bool:

@@ -36,7 +36,7 @@ server's."""
 
 _EFFECTS: Mapping[str, str] = MappingProxyType(
     {
-        "content_weight": "more of the photograph's shapes",
+        "content_weight": "more of the content's shapes",
         "coarse_content": "large forms stay in place",
         "local_weight": "more of the style's brush strokes",
         "semantic_weight": "stricter regions",

@@ -1,4 +1,4 @@
-"""Runner: one thread that paints queued jobs, one after the other, and tells whoever listens."""
+"""Runner: paints queued jobs, one at a time on each device, and tells whoever listens."""
 
 import contextlib
 import io
@@ -6,6 +6,7 @@ import shutil
 import threading
 import time
 from collections import deque
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ _PREVIEW_SECONDS = 0.5
 _NOTED_SECONDS = 5.0
 _LONGEST_PREVIEW = 1024
 _THUMBNAIL = 240
+_CLOSING_SECONDS = 60.0
 
 
 @dataclass
@@ -46,11 +48,14 @@ class _Live:
 class Runner:
     """Paints the jobs on ``shelf`` in the order of their coming, at most ``most_queued`` waiting.
 
+    ``machines``: for each device the settings that the server chooses; each has a thread of its own.
     Jobs that a server before left unfinished are queued again and go on from their checkpoints.
     """
 
-    def __init__(self, shelf: Shelf, machine: dict[str, object], *, most_queued: int = 20) -> None:
-        self._shelf, self._machine, self._most_queued = shelf, machine, most_queued
+    def __init__(
+        self, shelf: Shelf, machines: Sequence[Mapping[str, object]], *, most_queued: int = 20
+    ) -> None:
+        self._shelf, self._most_queued = shelf, most_queued
         self._changed = threading.Condition()
         self._queue: deque[str] = deque()
         self._closing = False
@@ -60,18 +65,24 @@ class Runner:
                 live.job.state = "queued"
                 self._queue.append(live.job.id)
                 self.note(live.job)  # what waits is not removed to make room
-        self._thread = threading.Thread(target=self._work, name="runner", daemon=True)
+        self._threads = [
+            threading.Thread(target=self._work, args=(machine,), name=f"runner {number}", daemon=True)
+            for number, machine in enumerate(machines)
+        ]
 
     def start(self) -> None:
         """Begin to work."""
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
 
     def close(self) -> None:
-        """Stop the job under way after its evaluation; it and those that wait are resumed next time."""
+        """Stop the jobs under way after their evaluation; they and those that wait are resumed next time."""
         with self._changed:
             self._closing = True
             self._changed.notify_all()
-        self._thread.join(timeout=60)
+        end = time.monotonic() + _CLOSING_SECONDS
+        for thread in self._threads:
+            thread.join(timeout=max(0.0, end - time.monotonic()))
 
     def add(self, job: Job) -> None:
         """Queue a job whose pictures lie in its folder; raises :class:`BusyError` if too many wait."""
@@ -160,7 +171,7 @@ class Runner:
             return None
         return live
 
-    def _work(self) -> None:
+    def _work(self, machine: Mapping[str, object]) -> None:
         while True:
             with self._changed:
                 while not self._queue and not self._closing:
@@ -171,11 +182,11 @@ class Runner:
                 live.job.state = "running"
             self.note(live.job)
             self._tell_state(live.job.id)
-            self._paint(live)
+            self._paint(live, machine)
 
-    def _paint(self, live: _Live) -> None:
+    def _paint(self, live: _Live, machine: Mapping[str, object]) -> None:
         job, began, before = live.job, time.monotonic(), live.job.seconds
-        painter = _Painter(self, live, began, before)
+        painter = _Painter(self, live, machine, began)
         try:
             result = painter.paint()
             if result.interrupted and self._closing and not live.stop:
@@ -199,10 +210,6 @@ class Runner:
     def should_stop(self, live: _Live) -> bool:
         """Whether ``live`` was asked to stop, or the server is."""
         return live.stop or self._closing
-
-    def machine_settings(self, job: Job) -> Settings:
-        """The job's settings, on the server's machine."""
-        return Settings(**{**job.settings, **self._machine})
 
     def note(self, job: Job) -> None:
         """Write ``job`` down; a disk that is full must not end a run."""
@@ -228,10 +235,11 @@ class Runner:
 
 
 class _Painter:
-    """One run of one job: its listener, and what it leaves in the folder."""
+    """One run of one job on one device: its listener, and what it leaves in the folder."""
 
-    def __init__(self, runner: Runner, live: _Live, began: float, paid: float) -> None:
-        self._runner, self._live, self._began, self._paid = runner, live, began, paid
+    def __init__(self, runner: Runner, live: _Live, machine: Mapping[str, object], began: float) -> None:
+        self._runner, self._live, self._machine, self._began = runner, live, machine, began
+        self._paid = live.job.seconds
         self._folder = runner.place(live.job)
         self._previewed = self._noted = 0.0
         self._scales = 1
@@ -240,7 +248,7 @@ class _Painter:
         """Paint, from the checkpoint if there is one."""
         job, folder = self._live.job, self._folder
         files = {role: folder / f"{role}.png" for role in job.pictures}
-        settings = self._runner.machine_settings(job)
+        settings = Settings(**{**job.settings, **self._machine})
         if (folder / "start.png").is_file():
             settings = settings.replace(init=str(folder / "start.png"))
         checkpoint = folder / "checkpoint"

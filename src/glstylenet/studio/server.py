@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 import uvicorn
 
+from glstylenet.device import every_device
 from glstylenet.errors import UsageError
 from glstylenet.samples import sample_file
 from glstylenet.studio.application import UPLOAD_BYTES, make_application
@@ -62,7 +63,8 @@ def serve(
         listening = held.enter_context(_listening(address))
         bound = Address(address.host, listening.getsockname()[1], address.token)
         samples: dict[str, Path] = {role: sample_file(f"{role}.png", held) for role in ROLES}
-        runner = Runner(shelf, dict(machine))
+        devices = every_device(str(machine.get("device", "auto")))
+        runner = Runner(shelf, [{**machine, "device": device} for device in devices])
         application = make_application(shelf, runner, samples)
         guard = Guard(application, hosts=_names(address.host), token=address.token, upload_bytes=UPLOAD_BYTES)
         server = uvicorn.Server(

@@ -42,6 +42,15 @@ export class Labels {
     this.open = null;
   }
 
+  // Take back what the step being made has done so far, as if it had not begun.
+  cancel() {
+    if (this.open && this.touched) {
+      const box = this.touched;
+      this.#paste(this.#cut(this.open, box), box);
+    }
+    this.open = null;
+  }
+
   undo() {
     return this.#step(this.done, this.undone, "before");
   }
@@ -55,13 +64,16 @@ export class Labels {
     const step = from.pop();
     if (!step) return false;
     to.push(step);
-    const [left, top, right, bottom] = step.box;
+    this.#paste(step[which], step.box);
+    return true;
+  }
+
+  #paste(part, [left, top, right, bottom]) {
     const width = right - left;
     for (let y = top; y < bottom; y++) {
-      this.data.set(step[which].subarray((y - top) * width, (y - top + 1) * width), y * this.width + left);
+      this.data.set(part.subarray((y - top) * width, (y - top + 1) * width), y * this.width + left);
     }
     this.#touch(left, top, right, bottom);
-    return true;
   }
 
   #cut(data, [left, top, right, bottom]) {

@@ -111,6 +111,8 @@ export function review(content, style) {
       if (tiny.length) words.push(`Very small in the ${name}: ${tiny.join(", ")}; it may get lost.`);
     }
   }
+  // Advice that comes or goes moves the pictures, which must not happen under a brush.
+  if (content.painting || style.painting) return { drawn, lacking };
   const text = words.join(" ");
   if (advice.textContent !== text) advice.textContent = text;
   advice.hidden = !text;

@@ -1,11 +1,10 @@
 // A picture with its map above it, to be painted on: by mouse, pen, fingers or keys.
+import { outline, resizeBrush } from "./brush.js";
 import { BARE, Labels } from "./labels.js";
 import { choose, classes } from "./palette.js";
-import { emit, on, set, state } from "./store.js";
+import { emit, on, state } from "./store.js";
 import { say } from "./say.js";
-
-export const MAX_BRUSH = 200;
-const NEAREST = 24; // most screen pixels for one of the picture
+import { Viewport } from "./viewport.js";
 
 export class Painter {
   constructor(canvas, role, onChange) {
@@ -15,7 +14,7 @@ export class Painter {
     this.pen = canvas.getContext("2d");
     this.image = null;
     this.labels = null;
-    this.view = { zoom: 1, x: 0, y: 0 };
+    this.view = new Viewport(canvas);
     this.pointers = new Map();
     this.hover = null; // pointer over the canvas, in picture pixels
     this.cursor = null; // of the keyboard
@@ -27,6 +26,11 @@ export class Painter {
     new ResizeObserver(() => this.#resized()).observe(canvas);
     for (const topic of ["opacity", "brush", "tool", "classIndex", "palette"]) on(topic, () => this.draw());
     on("tool", () => this.#dropLine());
+  }
+
+  // Whether a step is being painted.
+  get painting() {
+    return Boolean(this.labels?.open);
   }
 
   // Show a picture (an image, or null for a bare sheet) with an empty map.
@@ -54,44 +58,29 @@ export class Painter {
     const ratio = window.devicePixelRatio || 1;
     const box = this.canvas.getBoundingClientRect();
     if (!box.width || !box.height) return;
-    this.canvas.width = Math.round(box.width * ratio);
-    this.canvas.height = Math.round(box.height * ratio);
+    const fitted = this.view.fitted;
+    this.view.resize(Math.round(box.width * ratio), Math.round(box.height * ratio), this.width, this.height);
     this.ratio = ratio;
-    if (this.labels) this.fit();
+    if (fitted) this.fit();
+    this.draw();
   }
 
   fit() {
     if (!this.labels || !this.canvas.width) return;
-    const zoom = Math.min(this.canvas.width / this.width, this.canvas.height / this.height);
-    this.view = {
-      zoom,
-      x: (this.canvas.width - this.width * zoom) / 2,
-      y: (this.canvas.height - this.height * zoom) / 2,
-    };
+    this.view.fit(this.width, this.height);
     this.draw();
   }
 
   // Zoom about a place of the canvas, by default its middle.
-  zoomBy(factor, x = this.canvas.width / 2, y = this.canvas.height / 2) {
+  zoomBy(factor, x, y) {
     if (!this.labels) return;
-    const fit = Math.min(this.canvas.width / this.width, this.canvas.height / this.height);
-    const zoom = Math.min(Math.max(this.view.zoom * factor, fit / 2), Math.max(NEAREST, fit));
-    const ratio = zoom / this.view.zoom;
-    this.view = { zoom, x: x - (x - this.view.x) * ratio, y: y - (y - this.view.y) * ratio };
+    this.view.zoomBy(factor, x, y);
     this.draw();
   }
 
   panBy(dx, dy) {
-    this.view.x += dx;
-    this.view.y += dy;
+    this.view.panBy(dx, dy);
     this.draw();
-  }
-
-  #place(event) {
-    const box = this.canvas.getBoundingClientRect();
-    const x = (event.clientX - box.left) * (this.canvas.width / box.width);
-    const y = (event.clientY - box.top) * (this.canvas.height / box.height);
-    return { sx: x, sy: y, x: (x - this.view.x) / this.view.zoom, y: (y - this.view.y) / this.view.zoom };
   }
 
   #listen() {
@@ -122,17 +111,13 @@ export class Painter {
     if (!this.labels) return;
     this.canvas.focus({ preventScroll: true });
     this.keyed = false;
-    const at = this.#place(event);
+    const at = this.view.locate(event);
     this.pointers.set(event.pointerId, at);
     this.canvas.setPointerCapture(event.pointerId);
     if (this.pointers.size === 2) {
       // A second finger: what the first one had begun to paint is taken back, the two move the picture.
-      if (this.labels.open) {
-        this.labels.end();
-        if (this.stroking) this.labels.undo();
-        this.labels.undone = [];
-        this.#changed();
-      }
+      this.labels.cancel();
+      this.#changed();
       this.stroking = false;
       this.#dropLine();
       this.gesture = "pinch";
@@ -155,7 +140,7 @@ export class Painter {
 
   #move(event) {
     if (!this.labels) return;
-    const at = this.#place(event);
+    const at = this.view.locate(event);
     const before = this.pointers.get(event.pointerId);
     this.hover = event.pointerType === "touch" && !before ? null : at;
     if (!before) return this.draw();
@@ -171,7 +156,7 @@ export class Painter {
     } else if (this.gesture === "paint") {
       // The browser joins several movements into one event; the stroke wants them all.
       const events = event.getCoalescedEvents?.() ?? [];
-      for (const each of events.length ? events : [event]) this.#go(this.#place(each));
+      for (const each of events.length ? events : [event]) this.#go(this.view.locate(each));
     }
     this.pointers.set(event.pointerId, at);
     this.draw();
@@ -189,7 +174,7 @@ export class Painter {
   #wheel(event) {
     if (!this.labels) return;
     event.preventDefault();
-    const { sx, sy } = this.#place(event);
+    const { sx, sy } = this.view.locate(event);
     if (event.ctrlKey || event.metaKey) this.zoomBy(Math.exp(-event.deltaY / 300), sx, sy);
     else if (event.shiftKey) this.panBy(-event.deltaY - event.deltaX, 0);
     else resizeBrush(event.deltaY < 0 ? 1 : -1);
@@ -269,7 +254,7 @@ export class Painter {
       this.cursor.y = Math.min(this.height - 0.5, Math.max(0.5, this.cursor.y + move[1]));
       this.keyed = true;
       if (this.penDown || this.lineFrom) this.#go({ ...this.cursor });
-      this.#showCursor();
+      this.view.reveal(this.cursor);
       this.#tellSoon();
     } else if (event.key === " ") {
       this.keyed = true;
@@ -300,17 +285,6 @@ export class Painter {
     event.preventDefault();
     event.stopPropagation();
     this.draw();
-  }
-
-  // Keep the keyboard's cursor inside the visible part.
-  #showCursor() {
-    const x = this.cursor.x * this.view.zoom + this.view.x;
-    const y = this.cursor.y * this.view.zoom + this.view.y;
-    const margin = 12;
-    this.panBy(
-      Math.max(0, margin - x) - Math.max(0, x - this.canvas.width + margin),
-      Math.max(0, margin - y) - Math.max(0, y - this.canvas.height + margin),
-    );
   }
 
   #tellSoon() {
@@ -411,46 +385,15 @@ export class Painter {
     if (this.lineFrom) {
       pen.lineCap = "round";
       pen.lineWidth = Math.max(state.brush, 1);
-      pen.strokeStyle = cssColour(classes[state.classIndex].colour, 0.8);
+      pen.strokeStyle = `rgb(${classes[state.classIndex].colour.join(" ")} / 0.8)`;
       pen.beginPath();
       pen.moveTo(this.lineFrom.x, this.lineFrom.y);
       pen.lineTo(this.lineTo.x, this.lineTo.y);
       pen.stroke();
     }
     pen.setTransform(1, 0, 0, 1, 0, 0);
-    const focused = document.activeElement === canvas;
-    if (this.keyed && focused) this.#ring(this.cursor, true);
-    else if (this.hover && state.tool !== "hand") this.#ring(this.hover, false);
+    const keyed = this.keyed && document.activeElement === canvas;
+    const place = keyed ? this.cursor : state.tool === "hand" ? null : this.hover;
+    if (place) outline(pen, view.onScreen(place), view.zoom, this.ratio || 1, keyed);
   }
-
-  // The brush's outline, to be seen on any picture.
-  #ring({ x, y }, cross) {
-    const { pen, view } = this;
-    const sx = x * view.zoom + view.x;
-    const sy = y * view.zoom + view.y;
-    const shaped = state.tool === "brush" || state.tool === "eraser" || state.tool === "line";
-    const radius = shaped ? Math.max(2, (state.brush / 2) * view.zoom) : 5;
-    for (const [colour, wide] of [["#ffffff", 3], ["#1d1c1a", 1.3]]) {
-      pen.strokeStyle = colour;
-      pen.lineWidth = wide * (this.ratio || 1);
-      pen.beginPath();
-      pen.arc(sx, sy, radius, 0, 2 * Math.PI);
-      if (cross || !shaped) {
-        const arm = 8 * (this.ratio || 1);
-        pen.moveTo(sx - arm, sy);
-        pen.lineTo(sx + arm, sy);
-        pen.moveTo(sx, sy - arm);
-        pen.lineTo(sx, sy + arm);
-      }
-      pen.stroke();
-    }
-  }
-}
-
-const cssColour = (colour, alpha) => `rgb(${colour.join(" ")} / ${alpha})`;
-
-// One notch larger or smaller: about an eighth.
-export function resizeBrush(direction) {
-  const next = direction > 0 ? Math.max(state.brush + 1, state.brush * 1.15) : Math.min(state.brush - 1, state.brush / 1.15);
-  set({ brush: Math.round(Math.min(MAX_BRUSH, Math.max(1, next))) });
 }
