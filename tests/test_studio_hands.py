@@ -53,10 +53,13 @@ def test_one_finger_paints_and_two_zoom(
     canvas = page.locator("#canvas-content")
     palette(page, "skin")
     fingers = Fingers(page)
+    place = canvas.bounding_box()
     fingers.touch("Start", at(canvas, 0.2, 0.5))
     for x in (0.3, 0.4, 0.5, 0.6, 0.7, 0.8):
         fingers.touch("Move", at(canvas, x, 0.5))
     fingers.touch("End")
+    page.locator("#map-advice", has_text="now paint the style").wait_for()
+    assert canvas.bounding_box() == place  # advice that comes does not move what is painted on
     painted = saved_map(page, "content", tmp_path)
     assert colours(painted[32:33, 16:64]) == {"#00ff00"}
     assert colours(painted[:8]) == {"#ff0000"}
