@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import shutil
 import signal
 import socket
 import subprocess
@@ -243,9 +244,7 @@ def test_a_stopped_run_is_resumed_from_where_it_was(studio: Studio) -> None:
 # --- devices
 
 
-def test_two_devices_paint_two_runs_at_once(
-    tmp_path: Path, samples: Mapping[str, Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_two_devices_paint_two_runs_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     meeting = threading.Barrier(2)
     used: list[str] = []
 
@@ -271,6 +270,34 @@ def test_two_devices_paint_two_runs_at_once(
 
 
 # --- the folder
+
+
+def test_a_folder_that_vanished_does_not_end_the_painting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    painted: list[Path] = []
+
+    def paint(_content: object, style: Path, *_arguments: object, **_options: object) -> None:
+        painted.append(style.parent)
+        raise UsageError(f"{style}: enough")
+
+    monkeypatch.setattr("glstylenet.studio.runner.stylize", paint)
+    shelf = Shelf(tmp_path)
+    jobs = [Job(name * 22, float(k), None, {}, dict.fromkeys(ROLES), "") for k, name in enumerate("AB")]
+    for job in jobs:
+        shelf.make_folder(job.id)
+        shelf.write(job)
+    runner = Runner(shelf, [{}])
+    gone = shelf.folder(jobs[0].id)
+    assert gone is not None
+    shutil.rmtree(gone)
+    runner.start()
+    end = time.monotonic() + 30
+    while shelf.read()[0].state != "failed" and time.monotonic() < end:
+        time.sleep(0.02)
+    runner.close()
+    assert painted == [shelf.folder(jobs[1].id)]
+    assert shelf.read()[0].error == "style.png: enough"  # without the server's own folder
 
 
 def test_room_is_never_made_by_removing_what_is_painted(

@@ -186,8 +186,8 @@ class Runner:
 
     def _paint(self, live: _Live, machine: Mapping[str, object]) -> None:
         job, began, before = live.job, time.monotonic(), live.job.seconds
-        painter = _Painter(self, live, machine, began)
         try:
+            painter = _Painter(self, live, machine, began)
             result = painter.paint()
             if result.interrupted and self._closing and not live.stop:
                 job.state = "interrupted"
@@ -196,7 +196,7 @@ class Runner:
                 job.state = "stopped" if result.interrupted else "done"
         except (GLStyleNetError, MemoryError) as error:
             job.state = "failed"
-            job.error = painter.without_paths(str(error)) or "the machine ran out of memory"
+            job.error = self.without_paths(job, str(error)) or "the machine ran out of memory"
         except Exception as error:  # the thread must live on, whatever befell this job
             job.state, job.error = "failed", f"internal error: {type(error).__name__}: {error}"
         job.seconds = before + time.monotonic() - began
@@ -222,6 +222,10 @@ class Runner:
         if folder is None:
             raise UsageError(f"the run {job.id} is no longer there")
         return folder
+
+    def without_paths(self, job: Job, text: str) -> str:
+        """``text`` without the job's own folder, which says nothing to whoever opens the page."""
+        return text.replace(f"{self._shelf.record(job.id).parent}/", "")
 
     def tell(self, live: _Live, kind: str, content: dict[str, Any]) -> None:
         """Leave a message for whoever listens."""
@@ -277,10 +281,6 @@ class _Painter:
         if not result.interrupted:  # what was stopped can still go on
             shutil.rmtree(folder / "checkpoint", ignore_errors=True)
 
-    def without_paths(self, text: str) -> str:
-        """``text`` without the server's own folder, which says nothing to whoever opens the page."""
-        return text.replace(f"{self._folder}/", "")
-
     def hear(self, event: Event) -> None:
         """Pass events on to the page."""
         job, now = self._live.job, time.monotonic()
@@ -289,7 +289,7 @@ class _Painter:
                 job.height, job.width = event.scales[-1].size
                 self._scales = len(event.scales)
             case Warned():
-                message = self.without_paths(event.message)
+                message = self._runner.without_paths(job, event.message)
                 if message not in job.warnings:  # a run that goes on warns again
                     job.warnings.append(message)
                     self._runner.tell(self._live, "warning", {"message": message})

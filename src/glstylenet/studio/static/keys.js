@@ -1,6 +1,6 @@
 // Keyboard shortcuts, and the list of them in the help.
-import { anyOpen, openHelp } from "./dialogs.js";
 import { resizeBrush } from "./brush.js";
+import { anyOpen, openHelp } from "./dialogs.js";
 import { choose } from "./palette.js";
 import { painters } from "./pictures.js";
 import { active, run, stop } from "./run.js";

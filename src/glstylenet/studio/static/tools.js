@@ -1,6 +1,6 @@
 // The tools above the pictures: which one, how large, how visible.
-import { icon } from "./icon.js";
 import { MAX_BRUSH } from "./brush.js";
+import { icon } from "./icon.js";
 import { on, set, state } from "./store.js";
 
 export const TOOLS = [
