@@ -10,8 +10,9 @@ from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 
 from glstylenet import history as module
-from glstylenet.history import Change, History, chunks, history_bytes, measure
+from glstylenet.history import Change, History, Precondition, chunks, history_bytes, keep, measure
 from glstylenet.optimize import Lbfgs
+from glstylenet.preconditioner import Preconditioner
 
 Pair = tuple[Tensor, Tensor]
 SHAPE = (1, 3, 11, 13)
@@ -42,8 +43,29 @@ def _free(share: float = 0.7) -> Tensor:
     return torch.rand(math.prod(SHAPE), generator=torch.Generator().manual_seed(2)) < share
 
 
-def _textbook(pairs: Sequence[Pair], gradient: Tensor, free: Tensor | None) -> Tensor:
-    """-H g by the two-loop recursion (Nocedal and Wright 2006, Algorithm 7.4), on vectors in float64."""
+def _matrix() -> Tensor:
+    """Some symmetric positive definite P with eigenvalues from 1 to 30: (entries, entries), float64."""
+    entries = math.prod(SHAPE)
+    generator = torch.Generator().manual_seed(3)
+    axes = torch.linalg.qr(torch.randn(entries, entries, generator=generator, dtype=torch.float64)).Q
+    matrix: Tensor = axes @ torch.diag(torch.linspace(1.0, 30.0, entries, dtype=torch.float64)) @ axes.T
+    return matrix
+
+
+def _by(matrix: Tensor) -> Precondition:
+    def multiply(vector: Tensor) -> None:
+        vector.view(-1).copy_(matrix.float() @ vector.view(-1))
+
+    return multiply
+
+
+def _textbook(
+    pairs: Sequence[Pair], gradient: Tensor, free: Tensor | None, matrix: Tensor | None = None
+) -> Tensor:
+    """-H g by the two-loop recursion (Nocedal and Wright 2006, Algorithm 7.4), on vectors in float64.
+
+    From H_0 = s.y / y.Py P, restricted to the free entries like the pairs; P is the identity if ``None``.
+    """
     mask = torch.ones(gradient.numel(), dtype=torch.float64) if free is None else free.double()
     cut = [(s.double().flatten() * mask, y.double().flatten() * mask) for s, y in pairs]
     q = gradient.double().flatten() * mask
@@ -52,7 +74,8 @@ def _textbook(pairs: Sequence[Pair], gradient: Tensor, free: Tensor | None) -> T
         alphas.append(s @ q / (s @ y))
         q = q - alphas[-1] * y
     s, y = cut[-1]
-    r = s @ y / (y @ y) * q
+    guess = mask.diag() if matrix is None else mask[:, None] * matrix * mask
+    r = s @ y / (y @ guess @ y) * (guess @ q)
     for (s, y), alpha in zip(cut, reversed(alphas), strict=True):
         r = r + s * (alpha - y @ r / (s @ y))
     return -r.view_as(gradient)
@@ -77,6 +100,45 @@ def test_the_direction_is_the_textbooks(masked: bool, half: bool, tolerance: flo
     if free is not None:
         assert found is not None
         assert bool((found.flatten()[~free] == 0).all())
+
+
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize(("half", "tolerance"), [(False, TIGHT), (True, HALF)])
+@pytest.mark.parametrize("count", [1, 4, 9])
+def test_a_preconditioned_direction_is_the_textbooks(
+    masked: bool, half: bool, tolerance: float, count: int
+) -> None:
+    """Also through the ring of seven pairs, whose newest is then not the last row."""
+    matrix = _matrix()
+    history, pairs = History(7, half=half, precondition=_by(matrix)), _pairs(count)
+    _add(history, pairs)
+    free = _free() if masked else None
+    found = history.direction(_gradient(), free)
+    assert _error(found, _textbook(pairs[-7:], _gradient(), free, matrix)) < tolerance
+    plain = _textbook(pairs[-7:], _gradient(), free)
+    assert _error(found, plain) > 0.1, "P changes nothing, so nothing is tested"
+    if free is not None:
+        assert found is not None
+        assert bool((found.flatten()[~free] == 0).all())
+
+
+def test_a_preconditioned_direction_knows_the_newest_step() -> None:
+    """The secant condition H y = s, for the newest pair."""
+    history, pairs = History(4, precondition=_by(_matrix())), _pairs(6)
+    _add(history, pairs)
+    s, y = pairs[-1]
+    assert _error(history.direction(y), -s.double()) < TIGHT
+
+
+def test_a_multiple_of_the_preconditioner_is_the_same_guess() -> None:
+    found = []
+    for factor in (1.0, 1e-3):
+        history = History(3, precondition=_by(factor * _matrix()))
+        _add(history, _pairs(3))
+        found.append(history.direction(_gradient()))
+    first, second = found
+    assert first is not None
+    assert _error(second, first.double()) < TIGHT
 
 
 def test_half_precision_is_exact_for_the_pairs_as_they_are_stored() -> None:
@@ -257,6 +319,15 @@ def test_a_change_knows_what_is_not_finite(poison: float) -> None:
     assert not change.curved
 
 
+def test_keep_leaves_what_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_chunk_length", lambda _device, _rows: 5)
+    vector, free = _gradient(), _free()
+    keep(vector, free)
+    assert torch.equal(vector.flatten(), torch.where(free, _gradient().flatten(), 0.0))
+    keep(vector, None)
+    assert torch.equal(vector.flatten(), torch.where(free, _gradient().flatten(), 0.0))
+
+
 ENTRIES = 3 * 512 * 512
 
 
@@ -291,6 +362,30 @@ def test_a_direction_allocates_one_vector(half: bool, masked: bool) -> None:
     made = sorted(size for size in _allocations(profiler) if size > 0)
     assert made[-1] == 4 * ENTRIES
     assert made[-2] <= 4 * module._CACHED_ENTRIES
+
+
+@pytest.mark.filterwarnings("ignore")  # the profiler's own
+@pytest.mark.parametrize("masked", [False, True])
+def test_a_preconditioned_direction_holds_two_vectors(masked: bool) -> None:
+    """The newest y and Py, then the direction; a channel's transform beside them."""
+    generator = torch.Generator().manual_seed(0)
+    shape = (1, 3, 512, 512)
+    x, gradient = torch.zeros(shape), torch.randn(shape, generator=generator)
+    free = torch.rand(ENTRIES, generator=generator) < 0.7 if masked else None
+    history = History(2, precondition=Preconditioner())
+    s = torch.randn(shape, generator=generator)
+    history.add(measure(x, x, s, 2 * s), x, x, s, 2 * s)
+    history.direction(gradient, free)  # makes the factors, which are kept
+    with _recorder() as profiler:
+        direction = history.direction(gradient, free)
+    assert direction is not None
+    held = peak = 0
+    for size in _allocations(profiler):
+        held += size
+        peak = max(peak, held)
+    vector = 4 * ENTRIES
+    # Of one channel: complex waves, half as many and twice as large, and what they become.
+    assert 2 * vector <= peak <= 2 * vector + vector + 4 * module._CACHED_ENTRIES
 
 
 @pytest.mark.filterwarnings("ignore")  # the profiler's own

@@ -40,6 +40,7 @@ LAYERS = (
     "history",
     "memory",
     "optimize",
+    "preconditioner",
     "descent",
     "schedule",
     "events",

@@ -230,6 +230,23 @@ def test_the_first_step_is_that_of_the_largest_free_entry() -> None:
     torch.testing.assert_close(steps[-1].x, torch.tensor([0.0, 108.0, 96.0]))
 
 
+def test_the_first_step_goes_where_the_preconditioner_says() -> None:
+    """Without a history: against P g, here P = diag(4, 1, 2) times the gradient, and no further than 8."""
+    factors = torch.tensor([4.0, 1.0, 2.0])
+    slope = torch.tensor([1.0, 2.0, -1.0])
+
+    def evaluate(x: Tensor) -> tuple[float, Tensor]:
+        return float(slope @ x), slope
+
+    def multiply(vector: Tensor) -> None:
+        vector.mul_(factors)
+
+    optimizer = Lbfgs(first_step=8.0, precondition=multiply)
+    *_, step = optimizer.run(evaluate, torch.tensor([100.0, 100.0, 255.0]), 2)
+    # The last rests at its bound; the others go as 4 to 2.
+    torch.testing.assert_close(step.x, torch.tensor([92.0, 96.0, 255.0]))
+
+
 def test_no_mask_where_all_are_free() -> None:
     optimizer, x = Lbfgs(), torch.tensor([0.0, 100.0, 255.0])
     assert optimizer._free(x, torch.tensor([-1.0, 1.0, 1.0])) == (None, False)

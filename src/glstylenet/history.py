@@ -2,18 +2,23 @@
 
 The last m pairs s = x' - x, y = g' - g of steps and changes of the gradient define an approximation H of
 the inverse Hessian; the two-loop recursion applies it to the gradient g (Nocedal 1980; Liu and Nocedal
-1989). Every vector in that recursion is a sum of the rows s, y and g, so the recursion can run on
-2m + 1 coefficients, once the inner products of the rows are known (Chen, Wang and Zhou 2014, "Large-scale
-L-BFGS using MapReduce"). That reads every row twice, once for all products and once for the sum, where
-the recursion on vectors passes over memory in each of its 4m operations and waits for the device in half
-of them; and no vector of full size is made but the direction itself.
+1989):
+
+    q = g - sum_i a_i y_i,   r = t P q + sum_i c_i s_i,   H g = r
+
+P is a fixed first guess of the inverse Hessian's form, symmetric and positive definite, and t its size,
+s.y / y.Py of the newest pair. The coefficients follow from inner products of the rows s, y and g, so each
+loop runs on m numbers (after Chen, Wang and Zhou 2014, "Large-scale L-BFGS using MapReduce"): the recursion
+on vectors passes over memory in each of its 4m operations and waits for the device in half of them, this
+one reads the rows once for their products, half of them for each sum and half for y.Pq, and waits twice.
+No vector of full size is made but the direction itself and, where there is a P, before it y and Py.
 
 The products are those of the rows as they are stored. So a row rounded to half precision is a slightly
 different pair, but H stays exactly symmetric and positive definite for the pairs there are.
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +27,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-__all__ = ["Change", "History", "Snapshot", "chunks", "history_bytes", "measure"]
+__all__ = ["Change", "History", "Precondition", "Snapshot", "chunks", "history_bytes", "keep", "measure"]
+
+Precondition = Callable[[Tensor], None]
+"""Multiplies a vector, in the shape of x, by P in place. P must be symmetric and positive definite."""
 
 _CURVATURE = 1e-10
 """A pair is used if s.y > this times |s| |y|: else the model would not be convex."""
@@ -31,6 +39,9 @@ _CACHED_ENTRIES = 2**18
 _LAUNCHED_ENTRIES = 2**23
 """How many entries, in all rows, a chunk has: on the CPU as many as stay in a core's cache (1 MiB as
 float32); elsewhere as many as make a kernel's launch cost little beside its work (32 MiB)."""
+
+_S, _Y = 0, 1
+"""Where the rows of each kind begin; every other one is of that kind."""
 
 _HALF_EXPONENT = 15
 """The largest entry of a row in half precision lies below 2^15, half of what float16 can hold."""
@@ -47,6 +58,14 @@ def _chunk_length(device: torch.device, rows: int) -> int:
     entries = _CACHED_ENTRIES if device.type == "cpu" else _LAUNCHED_ENTRIES
     # A multiple of 32 keeps rows of a buffer aligned for vector instructions.
     return max(32, entries // rows // 32 * 32)
+
+
+def keep(vector: Tensor, free: Tensor | None) -> None:
+    """Set entries of ``vector`` to 0, all but those marked in ``free`` (flat booleans; ``None``: all)."""
+    if free is not None:
+        flat = vector.view(-1)
+        for part in chunks(flat, 2):  # a product with booleans makes a temporary vector
+            flat[part].mul_(free[part])
 
 
 def history_bytes(pairs: int, entries: int, half: bool) -> int:
@@ -106,11 +125,14 @@ class History:
     unscaled, a late and tiny step would vanish below the smallest float16, 6e-8, and the gradient of a
     heavily weighted loss would exceed the largest, 65504. Dividing by a power of two rounds nothing, and
     entries down to 4e-9 of the largest keep their eleven bits.
+
+    ``precondition``: P, the identity if ``None``.
     """
 
-    def __init__(self, pairs: int, *, half: bool = False) -> None:
+    def __init__(self, pairs: int, *, half: bool = False, precondition: Precondition | None = None) -> None:
         self.size = pairs
         self.half = half
+        self.precondition = precondition
         self._kind: tuple[torch.Size, torch.dtype, torch.device] | None = None
         self._rows: Tensor | None = None
         self._scales = np.ones(2 * pairs)
@@ -193,12 +215,30 @@ class History:
         self.fit(gradient)
         if self._rows is None or not self._count:
             return None
-        scales = np.concatenate(([1.0], self._scales[: 2 * self._count]))
-        products = self._products(gradient.flatten(), free) * np.outer(scales[::2], scales)
-        coefficients = self._recursion(products)
-        if coefficients is None:
+        flat = gradient.flatten()
+        products = self._products(flat, free)
+        usable = self._usable(products)
+        if not usable:
             return None
-        return self._sum(coefficients * scales, gradient.flatten(), free).view_as(gradient)
+        newest = usable[-1]
+        y_p_y = torch.as_tensor(products.y_y[newest, newest])
+        if self.precondition is not None:
+            y_p_y = self._energy(newest, self.precondition, gradient, free)
+        shares = products.first_loop(usable)
+        direction = gradient.clone()
+        keep(direction, free)
+        self._add_rows(direction, _Y, -shares, free)
+        if self.precondition is not None:
+            self.precondition(direction)
+            keep(direction, free)
+        overlaps, energy = self._overlaps(direction, flat, y_p_y)
+        size = products.y_s[newest, newest] / energy
+        steps = products.second_loop(usable, shares, size * overlaps[1:])
+        uphill = size * overlaps[0] + products.s_g @ steps
+        if not 0.0 < uphill < math.inf:
+            return None
+        self._add_rows(direction.mul_(-size), _S, -steps, free)
+        return direction
 
     def _write(self, row: int, largest: float, old: Tensor, new: Tensor) -> None:
         assert self._rows is not None
@@ -208,33 +248,77 @@ class History:
             difference = new[part] - old[part]
             self._rows[row, part] = difference.mul_(1.0 / scale) if self.half else difference
 
-    def _products(self, gradient: Tensor, free: Tensor | None) -> NDArray[np.float64]:
-        """Inner products of g, y_0, y_1, ... with g, s_0, y_0, s_1, ...; (1 + pairs, 1 + 2 pairs).
+    def _products(self, gradient: Tensor, free: Tensor | None) -> "_Products":
+        """The inner products of g and the rows over the free variables.
 
-        Those of s with s appear nowhere in the recursion. Summed in float32 within a chunk and in float64
-        from chunk to chunk, and brought to the host at once.
+        Summed in float32 within a chunk and in float64 from chunk to chunk, and brought to the host at once.
         """
-        pairs = self._count
-        total = torch.zeros(1 + pairs, 1 + 2 * pairs, dtype=torch.float64, device=gradient.device)
+        assert self._rows is not None
+        count = self._count
+        total = torch.zeros(1 + count, 2 * count, dtype=torch.float64, device=gradient.device)
         masked = gradient.new_empty(0)
-        for part, rows in self._blocks(gradient):
-            slope, ys = gradient[part], rows[1::2]
+        for part, rows in self._blocks(gradient, self._rows[: 2 * count]):
+            slope, ys = gradient[part], rows[_Y::2]
             if free is not None:
                 # One factor restricted to the free variables restricts the product.
                 marks = free[part].to(gradient.dtype)
                 slope, masked = slope * marks, _room(masked, ys)
                 ys = torch.mul(ys, marks, out=masked)
-            total[0, 0] += slope @ slope
-            total[0, 1:] += rows @ slope
-            total[1:, 1:] += ys @ rows.T
-        total[1:, 0] = total[0, 2::2]
-        products: NDArray[np.float64] = total.cpu().numpy()
-        return products
+            total[0] += rows @ slope
+            total[1:] += ys @ rows.T
+        found = total.cpu().numpy() * self._scales[: 2 * count]
+        by_y = found[1:] * self._scales_of(_Y)[:, None]
+        return _Products(s_g=found[0, _S::2], y_s=by_y[:, _S::2], y_y=by_y[:, _Y::2])
 
-    def _blocks(self, like: Tensor) -> Iterator[tuple[slice, Tensor]]:
-        """Range after range of the entries, with the rows' part there in the type of ``like``."""
+    def _usable(self, products: "_Products") -> list[int]:
+        """The pairs, oldest first, along whose free part the function curves upward."""
+        first = self._next if self._count == self.size else 0
+        order = [(first + number) % self.size for number in range(self._count)]
+        return [
+            slot
+            for slot in order
+            if _is_curved(products.y_s[slot, slot], self._lengths[slot], math.sqrt(products.y_y[slot, slot]))
+        ]
+
+    def _energy(self, slot: int, precondition: Precondition, gradient: Tensor, free: Tensor | None) -> Tensor:
+        """y.Py of one pair, over the free variables; on the device."""
+        y = torch.empty_like(gradient)
+        y.view(-1).copy_(self._rows_of(_Y)[slot]).mul_(float(self._scales_of(_Y)[slot]))
+        keep(y, free)
+        image = y.clone()
+        precondition(image)
+        return _dot(y.view(-1), image.view(-1))
+
+    def _overlaps(
+        self, direction: Tensor, gradient: Tensor, energy: Tensor
+    ) -> tuple[NDArray[np.float64], float]:
+        """Products of ``direction`` with g, y_0, y_1, ..., and ``energy``, brought to the host at once."""
+        vector = direction.view(-1)
+        total = torch.zeros(2 + self._count, dtype=torch.float64, device=vector.device)
+        total[0], total[-1] = _dot(vector, gradient), energy
+        for part, ys in self._blocks(vector, self._rows_of(_Y)):
+            total[1:-1] += ys @ vector[part]
+        found: NDArray[np.float64] = total.cpu().numpy()
+        found[1:-1] *= self._scales_of(_Y)
+        return found[:-1], float(found[-1])
+
+    def _add_rows(self, vector: Tensor, kind: int, weights: NDArray[np.float64], free: Tensor | None) -> None:
+        """Add the pairs' rows of a kind, each times its weight, to the free entries of ``vector``."""
+        flat = vector.view(-1)
+        factors = torch.as_tensor(weights * self._scales_of(kind)).to(flat)
+        for part, rows in self._blocks(flat, self._rows_of(kind)):
+            share = torch.mv(rows.T, factors)
+            flat[part].add_(share if free is None else share.mul_(free[part]))
+
+    def _rows_of(self, kind: int) -> Tensor:
         assert self._rows is not None
-        rows = self._rows[: 2 * self._count]
+        return self._rows[kind : 2 * self._count : 2]
+
+    def _scales_of(self, kind: int) -> NDArray[np.float64]:
+        return self._scales[kind : 2 * self._count : 2]
+
+    def _blocks(self, like: Tensor, rows: Tensor) -> Iterator[tuple[slice, Tensor]]:
+        """Range after range of the entries, with the rows' part there in the type of ``like``."""
         widened = like.new_empty(0)
         for part in chunks(like, 1 + len(rows)):
             block = rows[:, part]
@@ -243,49 +327,42 @@ class History:
                 block = widened.copy_(block)
             yield part, block
 
-    def _recursion(self, products: NDArray[np.float64]) -> NDArray[np.float64] | None:
-        """Coefficients of g, s_0, y_0, s_1, ... in -H g, from the rows' products as they are stored."""
-        g, order = products[0], self._oldest_first()
-        ys = {slot: products[1 + slot] for slot in order}  # the products of y with every row
-        curvature = {slot: float(ys[slot][1 + 2 * slot]) for slot in order}  # s.y
-        usable = [
-            slot
-            for slot in order
-            if _is_curved(curvature[slot], self._lengths[slot], math.sqrt(ys[slot][2 + 2 * slot]))
-        ]
-        if not usable:
-            return None
-        # The products of s with g and with every y; those with s are not needed and not there.
-        ss = {slot: products[:, 1 + 2 * slot] for slot in usable}
-        result = np.zeros(products.shape[1])
-        result[0] = 1.0
-        shares: dict[int, float] = {}
+
+@dataclass(frozen=True)
+class _Products:
+    """Inner products by the pairs' numbers: s_i.g, y_i.s_j and y_i.y_j. Those of s with s are not needed."""
+
+    s_g: NDArray[np.float64]
+    y_s: NDArray[np.float64]
+    y_y: NDArray[np.float64]
+
+    def first_loop(self, usable: list[int]) -> NDArray[np.float64]:
+        """a_i, newest pair first: each s_i . (g - what the newer pairs take off) / s_i.y_i."""
+        shares = np.zeros(len(self.s_g))
         for slot in reversed(usable):
-            # So far there are only g and ys in the result.
-            shares[slot] = float(ss[slot] @ result[::2]) / curvature[slot]
-            result[2 + 2 * slot] -= shares[slot]
-        newest = usable[-1]
-        result *= curvature[newest] / ys[newest][2 + 2 * newest]
+            shares[slot] = (self.s_g[slot] - self.y_s[:, slot] @ shares) / self.y_s[slot, slot]
+        return shares
+
+    def second_loop(
+        self, usable: list[int], shares: NDArray[np.float64], overlaps: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """c_i, oldest pair first: a_i less y_i . (t P q and what the older pairs put on) / s_i.y_i.
+
+        ``overlaps``: y_i . t P q.
+        """
+        steps = np.zeros(len(self.s_g))
         for slot in usable:
-            result[1 + 2 * slot] += shares[slot] - float(ys[slot] @ result) / curvature[slot]
-        uphill = float(g @ result)
-        return -result if 0.0 < uphill < math.inf else None
+            rest = overlaps[slot] + self.y_s[slot] @ steps
+            steps[slot] = shares[slot] - rest / self.y_s[slot, slot]
+        return steps
 
-    def _oldest_first(self) -> list[int]:
-        first = self._next if self._count == self.size else 0
-        return [(first + number) % self.size for number in range(self._count)]
 
-    def _sum(self, coefficients: NDArray[np.float64], gradient: Tensor, free: Tensor | None) -> Tensor:
-        """The rows g, s_0, y_0, ... times ``coefficients``, where ``free``: (entries,)."""
-        weights = torch.as_tensor(coefficients[1:]).to(gradient)
-        result = torch.empty_like(gradient)
-        for part, rows in self._blocks(gradient):
-            block = result[part]
-            torch.mv(rows.T, weights, out=block)
-            block.add_(gradient[part], alpha=float(coefficients[0]))
-            if free is not None:
-                block.mul_(free[part])
-        return result
+def _dot(one: Tensor, other: Tensor) -> Tensor:
+    """The inner product of flat vectors, in float64 from chunk to chunk; on their device."""
+    total = torch.zeros((), dtype=torch.float64, device=one.device)
+    for part in chunks(one, 2):
+        total += one[part] @ other[part]
+    return total
 
 
 def _room(buffer: Tensor, like: Tensor) -> Tensor:

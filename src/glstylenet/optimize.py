@@ -9,7 +9,7 @@ NaN; this one keeps every vector on the device. What it remembers of the functio
 follows, is :mod:`~glstylenet.history`'s.
 
 A vector of a large picture takes hundreds of MiB. So sums and masks are formed chunk by chunk, without
-temporary vectors, and in few places the host waits for the device: once for the mask, once for the
+temporary vectors, and in few places the host waits for the device: once for the mask, twice for the
 direction, and once before and once after an evaluation.
 
 This module knows no loss. "Evaluations" are calls of ``evaluate``, the unit of all budgets.
@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 
 from glstylenet.errors import OptimizationError
-from glstylenet.history import History, Snapshot, chunks, measure
+from glstylenet.history import History, Precondition, Snapshot, chunks, keep, measure
 
 __all__ = ["Adam", "Evaluate", "Lbfgs", "Optimizer", "Step"]
 
@@ -92,7 +92,8 @@ class Lbfgs(Optimizer):
 
     ``history``: how many pairs are kept, each twice the size of x. ``half_history``: keep them in float16,
     in half the memory. ``first_step``: how far the largest entry moves in the first step, before anything
-    is known of the curvature.
+    is known of the curvature. ``precondition``: multiplies a vector in place by P, the form of the first
+    guess of the inverse Hessian; the identity if ``None``.
 
     Beside the history (:func:`~glstylenet.history.history_bytes`) a run holds five vectors: x and its
     gradient, the direction, and where it tries to go with the gradient there.
@@ -106,10 +107,12 @@ class Lbfgs(Optimizer):
         history: int = 10,
         first_step: float = 8.0,
         half_history: bool = False,
+        precondition: Precondition | None = None,
     ) -> None:
         super().__init__(lower=lower, upper=upper)
         self.first_step = first_step
-        self._history = History(history, half=half_history)
+        self._precondition = precondition
+        self._history = History(history, half=half_history, precondition=precondition)
 
     def forget(self) -> None:
         """Drop the history."""
@@ -178,13 +181,13 @@ class Lbfgs(Optimizer):
             return None
         direction = self._history.direction(gradient, free)
         if direction is None:
-            # The plain gradient has no scale of its own: without a history the first step's length is used.
+            # -P g has no scale of its own: without a history the first step's length is used.
             self.forget()
             direction = -gradient
-            if free is not None:
-                flat = direction.view(-1)
-                for part in chunks(flat, 2):
-                    flat[part].mul_(free[part])
+            keep(direction, free)
+            if self._precondition is not None:
+                self._precondition(direction)
+                keep(direction, free)
         return direction
 
     def _free(self, x: Tensor, gradient: Tensor) -> tuple[Tensor | None, bool]:

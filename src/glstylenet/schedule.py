@@ -39,13 +39,13 @@ def plan_scales(
     longest side stays at least ``coarsest`` pixels; then leave the coarsest out if the smallest map class
     (share ``smallest_class`` of all positions) would cover less than a position of the deepest layer there.
     A scale whose shortest side would fall below the smallest accepted one is left out.
-    Coarser scales get more evaluations, as 2 : 1 or 3 : 2 : 1, because they are cheaper and because a
+    Coarser scales get more evaluations, as 3 : 2 or 4 : 3 : 2, because they are cheaper and because a
     finer scale starts from a picture that is nearly done.
     """
     count = scales if scales is not None else _chosen_count(size, coarsest, smallest_class)
     factors = [0.5**step for step in reversed(range(count))]
     factors = [factor for factor in factors if factor == 1.0 or min(_scaled(size, factor)) >= SMALLEST_SIDE]
-    shares = list(range(len(factors), 0, -1))
+    shares = list(range(len(factors) + 1, 1, -1))
     budgets = _split(evaluations, shares)
     return [
         Scale(factor, _scaled(size, factor), budget)

@@ -171,7 +171,7 @@ class Settings(BaseModel):
         le=100_000,
     )
     round_length: int = _setting(
-        20,
+        10,
         "evaluations between two matchings of the patches; 1 matches at every evaluation as the paper does",
         group=_OPTIMISATION,
         ge=1,

@@ -3,7 +3,7 @@
     for each scale, coarse to fine:          schedule
         for each round:
             find the nearest neighbours      objective             (Eq. 3)
-            lower the loss for ~20 steps     optimize over objective.evaluate   (Eq. 8)
+            lower the loss for ~10 steps     optimize over objective.evaluate   (Eq. 8)
 
 Every scale has a plan of its own for the memory it takes. Where a precision or a plan fails, the scale
 goes on from its best picture with a safer one.
@@ -28,6 +28,7 @@ from glstylenet.inputs import Inputs, ScaledInputs, canvas_size, with_margin, wi
 from glstylenet.memory import Demand, Plan, plan_memory, smaller_tiles
 from glstylenet.objective import Objective
 from glstylenet.optimize import Adam, Lbfgs, Optimizer
+from glstylenet.preconditioner import Preconditioner
 from glstylenet.schedule import Scale, plan_scales
 from glstylenet.settings import Settings
 from glstylenet.stopwatch import Stopwatch
@@ -299,7 +300,7 @@ class Stages:
     def _optimizer(self, plan: Plan) -> Optimizer:
         if self.settings.optimizer == "adam":
             return Adam()
-        return Lbfgs(history=plan.history, half_history=plan.half_history)
+        return Lbfgs(history=plan.history, half_history=plan.half_history, precondition=Preconditioner())
 
     def _compute_in(self, place: Device) -> None:
         self.place = place

@@ -1,0 +1,52 @@
+"""Preconditioner: how much further a long wave of the pixels has to move than a short one.
+
+L-BFGS begins from a guess H_0 of the inverse Hessian, by custom a multiple of the identity: all waves of a
+picture move in proportion to their slopes. But the objective does not curve alike for all of them. It is
+flat along the longest, steep at periods of five to eight pixels, and flat again for the shortest. A step
+that suits the steep waves moves the long ones too little, and colours and large forms come late. So
+H_0 = t P, where P multiplies the wave of frequency r, in cycles per pixel, of each channel by
+
+    P(r) = 1 / (0.04 + min(1, r / 0.12)^1.5)
+
+from 25 for a constant to 0.96 for periods of 8 pixels and less. The shortest waves, though flat, get no more:
+what moves there is noise. Not from the paper; ``docs/performance.md`` has the measurements behind it.
+"""
+
+import torch
+from torch import Tensor
+
+__all__ = ["Preconditioner"]
+
+_FLOOR = 0.04
+_CORNER = 0.12
+_EXPONENT = 1.5
+
+
+class Preconditioner:
+    """P, symmetric and positive definite, for pictures of any size.
+
+    The factors of the last size are kept: a sixth of a picture's vector.
+    """
+
+    def __init__(self) -> None:
+        self._factors = torch.empty(0)
+        self._size: tuple[int, int, torch.device] | None = None
+
+    def __call__(self, pictures: Tensor) -> None:
+        """Multiply ``pictures`` (..., H, W), contiguous, by P in place; they repeat beyond their edges."""
+        height, width = pictures.shape[-2:]
+        factors = self._factors_for(height, width, pictures.device)
+        # One channel after the other: the transform of a large picture takes as much memory as it does.
+        for channel in pictures.view(-1, height, width):
+            waves = torch.fft.rfft2(channel).mul_(factors)
+            channel.copy_(torch.fft.irfft2(waves, s=(height, width)))
+
+    def _factors_for(self, height: int, width: int, device: torch.device) -> Tensor:
+        size = (height, width, device)
+        if size != self._size:
+            rows = torch.fft.fftfreq(height, device=device)
+            columns = torch.fft.rfftfreq(width, device=device)
+            frequency = torch.hypot(rows[:, None], columns[None, :])
+            steepness = frequency.div_(_CORNER).clamp_(max=1.0).pow_(_EXPONENT)
+            self._factors, self._size = steepness.add_(_FLOOR).reciprocal_(), size
+        return self._factors
