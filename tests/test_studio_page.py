@@ -358,6 +358,7 @@ def test_run_previews_slider_download_history(
 
     with page.expect_download() as download:
         page.locator("#get-png").click()
+    assert re.fullmatch(r"artistic-[A-Za-z0-9]{6}\.png", download.value.suggested_filename)
     download.value.save_as(tmp_path / "result.png")
     recipe = read_recipe(tmp_path / "result.png")
     assert recipe is not None

@@ -3,6 +3,7 @@ import * as api from "./api.js";
 import { ask } from "./dialogs.js";
 import { iconButton } from "./icon.js";
 import { attempt, say } from "./say.js";
+import { differences } from "./settings.js";
 import { recall, remember, state } from "./store.js";
 
 const MOST = 40;
@@ -72,6 +73,13 @@ function item(job) {
   const note = document.createElement("small");
   note.textContent = `${WORDS[job.state] ?? job.state}${time ? `, ${time}` : ""}`;
   words.append(title, note);
+  const others = differences(job);
+  if (others.length) {
+    const changes = document.createElement("small");
+    changes.textContent = others.join(", ");
+    link.title = changes.textContent;
+    words.append(changes);
+  }
   link.append(words);
   const remove = iconButton("trash-2", `Delete the run ${name}, ${time}`, () => attempt(() => drop(job.id)));
   row.append(link, remove);

@@ -10,6 +10,14 @@ const SMALL = 64; // pixels; what docs/maps.md calls few
 
 const advice = document.getElementById("map-advice");
 
+// Whether a map has one class only, what is bare included: such a map tells nothing apart.
+export function isUniform(painter) {
+  const counts = painter.labels.counts();
+  counts[ground()] += counts[BARE];
+  counts[BARE] = 0;
+  return counts.filter((count) => count > 0).length < 2;
+}
+
 export const isPainted = (painter) => Boolean(painter.labels?.painted);
 
 // The map as a PNG of exact colours; what is bare has the ground's colour.
@@ -116,6 +124,7 @@ export function review(content, style) {
   const text = words.join(" ");
   if (advice.textContent !== text) advice.textContent = text;
   advice.hidden = !text;
+  advice.classList.toggle("lacking", lacking.length > 0);
   return { drawn, lacking };
 }
 

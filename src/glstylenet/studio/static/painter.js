@@ -190,7 +190,8 @@ export class Painter {
     labels.begin();
     if (state.tool === "fill" || state.tool === "wand") {
       const colours = state.tool === "wand" ? this.#pictureColours() : null;
-      labels.fill(at.x * scale, at.y * scale, label, colours, state.tolerance);
+      const count = labels.fill(at.x * scale, at.y * scale, label, colours, state.tolerance);
+      emit("filled", { painter: this, count });
       labels.end();
       this.#changed();
     } else if (state.tool === "line") {
@@ -220,8 +221,8 @@ export class Painter {
     const { labels } = this;
     if (this.lineFrom) {
       const s = labels.scale;
-      const { lineFrom: from, lineTo: to } = this;
-      labels.stroke(from.x * s, from.y * s, to.x * s, to.y * s, state.brush * s, state.classIndex);
+      const { x, y } = this.lineFrom;
+      labels.stroke(x * s, y * s, this.lineTo.x * s, this.lineTo.y * s, state.brush * s, state.classIndex);
     }
     this.#dropLine();
     this.stroking = false;

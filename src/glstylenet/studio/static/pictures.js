@@ -2,15 +2,18 @@
 import * as api from "./api.js";
 import { ask } from "./dialogs.js";
 import { icon, iconButton } from "./icon.js";
+import { BARE } from "./labels.js";
 import { isPainted, loadMap, saveMap } from "./maps.js";
 import { Painter } from "./painter.js";
+import { percent } from "./palette.js";
 import { attempt, clearNotices, notice, say } from "./say.js";
-import { emit, set, state } from "./store.js";
+import { emit, on, set, state } from "./store.js";
 
 const ROLES = {
   content: ["Content", "what is painted"],
   style: ["Style", "how it is painted"],
 };
+const FLOOD = 0.5; // share of a picture
 const SHEET = { width: 512, height: 384 }; // of a doodle
 
 export const painters = {};
@@ -118,8 +121,19 @@ export function setup(limits) {
       if (file) choose(role, file);
     });
   }
+  on("filled", tellFlood);
   // A file dropped beside the panes must not replace the page.
   for (const kind of ["dragover", "drop"]) window.addEventListener(kind, (event) => event.preventDefault());
+}
+
+// A fill that ran out through a gap of an outline takes most of a picture, and what was painted shows no trace.
+function tellFlood({ painter, count }) {
+  const { data, open } = painter.labels;
+  const share = count / data.length;
+  if (share > FLOOD && open.some((label) => label !== BARE)) {
+    const words = `Filled ${percent(share)} of the ${painter.role}. If it ran out through a gap, take it back with Undo and close the gap.`;
+    notice(words, "done");
+  }
 }
 
 export async function setupSamples() {

@@ -2,7 +2,7 @@
 import * as api from "./api.js";
 import * as curve from "./curve.js";
 import * as history from "./history.js";
-import { isPainted, uploadMaps } from "./maps.js";
+import { isPainted, isUniform, uploadMaps } from "./maps.js";
 import { forget, loadMapFrom, open, openBlank, painters } from "./pictures.js";
 import { attempt, clearNotices, notice, say } from "./say.js";
 import { changed, hasPreset, usePreset } from "./settings.js";
@@ -70,14 +70,22 @@ function lacking() {
 function hint() {
   const missing = lacking();
   const painted = state.content && isPainted(painters.content);
-  by("run-hint").textContent = active() ? "" : (missing ?? (painted ? "Ready, with maps." : "Ready, without maps."));
+  by("run-hint").textContent = active() ? "" : (missing ?? readiness(painted));
   runButton.classList.toggle("unready", Boolean(missing));
   const done = [state.content && state.style, painted && isPainted(painters.style), state.job?.state === "done"];
   for (const [k, name] of ["pictures", "maps", "run"].entries()) by(`lead-${name}`).classList.toggle("done", Boolean(done[k]));
 }
 
+function readiness(painted) {
+  if (!painted) return "Ready, without maps.";
+  const uniform = ["content", "style"].filter((role) => isUniform(painters[role]));
+  if (!uniform.length) return "Ready, with maps.";
+  return `Ready, but the map of the ${uniform.join(" and of the ")} has one class only and tells nothing apart.`;
+}
+
 export async function run(continueFrom = null) {
   if (active() || starting) return;
+  const from = continueFrom ? state.job.result : null;
   clearNotices();
   const missing = lacking();
   if (missing) {
@@ -97,7 +105,7 @@ export async function run(continueFrom = null) {
       settings: changed(),
       continue_from: continueFrom,
     });
-    begin(job);
+    begin(job, from);
     window.history.pushState(null, "", `#job=${job.id}`);
     goto("result");
     follow(job.id);
@@ -112,14 +120,16 @@ export async function stop() {
   await attempt(async () => show(await api.stop(state.job.id)));
 }
 
-// Show a job from its start: an empty curve, no preview.
-function begin(job) {
+// Show a job from its start: an empty curve, and before its first preview the picture it starts from.
+function begin(job, from = null) {
   told = 0;
+  bar.value = 0;
+  barText.textContent = "Starting";
   curve.clear();
   by("result").hidden = false;
   by("result-empty").hidden = true;
   const source = state.content?.blank ? null : state.content?.url;
-  slider.start(job, source ?? null);
+  slider.start(job, source ?? null, from);
   show(job);
 }
 
@@ -141,6 +151,10 @@ function show(job) {
   if (job.result) {
     by("get-png").href = job.result;
     by("get-tiff").href = `/api/jobs/${encodeURIComponent(job.id)}/result.tiff`;
+    // Two results in one folder of downloads should not have one name.
+    const file = `${job.preset ?? "glstylenet"}-${job.id.replace(/[^a-z0-9]/gi, "").slice(0, 6)}`;
+    by("get-png").download = `${file}.png`;
+    by("get-tiff").download = `${file}.tiff`;
   }
   by("continue").hidden = running || !job.result;
   by("resume").hidden = !["stopped", "interrupted"].includes(job.state);

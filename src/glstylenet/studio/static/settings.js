@@ -3,6 +3,7 @@ import { emit, set, state } from "./store.js";
 
 const STEPS = 240; // of a slider over a wide range
 const REACH = 30; // how far a slider goes beyond the smallest and largest value that a preset has
+const NO_LIMIT = 1e6;
 const FIRST = ["content_weight", "local_weight", "semantic_weight", "global_weight", "smoothness", "style_scale"];
 const GREEK = { alpha: "α", beta: "β", beta1: "β₁", gamma: "γ", sigma: "σ" };
 
@@ -64,6 +65,14 @@ export function changed() {
   return Object.fromEntries(Object.entries(state.values).filter(([name, value]) => value !== start[name]));
 }
 
+// Where a job's settings differ from those of its preset, in words.
+export function differences(job) {
+  const start = base(hasPreset(job.preset) ? job.preset : null);
+  return Object.keys(start)
+    .filter((name) => name in job.settings && job.settings[name] !== start[name])
+    .map((name) => `${words(name).toLowerCase()} ${job.settings[name] ?? "auto"}`);
+}
+
 export const hasPreset = (name) => Boolean(preset(name));
 
 function take(name, value) {
@@ -87,9 +96,7 @@ function field(setting, catalogue) {
   const hint = document.createElement("p");
   hint.id = `${id}-hint`;
   hint.className = "pale";
-  const limits = [setting.minimum, setting.maximum].every((each) => each != null)
-    ? `; ${plain(setting.minimum)} to ${plain(setting.maximum)}`
-    : "";
+  const limits = setting.minimum == null ? "" : `; ${range(setting)}`;
   const usual = setting.default === null ? "" : `; default ${plain(setting.default)}`;
   hint.textContent = `${setting.effect || setting.description}${usual}${limits}`;
   if (setting.effect) hint.title = setting.description;
@@ -145,7 +152,7 @@ function make(setting, id, catalogue) {
   number.step = kind === "int" ? "1" : "any";
   if (setting.minimum != null) number.min = setting.minimum;
   if (setting.maximum != null) number.max = setting.maximum;
-  if (setting.default === null) number.placeholder = "chosen for you";
+  if (setting.default === null) number.placeholder = "auto";
   const read = (text) => (text === "" ? setting.default : Number(text));
   if (kind !== "float") {
     number.addEventListener("change", () => take(name, read(number.value)));
@@ -199,6 +206,11 @@ export function logarithmic({ name, default: usual, minimum, maximum }, { preset
       return Math.round(Math.min(STEPS, Math.max(zero, zero + share * (STEPS - zero))));
     },
   };
+}
+
+// A limit that only keeps numbers sane tells a reader nothing.
+function range({ minimum, maximum }) {
+  return maximum == null || maximum >= NO_LIMIT ? `${plain(minimum)} or more` : `${plain(minimum)} to ${plain(maximum)}`;
 }
 
 function plain(value) {

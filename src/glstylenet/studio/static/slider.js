@@ -30,8 +30,11 @@ function place() {
   range.setAttribute("aria-valuetext", `${Math.round(share)} % content`);
 }
 
-export function start(job, contentUrl) {
+// `firstUrl`: the picture that a run goes on from; the content, if none is named.
+export function start(job, contentUrl, firstUrl = null) {
   showing = "";
+  const first = firstUrl ?? contentUrl;
+  figure.style.backgroundImage = first ? `url(${JSON.stringify(first)})` : "";
   after.removeAttribute("src");
   after.hidden = true;
   waiting.hidden = false;

@@ -1,7 +1,6 @@
 // Light, dark, or as the system.
 import { recall, remember } from "./store.js";
 
-const CHOICES = ["", "light", "dark"];
 const NAMES = { "": "as the system", light: "light", dark: "dark" };
 const button = document.getElementById("theme");
 
@@ -16,7 +15,10 @@ export function setup(changed) {
     changed();
   };
   button.addEventListener("click", () => {
-    theme = CHOICES[(CHOICES.indexOf(theme) + 1) % CHOICES.length];
+    // From the system's own to its opposite first, so that every click but the last of three is seen.
+    const dark = matchMedia("(prefers-color-scheme: dark)").matches;
+    const choices = ["", ...(dark ? ["light", "dark"] : ["dark", "light"])];
+    theme = choices[(choices.indexOf(theme) + 1) % choices.length];
     remember("theme", theme);
     apply();
   });
