@@ -25,6 +25,7 @@ from glstylenet.losses import (
 from glstylenet.objective import Objective
 from glstylenet.optimize import Lbfgs
 from glstylenet.patches import match_patches, semantic_factor
+from glstylenet.preconditioner import Preconditioner
 from glstylenet.settings import Settings
 from glstylenet.targets import map_at
 from glstylenet.terms import LossWeights
@@ -197,4 +198,4 @@ def test_twenty_steps_of_lbfgs(timed: Timed, pictures: tuple[Tensor, Tensor]) ->
         slope = steepness * (x - bottom)
         return float((slope * (x - bottom)).sum()) / 2, slope
 
-    timed(lambda: list(Lbfgs().run(evaluate, start, 20)))
+    timed(lambda: list(Lbfgs(precondition=Preconditioner()).run(evaluate, start, 20)))

@@ -199,6 +199,24 @@ def test_a_pair_without_curvature_among_the_free_is_left_out() -> None:
     assert alone.direction(_gradient(), free) is None
 
 
+def test_the_guess_is_that_of_the_newest_pair_that_is_curved_among_the_free() -> None:
+    pairs, free, matrix = _pairs(3), _free(), _matrix()
+    s, y = pairs[-1]
+    bent = y * torch.where(free, -0.1, 5.0).view(SHAPE)
+    history = History(3, precondition=_by(matrix))
+    _add(history, [*pairs[:2], (s, bent)])
+    expected = _textbook(pairs[:2], _gradient(), free, matrix)
+    assert _error(history.direction(_gradient(), free), expected) < TIGHT
+
+
+def test_a_preconditioner_that_is_none_gives_no_direction() -> None:
+    """One that is not positive definite, here negative or 0: refused, and no division by 0."""
+    for factor in (-1.0, 0.0):
+        history = History(3, precondition=_by(factor * _matrix()))
+        _add(history, _pairs(2))
+        assert history.direction(_gradient()) is None
+
+
 def test_a_history_of_no_pairs_has_no_direction() -> None:
     history = History(0)
     assert _add(history, _pairs(1)) == [False]
@@ -214,15 +232,20 @@ def test_products_that_overflow_give_no_direction() -> None:
 @pytest.mark.parametrize("half", [False, True])
 @pytest.mark.parametrize("masked", [False, True])
 @pytest.mark.parametrize("length", [1, 37])
+@pytest.mark.parametrize("precondition", [None, Preconditioner()], ids=["plain", "preconditioned"])
 def test_chunks_change_nothing(
-    monkeypatch: pytest.MonkeyPatch, half: bool, masked: bool, length: int
+    monkeypatch: pytest.MonkeyPatch,
+    half: bool,
+    masked: bool,
+    length: int,
+    precondition: Preconditioner | None,
 ) -> None:
     free = _free() if masked else None
     found = []
     for patched in (False, True):
         if patched:
             monkeypatch.setattr(module, "_chunk_length", lambda _device, _rows: length)
-        history = History(4, half=half)
+        history = History(4, half=half, precondition=precondition)
         _add(history, _pairs(6))
         found.append(history.direction(_gradient(), free))
     whole, parts = found
@@ -242,11 +265,14 @@ def test_chunks_cover_every_entry_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("size", [1e-12, 1e-3, 1e6])
 @pytest.mark.parametrize("rise", [1e-6, 1.0, 1e6])
-def test_tiny_and_huge_rows_survive_half_precision(size: float, rise: float) -> None:
+@pytest.mark.parametrize("preconditioned", [False, True])
+def test_tiny_and_huge_rows_survive_half_precision(size: float, rise: float, preconditioned: bool) -> None:
     """Unscaled, float16 would round the tiny to 0 and the huge to infinity."""
-    history, pairs = History(4, half=True), _pairs(5, size=size, rise=rise)
+    matrix = _matrix() if preconditioned else None
+    history = History(4, half=True, precondition=None if matrix is None else _by(matrix))
+    pairs = _pairs(5, size=size, rise=rise)
     assert _add(history, pairs) == [True] * 5
-    assert _error(history.direction(_gradient()), _textbook(pairs[1:], _gradient(), None)) < HALF
+    assert _error(history.direction(_gradient()), _textbook(pairs[1:], _gradient(), None, matrix)) < HALF
 
 
 def test_small_entries_beside_a_large_one_survive_half_precision() -> None:
@@ -390,29 +416,35 @@ def test_a_preconditioned_direction_holds_two_vectors(masked: bool) -> None:
 
 @pytest.mark.filterwarnings("ignore")  # the profiler's own
 @pytest.mark.parametrize("half", [False, True])
-def test_a_run_holds_five_vectors_beside_its_history(half: bool) -> None:
-    """x, its gradient, the direction, a candidate and its gradient; the rest are chunks."""
-    target = torch.linspace(-100.0, 300.0, ENTRIES)
-    curvatures = torch.logspace(0, 1, ENTRIES)
+@pytest.mark.parametrize("preconditioned", [False, True])
+def test_a_run_holds_five_vectors_beside_its_history(half: bool, preconditioned: bool) -> None:
+    """x, its gradient, the direction, a candidate and its gradient; the rest are chunks, and factors of P."""
+    shape = (1, 3, 512, 512)
+    target = torch.linspace(-100.0, 300.0, ENTRIES).view(shape)
+    curvatures = torch.logspace(0, 1, ENTRIES).view(shape)
 
     def evaluate(x: Tensor) -> tuple[float, Tensor]:
         gradient = (x - target).mul_(curvatures)
-        return 0.5 * float((x - target) @ gradient), gradient
+        return 0.5 * float((x - target).flatten() @ gradient.flatten()), gradient
 
     vector, calls = 4 * ENTRIES, 14
+    optimizer = Lbfgs(history=2, half_history=half, precondition=Preconditioner() if preconditioned else None)
     with _recorder() as profiler:
         accepted = 0
-        for step in Lbfgs(history=2, half_history=half).run(evaluate, torch.full((ENTRIES,), 128.0), calls):
+        for step in optimizer.run(evaluate, torch.full(shape, 128.0), calls):
             accepted += step.accepted
             del step
     assert accepted > 4
     changes = _allocations(profiler)
-    # The start, x and the history; three for each call of evaluate, candidate included; the directions.
-    assert sum(size >= vector // 2 for size in changes) <= 3 + 3 * calls - 1 + accepted
+    # The start, x and the history; three for each call of evaluate, candidate included; the directions, and
+    # y and Py for each.
+    made = accepted * (3 if preconditioned else 1)
+    assert sum(size >= vector // 2 for size in changes) <= 3 + 3 * calls - 1 + made
     held = peak = 0
     for size in changes:
         held += size
         peak = max(peak, held)
     # The peak is in evaluate, whose own temporary vector is a sixth.
-    expected = history_bytes(2, ENTRIES, half) + 6 * vector
+    factors = 4 * 512 * 257 if preconditioned else 0
+    expected = history_bytes(2, ENTRIES, half) + 6 * vector + factors
     assert expected <= peak <= expected + 4 * module._CACHED_ENTRIES

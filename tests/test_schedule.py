@@ -1,7 +1,5 @@
 """The plan of sizes: the rules its docstring states, whatever numbers the module chooses."""
 
-import itertools
-
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -110,11 +108,10 @@ def test_a_budget_of_one_is_spent_on_the_result(scales: int) -> None:
     assert _plan((512, 512), 1, scales=scales) == [Scale(1.0, (512, 512), 1)]
 
 
-def test_coarser_scales_get_more() -> None:
-    plan = _plan((2000, 1500), 600, scales=3)
-    assert len(plan) == 3
-    for coarse, fine in itertools.pairwise(plan):
-        assert coarse.evaluations > fine.evaluations
+@pytest.mark.parametrize(("scales", "shares"), [(1, [180]), (2, [108, 72]), (3, [80, 60, 40])])
+def test_coarser_scales_get_more(scales: int, shares: list[int]) -> None:
+    plan = _plan((2000, 1500), 180, scales=scales)
+    assert [scale.evaluations for scale in plan] == shares
 
 
 @pytest.mark.parametrize("size", [(1, 1), (SMALLEST_SIDE, SMALLEST_SIDE), (SMALLEST_SIDE, 4000)])

@@ -21,6 +21,7 @@ from glstylenet.inputs import canvas_size, prepare_inputs, read_sources
 from glstylenet.memory import DEFAULT_SHARE, HISTORY, Demand, Plan, format_bytes, plan_memory
 from glstylenet.objective import Objective
 from glstylenet.optimize import Lbfgs
+from glstylenet.preconditioner import Preconditioner
 from glstylenet.schedule import Scale
 from glstylenet.settings import Settings
 from glstylenet.stages import plan_stages, stage_demand
@@ -156,12 +157,12 @@ def test_the_second_time_ends_the_run(
 def test_every_size_has_its_own_second_chance(
     monkeypatch: pytest.MonkeyPatch, content: Picture, style: Picture
 ) -> None:
-    """4 evaluations at half the size, where even the smallest tile is the whole, and 2 at full size."""
+    """3 evaluations at half the size, where even the smallest tile is the whole, and 3 at full size."""
     machine = Machine(monkeypatch, 2, 7)
     tall = np.concatenate((content, content), axis=1)
     events: list[Event] = []
     result = stylize(tall, style, settings=_settings(scales=2), on_event=events.append)
-    assert machine.tile_sides == [None, None, 256, 256, 256, None, None, 256]
+    assert machine.tile_sides == [None, None, 256, 256, None, None, None, 256]
     assert result.evaluations == 6
     started = [event.scale.size for event in events if isinstance(event, ScaleStarted)]
     assert started == [(152, 40), (304, 80)]
@@ -389,7 +390,9 @@ def test_the_plan_s_history_is_the_optimiser_s(
     monkeypatch.setattr(stages, "Lbfgs", lbfgs)
     monkeypatch.setattr(stages, "plan_memory", planned)
     stylize(content, style, settings=_settings(iterations=2))
-    assert made == [{"history": 3, "half_history": True}]
+    (options,) = made
+    assert isinstance(options.pop("precondition"), Preconditioner)
+    assert options == {"history": 3, "half_history": True}
 
 
 def test_a_stage_s_demand_by_hand() -> None:

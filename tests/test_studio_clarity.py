@@ -3,11 +3,9 @@
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Page
 
 from tests.test_studio_page import (
-    Server,
-    Watched,
     at,
     browser,
     choose_pictures,
@@ -18,31 +16,20 @@ from tests.test_studio_page import (
     palette,
     pictures,
     pytestmark,
-    ready,
     server,
     set_value,
     start,
     state,
     tool,
+    until,
 )
 
 __all__ = ["browser", "context", "page", "pictures", "pytestmark", "server"]  # fixtures
 
 
-def _fill(page: Page, role: str, name: str) -> None:
-    tool(page, "fill")
-    palette(page, name)
-    page.mouse.click(*at(page.locator(f"#canvas-{role}"), 0.1, 0.1))
-
-
-@pytest.mark.parametrize("width", [1000, 1280, 1600])
-def test_no_tool_moves_the_pictures(
-    browser: Browser, server: Server, pictures: dict[str, Path], width: int
-) -> None:
-    context = browser.new_context(viewport={"width": width, "height": 900})
-    watched = Watched(context, server.address)
-    page = watched.page
-    ready(page, server.address)
+@pytest.mark.parametrize("width", [390, 1000, 1280, 1600])
+def test_no_tool_moves_the_pictures(page: Page, pictures: dict[str, Path], width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
     choose_pictures(page, pictures)
     place = page.locator("#canvas-content").bounding_box()
     for name in ("wand", "fill", "line", "eraser", "hand", "brush"):
@@ -51,10 +38,13 @@ def test_no_tool_moves_the_pictures(
     tool(page, "wand")
     assert page.locator("#tolerance").is_visible()
     assert not page.locator("#brush-size").is_visible()
-    context.close()
 
 
-def test_advice_of_two_lines_leaves_the_pictures_in_place(page: Page, pictures: dict[str, Path]) -> None:
+@pytest.mark.parametrize("width", [1000, 1280])
+def test_advice_of_two_lines_leaves_the_pictures_in_place(
+    page: Page, pictures: dict[str, Path], width: int
+) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
     choose_pictures(page, pictures)
     place = page.locator("#canvas-content").bounding_box()
     drag(page, page.locator("#canvas-content"), (0.1, 0.1), (0.2, 0.1))
@@ -66,34 +56,57 @@ def test_advice_of_two_lines_leaves_the_pictures_in_place(page: Page, pictures: 
         drag(page, page.locator("#canvas-content"), (0.1, 0.2 + k / 10), (0.5, 0.2 + k / 10))
     palette(page, "skin")
     drag(page, page.locator("#canvas-style"), (0.1, 0.1), (0.2, 0.1))
-    advice.filter(has_text="Missing in the style").wait_for()
+    advice.filter(has_text="and 4 more").wait_for()
     assert "lacking" in str(advice.get_attribute("class"))
-    assert advice.evaluate("box => box.scrollHeight > 2 * parseFloat(getComputedStyle(box).lineHeight)")
+    lines = advice.evaluate(
+        """box => {
+          const text = document.createRange();
+          text.selectNodeContents(box);
+          const line = parseFloat(getComputedStyle(box).lineHeight);
+          return Math.round(text.getBoundingClientRect().height / line);
+        }"""
+    )
+    assert lines == 2
     assert page.locator("#canvas-content").bounding_box() == place
 
 
-def test_a_fill_that_ran_out_is_told(page: Page, pictures: dict[str, Path]) -> None:
+def test_a_fill_through_a_gap_is_told_until_it_is_taken_back(page: Page, pictures: dict[str, Path]) -> None:
     choose_pictures(page, pictures)
-    _fill(page, "content", "sky")  # the first colour of a bare map goes everywhere, as it should
-    page.locator(".swatch", has_text="sky").filter(has_text="100 %").wait_for()
-    assert page.locator("#notices").inner_text() == ""
-    tool(page, "brush")
+    content, notices = page.locator("#canvas-content"), page.locator("#notices")
+    page.locator("#brush-size").fill("10")  # 3 pixels
     palette(page, "skin")
-    drag(page, page.locator("#canvas-content"), (0.4, 0.4), (0.6, 0.6))
-    _fill(page, "content", "water")
-    page.locator("#notices", has_text="ran out through a gap").wait_for()
+    # A box around the middle, with a gap of about four pixels of 80 in its upper side.
+    drag(page, content, (0.52, 0.25), (0.8, 0.25), (0.8, 0.8), (0.2, 0.8), (0.2, 0.25), (0.43, 0.25))
+    tool(page, "fill")
+    palette(page, "water")
+    page.mouse.click(*at(content, 0.5, 0.5))
+    notices.filter(has_text="ran out through a small gap").wait_for()
+    page.keyboard.press("Control+z")
+    notices.filter(has_text="ran out").wait_for(state="detached")
+    tool(page, "line")
+    palette(page, "skin")
+    drag(page, content, (0.42, 0.25), (0.54, 0.25))
+    tool(page, "fill")
+    palette(page, "water")
+    page.mouse.click(*at(content, 0.5, 0.5))  # inside only
+    palette(page, "sky")
+    page.mouse.click(*at(content, 0.05, 0.05))  # all around it, with no gap
+    page.locator(".swatch.used", has_text="sky").wait_for()
+    assert notices.inner_text() == ""
 
 
-def test_a_map_of_one_class_is_not_called_a_map(page: Page, pictures: dict[str, Path]) -> None:
+def test_maps_of_one_class_are_not_called_maps(page: Page, pictures: dict[str, Path]) -> None:
     choose_pictures(page, pictures)
     hint = page.locator("#run-hint")
     hint.filter(has_text="without maps").wait_for()
-    _fill(page, "content", "background")
+    for role in ("content", "style"):
+        tool(page, "fill")
+        palette(page, "background")
+        page.mouse.click(*at(page.locator(f"#canvas-{role}"), 0.1, 0.1))
+    hint.filter(has_text="both maps are of one class").wait_for()
     tool(page, "brush")
     palette(page, "skin")
     drag(page, page.locator("#canvas-style"), (0.4, 0.4), (0.6, 0.6))
-    hint.filter(has_text="the map of the content has one class only").wait_for()
-    drag(page, page.locator("#canvas-content"), (0.4, 0.4), (0.6, 0.6))
     hint.filter(has_text="Ready, with maps.").wait_for()
 
 
@@ -104,23 +117,29 @@ def test_a_run_that_goes_on_begins_at_nothing_from_the_picture_there_is(
     paint_both(page)
     set_value(page, "size", "64")
     start(page, 6)
-    state(page, "Finished")
+    page.locator("#history a[aria-current] small", has_text="finished").wait_for()
     first = page.url.split("#job=")[1]
     page.evaluate(
         """() => {
           window.told = [];
-          const text = document.getElementById("progress-text");
+          window.shown = [];
+          const text = document.getElementById("progress-text"), figure = document.getElementById("compare");
           new MutationObserver(() => window.told.push(text.textContent)).observe(text, {childList: true});
+          new MutationObserver(() => window.shown.push([figure.style.backgroundImage, figure.className]))
+            .observe(figure, {attributeFilter: ["style", "class"]});
         }"""
     )
     set_value(page, "content_weight", "333")
     page.locator("#continue").click()
-    page.locator("#history small", has_text="content weight 333").wait_for()
+    page.locator("#history .changes", has_text="content weight 333").wait_for()
     state(page, "Finished")
-    told = page.evaluate("window.told")
-    assert told[0] == "Starting", told
-    shown = page.locator("#compare").evaluate("figure => figure.style.backgroundImage")
-    assert f"/api/jobs/{first}/result.png" in shown
+    assert page.evaluate("window.told")[0] in {"Starting", "Waiting for its turn"}
+    shown = page.evaluate("window.shown")
+    pictures_shown, classes = shown[0]
+    assert f"/api/jobs/{first}/result.png" in pictures_shown
+    assert "bare" in classes  # not called a result yet
+    until(page, "!document.getElementById('after').hidden")
+    assert page.locator("#compare").evaluate("figure => figure.style.backgroundImage") == ""
 
 
 @pytest.mark.parametrize(("scheme", "other"), [("light", "dark"), ("dark", "light")])

@@ -46,6 +46,10 @@ __all__ = [
 ]
 
 _NAME = "checkpoint.safetensors"
+_METHOD = 2
+"""Raised where the same settings of one version come to paint another picture: 1 had another first guess of
+L-BFGS and other shares of the sizes."""
+
 _PREFIX = "optimizer."
 _KINDS = {torch.float32: "F32", torch.float16: "F16"}
 _BLOCK_ENTRIES = 2**22  # written at a time, so that a large history is never in memory twice
@@ -56,13 +60,14 @@ _NOT_DECISIVE = frozenset({"device", "max_pixels", "memory", "strict", "weights"
 
 @dataclass(frozen=True)
 class Identity:
-    """What decides the picture of a run: the program's ``version``, the decisive ``settings``, the SHA-256 of
-    the ``inputs`` by role, and that of the ``weights``."""
+    """What decides the picture of a run: the program's ``version`` and ``method``, the decisive ``settings``,
+    the SHA-256 of the ``inputs`` by role, and that of the ``weights``."""
 
     version: str
     settings: Mapping[str, object]
     inputs: Mapping[str, str]
     weights: str
+    method: int = 1  # of files that do not tell
 
     @classmethod
     def of(
@@ -77,6 +82,7 @@ class Identity:
             settings={name: value for name, value in table.items() if name not in _NOT_DECISIVE},
             inputs={role: origin.sha256 for role, origin in origins.items()},
             weights=weights_digest,
+            method=_METHOD,
         )
 
     def differences(self, saved: "Identity") -> list[str]:
@@ -84,6 +90,10 @@ class Identity:
         found = []
         if self.version != saved.version:
             found.append(f"glstylenet is {self.version}, it was {saved.version}")
+        if self.method != saved.method:
+            found.append(
+                f"the same settings paint another picture (method {self.method}, it was {saved.method})"
+            )
         for name in sorted({*self.settings, *saved.settings}):
             now, then = self.settings.get(name), saved.settings.get(name)
             if now != then:

@@ -10,11 +10,11 @@ P is a fixed first guess of the inverse Hessian's form, symmetric and positive d
 s.y / y.Py of the newest pair. The coefficients follow from inner products of the rows s, y and g, so each
 loop runs on m numbers (after Chen, Wang and Zhou 2014, "Large-scale L-BFGS using MapReduce"): the recursion
 on vectors passes over memory in each of its 4m operations and waits for the device in half of them, this
-one reads the rows once for their products, half of them for each sum and half for y.Pq, and waits twice.
-No vector of full size is made but the direction itself and, where there is a P, before it y and Py.
+one reads the rows once for their products, half of them for each sum and half for y.Pq, and brings numbers to
+the host twice. Of vectors it makes the direction and, where there is a P, before it y and Py.
 
 The products are those of the rows as they are stored. So a row rounded to half precision is a slightly
-different pair, but H stays exactly symmetric and positive definite for the pairs there are.
+different pair, but H stays symmetric and positive definite for the pairs there are.
 """
 
 import math
@@ -61,7 +61,7 @@ def _chunk_length(device: torch.device, rows: int) -> int:
 
 
 def keep(vector: Tensor, free: Tensor | None) -> None:
-    """Set entries of ``vector`` to 0, all but those marked in ``free`` (flat booleans; ``None``: all)."""
+    """Set entries of a contiguous ``vector`` to 0 unless ``free`` (flat; ``None``: all) marks them."""
     if free is not None:
         flat = vector.view(-1)
         for part in chunks(flat, 2):  # a product with booleans makes a temporary vector
@@ -221,9 +221,8 @@ class History:
         if not usable:
             return None
         newest = usable[-1]
-        y_p_y = torch.as_tensor(products.y_y[newest, newest])
-        if self.precondition is not None:
-            y_p_y = self._energy(newest, self.precondition, gradient, free)
+        # Before the direction is there: no more vectors than later, while a step is tried.
+        energy = self._energy(newest, gradient, free)
         shares = products.first_loop(usable)
         direction = gradient.clone()
         keep(direction, free)
@@ -231,8 +230,12 @@ class History:
         if self.precondition is not None:
             self.precondition(direction)
             keep(direction, free)
-        overlaps, energy = self._overlaps(direction, flat, y_p_y)
-        size = products.y_s[newest, newest] / energy
+        overlaps, y_p_y = self._overlaps(direction, flat, energy)
+        if self.precondition is None:
+            y_p_y = float(products.y_y[newest])
+        if not 0.0 < y_p_y < math.inf:
+            return None
+        size = products.y_s[newest, newest] / y_p_y
         steps = products.second_loop(usable, shares, size * overlaps[1:])
         uphill = size * overlaps[0] + products.s_g @ steps
         if not 0.0 < uphill < math.inf:
@@ -255,20 +258,25 @@ class History:
         """
         assert self._rows is not None
         count = self._count
-        total = torch.zeros(1 + count, 2 * count, dtype=torch.float64, device=gradient.device)
+        total = torch.zeros(2 + count, count, dtype=torch.float64, device=gradient.device)
         masked = gradient.new_empty(0)
         for part, rows in self._blocks(gradient, self._rows[: 2 * count]):
-            slope, ys = gradient[part], rows[_Y::2]
+            slope, ss, ys = gradient[part], rows[_S::2], rows[_Y::2]
             if free is not None:
                 # One factor restricted to the free variables restricts the product.
                 marks = free[part].to(gradient.dtype)
                 slope, masked = slope * marks, _room(masked, ys)
                 ys = torch.mul(ys, marks, out=masked)
-            total[0] += rows @ slope
-            total[1:] += ys @ rows.T
-        found = total.cpu().numpy() * self._scales[: 2 * count]
-        by_y = found[1:] * self._scales_of(_Y)[:, None]
-        return _Products(s_g=found[0, _S::2], y_s=by_y[:, _S::2], y_y=by_y[:, _Y::2])
+            total[0] += ss @ slope
+            total[1] += torch.linalg.vecdot(ys, rows[_Y::2])
+            total[2:] += ys @ ss.T
+        found = total.cpu().numpy()
+        s_scales, y_scales = self._scales_of(_S), self._scales_of(_Y)
+        return _Products(
+            s_g=found[0] * s_scales,
+            y_y=found[1] * y_scales**2,
+            y_s=found[2:] * np.outer(y_scales, s_scales),
+        )
 
     def _usable(self, products: "_Products") -> list[int]:
         """The pairs, oldest first, along whose free part the function curves upward."""
@@ -277,17 +285,23 @@ class History:
         return [
             slot
             for slot in order
-            if _is_curved(products.y_s[slot, slot], self._lengths[slot], math.sqrt(products.y_y[slot, slot]))
+            if _is_curved(products.y_s[slot, slot], self._lengths[slot], math.sqrt(products.y_y[slot]))
         ]
 
-    def _energy(self, slot: int, precondition: Precondition, gradient: Tensor, free: Tensor | None) -> Tensor:
-        """y.Py of one pair, over the free variables; on the device."""
+    def _energy(self, slot: int, gradient: Tensor, free: Tensor | None) -> Tensor:
+        """y.Py of one pair over the free variables, on the device; 0 where P is the identity.
+
+        The row stays divided by its scale until then, whose square float32 might not hold.
+        """
+        energy = torch.zeros((), dtype=torch.float64, device=gradient.device)
+        if self.precondition is None:
+            return energy
         y = torch.empty_like(gradient)
-        y.view(-1).copy_(self._rows_of(_Y)[slot]).mul_(float(self._scales_of(_Y)[slot]))
+        y.view(-1).copy_(self._rows_of(_Y)[slot])
         keep(y, free)
         image = y.clone()
-        precondition(image)
-        return _dot(y.view(-1), image.view(-1))
+        self.precondition(image)
+        return _dot(y.view(-1), image.view(-1)) * float(self._scales_of(_Y)[slot]) ** 2
 
     def _overlaps(
         self, direction: Tensor, gradient: Tensor, energy: Tensor
@@ -305,7 +319,9 @@ class History:
     def _add_rows(self, vector: Tensor, kind: int, weights: NDArray[np.float64], free: Tensor | None) -> None:
         """Add the pairs' rows of a kind, each times its weight, to the free entries of ``vector``."""
         flat = vector.view(-1)
-        factors = torch.as_tensor(weights * self._scales_of(kind)).to(flat)
+        # Converted on the host: a conversion on the device would wait for it.
+        factors = torch.as_tensor(weights * self._scales_of(kind), dtype=flat.dtype)
+        factors = factors.to(flat.device, non_blocking=True)
         for part, rows in self._blocks(flat, self._rows_of(kind)):
             share = torch.mv(rows.T, factors)
             flat[part].add_(share if free is None else share.mul_(free[part]))
@@ -330,11 +346,11 @@ class History:
 
 @dataclass(frozen=True)
 class _Products:
-    """Inner products by the pairs' numbers: s_i.g, y_i.s_j and y_i.y_j. Those of s with s are not needed."""
+    """Inner products by the pairs' numbers: s_i.g, y_i.y_i and y_i.s_j; no others are needed."""
 
     s_g: NDArray[np.float64]
-    y_s: NDArray[np.float64]
     y_y: NDArray[np.float64]
+    y_s: NDArray[np.float64]
 
     def first_loop(self, usable: list[int]) -> NDArray[np.float64]:
         """a_i, newest pair first: each s_i . (g - what the newer pairs take off) / s_i.y_i."""

@@ -42,6 +42,9 @@ _VECTORS = 5
 """Pictures the optimiser has in hand beside its history: the point, the candidate, two gradients and the
 direction."""
 
+_FACTOR_BYTES = 2
+"""For a pixel, of the preconditioner: float32 for half of the waves of one channel."""
+
 _TILE_SIDES = (2048, 1536, 1024, 768, 512)
 _SMALL_TILE_SIDES = (384, 256)
 """Tiles below half a thousand pixels spend most of their work on the halo: the history gives way first."""
@@ -79,7 +82,8 @@ class Demand:
         entry = _ENTRY_BYTES[self.precision]
         content = entry * LAYER_CHANNELS[4] * _area(self.size) // 64
         style = sum(entry * height * width * channels for height, width, channels in self._style_shapes)
-        vectors = (_VECTORS if self.optimizes else 1) * _PIXEL_BYTES * _area(self.size)
+        pixel = _VECTORS * _PIXEL_BYTES + _FACTOR_BYTES if self.optimizes else _PIXEL_BYTES
+        vectors = pixel * _area(self.size)
         maps = 4 * self.classes * (_area(self.full_size) + _area(self.full_style_size))
         pictures = 0 if self.on_gpu else _PIXEL_BYTES * (_area(self.full_size) + _area(self.full_style_size))
         base = 0 if self.on_gpu else _BASE_BYTES

@@ -95,8 +95,8 @@ class Lbfgs(Optimizer):
     is known of the curvature. ``precondition``: multiplies a vector in place by P, the form of the first
     guess of the inverse Hessian; the identity if ``None``.
 
-    Beside the history (:func:`~glstylenet.history.history_bytes`) a run holds five vectors: x and its
-    gradient, the direction, and where it tries to go with the gradient there.
+    Beside the history (:func:`~glstylenet.history.history_bytes`) and what ``precondition`` keeps a run holds
+    five vectors: x and its gradient, the direction, and where it tries to go with the gradient there.
     """
 
     def __init__(

@@ -76,8 +76,8 @@ function item(job) {
   const others = differences(job);
   if (others.length) {
     const changes = document.createElement("small");
-    changes.textContent = others.join(", ");
-    link.title = changes.textContent;
+    changes.className = "changes";
+    changes.textContent = link.title = others.join(", ");
     words.append(changes);
   }
   link.append(words);

@@ -4,6 +4,44 @@
 export const BARE = 255;
 const LONGEST = 1600; // a map may be smaller than its picture
 const MOST_STEPS = 80;
+const GAP = 6; // map pixels: as wide as a gap may be that nobody sees
+
+// Pixels that hang together with `start` and fit; `start` itself always does.
+function flood(start, width, height, fits) {
+  const seen = new Uint8Array(width * height);
+  const found = [start];
+  seen[start] = 1;
+  const visit = (k) => {
+    if (seen[k] || !fits(k)) return;
+    seen[k] = 1;
+    found.push(k);
+  };
+  for (let next = 0; next < found.length; next++) {
+    const k = found[next];
+    const column = k % width;
+    if (column > 0) visit(k - 1);
+    if (column < width - 1) visit(k + 1);
+    if (k >= width) visit(k - width);
+    if (k < seen.length - width) visit(k + width);
+  }
+  return found;
+}
+
+// What is marked, grown by `reach` pixels to every side: along the rows, then along the columns.
+function thickened(marks, width, height, reach) {
+  const grow = (from, stride, length, lines, step) => {
+    const grown = new Uint8Array(from.length);
+    for (let line = 0; line < lines; line++) {
+      for (let place = 0; place < length; place++) {
+        if (!from[line * step + place * stride]) continue;
+        const last = Math.min(length - 1, place + reach);
+        for (let near = Math.max(0, place - reach); near <= last; near++) grown[line * step + near * stride] = 1;
+      }
+    }
+    return grown;
+  };
+  return grow(grow(marks, 1, width, height, width), width, height, width, 1);
+}
 
 export class Labels {
   constructor(width, height) {
@@ -137,7 +175,7 @@ export class Labels {
     if (x < 0 || y < 0 || x >= width || y >= height) return 0;
     const start = y * width + x;
     const from = data[start];
-    if (from === label && !colours) return 0;
+    if (from === label) return 0;
     const [r, g, b] = colours ? colours.subarray(start * 4, start * 4 + 3) : [0, 0, 0];
     const limit = tolerance * tolerance * 3;
     const alike = (k) => {
@@ -148,22 +186,23 @@ export class Labels {
       const db = colours[4 * k + 2] - b;
       return dr * dr + dg * dg + db * db <= limit;
     };
-    const seen = new Uint8Array(width * height);
-    const stack = [start];
-    seen[start] = 1;
-    let count = 0;
-    while (stack.length) {
-      const k = stack.pop();
-      data[k] = label;
-      count++;
-      const column = k % width;
-      if (column > 0 && !seen[k - 1] && alike(k - 1)) (seen[k - 1] = 1), stack.push(k - 1);
-      if (column < width - 1 && !seen[k + 1] && alike(k + 1)) (seen[k + 1] = 1), stack.push(k + 1);
-      if (k >= width && !seen[k - width] && alike(k - width)) (seen[k - width] = 1), stack.push(k - width);
-      if (k < data.length - width && !seen[k + width] && alike(k + width)) (seen[k + width] = 1), stack.push(k + width);
-    }
+    const region = flood(start, width, height, alike);
+    for (const k of region) data[k] = label;
     this.#touch(0, 0, width, height);
-    return count;
+    return region.length;
+  }
+
+  // Whether the fill of the open step, `count` pixels from here, got through a gap of an outline: with every gap
+  // of GAP pixels closed it would have stayed less than half as large.
+  leaked(x, y, count) {
+    const { width, height, open } = this;
+    const start = Math.floor(y) * width + Math.floor(x);
+    if (!count) return false;
+    const wall = new Uint8Array(open.length);
+    for (let k = 0; k < open.length; k++) wall[k] = Number(open[k] !== open[start]);
+    const thick = thickened(wall, width, height, GAP >> 1);
+    // A place so narrow that the thicker outline covers it tells nothing.
+    return !thick[start] && flood(start, width, height, (k) => !thick[k]).length < count / 2;
   }
 
   at(x, y) {

@@ -6,16 +6,17 @@ import { encodePng } from "./png.js";
 
 const MOST_COLOURS = 24; // a loaded map with more has soft borders or noise
 const LEAST_SHARE = 0.002; // of a colour of such a map
+const MOST_NAMED = 3; // classes in a sentence of advice, whose place has two lines
 const SMALL = 64; // pixels; what docs/maps.md calls few
 
 const advice = document.getElementById("map-advice");
 
-// Whether a map has one class only, what is bare included: such a map tells nothing apart.
-export function isUniform(painter) {
-  const counts = painter.labels.counts();
-  counts[ground()] += counts[BARE];
-  counts[BARE] = 0;
-  return counts.filter((count) => count > 0).length < 2;
+// Whether one class is all that both maps have, with what is bare: such maps tell nothing apart.
+export function areUniform(...painted) {
+  const base = ground();
+  const classAt = (label) => (label === BARE ? base : label);
+  const first = classAt(painted[0].labels.data[0]);
+  return !painted.some(({ labels }) => labels.data.some((label) => classAt(label) !== first));
 }
 
 export const isPainted = (painter) => Boolean(painter.labels?.painted);
@@ -111,9 +112,14 @@ export function review(content, style) {
   if (drawn[0] !== drawn[1] && content.labels && style.labels) {
     words.push(`Maps come in pairs: now paint the ${drawn[0] ? "style" : "content"} in the same colours.`);
   }
-  const lacking = rows.flatMap(({ missing, content: share }, k) => (missing ? [`${classes[k].name} (${percent(share)} of the content)`] : []));
-  if (lacking.length) words.push(`Missing in the style: ${lacking.join(", ")}. Such places are painted as without maps.`);
-  if (drawn[0] && drawn[1]) {
+  const lacking = rows
+    .flatMap(({ missing, content: share }, k) => (missing ? [{ name: classes[k].name, share }] : []))
+    .sort((a, b) => b.share - a.share);
+  if (lacking.length) {
+    const named = lacking.slice(0, MOST_NAMED).map(({ name, share }) => `${name} (${percent(share)} of the content)`);
+    const others = lacking.length > MOST_NAMED ? ` and ${lacking.length - MOST_NAMED} more` : "";
+    words.push(`Missing in the style: ${named.join(", ")}${others}. Such places are painted as without maps.`);
+  } else if (drawn[0] && drawn[1]) {
     for (const [side, name] of ["content", "style"].entries()) {
       const tiny = classes.filter((_, k) => counts[side][k] > 0 && counts[side][k] < SMALL).map((each) => each.name);
       if (tiny.length) words.push(`Very small in the ${name}: ${tiny.join(", ")}; it may get lost.`);

@@ -191,7 +191,7 @@ export class Painter {
     if (state.tool === "fill" || state.tool === "wand") {
       const colours = state.tool === "wand" ? this.#pictureColours() : null;
       const count = labels.fill(at.x * scale, at.y * scale, label, colours, state.tolerance);
-      emit("filled", { painter: this, count });
+      if (state.tool === "fill" && labels.leaked(at.x * scale, at.y * scale, count)) emit("leaked", this);
       labels.end();
       this.#changed();
     } else if (state.tool === "line") {

@@ -2,10 +2,8 @@
 import * as api from "./api.js";
 import { ask } from "./dialogs.js";
 import { icon, iconButton } from "./icon.js";
-import { BARE } from "./labels.js";
 import { isPainted, loadMap, saveMap } from "./maps.js";
 import { Painter } from "./painter.js";
-import { percent } from "./palette.js";
 import { attempt, clearNotices, notice, say } from "./say.js";
 import { emit, on, set, state } from "./store.js";
 
@@ -13,8 +11,10 @@ const ROLES = {
   content: ["Content", "what is painted"],
   style: ["Style", "how it is painted"],
 };
-const FLOOD = 0.5; // share of a picture
 const SHEET = { width: 512, height: 384 }; // of a doodle
+
+let leak = null; // the notice of one
+let leakAt = null; // the painter it is of
 
 export const painters = {};
 const panes = {};
@@ -121,19 +121,24 @@ export function setup(limits) {
       if (file) choose(role, file);
     });
   }
-  on("filled", tellFlood);
+  on("leaked", tellLeak);
+  on("map", forgetLeak);
   // A file dropped beside the panes must not replace the page.
   for (const kind of ["dragover", "drop"]) window.addEventListener(kind, (event) => event.preventDefault());
 }
 
-// A fill that ran out through a gap of an outline takes most of a picture, and what was painted shows no trace.
-function tellFlood({ painter, count }) {
-  const { data, open } = painter.labels;
-  const share = count / data.length;
-  if (share > FLOOD && open.some((label) => label !== BARE)) {
-    const words = `Filled ${percent(share)} of the ${painter.role}. If it ran out through a gap, take it back with Undo and close the gap.`;
-    notice(words, "done");
-  }
+// Said until the fill is taken back, or something else is painted.
+function tellLeak(painter) {
+  leak?.remove();
+  leak = notice(`The fill ran out through a small gap in the ${painter.role}’s map. Undo, close the gap, and fill again.`, "hint");
+  leakAt = painter;
+}
+
+function forgetLeak() {
+  const { open, undone } = leakAt?.labels ?? {};
+  if (!leak || (leakAt.labels && !open && !undone.length)) return;
+  leak.remove();
+  leak = leakAt = null;
 }
 
 export async function setupSamples() {

@@ -2,7 +2,7 @@
 import * as api from "./api.js";
 import * as curve from "./curve.js";
 import * as history from "./history.js";
-import { isPainted, isUniform, uploadMaps } from "./maps.js";
+import { areUniform, isPainted, uploadMaps } from "./maps.js";
 import { forget, loadMapFrom, open, openBlank, painters } from "./pictures.js";
 import { attempt, clearNotices, notice, say } from "./say.js";
 import { changed, hasPreset, usePreset } from "./settings.js";
@@ -17,6 +17,7 @@ const bar = by("progress-bar");
 const barText = by("progress-text");
 const ACTIVE = new Set(["queued", "running", "stopping"]);
 const RETRY = 2000;
+const PAUSE = 120;
 
 let unwatch = null;
 let starting = false;
@@ -39,7 +40,11 @@ export function setup() {
   by("copy-link").addEventListener("click", () => copy(location.href, "Address of the run copied"));
   window.addEventListener("hashchange", openAddress);
   for (const topic of ["content", "style", "job"]) on(topic, hint);
-  on("map", hint);
+  let timer = 0;
+  on("map", () => {
+    clearTimeout(timer);
+    timer = setTimeout(hint, PAUSE); // it looks at every pixel of both maps
+  });
 }
 
 async function copy(text, done) {
@@ -70,22 +75,20 @@ function lacking() {
 function hint() {
   const missing = lacking();
   const painted = state.content && isPainted(painters.content);
-  by("run-hint").textContent = active() ? "" : (missing ?? readiness(painted));
+  const useless = !missing && painted && areUniform(painters.content, painters.style);
+  by("run-hint").textContent = active() ? "" : (missing ?? readiness(painted, useless));
   runButton.classList.toggle("unready", Boolean(missing));
-  const done = [state.content && state.style, painted && isPainted(painters.style), state.job?.state === "done"];
+  const done = [state.content && state.style, painted && isPainted(painters.style) && !useless, state.job?.state === "done"];
   for (const [k, name] of ["pictures", "maps", "run"].entries()) by(`lead-${name}`).classList.toggle("done", Boolean(done[k]));
 }
 
-function readiness(painted) {
+function readiness(painted, useless) {
   if (!painted) return "Ready, without maps.";
-  const uniform = ["content", "style"].filter((role) => isUniform(painters[role]));
-  if (!uniform.length) return "Ready, with maps.";
-  return `Ready, but the map of the ${uniform.join(" and of the ")} has one class only and tells nothing apart.`;
+  return useless ? "Ready, but both maps are of one class: they tell nothing apart." : "Ready, with maps.";
 }
 
 export async function run(continueFrom = null) {
   if (active() || starting) return;
-  const from = continueFrom ? state.job.result : null;
   clearNotices();
   const missing = lacking();
   if (missing) {
@@ -105,7 +108,7 @@ export async function run(continueFrom = null) {
       settings: changed(),
       continue_from: continueFrom,
     });
-    begin(job, from);
+    begin(job);
     window.history.pushState(null, "", `#job=${job.id}`);
     goto("result");
     follow(job.id);
@@ -120,16 +123,18 @@ export async function stop() {
   await attempt(async () => show(await api.stop(state.job.id)));
 }
 
-// Show a job from its start: an empty curve, and before its first preview the picture it starts from.
-function begin(job, from = null) {
+// Show a job from its start: an empty curve, and before its first preview what it goes on from, or the content.
+function begin(job) {
   told = 0;
+  document.title = "glstylenet studio";
   bar.value = 0;
   barText.textContent = "Starting";
   curve.clear();
   by("result").hidden = false;
   by("result-empty").hidden = true;
   const source = state.content?.blank ? null : state.content?.url;
-  slider.start(job, source ?? null, from);
+  const earlier = job.continue_from && `/api/jobs/${encodeURIComponent(job.continue_from)}/result.png`;
+  slider.start(job, source ?? null, earlier);
   show(job);
 }
 
@@ -162,8 +167,11 @@ function show(job) {
   by("command-box").hidden = !job.command;
   if (job.result && !running) slider.show(job.result);
   else if (job.preview) slider.show(job.preview);
-  if (!running && !job.result && !job.preview) by("waiting").textContent = "This run left no picture.";
-  else by("waiting").textContent = job.state === "queued" ? "Waiting for its turn." : "The first preview is on its way.";
+  if (!running && !job.result && !job.preview) {
+    slider.clear();
+    by("waiting").textContent = "This run left no picture.";
+  } else by("waiting").textContent = job.state === "queued" ? "Waiting for its turn." : "The first preview is on its way.";
+  if (job.state === "queued") barText.textContent = "Waiting for its turn";
   if (job.progress) progress(job.progress);
   if (before && before !== job.state) say(`Run ${history.WORDS[job.state] ?? job.state}. ${job.error ?? ""}`);
   if (!running) document.title = `${job.state === "done" ? "✓ " : ""}glstylenet studio`;

@@ -23,6 +23,7 @@ export function notice(text, kind = "error") {
   for (const old of [...notices.children]) if (old.textContent === box.textContent || notices.children.length > 2) old.remove();
   notices.append(box);
   if (kind === "done") setTimeout(() => box.remove(), 6000);
+  return box;
 }
 
 export const clearNotices = () => notices.replaceChildren();

@@ -70,7 +70,7 @@ export function differences(job) {
   const start = base(hasPreset(job.preset) ? job.preset : null);
   return Object.keys(start)
     .filter((name) => name in job.settings && job.settings[name] !== start[name])
-    .map((name) => `${words(name).toLowerCase()} ${job.settings[name] ?? "auto"}`);
+    .map((name) => `${words(name).toLowerCase()} ${plain(job.settings[name] ?? "auto")}`);
 }
 
 export const hasPreset = (name) => Boolean(preset(name));

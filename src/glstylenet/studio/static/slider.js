@@ -30,11 +30,13 @@ function place() {
   range.setAttribute("aria-valuetext", `${Math.round(share)} % content`);
 }
 
-// `firstUrl`: the picture that a run goes on from; the content, if none is named.
-export function start(job, contentUrl, firstUrl = null) {
+// `earlierUrl`: the result that a run goes on from. It, or else the content, fills the place until the first
+// preview, without the divider and its words: it is no result yet.
+export function start(job, contentUrl, earlierUrl) {
   showing = "";
-  const first = firstUrl ?? contentUrl;
-  figure.style.backgroundImage = first ? `url(${JSON.stringify(first)})` : "";
+  const layers = [earlierUrl, contentUrl].filter(Boolean).map((url) => `url(${JSON.stringify(url)})`);
+  figure.style.backgroundImage = layers.join(", ");
+  figure.classList.add("bare");
   after.removeAttribute("src");
   after.hidden = true;
   waiting.hidden = false;
@@ -53,6 +55,12 @@ export function setShape(width, height) {
   figure.style.setProperty("--shape", String(width / height));
 }
 
+// Nothing stands in for the result any more: it is there, or will not come.
+export function clear() {
+  figure.style.backgroundImage = "";
+  figure.classList.remove("bare");
+}
+
 // Swap the result's picture once it is decoded: no flash between two previews.
 export async function show(url) {
   if (url === showing) return;
@@ -67,6 +75,7 @@ export async function show(url) {
   if (url !== showing) return;
   after.src = url;
   after.hidden = false;
+  clear();
   waiting.hidden = true;
   setShape(image.naturalWidth, image.naturalHeight);
 }
