@@ -130,6 +130,23 @@ def test_a_preconditioned_direction_knows_the_newest_step() -> None:
     assert _error(history.direction(y), -s.double()) < TIGHT
 
 
+def test_a_bolder_guess_is_the_textbooks_of_a_larger_one() -> None:
+    """Twice the guess: the newest step stays known, what no pair knows moves twice as far."""
+    s, y = _pairs(1)[0]
+    found = []
+    for guess in (1.0, 2.0):
+        history = History(1, guess=guess)
+        _add(history, [(s, y)])
+        assert _error(history.direction(y), -s.double()) < TIGHT
+        unknown = _gradient()
+        for known in (s, y - s * ((y * s).sum() / (s * s).sum())):
+            unknown = unknown - known * ((unknown * known).sum() / (known * known).sum())
+        found.append(history.direction(unknown))
+    once, twice = found
+    assert once is not None
+    assert _error(twice, 2 * once.double()) < TIGHT
+
+
 def test_a_multiple_of_the_preconditioner_is_the_same_guess() -> None:
     found = []
     for factor in (1.0, 1e-3):

@@ -108,9 +108,9 @@ def test_a_budget_of_one_is_spent_on_the_result(scales: int) -> None:
     assert _plan((512, 512), 1, scales=scales) == [Scale(1.0, (512, 512), 1)]
 
 
-@pytest.mark.parametrize(("scales", "shares"), [(1, [180]), (2, [108, 72]), (3, [80, 60, 40])])
-def test_coarser_scales_get_more(scales: int, shares: list[int]) -> None:
-    plan = _plan((2000, 1500), 180, scales=scales)
+@pytest.mark.parametrize(("scales", "shares"), [(1, [181]), (2, [90, 91]), (3, [60, 60, 61])])
+def test_scales_get_as_many_and_the_result_the_rest(scales: int, shares: list[int]) -> None:
+    plan = _plan((2000, 1500), 181, scales=scales)
     assert [scale.evaluations for scale in plan] == shares
 
 

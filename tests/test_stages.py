@@ -392,7 +392,7 @@ def test_the_plan_s_history_is_the_optimiser_s(
     stylize(content, style, settings=_settings(iterations=2))
     (options,) = made
     assert isinstance(options.pop("precondition"), Preconditioner)
-    assert options == {"history": 3, "half_history": True}
+    assert options == {"history": 3, "half_history": True, "guess": stages._GUESS}
 
 
 def test_a_stage_s_demand_by_hand() -> None:

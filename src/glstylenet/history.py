@@ -6,12 +6,12 @@ the inverse Hessian; the two-loop recursion applies it to the gradient g (Noceda
 
     q = g - sum_i a_i y_i,   r = t P q + sum_i c_i s_i,   H g = r
 
-P is a fixed first guess of the inverse Hessian's form, symmetric and positive definite, and t its size,
-s.y / y.Py of the newest pair. The coefficients follow from inner products of the rows s, y and g, so each
-loop runs on m numbers (after Chen, Wang and Zhou 2014, "Large-scale L-BFGS using MapReduce"): the recursion
-on vectors passes over memory in each of its 4m operations and waits for the device in half of them, this
-one reads the rows once for their products, half of them for each sum and half for y.Pq, and brings numbers to
-the host twice. Of vectors it makes the direction and, where there is a P, before it y and Py.
+P is a fixed first guess of the inverse Hessian's form, symmetric and positive definite, and t its size, a
+factor times s.y / y.Py of the newest pair. The coefficients follow from inner products of the rows s, y and
+g, so each loop runs on m numbers (after Chen, Wang and Zhou 2014, "Large-scale L-BFGS using MapReduce"): the
+recursion on vectors passes over memory in each of its 4m operations and waits for the device in half of
+them, this one reads the rows once for their products, half of them for each sum and half for y.Pq, and brings
+numbers to the host twice. Of vectors it makes the direction and, where there is a P, before it y and Py.
 
 The products are those of the rows as they are stored. So a row rounded to half precision is a slightly
 different pair, but H stays symmetric and positive definite for the pairs there are.
@@ -126,13 +126,17 @@ class History:
     heavily weighted loss would exceed the largest, 65504. Dividing by a power of two rounds nothing, and
     entries down to 4e-9 of the largest keep their eleven bits.
 
-    ``precondition``: P, the identity if ``None``.
+    ``precondition``: P, the identity if ``None``. ``guess``: the factor in t; 1 is the custom, more
+    steps further along what the pairs do not know.
     """
 
-    def __init__(self, pairs: int, *, half: bool = False, precondition: Precondition | None = None) -> None:
+    def __init__(
+        self, pairs: int, *, half: bool = False, precondition: Precondition | None = None, guess: float = 1.0
+    ) -> None:
         self.size = pairs
         self.half = half
         self.precondition = precondition
+        self.guess = guess
         self._kind: tuple[torch.Size, torch.dtype, torch.device] | None = None
         self._rows: Tensor | None = None
         self._scales = np.ones(2 * pairs)
@@ -235,7 +239,7 @@ class History:
             y_p_y = float(products.y_y[newest])
         if not 0.0 < y_p_y < math.inf:
             return None
-        size = products.y_s[newest, newest] / y_p_y
+        size = self.guess * products.y_s[newest, newest] / y_p_y
         steps = products.second_loop(usable, shares, size * overlaps[1:])
         uphill = size * overlaps[0] + products.s_g @ steps
         if not 0.0 < uphill < math.inf:

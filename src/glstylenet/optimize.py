@@ -93,7 +93,7 @@ class Lbfgs(Optimizer):
     ``history``: how many pairs are kept, each twice the size of x. ``half_history``: keep them in float16,
     in half the memory. ``first_step``: how far the largest entry moves in the first step, before anything
     is known of the curvature. ``precondition``: multiplies a vector in place by P, the form of the first
-    guess of the inverse Hessian; the identity if ``None``.
+    guess of the inverse Hessian; the identity if ``None``. ``guess``: a factor of that guess.
 
     Beside the history (:func:`~glstylenet.history.history_bytes`) and what ``precondition`` keeps a run holds
     five vectors: x and its gradient, the direction, and where it tries to go with the gradient there.
@@ -108,11 +108,12 @@ class Lbfgs(Optimizer):
         first_step: float = 8.0,
         half_history: bool = False,
         precondition: Precondition | None = None,
+        guess: float = 1.0,
     ) -> None:
         super().__init__(lower=lower, upper=upper)
         self.first_step = first_step
         self._precondition = precondition
-        self._history = History(history, half=half_history, precondition=precondition)
+        self._history = History(history, half=half_history, precondition=precondition, guess=guess)
 
     def forget(self) -> None:
         """Drop the history."""

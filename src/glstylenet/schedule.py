@@ -33,20 +33,18 @@ def plan_scales(
     scales: int | None = None,
     smallest_class: float | None = None,
 ) -> list[Scale]:
-    """Sizes from coarse to fine with their shares of ``evaluations``.
+    """Sizes from coarse to fine with their parts of ``evaluations``.
 
     ``size``: (height, width) of the result. ``scales``: how many, or ``None`` to choose: halve while the
     longest side stays at least ``coarsest`` pixels; then leave the coarsest out if the smallest map class
     (share ``smallest_class`` of all positions) would cover less than a position of the deepest layer there.
     A scale whose shortest side would fall below the smallest accepted one is left out.
-    Coarser scales get more evaluations, as 3 : 2 or 4 : 3 : 2, because they are cheaper and because a
-    finer scale starts from a picture that is nearly done.
+    Every scale gets as many: at the coarser ones they are cheaper, at the finer ones strokes need them.
     """
     count = scales if scales is not None else _chosen_count(size, coarsest, smallest_class)
     factors = [0.5**step for step in reversed(range(count))]
     factors = [factor for factor in factors if factor == 1.0 or min(_scaled(size, factor)) >= SMALLEST_SIDE]
-    shares = list(range(len(factors) + 1, 1, -1))
-    budgets = _split(evaluations, shares)
+    budgets = _split(evaluations, len(factors))
     return [
         Scale(factor, _scaled(size, factor), budget)
         for factor, budget in zip(factors, budgets, strict=True)
@@ -73,9 +71,7 @@ def _scaled(size: tuple[int, int], factor: float) -> tuple[int, int]:
     return max(1, round(size[0] * factor)), max(1, round(size[1] * factor))
 
 
-def _split(evaluations: int, shares: list[int]) -> list[int]:
-    """Whole numbers in the proportion of ``shares`` that sum to ``evaluations``; the last, the full
-    size, is served first, so that even a budget of one is spent on the result."""
-    budgets = [evaluations * share // sum(shares) for share in shares]
-    budgets[-1] += evaluations - sum(budgets)
-    return budgets
+def _split(evaluations: int, scales: int) -> list[int]:
+    """As equal whole numbers as may be that sum to ``evaluations``; the last, the full size, is served first,
+    so that even a budget of one is spent on the result."""
+    return [(evaluations + place) // scales for place in range(scales)]

@@ -152,7 +152,7 @@ class Settings(BaseModel):
         200_000_000, "refuse pictures whose header claims more pixels", group=_PICTURES, ge=1024
     )
     iterations: int = _setting(
-        240, "evaluations of the objective, over all scales", group=_OPTIMISATION, ge=1, le=1_000_000
+        200, "evaluations of the objective, over all scales", group=_OPTIMISATION, ge=1, le=1_000_000
     )
     scales: int | None = _setting(
         None,

@@ -39,6 +39,10 @@ from glstylenet.weights import LoadedWeights
 
 __all__ = ["Stages", "choose_scales", "make_objective", "plan_stages", "stage_demand"]
 
+_GUESS = 2.0
+"""Of L-BFGS: nearly every step of length 1 is accepted, and one of twice the guess takes a tenth fewer
+(docs/performance.md)."""
+
 
 def choose_scales(
     size: tuple[int, int], settings: Settings, smallest_class: float | None = None
@@ -300,7 +304,9 @@ class Stages:
     def _optimizer(self, plan: Plan) -> Optimizer:
         if self.settings.optimizer == "adam":
             return Adam()
-        return Lbfgs(history=plan.history, half_history=plan.half_history, precondition=Preconditioner())
+        return Lbfgs(
+            history=plan.history, half_history=plan.half_history, precondition=Preconditioner(), guess=_GUESS
+        )
 
     def _compute_in(self, place: Device) -> None:
         self.place = place

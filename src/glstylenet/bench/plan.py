@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from glstylenet.settings import Settings
+
 __all__ = ["PLANS", "Plan", "PointSize"]
 
 
@@ -40,6 +42,8 @@ class Plan:
     point_memory: int = 6 * 2**30
 
 
+_DEFAULT = Settings().iterations
+
 # Fewer evaluations for larger pictures: a point of 24 megapixels costs as much as 240 of 0.1.
 _SMALL = (PointSize(0.1, 21), PointSize(0.4, 21), PointSize(1.5, 6), PointSize(6.0, 3))
 
@@ -61,7 +65,7 @@ PLANS: Mapping[str, Plan] = MappingProxyType(
             Plan(
                 name="default",
                 size=None,
-                iterations=240,
+                iterations=_DEFAULT,
                 repeats=7,
                 rounds=5,
                 patience=30.0,
@@ -72,7 +76,7 @@ PLANS: Mapping[str, Plan] = MappingProxyType(
             Plan(
                 name="full",
                 size=None,
-                iterations=240,
+                iterations=_DEFAULT,
                 repeats=11,
                 rounds=11,
                 patience=120.0,
