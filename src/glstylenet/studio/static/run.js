@@ -171,8 +171,8 @@ function show(job) {
     slider.clear();
     by("waiting").textContent = "This run left no picture.";
   } else by("waiting").textContent = job.state === "queued" ? "Waiting for its turn." : "The first preview is on its way.";
-  if (job.state === "queued") barText.textContent = "Waiting for its turn";
   if (job.progress) progress(job.progress);
+  else barText.textContent = job.state === "queued" ? "Waiting for its turn" : "Starting";
   if (before && before !== job.state) say(`Run ${history.WORDS[job.state] ?? job.state}. ${job.error ?? ""}`);
   if (!running) document.title = `${job.state === "done" ? "✓ " : ""}glstylenet studio`;
   history.mark();
