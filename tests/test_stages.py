@@ -249,6 +249,8 @@ def test_memory_is_watched_between_tiles_only(content: Picture, style: Picture) 
     tiled = Plan(256, 2, 3, True, 5000, tile_bytes=1000)
     watch = stages.make_objective(network, settings, scaled, plan=tiled)._between_tiles
     assert watch.limit == 4000
+    roomy = stages.make_objective(network, settings, scaled, plan=tiled, allowed=7000)._between_tiles
+    assert roomy.limit == 6000
     whole = replace(tiled, tile_side=None)
     assert stages.make_objective(network, settings, scaled, plan=whole)._between_tiles is nothing
 

@@ -99,7 +99,7 @@ class Objective:
     ``content`` (1, 3, H, W) or ``None`` when the content weight is 0, ``style`` (1, 3, A, B): RGB 0..255.
     ``content_map`` (1, K, H, W) and ``style_map`` (1, K, A, B): class channels, both or neither.
     ``tile_side``: longest side of a tile in pixels, ``None`` for the whole picture at once;
-    ``between_tiles`` is called before each tile that is looked at.
+    ``between_tiles`` is called before each tile that is looked at, and after an evaluation.
     ``store`` may have the targets. ``stopwatch`` is told the seconds spent on "network" (with fusion and
     content), "matching", "local", "global" and "smoothness".
     """
@@ -182,6 +182,7 @@ class Objective:
                         rows, columns = tile.crop.slices
                         gradient[..., rows, columns] += self._network.backward(sight.activations, gradients)
                     del sight, gradients  # or they would wait beside the next tile
+                self._between_tiles()  # the optimiser's vectors come next, and fit into no tile's blocks
         return Evaluation(sums.terms(), gradient)
 
     def terms(self, pixels: Tensor) -> LossTerms:

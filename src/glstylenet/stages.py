@@ -117,11 +117,13 @@ def make_objective(
     scaled: ScaledInputs,
     *,
     plan: Plan,
+    allowed: int = 0,
     content_factor: float = 1.0,
     store: TargetStore | None = None,
     stopwatch: Stopwatch | None = None,
 ) -> Objective:
-    """The objective that ``settings`` name, at one scale, in the memory that ``plan`` tells."""
+    """The objective that ``settings`` name, at one scale, in the memory that ``plan`` tells, or in
+    ``allowed`` bytes where these are more."""
     # A whole picture's blocks fit the next evaluation, which would have to fetch them from the system again.
     tight = plan.tile_side is not None and network.device.type == "cpu"
     return Objective(
@@ -133,7 +135,7 @@ def make_objective(
         content_map=scaled.content_map,
         style_map=scaled.style_map,
         tile_side=plan.tile_side,
-        between_tiles=MemoryValve(plan.needed_bytes - plan.tile_bytes) if tight else nothing,
+        between_tiles=MemoryValve(max(allowed, plan.needed_bytes) - plan.tile_bytes) if tight else nothing,
         store=store,
         stopwatch=stopwatch,
     )
@@ -294,6 +296,7 @@ class Stages:
             self.settings,
             scaled,
             plan=plan,
+            allowed=self.allowed,
             content_factor=1.0 if scale.factor == 1.0 else self.settings.coarse_content,
             store=self.store,
             stopwatch=self.stopwatch,
