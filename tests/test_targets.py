@@ -190,14 +190,14 @@ def test_a_store_tells_different_targets_apart(tensors: Mapping[str, Tensor], ex
 
 
 def test_a_store_keeps_to_its_memory(exact: Network) -> None:
-    assert TargetStore().bytes == 0
+    assert TargetStore().nbytes == 0
     nothing_kept = TargetStore()
     style = _picture((48, 56))
     assert _shared(nothing_kept, exact, style) is not _shared(nothing_kept, exact, style)
-    one = sum(target.bytes for target in _shared(TargetStore(), exact, style))
+    one = sum(target.nbytes for target in _shared(TargetStore(), exact, style))
     store = TargetStore(int(1.5 * one))
     first = _shared(store, exact, style)
-    assert store.bytes == one
+    assert store.nbytes == one
     _shared(store, exact, style + 1)
-    assert store.bytes == one, "the one used longest ago is let go"
+    assert store.nbytes == one, "the one used longest ago is let go"
     assert _shared(store, exact, style) is not first

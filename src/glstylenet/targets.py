@@ -51,7 +51,7 @@ class StyleTarget:
     block_bytes: int
 
     @property
-    def bytes(self) -> int:
+    def nbytes(self) -> int:
         """Memory that it takes with all that is derived: the search holds normalised features once more."""
         channels = self.feature.shape[1]
         return 2 * _bytes_of(self.feature) + 4 * channels**2
@@ -155,14 +155,14 @@ class TargetStore:
         return targets
 
     @property
-    def bytes(self) -> int:
+    def nbytes(self) -> int:
         """What is held now."""
-        styles = sum(target.bytes for targets in self._styles.values() for target in targets)
+        styles = sum(target.nbytes for targets in self._styles.values() for target in targets)
         return styles + sum(map(_bytes_of, self._contents.values()))
 
     def _forget(self) -> None:
         """Let go of what was used longest ago; of a style before a content, which is smaller."""
-        while self.bytes > self._most_bytes:
+        while self.nbytes > self._most_bytes:
             (self._styles or self._contents).popitem(last=False)
 
 
