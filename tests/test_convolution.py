@@ -37,7 +37,7 @@ def test_there_and_back(
     (slope,) = torch.autograd.grad(expected, variable, other)
     # What is passed back is compared where both ways agree which ReLUs are open: everywhere.
     assert torch.equal(found > 0, expected > 0)
-    torch.testing.assert_close(one.backward(other.clone(), found), 0.25 * slope, rtol=1e-5, atol=2e-4)
+    torch.testing.assert_close(one.backward(other * (found > 0)), 0.25 * slope, rtol=1e-5, atol=2e-4)
 
 
 def test_only_large_ones_in_float32_take_winograd_s_way() -> None:
@@ -62,4 +62,4 @@ def test_bfloat16_works_where_onednn_lacks_it(monkeypatch: pytest.MonkeyPatch) -
     found = one.forward(value)
     exact = F.relu(F.conv2d(value.float(), weight.float(), padding=1))
     assert float((found.float() - exact).norm() / exact.norm()) < 0.01
-    assert one.backward(found.clone(), found).shape == value.shape
+    assert one.backward(found).shape == value.shape

@@ -159,12 +159,12 @@ def test_what_a_position_sees(layer: int) -> None:
     picture = (
         torch.rand((1, 3, 96, 96), generator=torch.Generator().manual_seed(0), dtype=torch.float64) * 255
     )
-    base = network.forward(picture, (layer,), keeping=False).features[layer]
+    base = network.features(picture, (layer,))[layer]
 
     def changes(row: int) -> bool:
         changed = picture.clone()
         changed[..., row, :] = 255.0 - changed[..., row, :]
-        feature = network.forward(changed, (layer,), keeping=False).features[layer]
+        feature = network.features(changed, (layer,))[layer]
         return not torch.equal(feature[..., position, :], base[..., position, :])
 
     first, last = cell * position - before, cell * position + after

@@ -12,11 +12,14 @@ from glstylenet.weights import load_weights
 
 
 def _started(scale: Scale, tile_side: int | None) -> Started:
+    """In one piece, or in two tiles of which one is kept."""
+    whole, tiled = Plan(None, 1, 10, False, 0), Plan(tile_side, 2, 10, False, 0, kept_tiles=1)
+    plan = whole if tile_side is None else tiled
     return Started(
         device="cpu",
         precision="float32",
         scales=(scale,),
-        plans=(Plan(tile_side, 1 if tile_side is None else 2, 10, False, 0),),
+        plans=(plan,),
         style_size=(80, 160),
         classes="",
         weights="embedded",
@@ -31,10 +34,13 @@ def test_a_whole_picture_by_hand() -> None:
     assert abs(seconds - (50 * 80 * 64 * 1e-3 + 3 * (10 * 8) * (5 * 10) * 1e-4)) < 1e-9
 
 
-def test_tiles_are_seen_twice_with_what_surrounds_them() -> None:
-    """A canvas of 256 x 64 in two tiles of 128 x 64, each with 40 more rows on one side."""
+def test_tiles_are_seen_with_what_surrounds_them_and_twice_where_not_kept() -> None:
+    """A canvas of 256 x 64 in two tiles of 128 x 64, each with 40 more rows on one side; one is kept."""
     settings = Settings(local_weight=0.0)
-    seconds = forecast_seconds(_started(Scale(1.0, (240, 48), 1), 128), settings, Speed(3e-3, 0.0))
+    seconds = forecast_seconds(_started(Scale(1.0, (240, 48), 1), 128), settings, Speed(4e-3, 0.0))
+    assert abs(seconds - 2 * (168 * 64) * 4e-3 * (1 + 0.45 / 2)) < 1e-9
+    settings = settings.replace(global_weight=0.0)
+    seconds = forecast_seconds(_started(Scale(1.0, (240, 48), 1), 128), settings, Speed(4e-3, 0.0))
     assert abs(seconds - 2 * (168 * 64) * 4e-3) < 1e-9
 
 

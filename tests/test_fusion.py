@@ -5,24 +5,24 @@ from collections.abc import Mapping
 import pytest
 import torch
 import torch.nn.functional as F
+from hypothesis import given
+from hypothesis import strategies as st
 
 from glstylenet.fusion import (
     LAYER_CHANNELS,
     SCHEMES,
-    Axis,
     Contribution,
-    Window,
+    Pyramid,
     fuse,
     fused_size,
     layer_size,
-    resample,
-    resample_adjoint,
-    source_window,
+    layer_sizes,
     spread_gradient,
-    whole,
 )
+from glstylenet.resampling import Axis, resample, resample_adjoint, source_window
 from glstylenet.targets import map_at
-from glstylenet.tiling import cut_into_tiles
+from glstylenet.tiling import Tile, cut_into_tiles
+from glstylenet.window import Window, whole
 
 # Scheme: sizes (height, width, channels) with five map classes at 512 x 352, and pixels.
 FIGURE_11 = {
@@ -205,8 +205,66 @@ def test_a_fused_window_is_the_cut_of_the_whole(name: str, size: tuple[int, int]
         for tile in cut_into_tiles(size, side):
             crop = {layer: _cropped(features[layer], layer, tile.crop) for layer in group}
             window = tile.patches(group[-1]).grown(2)
-            part = fuse(crop, group, size=size, origin=tile.origin, window=window)
+            part = _fused_of_crop(crop, group, tile, window)
             torch.testing.assert_close(part, expected[..., *window.slices], rtol=1e-12, atol=1e-12)
+
+
+def _fused_of_crop(
+    features: dict[int, torch.Tensor],
+    group: tuple[int, ...],
+    tile: Tile,
+    window: Window,
+    rows_at_once: int = 1000,
+) -> torch.Tensor:
+    pyramid = Pyramid(group, layer_sizes(tile.size, group), origin=tile.origin, window=window)
+    for layer in group:
+        height = features[layer].shape[-2]
+        for top in range(0, height, rows_at_once):
+            bottom = min(height, top + rows_at_once)
+            pyramid.take(layer, features[layer][..., top : bottom + 1, :], (top, bottom))
+    return pyramid.fused
+
+
+@pytest.mark.parametrize("rows", [8, 16])
+@pytest.mark.parametrize("side", [None, 32])
+@pytest.mark.parametrize("size", ODD_SIZES)
+@pytest.mark.parametrize("name", FIGURE_11)
+def test_layers_may_come_in_bands(name: str, size: tuple[int, int], side: int | None, rows: int) -> None:
+    features = _random_features(size, dtype=torch.float64)
+    for group in SCHEMES[name].groups:
+        for tile in cut_into_tiles(size, side):
+            crop = {layer: _cropped(features[layer], layer, tile.crop) for layer in group}
+            window = tile.patches(group[-1]).grown(2)
+            expected = _fused_of_crop(crop, group, tile, window)
+            found = _fused_of_crop(crop, group, tile, window, rows)
+            torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)
+
+
+@given(target=st.integers(1, 200), odd=st.integers(0, 1), start=st.integers(0, 400))
+def test_readers_are_whose_lower_source_lies_there(target: int, odd: int, start: int) -> None:
+    source = 2 * target + odd
+    axis = Axis(source, target)
+    lower = axis.taps(0, target)[0].tolist()
+    first, last = axis.readers(start, start + 8)
+    assert list(range(first, last)) == [i for i, place in enumerate(lower) if start <= place < start + 8]
+    assert Axis(source, source).readers(start, start + 8) == (start, start + 8)
+
+
+@pytest.mark.parametrize("block", [1, 2, 4])
+def test_a_contribution_is_added_band_by_band(block: int) -> None:
+    """Bands of 8 rows of 24; the window begins where a band does not."""
+    window = Window(4, 3, 20, 3 + 2 * block)
+    values = torch.rand((1, 2, 16 // block, 2), generator=torch.Generator().manual_seed(0))
+    contribution = Contribution(values, window, block=block, factor=0.5)
+    expected, found = torch.zeros(1, 2, 24, 16), torch.zeros(1, 2, 24, 16)
+    spread = values.repeat_interleave(block, dim=2).repeat_interleave(block, dim=3)
+    expected[..., *window.slices] = 0.5 * spread
+    for top in (0, 8, 16):
+        contribution.add_to(found[..., top : top + 8, :], top)
+    assert torch.equal(found, expected)
+    contribution.add_to(found)
+    assert torch.equal(found, 2.0 * expected)
+    contribution.add_to(torch.zeros(1, 2, 2, 16), 22)  # rows beyond its window: nothing
 
 
 def _cropped(feature: torch.Tensor, layer: int, crop: Window) -> torch.Tensor:
@@ -270,7 +328,7 @@ def test_spread_gradient_is_the_adjoint_of_fuse(name: str, size: tuple[int, int]
         crop = {layer: _cropped(features[layer], layer, tile.crop) for layer in SCHEMES[name].layers}
         for group in SCHEMES[name].groups:
             window = tile.positions(group[-1])
-            part = fuse(crop, group, size=size, origin=tile.origin, window=window)
+            part = _fused_of_crop(crop, group, tile, window)
             other = torch.randn(part.shape, generator=generator, dtype=torch.float64)
             parts = spread_gradient(other, group, size=size, crop=tile.crop, window=window)
             assert tuple(sorted(parts)) == group

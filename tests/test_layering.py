@@ -13,6 +13,8 @@ ROOT = Path(glstylenet.__file__).parent
 LAYERS = (
     "errors",
     "allocator",
+    "window",
+    "resampling",
     "fusion",
     "products",
     "patches",
@@ -29,6 +31,8 @@ LAYERS = (
     "semantics",
     "winograd",
     "convolution",
+    "signs",
+    "block",
     "vgg",
     "weights",
     "losses",

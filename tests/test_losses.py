@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from benchmarks.literal import literal_global, literal_local, literal_smoothness
-from glstylenet.fusion import Window
 from glstylenet.losses import (
     LocalTarget,
     Loss,
@@ -23,6 +22,7 @@ from glstylenet.losses import (
     patch_losses,
     smoothness_loss,
 )
+from glstylenet.window import Window
 
 EXACT = torch.float64
 

@@ -18,7 +18,7 @@ from glstylenet.stopwatch import Stopwatch
 from glstylenet.targets import CONTENT_LAYER
 from glstylenet.terms import Evaluation, LossTerms, LossWeights
 from glstylenet.tiling import cut_into_tiles
-from glstylenet.vgg import Activations, Network
+from glstylenet.vgg import Network, Take, Trail
 from glstylenet.weights import load_weights
 
 SIZE, STYLE_SIZE = (48, 40), (40, 56)
@@ -193,9 +193,9 @@ def _listen(network: Network, monkeypatch: pytest.MonkeyPatch) -> list[tuple[int
         asked.append(tuple(layers))
         return features(pixels, layers)
 
-    def hear_forward(pixels: Tensor, layers: tuple[int, ...], **options: Any) -> Activations:
+    def hear_forward(pixels: Tensor, layers: tuple[int, ...], take: Take, **options: Any) -> Trail:
         asked.append(tuple(layers))
-        return forward(pixels, layers, **options)
+        return forward(pixels, layers, take, **options)
 
     monkeypatch.setattr(network, "features", hear_features)
     monkeypatch.setattr(network, "forward", hear_forward)
@@ -319,7 +319,7 @@ class Tiled:
             }
         self.pixels = _picture(5, size, dtype)
 
-    def objective(self, side: int | None) -> Objective:
+    def objective(self, side: int | None, kept: int | None = None) -> Objective:
         return Objective(
             self._network,
             self._scheme,
@@ -327,11 +327,12 @@ class Tiled:
             self._content,
             self._style,
             tile_side=side,
+            kept_tiles=kept,
             **self._maps,  # type: ignore[arg-type]
         )
 
-    def evaluated(self, side: int | None) -> tuple[Evaluation, list[Matches]]:
-        objective = self.objective(side)
+    def evaluated(self, side: int | None, kept: int | None = None) -> tuple[Evaluation, list[Matches]]:
+        objective = self.objective(side, kept)
         found = objective.evaluate(self.pixels, rematch=True)
         return found, objective._matches
 
@@ -386,19 +387,33 @@ def test_every_look_at_a_tile_is_announced(network: Network) -> None:
         nonlocal asked
         asked += 1
 
-    objective = Objective(
-        network,
-        EVERY_SCHEME["g"],
-        PAPER,
-        pictures._content,
-        pictures._style,
-        tile_side=64,
-        between_tiles=ask,
-    )
     content, style = (len(cut_into_tiles(size, 64)) for size in (STRIP, STRIP_STYLE))
-    assert asked == content + style
-    objective.evaluate(pictures.pixels)
-    assert asked == 3 * content + style + 1
+    for kept, visits in ((0, 2 * content), (2, 2 * content - 2), (None, content)):
+        asked = 0
+        objective = Objective(
+            network,
+            EVERY_SCHEME["g"],
+            PAPER,
+            pictures._content,
+            pictures._style,
+            tile_side=64,
+            kept_tiles=kept,
+            between_tiles=ask,
+        )
+        assert asked == content + style
+        objective.evaluate(pictures.pixels)
+        assert asked == content + style + visits + 1
+
+
+@pytest.mark.parametrize("kept", [0, 1, 3])
+@pytest.mark.parametrize("scheme", ["a", "g", "h"])
+def test_what_is_kept_of_tiles_changes_nothing(network: Network, scheme: str, kept: int) -> None:
+    pictures = Tiled(network, scheme=scheme)
+    expected, _ = pictures.evaluated(64)
+    found, _ = pictures.evaluated(64, kept)
+    assert found.terms == expected.terms
+    assert torch.equal(found.gradient, expected.gradient)
+    assert pictures.objective(64, kept).terms(pictures.pixels) == expected.terms
 
 
 @pytest.mark.parametrize("scheme", ["g", "h"])

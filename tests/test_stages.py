@@ -342,14 +342,14 @@ def test_plans_follow_the_memory_that_is_allowed() -> None:
     shape = (1024, 1536)
     plenty = _planned(shape)
     assert plenty.plans == (Plan(None, 1, HISTORY, False, plenty.memory_bytes),)
-    little = _planned(shape, memory=plenty.memory_bytes // 3)
-    assert little.memory_bytes <= plenty.memory_bytes // 3
+    little = _planned(shape, memory=plenty.memory_bytes // 2)
+    assert little.memory_bytes <= plenty.memory_bytes // 2
     [plan] = little.plans
     assert plan.tile_side is not None
     assert plan.tiles == len(cut_into_tiles(canvas_size(shape), plan.tile_side)) > 1
     assert plan.half_history
-    with pytest.raises(MemoryLimitError, match=r"1536 x 1024 .* 600 MiB; use --size \d"):
-        _planned(shape, memory=600 * MIB)
+    with pytest.raises(MemoryLimitError, match=r"1536 x 1024 .* 700 MiB; use --size \d"):
+        _planned(shape, memory=700 * MIB)
 
 
 def test_plans_follow_the_memory_there_is(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,19 +7,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from glstylenet.fusion import SCHEMES, Window, fuse, fused_size
+from glstylenet.fusion import SCHEMES, fuse, fused_size
 from glstylenet.losses import gram, patch_energies
 from glstylenet.patches import match_patches
 from glstylenet.targets import (
     StyleTarget,
     TargetStore,
     content_target,
-    crop_of,
     map_at,
-    picture_size,
     style_targets,
 )
-from glstylenet.tiling import Tile
 from glstylenet.vgg import Network
 from glstylenet.weights import load_weights
 
@@ -143,13 +140,6 @@ def test_both_ways_of_reducing_a_map_are_one() -> None:
     channels = _class_channels((48, 80))
     expected = F.adaptive_avg_pool2d(channels, fused_size((48, 80), (4,)))
     torch.testing.assert_close(map_at(channels, (6, 10)), expected)
-
-
-def test_a_crop_is_cut_out_of_the_picture() -> None:
-    picture = _picture((101, 70))
-    tile = Tile((101, 70), Window(8, 4, 12, 8))
-    assert picture_size(picture) == (101, 70)
-    assert torch.equal(crop_of(picture, tile), picture[:, :, 24:, :])
 
 
 # --- shared between runs

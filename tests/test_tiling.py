@@ -7,8 +7,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from glstylenet.fusion import LAYER_CHANNELS, Window, layer_size
+from glstylenet.fusion import LAYER_CHANNELS, layer_size
 from glstylenet.tiling import CELL, HALO, Tile, cut_into_tiles
+from glstylenet.window import Window
 
 LAYERS = tuple(LAYER_CHANNELS)
 

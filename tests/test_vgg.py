@@ -7,9 +7,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from glstylenet.fusion import LAYER_CHANNELS, Contribution, Window, layer_size, whole
-from glstylenet.vgg import CONVOLUTIONS, MEAN_RGB, Network
+from glstylenet.fusion import LAYER_CHANNELS, Contribution, layer_size
+from glstylenet.vgg import CONVOLUTIONS, MEAN_RGB, Network, Trail
 from glstylenet.weights import load_weights
+from glstylenet.window import Window, whole
 
 Weights = Mapping[str, Tensor]
 
@@ -28,6 +29,20 @@ def _slopes() -> Tensor:
     """A 16 x 24 picture: red rises to the right, green falls downwards, blue repeats."""
     y, x = torch.meshgrid(torch.arange(16.0), torch.arange(24.0), indexing="ij")
     return torch.stack((10 * x, 255 - 15 * y, (x * y) % 97 + 40))[None]
+
+
+def _seen(
+    network: Network, pixels: Tensor, layers: tuple[int, ...], *, keeping: bool = True
+) -> tuple[dict[int, Tensor], Trail]:
+    """The features that a pass hands over, and what it leaves behind."""
+    bands: dict[int, list[Tensor]] = {layer: [] for layer in layers}
+
+    def take(layer: int, feature: Tensor, rows: tuple[int, int]) -> None:
+        assert sum(band.shape[-2] for band in bands[layer]) == rows[0]
+        bands[layer].append(feature[..., : rows[1] - rows[0], :])
+
+    trail = network.forward(pixels, layers, take, keeping=keeping)
+    return {layer: torch.cat(parts, dim=2) for layer, parts in bands.items()}, trail
 
 
 def _small_network(kernel: Tensor) -> Network:
@@ -175,10 +190,12 @@ def test_features_do_not_depend_on_who_asks(network: Network, size: tuple[int, i
     with_graph = network.features(pixels.clone().requires_grad_())
     with torch.no_grad():
         without = network.features(pixels)
-    kept, passing = (network.forward(pixels, (1, 2, 3, 4), keeping=keeping) for keeping in (True, False))
+    kept, _ = _seen(network, pixels, (1, 2, 3, 4))
+    passing, trail = _seen(network, pixels, (1, 2, 3, 4), keeping=False)
     assert with_graph[4].requires_grad
-    assert not passing.values
-    for features in (without, kept.features, passing.features):
+    assert not trail.blocks
+    assert not trail.signs
+    for features in (without, kept, passing):
         for layer in (1, 2, 3, 4):
             torch.testing.assert_close(features[layer], with_graph[layer], rtol=1e-5, atol=1e-2)
             assert features[layer].is_contiguous(memory_format=torch.channels_last)
@@ -219,10 +236,10 @@ def test_backward_is_autograd_s(exact: Network, size: tuple[int, int], layers: t
         for layer in layers
     }
     (expected,) = torch.autograd.grad([features[layer] for layer in layers], variable, list(others.values()))
-    activations = exact.forward(pixels, layers)
+    seen, trail = _seen(exact, pixels, layers)
     for layer in layers:
-        assert torch.equal(activations.features[layer], features[layer])
-    gradient = exact.backward(activations, {layer: _all_of(other) for layer, other in others.items()})
+        torch.testing.assert_close(seen[layer], features[layer], rtol=1e-12, atol=1e-9)
+    gradient = exact.backward(trail, {layer: _all_of(other) for layer, other in others.items()})
     assert gradient.shape == pixels.shape
     assert gradient.dtype == torch.float64
     assert float((gradient - expected).abs().max()) < 1e-10 * float(expected.abs().max())
@@ -239,22 +256,21 @@ def test_contributions_to_a_layer_add_up(exact: Network) -> None:
     )
     ones = [torch.ones(1, 128, *window.size, dtype=torch.float64) for window in (first, second)]
     parts = [Contribution(ones[0], first, factor=3.0), Contribution(ones[1], second)]
-    gradient = exact.backward(exact.forward(pixels, (2, 3)), {2: parts})
+    gradient = exact.backward(_seen(exact, pixels, (2, 3))[1], {2: parts})
     torch.testing.assert_close(gradient, expected, rtol=1e-10, atol=1e-10)
 
 
-def test_activations_serve_one_way_back(network: Network) -> None:
-    activations = network.forward(_slopes(), (1, 2))
-    ones = torch.ones_like(activations.features[2])
-    network.backward(activations, {2: _all_of(ones)})
-    assert activations.features == {}
+def test_a_trail_serves_one_way_back(network: Network) -> None:
+    features, trail = _seen(network, _slopes(), (1, 2))
+    ones = torch.ones_like(features[2])
+    network.backward(trail, {2: _all_of(ones)})
     with pytest.raises(ValueError, match="one way back"):
-        network.backward(activations, {2: _all_of(ones)})
+        network.backward(trail, {2: _all_of(ones)})
 
 
 def test_a_gradient_that_was_given_is_left_alone(network: Network) -> None:
     given = torch.ones(1, 128, 8, 12)
-    network.backward(network.forward(_slopes(), (2,)), {2: _all_of(given)})
+    network.backward(_seen(network, _slopes(), (2,))[1], {2: _all_of(given)})
     assert torch.equal(given, torch.ones(1, 128, 8, 12))
 
 
@@ -268,17 +284,17 @@ def test_a_bfloat16_gradient_is_no_rougher_than_autograd_s(
     other = torch.randn((1, 512, 4, 6), generator=generator)
     rough = Network(weights, dtype=torch.bfloat16)
     low = other.bfloat16()
-    gradient = rough.backward(rough.forward(pixels, (4,)), {4: _all_of(low)})
+    gradient = rough.backward(_seen(rough, pixels, (4,))[1], {4: _all_of(low)})
     assert gradient.dtype == torch.float32
     variable = pixels.clone().requires_grad_()
     (of_autograd,) = torch.autograd.grad((rough.features(variable, (4,))[4] * low).sum(), variable)
-    exact = network.backward(network.forward(pixels, (4,)), {4: _all_of(other)})
+    exact = network.backward(_seen(network, pixels, (4,))[1], {4: _all_of(other)})
     assert float((gradient - exact).norm()) < 1.1 * float((of_autograd - exact).norm())
     assert float((gradient - exact).norm() / exact.norm()) < 0.1
 
 
 def test_neither_way_is_part_of_a_graph(network: Network) -> None:
     pixels = _slopes().requires_grad_()
-    activations = network.forward(pixels, (2,))
-    assert not activations.features[2].requires_grad
-    assert not network.backward(activations, {2: _all_of(torch.ones(1, 128, 8, 12))}).requires_grad
+    features, trail = _seen(network, pixels, (2,))
+    assert not features[2].requires_grad
+    assert not network.backward(trail, {2: _all_of(torch.ones(1, 128, 8, 12))}).requires_grad

@@ -78,11 +78,9 @@ class Convolution:
         )
         return fused
 
-    def backward(self, gradient: Tensor, result: Tensor, origin: tuple[int, int] = (0, 0)) -> Tensor:
+    def backward(self, gradient: Tensor, origin: tuple[int, int] = (0, 0)) -> Tensor:
         """Gradient with respect to the input, times ``input_factor``, from the ``gradient`` with respect to
-        ``result``, what :meth:`forward` gave. ``gradient`` is overwritten."""
-        # Where the ReLU cut off, nothing flows back.
-        torch.ops.aten.threshold_backward.grad_input(gradient, result, 0, grad_input=gradient)
+        what the ReLU got, which is 0 wherever it cut off."""
         if self._takes_winograd:
             return self._adjoint_kernel.convolve(gradient, origin=origin)
         return F.conv2d(gradient, self._adjoint, padding=1)

@@ -22,9 +22,6 @@ __all__ = ["Speed", "forecast_seconds", "measure_speed"]
 _SIDE = 256
 """Pixels a side of the picture that is evaluated to learn the speed."""
 
-_FORWARD_SHARE = 1 / 3
-"""What the first visit to a tile costs, forward only, beside the second, forward and back."""
-
 
 @dataclass(frozen=True)
 class Speed:
@@ -61,7 +58,7 @@ def forecast_seconds(plan: Started, settings: Settings, speed: Speed) -> float:
         size = canvas_size(scale.size)
         crops = [tile.crop.size for tile in cut_into_tiles(size, stage.tile_side)]
         pixels = sum(height * width for height, width in crops)
-        visits = 1.0 if len(crops) == 1 or settings.global_weight == 0 else 1.0 + _FORWARD_SHARE
+        visits = 1.0 if settings.global_weight == 0 else stage.visits
         style_size = tuple(max(1, round(length * scale.factor)) for length in plan.style_size)
         rounds = -(-scale.evaluations // settings.round_length)
         seconds += scale.evaluations * pixels * visits * speed.evaluation

@@ -9,11 +9,10 @@ as neural-doodle does; every other scheme is a single group.
 
 Shapes: a feature is (1, channels, height, width).
 
-A picture can be fused window by window: an :class:`Axis` knows which source positions a stretch of
-resampled positions reads, in the whole picture's coordinates, so that a tile's fusion is the same numbers
-as the whole's, at odd sizes too.
+A picture can be fused window by window, to the numbers of the whole (:mod:`~glstylenet.resampling`).
 """
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -22,22 +21,21 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from glstylenet.resampling import Axis, resample, resample_adjoint, source_window
+from glstylenet.window import Window, whole
+
 __all__ = [
     "EVERY_SCHEME",
     "LAYER_CHANNELS",
     "SCHEMES",
-    "Axis",
     "Contribution",
+    "Pyramid",
     "Scheme",
-    "Window",
     "fuse",
     "fused_size",
     "layer_size",
-    "resample",
-    "resample_adjoint",
-    "source_window",
+    "layer_sizes",
     "spread_gradient",
-    "whole",
 ]
 
 LAYER_CHANNELS: Mapping[int, int] = MappingProxyType({1: 64, 2: 128, 3: 256, 4: 512})
@@ -105,159 +103,100 @@ def layer_size(size: tuple[int, int], layer: int) -> tuple[int, int]:
     return height >> (layer - 1), width >> (layer - 1)
 
 
+def layer_sizes(size: tuple[int, int], layers: tuple[int, ...]) -> list[tuple[int, int]]:
+    """Those of each of ``layers``."""
+    return [layer_size(size, layer) for layer in layers]
+
+
 def fused_size(size: tuple[int, int], layers: tuple[int, ...]) -> tuple[int, int]:
     """Height and width of the fusion of ``layers``: those of the deepest."""
     return layer_size(size, layers[-1])
 
 
-@dataclass(frozen=True)
-class Window:
-    """A rectangle of positions, ends excluded."""
+class Pyramid:
+    """Eq. 1, layer by layer: the fusion of ``layers`` (shallow to deep) for who need not have all at once.
 
-    top: int
-    left: int
-    bottom: int
-    right: int
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Height and width."""
-        return self.bottom - self.top, self.right - self.left
-
-    @property
-    def slices(self) -> tuple[slice, slice]:
-        """Rows and columns, to index the last two dimensions of a whole."""
-        return slice(self.top, self.bottom), slice(self.left, self.right)
-
-    def grown(self, more: int) -> "Window":
-        """With ``more`` rows and columns at the end: from patches, numbered by corner, to what they cover."""
-        return Window(self.top, self.left, self.bottom + more, self.right + more)
-
-    def inside(self, other: "Window") -> "Window":
-        """The same rectangle in the coordinates of ``other``, which contains it."""
-        return Window(
-            self.top - other.top, self.left - other.left, self.bottom - other.top, self.right - other.left
-        )
-
-
-def whole(size: tuple[int, int]) -> Window:
-    """All positions of a picture or feature of ``size``."""
-    return Window(0, 0, *size)
-
-
-@dataclass(frozen=True)
-class Axis:
-    """Bilinear resampling along one direction, from ``source`` positions to ``target``.
-
-    Target position i samples the source at (i + 1/2) source/target - 1/2: half-pixel centres. The target
-    has as many positions as the source or at most half of them, as layers have: then every sample lies
-    between two source positions that no other sample reads.
+    ``sizes``: those of the whole picture's layers (:func:`layer_sizes`); ``origin``: the first pixel, a
+    multiple of 8 each way, of the crop of it that the features are of; ``window``: the positions of the
+    deepest layer, in the whole picture's coordinates, that are wanted, all by default. ``channels``: of each
+    layer.
     """
 
-    source: int
-    target: int
-
-    def stretch(self, start: int, stop: int) -> tuple[int, int]:
-        """The source positions that the target positions start..stop-1 read: first, and one past the last."""
-        if self.source == self.target:
-            return start, stop
-        first, _ = self.taps(start, start + 1)
-        last, _ = self.taps(stop - 1, stop)
-        return int(first[0]), int(last[0]) + 2
-
-    def taps(self, start: int, stop: int) -> tuple[Tensor, Tensor]:
-        """For each target position the lower of its two source positions, and the share of the upper."""
-        centre = (torch.arange(start, stop, dtype=torch.float64) + 0.5) * (self.source / self.target) - 0.5
-        lower = centre.floor()
-        return lower.long(), centre - lower
+    def __init__(
+        self,
+        layers: tuple[int, ...],
+        sizes: list[tuple[int, int]],
+        *,
+        origin: tuple[int, int] = (0, 0),
+        window: Window | None = None,
+        channels: Mapping[int, int] = LAYER_CHANNELS,
+    ) -> None:
+        self._layers = layers
+        self._origin = origin
+        self._sizes = sizes
+        self._windows = _windows(sizes, window or whole(sizes[-1]))
+        ends = list(itertools.accumulate(channels[layer] for layer in layers))
+        self._places = [slice(end - channels[layer], end) for layer, end in zip(layers, ends, strict=True)]
+        self._fused: Tensor | None = None
+        self._halfway: dict[int, Tensor] = {}
 
     @property
-    def halves(self) -> bool:
-        """Whether every sample is the mean of two neighbours, two positions apart from the next pair."""
-        return self.source == 2 * self.target
+    def fused(self) -> Tensor:
+        """(1, sum of C_l, H, W), once every layer has been taken."""
+        assert self._fused is not None
+        return self._fused
+
+    def take(self, layer: int, feature: Tensor, rows: tuple[int, int] | None = None) -> None:
+        """F^layer (1, C_l, H_l, W_l), which is not kept; nothing happens if it is none of the layers.
+
+        ``rows``: it comes in parts from above, this one with the crop's rows from the first to before the
+        last, and one more where there is one.
+        """
+        if layer not in self._layers:
+            return
+        number = self._layers.index(layer)
+        top, left = layer_size(self._origin, layer)
+        above, below = rows or (0, feature.shape[-2])
+        # Each layer goes its own way down, and channels meet at the end only: concatenated earlier, as Eq. 1
+        # is printed, they would be the same numbers, written again at every size.
+        step = min(number + 1, len(self._layers) - 1)
+        size, target_size, target = self._sizes[number], self._sizes[step], self._windows[step]
+        begin, end = Axis(size[0], target_size[0]).readers(top + above, top + below)
+        part = Window(max(begin, target.top), target.left, min(end, target.bottom), target.right)
+        if part.top >= part.bottom:
+            return
+        source = source_window(size, target_size, part).inside(Window(top + above, left, 0, 0))
+        feature = resample(feature[..., *source.slices], target_size, size=size, window=part)
+        if part == target:
+            self._go_down(number, step, feature)
+            return
+        if number not in self._halfway:
+            self._halfway[number] = _blank(feature, feature.shape[1], target.size)
+        self._halfway[number][..., part.top - target.top : part.bottom - target.top, :] = feature
+        if part.bottom == target.bottom:
+            self._go_down(number, step, self._halfway.pop(number))
+
+    def _go_down(self, number: int, step: int, feature: Tensor) -> None:
+        """Bring the feature of a layer, which has come down to the size at ``step``, to the last size."""
+        for later in range(step + 1, len(self._layers)):
+            feature = resample(
+                feature, self._sizes[later], size=self._sizes[later - 1], window=self._windows[later]
+            )
+        if self._fused is None:
+            self._fused = _blank(feature, self._places[-1].stop, self._windows[-1].size)
+        self._fused[:, self._places[number]] = feature
 
 
-def resample(
-    feature: Tensor,
-    target_size: tuple[int, int],
-    *,
-    size: tuple[int, int] | None = None,
-    window: Window | None = None,
-) -> Tensor:
-    """BR of Eq. 1: bilinear resampling of (1, C, H, W) to (1, C, *target_size), half-pixel centres.
-
-    Where only the target positions in ``window`` are wanted, ``feature`` is the part of a whole of
-    ``size`` that :func:`source_window` tells.
-    """
-    size = size or (feature.shape[-2], feature.shape[-1])
-    if size == target_size:
-        return feature
-    down, across = Axis(size[0], target_size[0]), Axis(size[1], target_size[1])
-    if down.halves and across.halves:
-        # The sample point lies in the middle of a 2x2 block: the mean, which pooling takes in one pass.
-        return F.avg_pool2d(feature, 2)
-    if window is None:
-        window = whole(target_size)
-        rows, columns = source_window(size, target_size, window).slices
-        feature = feature[..., rows, columns]
-    lines = feature[0].permute(1, 2, 0)  # (h, w, C), as it lies in memory
-    lines = _interpolate(lines, 0, down, window.top, window.bottom)
-    lines = _interpolate(lines, 1, across, window.left, window.right)
-    return lines.permute(2, 0, 1)[None]
-
-
-def resample_adjoint(
-    gradient: Tensor, size: tuple[int, int], target_size: tuple[int, int], window: Window
-) -> Tensor:
-    """The adjoint of :func:`resample`: gradient with respect to its ``feature``, from that of its result."""
-    down, across = Axis(size[0], target_size[0]), Axis(size[1], target_size[1])
-    lines = gradient[0].permute(1, 2, 0)
-    lines = _distribute(lines, 1, across, window.left, window.right)
-    lines = _distribute(lines, 0, down, window.top, window.bottom)
-    return lines.permute(2, 0, 1)[None]
-
-
-def source_window(size: tuple[int, int], target_size: tuple[int, int], window: Window) -> Window:
-    """The positions of a source of ``size`` that the target positions in ``window`` read."""
-    top, bottom = Axis(size[0], target_size[0]).stretch(window.top, window.bottom)
-    left, right = Axis(size[1], target_size[1]).stretch(window.left, window.right)
-    return Window(top, left, bottom, right)
-
-
-def fuse(
-    features: Mapping[int, Tensor],
-    layers: tuple[int, ...],
-    *,
-    size: tuple[int, int] | None = None,
-    origin: tuple[int, int] = (0, 0),
-    window: Window | None = None,
-) -> Tensor:
+def fuse(features: Mapping[int, Tensor], layers: tuple[int, ...]) -> Tensor:
     """Eq. 1: fuse the features of ``layers`` (shallow to deep) into one, of the deepest layer's size.
 
     ``features`` maps a layer to F^layer (1, C_l, H_l, W_l). Returns (1, sum of C_l, H, W).
-
-    By default the features are a whole picture's. Else they are those of a crop whose first pixel is
-    ``origin``, a multiple of 8 each way, out of a picture of ``size``, and ``window`` tells the positions
-    of the deepest layer, in the whole picture's coordinates, that are wanted.
     """
-    if size is None:
-        sizes = [(features[layer].shape[-2], features[layer].shape[-1]) for layer in layers]
-    else:
-        sizes = [layer_size(size, layer) for layer in layers]
-    windows = _windows(sizes, window or whole(sizes[-1]))
-    channels = sum(features[layer].shape[1] for layer in layers)
-    fused = _blank_feature(features[layers[-1]], channels, windows[-1].size)
-    begin = 0
-    # Each layer goes its own way down, and channels meet at the end only: concatenated earlier, as Eq. 1 is
-    # printed, they would be the same numbers, written again at every size.
-    for first, layer in enumerate(layers):
-        feature = _cut(features[layer], layer, origin, windows[first])
-        for step in range(first + 1, len(layers)):
-            feature = resample(feature, sizes[step], size=sizes[step - 1], window=windows[step])
-        end = begin + feature.shape[1]
-        fused[:, begin:end] = feature
-        begin = end
-    return fused
+    sizes = [(features[layer].shape[-2], features[layer].shape[-1]) for layer in layers]
+    pyramid = Pyramid(layers, sizes, channels={layer: features[layer].shape[1] for layer in layers})
+    for layer in layers:
+        pyramid.take(layer, features[layer])
+    return pyramid.fused
 
 
 @dataclass(frozen=True)
@@ -273,17 +212,23 @@ class Contribution:
     block: int = 1
     factor: float = 1.0
 
-    def add_to(self, gradient: Tensor) -> None:
-        """Add to ``gradient`` (1, C, H, W), the gradient with respect to the feature of the whole crop."""
-        rows, columns = self.window.slices
-        region = gradient[..., rows, columns]
-        if self.block == 1:
-            region.add_(self.values, alpha=self.factor)
+    def add_to(self, gradient: Tensor, top: int = 0) -> None:
+        """Add to ``gradient`` (1, C, h, W): rows ``top`` and after of the gradient with respect to the whole
+        crop's feature. They begin and end where blocks do."""
+        first = max(top, self.window.top)
+        last = min(top + gradient.shape[-2], self.window.bottom)
+        if first >= last:
             return
-        height, width = self.values.shape[-2:]
+        region = gradient[..., first - top : last - top, self.window.left : self.window.right]
+        skipped = (first - self.window.top) // self.block
+        values = self.values[..., skipped : skipped + (last - first) // self.block, :]
+        if self.block == 1:
+            region.add_(values, alpha=self.factor)
+            return
+        height, width = values.shape[-2:]
         lines = region[0].permute(1, 2, 0)
         blocks = torch.unflatten(torch.unflatten(lines, 0, (height, self.block)), 2, (width, self.block))
-        blocks.add_(self.values[0].permute(1, 2, 0)[:, None, :, None], alpha=self.factor)
+        blocks.add_(values[0].permute(1, 2, 0)[:, None, :, None], alpha=self.factor)
 
 
 def spread_gradient(
@@ -299,7 +244,7 @@ def spread_gradient(
     ``gradient`` (1, C, h, w) is that of the positions in ``window``; the contributions are laid out for the
     features of a ``crop`` of pixels out of a picture of ``size``.
     """
-    sizes = [layer_size(size, layer) for layer in layers]
+    sizes = layer_sizes(size, layers)
     windows = _windows(sizes, window)
     spread = Contribution(gradient, windows[-1])
     contributions = {}
@@ -346,48 +291,7 @@ def _windows(sizes: list[tuple[int, int]], window: Window) -> list[Window]:
     return windows
 
 
-def _blank_feature(like: Tensor, channels: int, size: tuple[int, int]) -> Tensor:
+def _blank(like: Tensor, channels: int, size: tuple[int, int]) -> Tensor:
     """(1, channels, *size), in the memory format of features."""
     shape = (1, channels, *size)
     return torch.empty(shape, dtype=like.dtype, device=like.device, memory_format=torch.channels_last)
-
-
-def _cut(feature: Tensor, layer: int, origin: tuple[int, int], window: Window) -> Tensor:
-    """``window`` of F^layer, out of the ``feature`` of a crop that begins at pixel ``origin``."""
-    top, left = layer_size(origin, layer)
-    rows, columns = window.inside(Window(top, left, top, left)).slices
-    return feature[..., rows, columns]
-
-
-def _interpolate(lines: Tensor, dimension: int, axis: Axis, start: int, stop: int) -> Tensor:
-    """Sample ``lines``, which begin at the first position read, along ``dimension``."""
-    if axis.source == axis.target:
-        return lines
-    lower, share = _local_taps(lines, dimension, axis, start, stop)
-    return torch.lerp(lines.index_select(dimension, lower), lines.index_select(dimension, lower + 1), share)
-
-
-def _distribute(lines: Tensor, dimension: int, axis: Axis, start: int, stop: int) -> Tensor:
-    """The adjoint of :func:`_interpolate`; a source position has one sample at most (see :class:`Axis`)."""
-    if axis.source == axis.target:
-        return lines
-    first, last = axis.stretch(start, stop)
-    lower, share = axis.taps(start, stop)
-    sample, weight = torch.zeros(last - first, dtype=torch.int64), torch.zeros(last - first)
-    weight = weight.to(share.dtype)
-    for offset, part in ((0, 1.0 - share), (1, share)):
-        sample[lower - first + offset] = torch.arange(stop - start)
-        weight[lower - first + offset] = part
-    shape = [1, 1, 1]
-    shape[dimension] = -1
-    spread = lines.index_select(dimension, sample.to(lines.device))
-    return spread.mul_(weight.to(lines.device, lines.dtype).view(shape))
-
-
-def _local_taps(lines: Tensor, dimension: int, axis: Axis, start: int, stop: int) -> tuple[Tensor, Tensor]:
-    """Taps counted from the first position read, and shares shaped to multiply ``lines``."""
-    lower, share = axis.taps(start, stop)
-    shape = [1, 1, 1]
-    shape[dimension] = -1
-    lower = (lower - lower[0]).to(lines.device)
-    return lower, share.to(lines.device, lines.dtype).view(shape)

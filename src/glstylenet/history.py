@@ -11,7 +11,7 @@ factor times s.y / y.Py of the newest pair. The coefficients follow from inner p
 g, so each loop runs on m numbers (after Chen, Wang and Zhou 2014, "Large-scale L-BFGS using MapReduce"): the
 recursion on vectors passes over memory in each of its 4m operations and waits for the device in half of
 them, this one reads the rows once for their products, half of them for each sum and half for y.Pq, and brings
-numbers to the host twice. Of vectors it makes the direction and, where there is a P, before it y and Py.
+numbers to the host twice. Of vectors it makes the direction and, where there is a P, before it Py.
 
 The products are those of the rows as they are stored. So a row rounded to half precision is a slightly
 different pair, but H stays symmetric and positive definite for the pairs there are.
@@ -293,19 +293,18 @@ class History:
         ]
 
     def _energy(self, slot: int, gradient: Tensor, free: Tensor | None) -> Tensor:
-        """y.Py of one pair over the free variables, on the device; 0 where P is the identity.
-
-        The row stays divided by its scale until then, whose square float32 might not hold.
-        """
-        energy = torch.zeros((), dtype=torch.float64, device=gradient.device)
+        """y.Py of one pair over the free variables, on the device; 0 where P is the identity. The row stays
+        divided by its scale until then, whose square float32 might not hold."""
+        energy = gradient.new_zeros((), dtype=torch.float64)
         if self.precondition is None:
             return energy
-        y = torch.empty_like(gradient)
-        y.view(-1).copy_(self._rows_of(_Y)[slot])
-        keep(y, free)
-        image = y.clone()
+        row = self._rows_of(_Y)[slot : slot + 1]
+        image = row.to(gradient.dtype, copy=True).view_as(gradient)
+        keep(image, free)
         self.precondition(image)
-        return _dot(y.view(-1), image.view(-1)) * float(self._scales_of(_Y)[slot]) ** 2
+        keep(image, free)
+        energy += sum(y @ image.view(-1)[part] for part, [y] in self._blocks(image, row))
+        return energy * float(self._scales_of(_Y)[slot]) ** 2
 
     def _overlaps(
         self, direction: Tensor, gradient: Tensor, energy: Tensor

@@ -18,9 +18,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from glstylenet.fusion import Window
 from glstylenet.patches import PATCH, patch_sums
 from glstylenet.products import float32_product
+from glstylenet.window import Window
 
 __all__ = [
     "LocalTarget",
@@ -41,6 +41,9 @@ _ROWS_AT_ONCE = 128
 
 _POSITIONS_AT_ONCE = 2**15
 """Positions that a Gram matrix takes at a time: they are widened for the product."""
+
+_WISHERS_AT_ONCE = 2**11
+"""Positions whose wishes are gathered at a time: they are widened for it."""
 
 _NUMBERS_AT_ONCE = 2**22
 """Numbers of a feature that are compared patch by patch at a time."""
@@ -156,24 +159,34 @@ def local_target(style: Tensor, index: Tensor, energies: Tensor, window: Window 
     window = window or Window(0, 0, height, width)
     table = style[0].permute(1, 2, 0).reshape(-1, style.shape[1])
     asked, wanted = _asked_positions(index, style.shape[-1], window)
-    count = wanted.sum(dim=1, keepdim=True)
-    exact = _exact(style.dtype)
-    # Only the style positions that some patch asks for are widened: the style may be far larger than a tile.
-    rows_asked, asked = torch.unique(asked, return_inverse=True)
-    table = table.index_select(0, rows_asked).to(exact)
-    # One weighted sum of rows for each position; a wish of weight 0 stands for a patch beyond the border.
-    total = F.embedding_bag(asked, table, mode="sum", per_sample_weights=wanted.to(exact))
-    mean = (total / count).to(style.dtype)
-    widened = mean.to(exact)
-    spent = (widened * (2.0 * total - count * widened)).sum(dtype=torch.float64)
     corners = index[window.top : window.bottom, window.left : window.right]
-    energy = energies.flatten()[corners].sum(dtype=torch.float64)
+    constant = energies.flatten()[corners].sum(dtype=torch.float64)
+    mean = table.new_empty((len(asked), table.shape[1]))
+    for part in torch.split(torch.arange(len(asked), device=asked.device), _WISHERS_AT_ONCE):
+        here = slice(int(part[0]), int(part[-1]) + 1)
+        mean[here], spent = _mean_wish(table, asked[here], wanted[here])
+        constant -= spent
     rows, columns = window.size
     return LocalTarget(
         mean=mean.view(rows, columns, -1).permute(2, 0, 1)[None],
-        count=count.view(rows, columns),
-        constant=energy - spent,
+        count=wanted.sum(dim=1).view(rows, columns),
+        constant=constant,
     )
+
+
+def _mean_wish(table: Tensor, asked: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
+    """m_p of some positions, (M, C), and their sum of m_p (2 T_p - n_p m_p)."""
+    exact = _exact(table.dtype)
+    # Only the style positions that some patch asks for are widened: the style may be far larger than a tile.
+    rows, asked = torch.unique(asked, return_inverse=True)
+    # One weighted sum of rows for each position; a wish of weight 0 stands for a patch beyond the border.
+    total = F.embedding_bag(
+        asked, table.index_select(0, rows).to(exact), mode="sum", per_sample_weights=wanted.to(exact)
+    )
+    count = wanted.sum(dim=1, keepdim=True)
+    mean = (total / count).to(table.dtype)
+    widened = mean.to(exact)
+    return mean, total.mul_(2.0).sub_(count * widened).mul_(widened).sum(dtype=torch.float64)
 
 
 def local_loss(

@@ -1,8 +1,10 @@
 """Memory: what a run will need, told before anything is computed, and how it is made to fit.
 
-A picture that fits is evaluated whole. Else it is cut into tiles, as large as fit, and the optimiser's
-history is kept in half precision, then with fewer pairs. Pictures at hand, targets and the optimiser's
-vectors grow with the picture whatever is done; where they alone are too much, the run is refused.
+A picture that fits is evaluated whole. Else it is cut into tiles, and the optimiser's history is kept in half
+precision, then with fewer pairs. Every tile is visited twice; what was seen of as many as fit is kept from
+the first visit to the second, and the others are shown to the network once more. Pictures at hand, targets
+and the optimiser's vectors grow with the picture whatever is done; where they alone are too much, the run is
+refused.
 """
 
 import itertools
@@ -11,10 +13,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from glstylenet.errors import MemoryLimitError
-from glstylenet.fusion import LAYER_CHANNELS, Scheme
+from glstylenet.fusion import LAYER_CHANNELS, Scheme, layer_size
 from glstylenet.history import history_bytes
 from glstylenet.patches import BLOCK_BYTES
-from glstylenet.tiling import CELL, cut_into_tiles
+from glstylenet.tiling import CELL, DEEPEST, Tile, cut_into_tiles
 
 __all__ = ["DEFAULT_SHARE", "HISTORY", "Demand", "Plan", "format_bytes", "plan_memory", "smaller_tiles"]
 
@@ -24,28 +26,44 @@ DEFAULT_SHARE = 0.6
 HISTORY = 10
 """Pairs of L-BFGS where memory allows."""
 
-_BASE_BYTES = 330 * 2**20
+_BASE_BYTES = 400 * 2**20
 """Python, PyTorch and the network's weights."""
 
 _WINOGRAD_BYTES = 106 * 2**20
 """The weights once more, for :mod:`~glstylenet.winograd`, there and back: float32 on a CPU."""
 
-# Bytes the network takes for a pixel of what it is shown, activations and gradients. With the rest of a plan
-# they lie above the peaks that benchmarks/memory.py measured at 256, 512 and 768 pixels a side: float32 673,
-# 1140 and 1886 MiB, where 2035 are planned for the largest, bfloat16 520, 947 and 1658 MiB of 1697.
-_NETWORK_BYTES = {"float32": 2150, "bfloat16": 1800}
+# Bytes the network takes for a pixel of what it is shown, features and gradients. With the rest of a plan
+# they lie above the peaks that benchmarks/memory.py measured in float32 at 256, 512, 768 and 1024 pixels a
+# side: 676, 829, 1197 and 1680 MiB, where 1783 are planned for the largest. bfloat16 was measured before
+# :mod:`~glstylenet.block` and :mod:`~glstylenet.signs`.
+_NETWORK_BYTES = {"float32": 740, "bfloat16": 1800}
+_FORWARD_SHARE = 0.8
+"""Of them, without a way back."""
+
+_UNEVEN_BYTES = 600
+"""More of them where a size is no multiple of 8: gradients of resampled features are then written out."""
+
+_SIGN_BYTES = 33
+"""For a pixel of what the network is shown: the 264 signs of its features that the way back needs."""
+
 _ENTRY_BYTES = {"float32": 4, "bfloat16": 2}
 _PIXEL_BYTES = 12
 """Three channels, float32."""
 
-_VECTORS = 5
-"""Pictures the optimiser has in hand beside its history: the point, the candidate, two gradients and the
-direction."""
+_VECTORS = 4
+"""Pictures the optimiser has in hand beside its history: the point, the candidate and their gradients; or
+before the candidate is known, the direction and the waves of a channel."""
 
 _FACTOR_BYTES = 2
 """For a pixel, of the preconditioner: float32 for half of the waves of one channel."""
 
-_TILE_SIDES = (2048, 1536, 1024, 768, 512)
+_FORWARD_TIME = 0.45
+"""Share of a way through the network and back that the way there takes."""
+
+_TILE_SIDES = (896, 768, 640, 512)
+"""Of larger ones the blocks of memory come from and go to the system (:mod:`~glstylenet.allocator`), which
+costs more than the halo does."""
+
 _SMALL_TILE_SIDES = (384, 256)
 """Tiles below half a thousand pixels spend most of their work on the halo: the history gives way first."""
 
@@ -98,9 +116,22 @@ class Demand:
     def network_bytes(self, tile_side: int | None) -> int:
         """For the largest tile with what surrounds it; the whole picture for ``None``."""
         bytes_per_pixel = _NETWORK_BYTES[self.precision]
-        # The style passes through the network alone, without gradients, and needs about half as much.
-        style = _largest_crop(self.style_size, tile_side) // 2
-        return bytes_per_pixel * max(_largest_crop(self.size, tile_side), style)
+        if any(length % CELL for length in self.size):
+            bytes_per_pixel += _UNEVEN_BYTES
+        # The style passes through the network alone, without gradients.
+        style = _FORWARD_SHARE * _largest_crop(self.style_size, tile_side)
+        return math.ceil(bytes_per_pixel * max(_largest_crop(self.size, tile_side), style))
+
+    def kept_bytes(self, tile_side: int) -> int:
+        """For what was seen of a tile, from one visit to the next: its signs and fused features."""
+        height, width = map(max, _lengths(self.size, tile_side))
+        # Fused features go one position further than the tile.
+        own = (height + 2 * CELL, width + 2 * CELL)
+        entries = sum(math.prod(shape) for shape in self.scheme.shapes(own))
+        if all(group[-1] != DEEPEST for group in self.scheme.groups):  # the content looks deeper
+            entries += LAYER_CHANNELS[DEEPEST] * math.prod(layer_size(own, DEEPEST))
+        signs = _SIGN_BYTES * _largest_crop(self.size, tile_side)
+        return signs + _ENTRY_BYTES[self.precision] * entries
 
     def history_bytes(self, pairs: int, half: bool) -> int:
         """For the optimiser's history."""
@@ -111,7 +142,8 @@ class Demand:
 class Plan:
     """How a stage is carried out: in tiles of at most ``tile_side`` pixels (``None``: whole), ``tiles`` of
     them, with ``history`` pairs, in half precision if ``half_history``; ``needed_bytes`` at its peak,
-    ``tile_bytes`` of them only while a tile is looked at."""
+    ``tile_bytes`` of them only while a tile is looked at. ``kept_tiles``: of how many what was seen is kept
+    until they are visited again, ``None`` for all."""
 
     tile_side: int | None
     tiles: int
@@ -119,6 +151,13 @@ class Plan:
     half_history: bool
     needed_bytes: int
     tile_bytes: int = field(default=0, compare=False)
+    kept_tiles: int | None = None
+
+    @property
+    def visits(self) -> float:
+        """What an evaluation costs, in ways of every tile through the network and back."""
+        again = 0 if self.kept_tiles is None else self.tiles - self.kept_tiles
+        return 1.0 + _FORWARD_TIME * again / self.tiles
 
 
 def plan_memory(demand: Demand, allowed: int) -> Plan:
@@ -126,7 +165,7 @@ def plan_memory(demand: Demand, allowed: int) -> Plan:
 
     Raises :class:`~glstylenet.errors.MemoryLimitError` with advice if there is none.
     """
-    for plan in _plans(demand):
+    for plan in _plans(demand, allowed):
         if plan.needed_bytes <= allowed:
             return plan
     height, width = demand.full_size  # without the margin of what is painted on
@@ -150,20 +189,22 @@ def format_bytes(count: int) -> str:
     return f"{count / 2**20:.0f} MiB"
 
 
-def _plans(demand: Demand) -> Iterator[Plan]:
-    """Every way to carry out ``demand``, the fastest first, the smallest last."""
+def _plans(demand: Demand, allowed: int) -> Iterator[Plan]:
+    """Ways to carry out ``demand``, the best first, the smallest last; not all of them need less than
+    ``allowed`` bytes."""
     yield _plan(demand, None, HISTORY, False)
     yield _plan(demand, None, HISTORY, True)
     for history, half in _HISTORIES:
-        for side in _TILE_SIDES:
-            if side < max(demand.size):
-                yield _plan(demand, side, history, half)
+        plans = [_plan(demand, side, history, half) for side in _TILE_SIDES if side < max(demand.size)]
+        fitting = [_keeping(plan, demand, allowed) for plan in plans if plan.needed_bytes <= allowed]
+        if fitting:
+            yield min(fitting, key=lambda plan: _work(plan, demand))
     for side in _SMALL_TILE_SIDES:
-        yield _plan(demand, side, *_HISTORIES[-1])
+        yield _keeping(_plan(demand, side, *_HISTORIES[-1]), demand, allowed)
 
 
 def _smallest_plan(demand: Demand) -> Plan:
-    """The last of :func:`_plans`."""
+    """The one that needs least."""
     return _plan(demand, _SMALL_TILE_SIDES[-1], *_HISTORIES[-1])
 
 
@@ -171,7 +212,21 @@ def _plan(demand: Demand, tile_side: int | None, history: int, half: bool) -> Pl
     tile_bytes = demand.network_bytes(tile_side)
     needed = demand.fixed_bytes + tile_bytes + demand.history_bytes(history, half)
     tiles = math.prod(map(len, _crops(demand.size, tile_side)))
-    return Plan(tile_side, tiles, history, half, needed, tile_bytes)
+    return Plan(tile_side, tiles, history, half, needed, tile_bytes, None if tile_side is None else 0)
+
+
+def _keeping(plan: Plan, demand: Demand, allowed: int) -> Plan:
+    """``plan`` with as much kept of its tiles as fits into ``allowed`` bytes beside the rest."""
+    assert plan.tile_side is not None  # of a whole picture nothing waits for another tile
+    each = demand.kept_bytes(plan.tile_side)
+    kept = max(0, min(plan.tiles, (allowed - plan.needed_bytes) // each))
+    return replace(plan, needed_bytes=plan.needed_bytes + kept * each, kept_tiles=kept)
+
+
+def _work(plan: Plan, demand: Demand) -> float:
+    """Pixels that the network is shown in an evaluation."""
+    heights, widths = _crops(demand.size, plan.tile_side)
+    return sum(heights) * sum(widths) * plan.visits
 
 
 def _advice(demand: Demand, allowed: int) -> str:
@@ -203,10 +258,11 @@ def _resized(demand: Demand, longest: int) -> list[Demand]:
     # The style is no longer than the result or than its own picture; which of them it follows is not known.
     share = max(1.0, max(demand.full_style_size) / max(demand.full_size))
     style_size = _fitted(demand.full_style_size, min(max(demand.full_style_size), round(share * longest)))
-    # A little more, for what rounding may add. One cell more may also mean smaller tiles: both are looked at.
+    # A little more, for what rounding may add; odd, which takes most. One cell more may also mean smaller
+    # tiles: both are looked at.
     return [
         replace(demand, size=size, full_size=full_size, style_size=style_size, full_style_size=style_size)
-        for size in itertools.product((height, height + CELL), (width, width + CELL))
+        for size in itertools.product((height | 1, (height + CELL) | 1), (width | 1, (width + CELL) | 1))
     ]
 
 
@@ -228,6 +284,17 @@ def _crops(size: tuple[int, int], tile_side: int | None) -> tuple[list[int], lis
 
     So a picture of hundreds of thousands of tiles is planned as fast as any.
     """
-    height, width = size
-    column, row = cut_into_tiles((height, CELL), tile_side), cut_into_tiles((CELL, width), tile_side)
+    column, row = _edges(size, tile_side)
     return [tile.crop.size[0] for tile in column], [tile.crop.size[1] for tile in row]
+
+
+def _lengths(size: tuple[int, int], tile_side: int | None) -> tuple[list[int], list[int]]:
+    """The same of the tiles themselves."""
+    column, row = _edges(size, tile_side)
+    return [tile.positions(1).size[0] for tile in column], [tile.positions(1).size[1] for tile in row]
+
+
+def _edges(size: tuple[int, int], tile_side: int | None) -> tuple[list[Tile], list[Tile]]:
+    """A column and a row of tiles."""
+    height, width = size
+    return cut_into_tiles((height, CELL), tile_side), cut_into_tiles((CELL, width), tile_side)

@@ -9,16 +9,17 @@ smooth, which L-BFGS needs. The paper matches at every evaluation; ``evaluate(x,
 **Tiles.** A picture of any size is evaluated tile by tile, in the memory of one, with the numbers of the
 whole: features are exact within a tile (:mod:`glstylenet.tiling`), the terms are sums over tiles, and
 gradients of overlapping crops add up. Only the Gram matrix needs all tiles before any gradient can be
-had, so tiles are visited twice, forward only the first time. The whole picture is the case of one tile.
+had: what was seen of a tile, its fused features and the signs of all others, waits for it, or where memory is
+short, the tile is looked at again. The whole picture is the case of one tile.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from glstylenet.fusion import Contribution, Scheme, Window, fuse, fused_size, spread_gradient
+from glstylenet.fusion import LAYER_CHANNELS, Contribution, Scheme, fused_size, spread_gradient
 from glstylenet.losses import (
     LocalTarget,
     content_loss,
@@ -36,14 +37,15 @@ from glstylenet.targets import (
     CONTENT_LAYER,
     StyleTarget,
     TargetStore,
-    crop_of,
+    look_at,
     map_at,
     nothing,
     picture_size,
 )
 from glstylenet.terms import Breakdown, Evaluation, LossTerms, LossWeights
 from glstylenet.tiling import Tile, cut_into_tiles
-from glstylenet.vgg import Activations, Network
+from glstylenet.vgg import Network, Trail
+from glstylenet.window import Window
 
 __all__ = ["Objective"]
 
@@ -53,11 +55,11 @@ class _Sight:
     """What the network saw of one tile.
 
     ``fused``: each group's fusion at the positions in ``windows``: the tile's own, and those one further
-    that its patches reach.
+    that its patches reach. ``trail``: for the way back, if it is kept.
     """
 
     tile: Tile
-    activations: Activations
+    trail: Trail
     windows: list[Window]
     fused: list[Tensor]
 
@@ -71,11 +73,11 @@ class _Sight:
 class _Survey:
     """What a first visit to every tile tells: each group's Gram matrix (none when the weight is 0).
 
-    ``sight``: of the only tile, where there is one, to be used again.
+    ``sights``: what was seen of the tiles and kept, by their number.
     """
 
     grams: list[Tensor]
-    sight: _Sight | None
+    sights: dict[int, _Sight]
 
 
 class _Sums:
@@ -99,6 +101,7 @@ class Objective:
     ``content`` (1, 3, H, W) or ``None`` when the content weight is 0, ``style`` (1, 3, A, B): RGB 0..255.
     ``content_map`` (1, K, H, W) and ``style_map`` (1, K, A, B): class channels, both or neither.
     ``tile_side``: longest side of a tile in pixels, ``None`` for the whole picture at once;
+    what was seen of ``kept_tiles`` of them, all for ``None``, is kept from the first visit to the second.
     ``between_tiles`` is called before each tile that is looked at, and after an evaluation.
     ``store`` may have the targets. ``stopwatch`` is told the seconds spent on "network" (with fusion and
     content), "matching", "local", "global" and "smoothness".
@@ -115,6 +118,7 @@ class Objective:
         content_map: Tensor | None = None,
         style_map: Tensor | None = None,
         tile_side: int | None = None,
+        kept_tiles: int | None = None,
         between_tiles: Callable[[], None] = nothing,
         block_bytes: int = BLOCK_BYTES,
         store: TargetStore | None = None,
@@ -124,17 +128,19 @@ class Objective:
         self._network = network
         self._weights = weights
         self._tile_side = tile_side
+        self._kept_tiles = kept_tiles
         self._between_tiles = between_tiles
         self.stopwatch = stopwatch or Stopwatch()
         self._measure = self.stopwatch.measure
         uses_pyramid = weights.local > 0 or weights.global_ > 0
         self._groups = scheme.groups if uses_pyramid else ()
-        layers = set(scheme.layers) if uses_pyramid else set()
+        self._seen = self._groups
         steers = content_map is not None and style_map is not None and weights.semantic > 0
         self._content: Tensor | None = None
         with torch.no_grad(), self._measure("network"):
             if weights.content > 0 and content is not None:
-                layers.add(CONTENT_LAYER)
+                if _first_with_content(self._groups) == len(self._groups):
+                    self._seen = (*self._groups, (CONTENT_LAYER,))
                 self._content = store.content(network, content, tile_side, between_tiles)
             self._styles = store.style(
                 network,
@@ -150,7 +156,7 @@ class Objective:
             if steers and content_map is not None:
                 size = picture_size(content_map)
                 self._maps = [map_at(content_map, fused_size(size, group)) for group in self._groups]
-        self._layers = tuple(sorted(layers))
+        self._layers = tuple(sorted({layer for group in self._seen for layer in group}))
         self._matches: list[Matches] = []
         self._local_targets: list[LocalTarget] = []
 
@@ -175,12 +181,12 @@ class Objective:
             gradient = self._add_smoothness(pixels, sums)
             if self._layers:
                 survey = self._survey(pixels, searching=rematch or not self._matches, keeping=True)
-                for tile in self._tiles(pixels):
-                    sight = survey.sight or self._see(pixels, tile, keeping=True)
+                for sight in self._revisited(pixels, survey, keeping=True):
                     gradients = self._compare(sight, survey.grams, sums)
+                    sight.fused.clear()  # or they would wait beside the way back
                     with self._measure("network"):
-                        rows, columns = tile.crop.slices
-                        gradient[..., rows, columns] += self._network.backward(sight.activations, gradients)
+                        rows, columns = sight.tile.crop.slices
+                        gradient[..., rows, columns] += self._network.backward(sight.trail, gradients)
                     del sight, gradients  # or they would wait beside the next tile
                 self._between_tiles()  # the optimiser's vectors come next, and fit into no tile's blocks
         return Evaluation(sums.terms(), gradient)
@@ -192,8 +198,7 @@ class Objective:
             self._add_smoothness(pixels, sums)
             if self._layers:
                 survey = self._survey(pixels, searching=True, keeping=False)
-                for tile in self._tiles(pixels):
-                    sight = survey.sight or self._see(pixels, tile, keeping=False)
+                for sight in self._revisited(pixels, survey, keeping=False):
                     self._compare(sight, survey.grams, sums)
                     del sight
         return sums.terms()
@@ -208,8 +213,7 @@ class Objective:
             if self._layers:
                 survey = self._survey(pixels, searching=True, keeping=False)
                 local = [torch.zeros(matches.index.shape).to(sums.local) for matches in self._matches]
-                for tile in self._tiles(pixels):
-                    sight = survey.sight or self._see(pixels, tile, keeping=False)
+                for sight in self._revisited(pixels, survey, keeping=False):
                     self._compare(sight, survey.grams, sums)
                     for number, parts in enumerate(local):
                         self._divide_local(sight, number, parts)
@@ -241,34 +245,39 @@ class Objective:
         """Show ``tile`` to the network. ``keeping``: with what the way back needs."""
         self._between_tiles()
         with self._measure("network"):
-            crop = crop_of(pixels, tile)
-            activations = self._network.forward(crop, self._layers, keeping=keeping, origin=tile.origin)
-            windows = [tile.patches(group[-1]).grown(PATCH - 1) for group in self._groups]
-            fused = [
-                fuse(activations.features, group, size=tile.size, origin=tile.origin, window=window)
-                for group, window in zip(self._groups, windows, strict=True)
-            ]
-        return _Sight(tile, activations, windows, fused)
+            windows = [tile.patches(group[-1]).grown(PATCH - 1) for group in self._seen]
+            trail, fused = look_at(self._network, pixels, tile, self._seen, windows, keeping=keeping)
+        return _Sight(tile, trail, windows, fused)
 
     def _survey(self, pixels: Tensor, *, searching: bool, keeping: bool) -> _Survey:
         """Visit every tile for what needs the whole picture before any gradient can be had."""
         searching = searching and self._weights.local > 0
+        survey = _Survey([], {})
+        if not searching and self._weights.global_ == 0:
+            return survey
         tiles = self._tiles(pixels)
-        size = tiles[0].size
-        only = self._see(pixels, tiles[0], keeping=keeping) if len(tiles) == 1 else None
-        matches = [Matches.blank(fused_size(size, group), pixels.device) for group in self._groups]
-        grams: list[Tensor] = []
-        for tile in tiles if searching or self._weights.global_ > 0 else []:
-            sight = only or self._see(pixels, tile, keeping=False)
+        kept = len(tiles) if self._kept_tiles is None or len(tiles) == 1 else self._kept_tiles
+        matches = [Matches.blank(fused_size(tiles[0].size, group), pixels.device) for group in self._groups]
+        for number, tile in enumerate(tiles):
+            sight = self._see(pixels, tile, keeping=keeping and number < kept)
             if searching:
                 self._search(sight, matches)
             if self._weights.global_ > 0:
-                self._add_grams(sight, grams)
+                self._add_grams(sight, survey.grams)
+            if number < kept:
+                survey.sights[number] = sight
             del sight
         if searching:
             self._matches = matches
-            self._local_targets = [] if only is None else self._targets_for(only)
-        return _Survey(grams, only)
+            self._local_targets = self._targets_for(survey.sights[0]) if len(tiles) == 1 else []
+        return survey
+
+    def _revisited(self, pixels: Tensor, survey: _Survey, *, keeping: bool) -> Iterator[_Sight]:
+        """Every tile: what was kept of it, which is let go of, or seen anew."""
+        for number, tile in enumerate(self._tiles(pixels)):
+            kept = number in survey.sights
+            # Not held here while the caller is at work on it.
+            yield survey.sights.pop(number) if kept else self._see(pixels, tile, keeping=keeping)
 
     def _search(self, sight: _Sight, matches: list[Matches]) -> None:
         """Find the nearest neighbours of the tile's patches and write them into ``matches``."""
@@ -366,10 +375,10 @@ class Objective:
     def _contents(self, sight: _Sight) -> tuple[Tensor, Tensor]:
         """F^4 at the tile's own positions, of the pixels and of the content."""
         assert self._content is not None  # asked for with a content only
-        tile, own = sight.tile, sight.tile.positions(CONTENT_LAYER)
-        feature = {CONTENT_LAYER: sight.activations.features[CONTENT_LAYER]}
-        seen = fuse(feature, (CONTENT_LAYER,), size=tile.size, origin=tile.origin, window=own)
-        return seen, self._content[(..., *own.slices)]
+        number = _first_with_content(self._seen)
+        # The last channels of what is fused down to its size.
+        seen = sight.own(number, CONTENT_LAYER)[:, -LAYER_CHANNELS[CONTENT_LAYER] :]
+        return seen, self._content[(..., *sight.tile.positions(CONTENT_LAYER).slices)]
 
     def _add_smoothness(self, pixels: Tensor, sums: _Sums) -> Tensor:
         """Returns the term's gradient, to which the others' are added."""
@@ -379,3 +388,8 @@ class Objective:
             loss = smoothness_loss(pixels, weight=self._weights.smoothness)
             sums.smoothness += loss.value
             return loss.gradient
+
+
+def _first_with_content(groups: Sequence[tuple[int, ...]]) -> int:
+    """The number of the first group that F^4 is the end of; one past the last if there is none."""
+    return next((number for number, group in enumerate(groups) if group[-1] == CONTENT_LAYER), len(groups))

@@ -96,7 +96,9 @@ class Lbfgs(Optimizer):
     guess of the inverse Hessian; the identity if ``None``. ``guess``: a factor of that guess.
 
     Beside the history (:func:`~glstylenet.history.history_bytes`) and what ``precondition`` keeps a run holds
-    five vectors: x and its gradient, the direction, and where it tries to go with the gradient there.
+    four vectors: x and its gradient, and where it tries to go with the gradient there. The direction is not
+    kept while that is evaluated: nearly every first try is taken, and after one that is not, the direction is
+    made again, which costs little beside an evaluation.
     """
 
     def __init__(
@@ -132,15 +134,15 @@ class Lbfgs(Optimizer):
         used = 1
         yield Step(used, loss, x, True)
         while used < evaluations:
-            direction = self._direction(x, gradient)
-            if direction is None:
-                return
-            first = 1.0 if len(self._history) else self.first_step / _largest(direction)
-            length, moved = first, False
+            length, moved = 1.0, False
             while used < evaluations and not moved:
+                direction = self._direction(x, gradient)
+                if direction is None:
+                    return
                 candidate, expected = self._candidate(x, gradient, direction, length)
+                del direction
                 if expected == 0.0:  # the step is shorter than the last digit of x
-                    if length == first:
+                    if length == 1.0:
                         return  # the whole step is: x is the minimum, as far as its digits go
                     break
                 new_loss, new_gradient = _evaluated(evaluate, candidate)
@@ -158,7 +160,6 @@ class Lbfgs(Optimizer):
                     length *= _shortening(loss, new_loss, expected)
                     if length < _SHORTEST_STEP:
                         break
-            del direction
             if not moved and used < evaluations:
                 if not len(self._history):
                     return  # not even the gradient's direction goes down any more
@@ -176,19 +177,20 @@ class Lbfgs(Optimizer):
         return candidate, float(expected)
 
     def _direction(self, x: Tensor, gradient: Tensor) -> Tensor | None:
-        """Where to go from x; ``None`` at a stationary point."""
+        """The whole step from x; ``None`` at a stationary point."""
         free, stationary = self._free(x, gradient)
         if stationary:
             return None
         direction = self._history.direction(gradient, free)
         if direction is None:
-            # -P g has no scale of its own: without a history the first step's length is used.
             self.forget()
             direction = -gradient
             keep(direction, free)
             if self._precondition is not None:
                 self._precondition(direction)
                 keep(direction, free)
+            # -P g has no scale of its own.
+            direction.mul_(self.first_step / _largest(direction))
         return direction
 
     def _free(self, x: Tensor, gradient: Tensor) -> tuple[Tensor | None, bool]:

@@ -27,8 +27,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from glstylenet.errors import InputError
-from glstylenet.fusion import Window
 from glstylenet.products import float32_product
+from glstylenet.window import Window
 
 __all__ = [
     "BLOCK_BYTES",

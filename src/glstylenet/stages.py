@@ -135,6 +135,7 @@ def make_objective(
         content_map=scaled.content_map,
         style_map=scaled.style_map,
         tile_side=plan.tile_side,
+        kept_tiles=plan.kept_tiles,
         between_tiles=MemoryValve(max(allowed, plan.needed_bytes) - plan.tile_bytes) if tight else nothing,
         store=store,
         stopwatch=stopwatch,

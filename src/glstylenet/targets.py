@@ -5,7 +5,7 @@ A :class:`TargetStore` shares them between runs on the same pictures.
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -13,19 +13,20 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from glstylenet.fusion import LAYER_CHANNELS, fuse, fused_size, layer_size
+from glstylenet.fusion import LAYER_CHANNELS, Pyramid, fused_size, layer_size, layer_sizes
 from glstylenet.losses import gram, patch_energies
 from glstylenet.neighbours import StylePatches
 from glstylenet.patches import BLOCK_BYTES, PATCH
 from glstylenet.tiling import Tile, cut_into_tiles
-from glstylenet.vgg import Network
+from glstylenet.vgg import Network, Trail
+from glstylenet.window import Window
 
 __all__ = [
     "CONTENT_LAYER",
     "StyleTarget",
     "TargetStore",
     "content_target",
-    "crop_of",
+    "look_at",
     "map_at",
     "nothing",
     "picture_size",
@@ -174,11 +175,9 @@ def content_target(
     target = _blank(network, LAYER_CHANNELS[CONTENT_LAYER], layer_size(size, CONTENT_LAYER))
     for tile in cut_into_tiles(size, tile_side):
         between_tiles()
-        features = network.forward(
-            crop_of(content, tile), (CONTENT_LAYER,), keeping=False, origin=tile.origin
-        ).features
         own = tile.positions(CONTENT_LAYER)
-        target[..., *own.slices] = fuse(features, (CONTENT_LAYER,), size=size, origin=tile.origin, window=own)
+        _, [seen] = look_at(network, content, tile, ((CONTENT_LAYER,),), [own], keeping=False)
+        target[..., *own.slices] = seen
     return target
 
 
@@ -201,13 +200,12 @@ def style_targets(
         _blank(network, sum(LAYER_CHANNELS[layer] for layer in group), fused_size(size, group))
         for group in groups
     ]
-    layers = tuple(sorted({layer for group in groups for layer in group}))
     for tile in cut_into_tiles(size, tile_side):
         between_tiles()
-        seen = network.forward(crop_of(style, tile), layers, keeping=False, origin=tile.origin).features
-        for group, feature in zip(groups, features, strict=True):
-            own = tile.positions(group[-1])
-            feature[..., *own.slices] = fuse(seen, group, size=size, origin=tile.origin, window=own)
+        windows = [tile.positions(group[-1]) for group in groups]
+        _, seen = look_at(network, style, tile, groups, windows, keeping=False)
+        for feature, window, part in zip(features, windows, seen, strict=True):
+            feature[..., *window.slices] = part
     maps = [None if style_map is None else map_at(style_map, fused_size(size, group)) for group in groups]
     return [
         StyleTarget(group, feature, class_channels, map_factor, block_bytes)
@@ -232,10 +230,30 @@ def picture_size(picture: Tensor) -> tuple[int, int]:
     return picture.shape[-2], picture.shape[-1]
 
 
-def crop_of(picture: Tensor, tile: Tile) -> Tensor:
-    """The pixels of ``picture`` that the network is shown for ``tile``."""
+def look_at(
+    network: Network,
+    picture: Tensor,
+    tile: Tile,
+    groups: Sequence[tuple[int, ...]],
+    windows: Sequence[Window],
+    *,
+    keeping: bool,
+) -> tuple[Trail, list[Tensor]]:
+    """Show ``tile`` of ``picture`` to the network: the fusion of each of ``groups`` at the positions in its
+    window. ``keeping``: with what the way back needs."""
+    pyramids = [
+        Pyramid(group, layer_sizes(tile.size, group), origin=tile.origin, window=window)
+        for group, window in zip(groups, windows, strict=True)
+    ]
+
+    def take(layer: int, feature: Tensor, rows: tuple[int, int]) -> None:
+        for pyramid in pyramids:
+            pyramid.take(layer, feature, rows)
+
+    layers = tuple(sorted({layer for group in groups for layer in group}))
     rows, columns = tile.crop.slices
-    return picture[..., rows, columns]
+    trail = network.forward(picture[..., rows, columns], layers, take, keeping=keeping, origin=tile.origin)
+    return trail, [pyramid.fused for pyramid in pyramids]
 
 
 def _blank(network: Network, channels: int, size: tuple[int, int]) -> Tensor:

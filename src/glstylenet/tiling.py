@@ -13,12 +13,16 @@ Pure numbers: nothing here touches a tensor.
 
 from dataclasses import dataclass
 
-from glstylenet.fusion import Window, layer_size
+from glstylenet.fusion import layer_size
+from glstylenet.window import Window
 
-__all__ = ["CELL", "HALO", "Tile", "cut_into_tiles"]
+__all__ = ["CELL", "DEEPEST", "HALO", "Tile", "cut_into_tiles"]
+
+DEEPEST = 4
+"""The deepest layer that any term looks at."""
 
 CELL = 8
-"""Pixels of one position of the deepest layer, each way: tiles meet at multiples of it."""
+"""Pixels of one position of it, each way: tiles meet at multiples of them."""
 
 HALO = 40
 """Pixels a crop goes beyond its tile: 30 that conv4_1 sees, rounded up to positions, and one more position
@@ -54,7 +58,7 @@ class Tile:
 
     def positions(self, layer: int) -> Window:
         """The tile's own positions of F^layer. Those of all tiles are the layer's, each once."""
-        finer = 4 - layer
+        finer = DEEPEST - layer
         rows, columns = _grid(self.size)
         height, width = layer_size(self.size, layer)
         return Window(
@@ -96,7 +100,7 @@ def cut_into_tiles(size: tuple[int, int], side: int | None) -> list[Tile]:
 
 
 def _grid(size: tuple[int, int]) -> tuple[int, int]:
-    return layer_size(size, 4)
+    return layer_size(size, DEEPEST)
 
 
 def _split(length: int, longest: int) -> list[tuple[int, int]]:

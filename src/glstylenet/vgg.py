@@ -9,18 +9,20 @@ first convolution's weights, so everything outside this module sees RGB 0..255.
 """
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from glstylenet.block import Block, BlockTrail, blank, spread_mean
 from glstylenet.convolution import Convolution
 from glstylenet.fusion import Contribution, layer_size
+from glstylenet.signs import Signs
 
-__all__ = ["CONVOLUTIONS", "DEEPER_CONVOLUTIONS", "MEAN_RGB", "Activations", "Network"]
+__all__ = ["CONVOLUTIONS", "DEEPER_CONVOLUTIONS", "MEAN_RGB", "Network", "Take", "Trail"]
 
 CONVOLUTIONS: Mapping[str, tuple[int, int]] = {
     "conv1_1": (3, 64),
@@ -43,21 +45,25 @@ DEEPER_CONVOLUTIONS: Mapping[str, tuple[int, int]] = {
 }
 """The next ones, which no loss looks at: :mod:`glstylenet.metrics` does."""
 
+Take = Callable[[int, Tensor, tuple[int, int]], None]
+"""Is given a layer, rows of its feature (1, C, h, W), from the first to before the last of (first, last) and
+one more where there is one; band after band, from above."""
+
 MEAN_RGB = (123.68, 116.779, 103.939)
 """Mean colour of the training pictures, red, green, blue, 0..255."""
 
 
 @dataclass
-class Activations:
+class Trail:
     """What one pass through the network leaves behind for the way back.
 
-    ``features``: F^l by layer, as :meth:`Network.features` gives them. ``values``: the output of every
-    convolution that was computed, after its ReLU, in order. :meth:`Network.backward` uses them up.
+    ``blocks``: of the blocks that are computed in bands. ``signs``: those of the output of every later
+    convolution, in order; pooling by the mean needs nothing. :meth:`Network.backward` uses them up.
     ``origin``: where the pixels begin in the picture they were cut from.
     """
 
-    features: dict[int, Tensor]
-    values: list[Tensor]
+    blocks: list[BlockTrail]
+    signs: list[Signs]
     origin: tuple[int, int]
 
 
@@ -77,6 +83,10 @@ class _Stage:
     @property
     def follows_pooling(self) -> bool:
         return self.opens_block and self.block > 1
+
+    def is_beyond(self, layer: int) -> bool:
+        """Whether F^layer is there without it."""
+        return self.block > layer or (self.block == layer and not self.opens_block)
 
     def origin(self, pixel: tuple[int, int]) -> tuple[int, int]:
         """The position here of a picture's ``pixel``."""
@@ -114,6 +124,11 @@ class Network:
                 input_factor=0.25 if place == 1 and block > 1 else 1.0,
             )
             self._stages.append(_Stage(block, place, convolution))
+        # The later ones are smaller, and computed as a whole.
+        self._blocks = [
+            Block(first.convolution, second.convolution, CONVOLUTIONS[f"conv{first.block}_1"][1])
+            for first, second in (self._stages[0:2], self._stages[2:4])
+        ]
 
     @cached_property
     def digest(self) -> str:
@@ -130,94 +145,105 @@ class Network:
         Computes no further than the deepest layer asked for. The features have the network's type and
         are part of autograd's graph if ``pixels`` is.
         """
-        return self._forward(pixels, layers, None, Convolution.differentiable, (0, 0))
+        deepest = max(layers)
+        features: dict[int, Tensor] = {}
+        value = self._centred(pixels)
+        for stage in self._stages:
+            if stage.is_beyond(deepest):
+                break
+            if stage.follows_pooling:
+                value = F.avg_pool2d(value, 2)
+            value = stage.convolution.differentiable(value)
+            if stage.opens_block and stage.block in layers:
+                features[stage.block] = value
+        return features
 
     def forward(
         self,
         pixels: Tensor,
         layers: tuple[int, ...],
+        take: Take,
         *,
         keeping: bool = True,
         origin: tuple[int, int] = (0, 0),
-    ) -> Activations:
-        """The same features, and with ``keeping`` what :meth:`backward` needs. Autograd is not involved.
+    ) -> Trail:
+        """Give ``take`` F^l for each l in ``layers``, shallow to deep, as soon as it is there.
 
-        ``origin``: row and column at which ``pixels`` begin in a picture they were cut from, multiples of 8:
-        what a tile and the whole picture both see is then rounded alike.
+        Who keeps no feature lets the pass go on in the memory of the largest two. Autograd is not involved.
+        ``keeping``: with what :meth:`backward` needs. ``origin``: row and column at which ``pixels`` begin in
+        a picture they were cut from, multiples of 8: what a tile and the whole picture both see is then
+        rounded alike.
         """
-        values: list[Tensor] | None = [] if keeping else None
+        deepest = max(layers)
+        trail = Trail([], [], origin)
+        value = self._centred(pixels)
         with torch.no_grad():
-            features = self._forward(pixels, layers, values, Convolution.forward, origin)
-        return Activations(features, values or [], origin)
+            for number, block in enumerate(self._blocks, start=1):
+                hear = partial(take, number) if number in layers else _ignore
+                place = layer_size(origin, number)
+                pooled, signs = block.forward(value, hear, place, keeping=keeping, through=number < deepest)
+                if keeping:
+                    trail.blocks.append(signs)
+                if pooled is None:
+                    return trail
+                value = pooled
+            for stage in self._later:
+                if stage.is_beyond(deepest):
+                    break
+                if stage.block > 3:
+                    value = F.avg_pool2d(value, 2)
+                value = stage.convolution.forward(value, stage.origin(origin))
+                if keeping:
+                    trail.signs.append(Signs.of(value))
+                if stage.opens_block and stage.block in layers:
+                    take(stage.block, value, (0, value.shape[-2]))
+        return trail
 
-    def backward(
-        self, activations: Activations, contributions: Mapping[int, Sequence[Contribution]]
-    ) -> Tensor:
+    def backward(self, trail: Trail, contributions: dict[int, list[Contribution]]) -> Tensor:
         """Gradient with respect to the pixels, (1, 3, H, W) float32.
 
-        ``contributions`` maps a layer to the parts of the gradient with respect to its feature. The
-        activations are used up: they are given free on the way, so that no more than two gradients are
-        held beside them.
+        ``contributions`` maps a layer to the parts of the gradient with respect to its feature. Both they and
+        the trail are used up: they are given free on the way.
 
-        By hand, since autograd takes two passes more over every feature: it keeps a ReLU's result and
-        its gradient apart, and spreads a pooling's gradient entry by entry.
+        By hand, since autograd keeps every feature where its signs suffice, takes two passes more over it, as
+        it keeps a ReLU's result and its gradient apart, and spreads a pooling's gradient entry by entry.
         """
-        values = activations.values
-        activations.features.clear()
+        if not trail.blocks:
+            raise ValueError("this trail is empty; a pass serves one way back")
+        like = self._mean.to(self.dtype)
         gradient: Tensor | None = None
         with torch.no_grad():
-            for stage in reversed(self._stages[: len(values)]):
-                value = values.pop()
+            for stage in reversed(self._later[: len(trail.signs)]):
+                signs = trail.signs.pop()
                 if gradient is None:
-                    gradient = torch.zeros_like(value)
+                    gradient = blank(like, signs.shape[1], (signs.shape[-2], signs.shape[-1])).zero_()
                 if stage.opens_block:
-                    for contribution in contributions.get(stage.block, ()):
+                    for contribution in contributions.pop(stage.block, []):
                         contribution.add_to(gradient)
-                gradient = stage.convolution.backward(gradient, value, stage.origin(activations.origin))
-                if stage.follows_pooling:
-                    gradient = _spread(gradient, values[-1])
-        if gradient is None:
-            raise ValueError("these activations are empty; a pass serves one way back")
+                gradient = stage.convolution.backward(signs.cut(gradient), stage.origin(trail.origin))
+                if stage.block > 3:
+                    shape = trail.signs[-1].shape
+                    gradient = spread_mean(gradient, (shape[-2], shape[-1]))
+            for number in reversed(range(1, len(trail.blocks) + 1)):
+                gradient = self._blocks[number - 1].backward(
+                    gradient,
+                    trail.blocks.pop(),
+                    contributions.pop(number, []),
+                    layer_size(trail.origin, number),
+                    like,
+                )
+        assert gradient is not None
         return gradient.to(torch.promote_types(self.dtype, torch.float32))
 
-    def _forward(
-        self,
-        pixels: Tensor,
-        layers: tuple[int, ...],
-        values: list[Tensor] | None,
-        convolved: Callable[[Convolution, Tensor, tuple[int, int]], Tensor],
-        origin: tuple[int, int],
-    ) -> dict[int, Tensor]:
-        deepest = max(layers)
-        # Centred in float32: 255 - 123.68 in bfloat16 would lose two digits before the network starts.
-        value = (pixels - self._mean).to(self.dtype, memory_format=torch.channels_last)
-        features: dict[int, Tensor] = {}
-        for stage in self._stages:
-            block = stage.block
-            if block > deepest or (block == deepest and not stage.opens_block):
-                break
-            if stage.follows_pooling:
-                value = F.avg_pool2d(value, 2)
-            value = convolved(stage.convolution, value, stage.origin(origin))
-            if values is not None:
-                values.append(value)
-            if stage.opens_block and block in layers:
-                features[block] = value
-        return features
+    @property
+    def _later(self) -> list[_Stage]:
+        """The convolutions after the two blocks."""
+        return self._stages[4:]
+
+    def _centred(self, pixels: Tensor) -> Tensor:
+        # In float32: 255 - 123.68 in bfloat16 would lose two digits before the network starts.
+        return (pixels - self._mean).to(self.dtype, memory_format=torch.channels_last)
 
 
-def _spread(gradient: Tensor, pooled: Tensor) -> Tensor:
-    """Give the gradient of each 2x2 mean to its four entries; the quarter is in the convolution's factor
-    already.
-
-    A last row or column that the pooling dropped, because the size is odd, gets none.
-    """
-    spread = torch.empty_like(pooled, dtype=gradient.dtype)
-    source, target = (each[0].permute(1, 2, 0) for each in (gradient, spread))
-    height, width = source.shape[:2]
-    halves = target[: 2 * height, : 2 * width]
-    blocks = torch.unflatten(torch.unflatten(halves, 0, (height, 2)), 2, (width, 2))
-    blocks.copy_(source[:, None, :, None])
-    target[2 * height :].zero_()
-    target[:, 2 * width :].zero_()
-    return spread
+def _ignore(_feature: Tensor, _rows: tuple[int, int]) -> None:
+    """Who does not ask for a layer."""

@@ -1,0 +1,198 @@
+"""Block: two convolutions and the pooling after them, there and back, in bands of rows.
+
+The first two blocks of VGG-19 are of this kind, and what comes between their convolutions is the largest in
+the whole network: 64 numbers for each pixel, then 128 for every four. In bands it is never there as a whole,
+and stays in blocks of memory that the process can use again (:mod:`~glstylenet.allocator`).
+
+A band is convolved with the rows around it that its own results see. So results are those of the whole but
+for rounding, and so is the gradient, to which every band adds in the rows around it, too.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from glstylenet.convolution import Convolution
+from glstylenet.fusion import Contribution
+from glstylenet.signs import Signs
+
+__all__ = ["Block", "BlockTrail", "blank", "spread_mean"]
+
+_BAND_ENTRIES = 2**23
+"""Numbers of one convolution's results in a band: 32 MiB as float32."""
+
+_ALIGNMENT = 8
+"""Bands meet at multiples of it: what a deeper layer's gradient is the same for lies in one band."""
+
+_Origin = tuple[int, int]
+"""Row and column at which something begins in a whole it was cut from."""
+
+
+@dataclass(frozen=True)
+class _Band:
+    """Rows ``top`` to ``bottom`` of the results, of ``height`` in all."""
+
+    top: int
+    bottom: int
+    height: int
+
+    def grown(self, rows: int) -> tuple[int, int]:
+        """The first row and the one past the last, with ``rows`` more on both sides where there are any."""
+        return max(0, self.top - rows), min(self.height, self.bottom + rows)
+
+
+@dataclass
+class BlockTrail:
+    """What the way back needs: of every band the signs of the first convolution's results, and those of the
+    second's with one row more on both sides. ``size``: height and width of the input."""
+
+    size: tuple[int, int]
+    opened: list[Signs]
+    closed: list[Signs]
+
+
+class Block:
+    """``opening`` and ``closing``, with ``channels`` results each, and 2x2 pooling by the mean."""
+
+    def __init__(self, opening: Convolution, closing: Convolution, channels: int) -> None:
+        self._opening = opening
+        self._closing = closing
+        self._channels = channels
+
+    def forward(
+        self,
+        value: Tensor,
+        take: Callable[[Tensor, tuple[int, int]], None],
+        origin: _Origin,
+        *,
+        keeping: bool,
+        through: bool,
+    ) -> tuple[Tensor | None, BlockTrail]:
+        """What the pooling gives, of ``value`` (1, C, H, W); ``None`` unless it is to go ``through``.
+
+        ``take`` gets the opening convolution's results, band by band: rows (top, bottom) and one more below
+        where there is one. ``origin``: row and column at which ``value`` begins in a whole. ``keeping``: with
+        what :meth:`backward` needs.
+        """
+        height, width = value.shape[-2:]
+        trail = BlockTrail((height, width), [], [])
+        pooled = blank(value, self._channels, (height // 2, width // 2)) if through else None
+        bands = list(self._bands(height, width))
+        if keeping:
+            # Before the first band: what stays must not lie between blocks that the next band needs.
+            trail.opened += [self._room(band.grown(0), value) for band in bands]
+            trail.closed += [self._room(band.grown(1), value) for band in bands if through]
+        for number, band in enumerate(bands):
+            self._forward_band(value, take, origin, (number, band), pooled, trail if keeping else None)
+        return pooled, trail
+
+    def _room(self, rows: tuple[int, int], value: Tensor) -> Signs:
+        return Signs((1, self._channels, rows[1] - rows[0], value.shape[-1]), value.device)
+
+    def _forward_band(  # noqa: PLR0917
+        self,
+        value: Tensor,
+        take: Callable[[Tensor, tuple[int, int]], None],
+        origin: _Origin,
+        numbered: tuple[int, _Band],
+        pooled: Tensor | None,
+        trail: BlockTrail | None,
+    ) -> None:
+        number, band = numbered
+        own = band.grown(0)
+        rows = band.grown(3)
+        opened = self._opening.forward(_cut(value, rows), (origin[0] + rows[0], origin[1]))
+        take(_cut(opened, (band.top, band.bottom + 1), rows), own)
+        if trail is not None:
+            trail.opened[number].write(_cut(opened, own, rows))
+        if pooled is None:
+            return
+        seen = band.grown(2)
+        closed = self._closing.forward(_cut(opened, seen, rows), (origin[0] + seen[0], origin[1]))
+        pooled[..., band.top // 2 : band.bottom // 2, :] = F.avg_pool2d(_cut(closed, own, seen), 2)
+        if trail is not None:
+            trail.closed[number].write(_cut(closed, band.grown(1), seen))
+
+    def backward(
+        self,
+        gradient: Tensor | None,
+        trail: BlockTrail,
+        contributions: Sequence[Contribution],
+        origin: _Origin,
+        like: Tensor,
+    ) -> Tensor:
+        """Gradient with respect to the input.
+
+        ``gradient``: with respect to what :meth:`forward` returned; ``contributions``: parts of that with
+        respect to the opening convolution's results. ``like`` has the type and place of the input.
+        """
+        height, width = trail.size
+        result: Tensor | None = None
+        for number, band in enumerate(self._bands(height, width)):
+            rows = band.grown(1)
+            if gradient is None:
+                slope = blank(like, self._channels, (rows[1] - rows[0], width)).zero_()
+            else:
+                slope = trail.closed[number].cut(_spread_rows(gradient, rows, trail.size))
+                slope = self._closing.backward(slope, (origin[0] + rows[0], origin[1]))
+            # What lies around the band's own rows is for its bands to add.
+            slope[..., : band.top - rows[0], :] = 0
+            slope[..., band.bottom - rows[0] :, :] = 0
+            own = _cut(slope, (band.top, band.bottom), rows)
+            for contribution in contributions:
+                contribution.add_to(own, band.top)
+            trail.opened[number].cut(own)
+            part = self._opening.backward(slope, (origin[0] + rows[0], origin[1]))
+            if result is None:
+                result = blank(part, part.shape[1], trail.size).zero_()
+            result[..., rows[0] : rows[1], :] += part
+            del slope, own, part  # or they would wait beside the next band's
+        assert result is not None
+        return result
+
+    def _bands(self, height: int, width: int) -> Iterator[_Band]:
+        rows = max(1, _BAND_ENTRIES // (self._channels * width * _ALIGNMENT)) * _ALIGNMENT
+        count = max(1, round(height / rows))
+        rows = -(-height // (count * _ALIGNMENT)) * _ALIGNMENT
+        for top in range(0, height, rows):
+            yield _Band(top, min(height, top + rows), height)
+
+
+def blank(like: Tensor, channels: int, size: tuple[int, int]) -> Tensor:
+    """Room for a feature (1, channels, *size), in the type and place of ``like``."""
+    shape = (1, channels, *size)
+    return torch.empty(shape, dtype=like.dtype, device=like.device, memory_format=torch.channels_last)
+
+
+def spread_mean(gradient: Tensor, size: tuple[int, int]) -> Tensor:
+    """Give the gradient of each 2x2 mean to its four entries, of ``size`` in all; the quarter is left to who
+    comes next.
+
+    A last row or column that the pooling dropped, because the size is odd, gets none.
+    """
+    spread = blank(gradient, gradient.shape[1], size)
+    source, target = (each[0].permute(1, 2, 0) for each in (gradient, spread))
+    height, width = source.shape[:2]
+    halves = target[: 2 * height, : 2 * width]
+    blocks = torch.unflatten(torch.unflatten(halves, 0, (height, 2)), 2, (width, 2))
+    blocks.copy_(source[:, None, :, None])
+    target[2 * height :].zero_()
+    target[:, 2 * width :].zero_()
+    return spread
+
+
+def _cut(feature: Tensor, rows: tuple[int, int], within: tuple[int, int] = (0, 0)) -> Tensor:
+    """``rows``, first and one past the last, of a ``feature`` that begins with the first of ``within``."""
+    return feature[..., rows[0] - within[0] : rows[1] - within[0], :]
+
+
+def _spread_rows(gradient: Tensor, rows: tuple[int, int], size: tuple[int, int]) -> Tensor:
+    """``rows``, first and one past the last, of what :func:`spread_mean` makes."""
+    (first, last), (height, width) = rows, size
+    top, bottom = first // 2, min(-(-last // 2), gradient.shape[-2])
+    end = height if last == height else 2 * bottom
+    spread = spread_mean(gradient[..., top:bottom, :], (end - 2 * top, width))
+    return spread[..., first - 2 * top : last - 2 * top, :]

@@ -1,0 +1,58 @@
+"""Signs: what is packed comes back, whatever the length, type and layout."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from glstylenet import signs as module
+from glstylenet.signs import Signs
+
+
+def _pair(shape: tuple[int, int, int, int], dtype: torch.dtype = torch.float32) -> tuple[Tensor, Tensor]:
+    """A feature that a ReLU has left, and a gradient; both channels last."""
+    generator = torch.Generator().manual_seed(sum(shape))
+    feature, gradient = (torch.randn(shape, generator=generator).to(dtype) for _ in range(2))
+    last = torch.channels_last
+    return feature.relu_().contiguous(memory_format=last), gradient.contiguous(memory_format=last)
+
+
+def test_eight_entries_are_one_byte() -> None:
+    """Entry k is bit k."""
+    feature = torch.tensor([0.0, 3.0, 0.0, 0.0, 0.5, 1e-30, 0.0, 9.0]).view(1, 8, 1, 1)
+    signs = Signs.of(feature)
+    assert signs.nbytes == 1
+    assert signs._packed.tolist() == [0b10110010]
+    gradient = torch.arange(1.0, 9.0).view(1, 8, 1, 1)
+    assert signs.cut(gradient).flatten().tolist() == [0, 2, 0, 0, 5, 6, 0, 8]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16], ids=str)
+@pytest.mark.parametrize(
+    "shape", [(1, 64, 7, 5), (1, 3, 5, 7), (1, 1, 1, 1), (1, 5, 3, 1), (1, 9, 1, 1)], ids=str
+)
+@pytest.mark.parametrize("at_once", [16, 2**21])
+def test_a_gradient_is_cut_where_the_feature_was_zero(
+    shape: tuple[int, int, int, int], dtype: torch.dtype, at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_ENTRIES_AT_ONCE", at_once)
+    feature, gradient = _pair(shape, dtype)
+    expected = torch.where(feature > 0, gradient, 0)
+    signs = Signs.of(feature)
+    assert signs.shape == shape
+    assert signs.nbytes == -(-feature.numel() // 8)
+    found = signs.cut(gradient)
+    assert found.data_ptr() == gradient.data_ptr()
+    assert torch.equal(found, expected)
+
+
+def test_a_part_of_rows_is_cut_in_place() -> None:
+    feature, gradient = _pair((1, 4, 6, 3))
+    expected = gradient.clone()
+    expected[..., 2:5, :] = torch.where(feature[..., 2:5, :] > 0, gradient[..., 2:5, :], 0)
+    Signs.of(feature[..., 2:5, :]).cut(gradient[..., 2:5, :])
+    assert torch.equal(gradient, expected)
+
+
+def test_the_layout_does_not_matter() -> None:
+    feature, gradient = (each.contiguous() for each in _pair((1, 4, 6, 3)))
+    assert torch.equal(Signs.of(feature).cut(gradient), torch.where(feature > 0, gradient, 0))
