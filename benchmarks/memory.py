@@ -12,7 +12,9 @@ import numpy as np
 
 __all__ = ["measure"]
 
-SIDES = (256, 512, 768)
+SIDES = (256, 512, 768, 1024)
+UNEVEN_SIDE = 765
+"""With its margin no multiple of 8: gradients of resampled features are written out."""
 
 _RUN = """
 import json, sys
@@ -41,6 +43,8 @@ def main() -> None:
         slope, base = np.polyfit([side**2 for side in SIDES], peaks, 1)
         for side, peak in zip(SIDES, peaks, strict=True):
             sys.stdout.write(f"{precision:9} {side:5} x {side:<5} {peak / 2**20:8.0f} MiB\n")
+        uneven = measure(UNEVEN_SIDE, precision)
+        sys.stdout.write(f"{precision:9} {UNEVEN_SIDE:5} x {UNEVEN_SIDE:<5} {uneven / 2**20:8.0f} MiB\n")
         sys.stdout.write(f"{precision:9} {base / 2**20:.0f} MiB + {slope:.0f} bytes a pixel\n")
 
 

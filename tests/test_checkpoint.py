@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import glstylenet
-from glstylenet.checkpoint import Run, State, checkpoint_file, load, save
+from glstylenet.checkpoint import Run, State, checkpoint_file, load, open_checkpoint, save
 from glstylenet.cli import main, painting
 from glstylenet.errors import InputError, OutputError, UsageError
 from glstylenet.events import Event, Started, Step, Warned
+from glstylenet.fusion import SCHEMES
+from glstylenet.memory import Demand, Plan, plan_memory
 from glstylenet.settings import Settings
 from glstylenet.transfer import Result, stylize
 
@@ -245,6 +248,39 @@ def test_another_machine_is_a_warning(interrupted: Path, tmp_path: Path) -> None
     _resumed(tmp_path, events)
     warnings = [event.message for event in events if isinstance(event, Warned)]
     assert [warning for warning in warnings if "threads 99 (here" in warning]
+
+
+def test_with_a_little_less_memory_fewer_tiles_are_kept(interrupted: Path, tmp_path: Path) -> None:
+    """Which changes no number; other tiles would. Only where that does not suffice, the plan is another."""
+    run, state = load(interrupted)
+    size, style_size = (4000, 6000), (1000, 1000)
+    demand = Demand(size, style_size, size, style_size, "float32", SCHEMES["g"])
+    then, now = (plan_memory(demand, gibibytes * 2**30) for gibibytes in (12, 5))
+    assert then.kept_tiles == then.tiles > 1
+    assert now.history != then.history
+    plans = [(demand, now) for _ in run.plans]
+    save(tmp_path, Run(run.identity, run.machine, (then,) * len(plans)), replace(state, plan=then))
+
+    def opened(allowed: int) -> tuple[State | None, list[tuple[Demand, Plan]]]:
+        _, found, planned = open_checkpoint(
+            tmp_path,
+            run.identity,
+            plans,
+            resume=True,
+            device=torch.device("cpu"),
+            allowed=allowed,
+            tell=lambda _event: None,
+        )
+        return found, planned
+
+    found, planned = opened(then.needed_bytes - 1)
+    assert planned[0][1].kept_tiles == then.kept_tiles - 1
+    assert planned[0][1] == replace(then, kept_tiles=then.tiles - 1, needed_bytes=planned[0][1].needed_bytes)
+    assert found is not None
+    assert found.plan == planned[0][1]
+    found, planned = opened(now.needed_bytes)
+    assert found is not None
+    assert found.plan == planned[0][1] == now
 
 
 def test_no_checkpoint_is_refused(tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ def test_there_and_back(
 def test_only_large_ones_in_float32_take_winograd_s_way() -> None:
     def way(inputs: int, outputs: int, dtype: torch.dtype) -> bool:
         weight = torch.zeros(outputs, inputs, 3, 3, dtype=dtype)
-        return Convolution(weight, torch.zeros(outputs, dtype=dtype))._takes_winograd
+        return Convolution(weight, torch.zeros(outputs, dtype=dtype)).takes_winograd
 
     assert way(64, 128, torch.float32)
     assert way(512, 256, torch.float32)

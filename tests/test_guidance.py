@@ -4,8 +4,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from glstylenet.guidance import guided_search
-from glstylenet.patches import BLOCK_BYTES, Side, exact_search
+from glstylenet import neighbours
+from glstylenet.guidance import cell_means, guided_search
+from glstylenet.patches import BLOCK_BYTES, Comparison, Matches, Side, exact_search
 
 
 def _feature(seed: int, size: tuple[int, int]) -> Tensor:
@@ -16,10 +17,15 @@ def _feature(seed: int, size: tuple[int, int]) -> Tensor:
     return smooth + 0.1 * torch.rand((1, 12, *size), generator=generator)
 
 
+def _guided(sides: list[Comparison], block_bytes: int = BLOCK_BYTES) -> Matches:
+    means = [cell_means(side.style.positions) for side in sides]
+    return guided_search(sides, means, (0, 0), block_bytes)
+
+
 @pytest.mark.parametrize("size", [(21, 18), (24, 24), (8, 31)])
 def test_the_style_itself_is_found_position_by_position(size: tuple[int, int]) -> None:
     feature = _feature(0, size)
-    found = guided_search([Side(feature, 1.0).compared(feature)], (0, 0), BLOCK_BYTES)
+    found = _guided([Side(feature, 1.0).compared(feature)])
     height, width = size[0] - 2, size[1] - 2
     assert torch.equal(found.index, torch.arange(height * width).view(height, width))
     torch.testing.assert_close(found.similarity, torch.ones(height, width))
@@ -31,7 +37,7 @@ def test_what_is_found_has_the_similarity_that_is_told(block_bytes: int) -> None
     query, style = _feature(1, (22, 19)), _feature(2, (26, 17))
     query_map, style_map = _feature(3, (22, 19)), _feature(4, (26, 17))
     sides = [Side(style, 1.0).compared(query), Side(style_map, 0.6).compared(query_map)]
-    found, best = guided_search(sides, (0, 0), block_bytes), exact_search(sides, BLOCK_BYTES)
+    found, best = _guided(sides, block_bytes), exact_search(sides, BLOCK_BYTES)
     same = found.index == best.index
     assert float(same.double().mean()) > 0.3
     torch.testing.assert_close(found.similarity[same], best.similarity[same])
@@ -41,5 +47,23 @@ def test_what_is_found_has_the_similarity_that_is_told(block_bytes: int) -> None
 def test_a_style_smaller_than_a_window_is_searched_whole() -> None:
     query, style = _feature(5, (9, 10)), _feature(6, (5, 6))
     sides = [Side(style, 1.0).compared(query)]
-    found, best = guided_search(sides, (0, 0), BLOCK_BYTES), exact_search(sides, BLOCK_BYTES)
+    found, best = _guided(sides), exact_search(sides, BLOCK_BYTES)
     assert torch.equal(found.index, best.index)
+
+
+def test_a_style_s_cells_are_averaged_once_for_all_searches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each tile of a picture is a search, and the style may be larger than all of them."""
+    calls = 0
+
+    def counted(positions: Tensor) -> Tensor:
+        nonlocal calls
+        calls += 1
+        return cell_means(positions)
+
+    monkeypatch.setattr(neighbours, "EXACT_POSITIONS", 50)
+    monkeypatch.setattr(neighbours, "cell_means", counted)
+    style = _feature(0, (21, 18))
+    patches = neighbours.StylePatches(style)
+    first, second = (patches.search(_feature(seed, (12, 10))) for seed in (1, 1))
+    assert torch.equal(first.index, second.index)
+    assert calls == 1

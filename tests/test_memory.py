@@ -13,7 +13,15 @@ from glstylenet.errors import MemoryLimitError
 from glstylenet.fusion import EVERY_SCHEME
 from glstylenet.images import fitted_size
 from glstylenet.inputs import canvas_size
-from glstylenet.memory import HISTORY, Demand, Plan, format_bytes, plan_memory, smaller_tiles
+from glstylenet.memory import (
+    HISTORY,
+    Demand,
+    Plan,
+    format_bytes,
+    plan_memory,
+    refitted,
+    smaller_tiles,
+)
 from glstylenet.patches import BLOCK_BYTES
 from glstylenet.schedule import SMALLEST_SIDE
 from glstylenet.tiling import cut_into_tiles
@@ -60,7 +68,7 @@ def test_fixed_bytes_by_hand() -> None:
     """512 x 352 pixels and as large a style, float32, scheme (g): 64 x 44 positions of 960 channels."""
     pixels = 512 * 352
     content = 4 * 512 * 64 * 44
-    style = 4 * 960 * 64 * 44
+    style = 4 * 960 * 64 * 44 * 17 // 16
     vectors = (4 * 12 + 2) * pixels
     pictures = 12 * 2 * pixels
     base = memory._BASE_BYTES + memory._WINOGRAD_BYTES  # float32 on a CPU
@@ -81,11 +89,20 @@ def test_fixed_bytes_by_hand() -> None:
 
 def test_network_bytes_by_hand() -> None:
     demand = _demand((1024, 2048), (100, 100))
-    assert demand.network_bytes(None) == 740 * 1024 * 2048
-    # A size that does not halve exactly has gradients to write out.
-    assert _demand((1024, 2047), (100, 100)).network_bytes(None) == 1340 * 1024 * 2047
+    # Of 960 channels at a 64th of the positions 60 bytes a pixel, three times.
+    assert demand.network_bytes(None) == (560 + 3 * 60) * 1024 * 2048
+    # A size that does not halve exactly has gradients to write out, and so has a scheme that skips a layer.
+    uneven = _demand((1024, 2044), (100, 100))
+    fused = 3 * 4 * 960 * 128 * 255
+    assert uneven.network_bytes(None) == pytest.approx((560 + 600) * 1024 * 2044 + fused, abs=1)
+    skipping = replace(demand, scheme=EVERY_SCHEME["f"])
+    assert skipping.network_bytes(None) == (560 + 3 * 44 + 600) * 1024 * 2048
+    # Layers by themselves are not resampled, but large.
+    apart = replace(uneven, scheme=EVERY_SCHEME["apart"], size=(1024, 2040))
+    assert apart.network_bytes(None) == (560 + 3 * 4 * (64 + 32 + 16 + 8)) * 1024 * 2040
     # A tile of 512 x 512 pixels inside the picture's width, with 40 more left and right, and below or above.
-    assert demand.network_bytes(512) == 740 * (512 + 40) * (512 + 2 * 40)
+    # Between tiles lie pieces of memory.
+    assert demand.network_bytes(512) == (740 + 300) * (512 + 40) * (512 + 2 * 40)
     # A large style passes too, without a way back.
     assert _demand((64, 64), (1024, 2048)).network_bytes(None) == 0.8 * 740 * 1024 * 2048
 
@@ -158,8 +175,20 @@ def test_what_is_left_keeps_tiles() -> None:
 def test_visits_by_hand() -> None:
     """A quarter of the tiles seen twice, the first time on the way there only, which is 0.45 of both ways."""
     assert Plan(512, 8, 10, True, 0, kept_tiles=6).visits == pytest.approx(1 + 0.45 / 4)
-    assert Plan(512, 8, 10, True, 0, kept_tiles=None).visits == 1.0
+    assert Plan(512, 8, 10, True, 0, kept_tiles=8).visits == 1.0
     assert Plan(None, 1, 10, True, 0).visits == 1.0
+
+
+def test_a_plan_is_refitted_with_fewer_tiles_kept() -> None:
+    demand = _demand(LARGE, (1000, 1000))
+    plan = memory._keeping(memory._plan(demand, 896, 10, True), demand, PLENTY)
+    each = demand.kept_bytes(896)
+    assert refitted(plan, demand, plan.needed_bytes) == plan
+    fewer = refitted(plan, demand, plan.needed_bytes - each - 1)
+    assert fewer == replace(plan, kept_tiles=33, needed_bytes=plan.needed_bytes - 2 * each)
+    assert refitted(plan, demand, plan.needed_bytes - 35 * each - 1) is None
+    whole = memory._plan(demand, None, 10, True)
+    assert refitted(whole, demand, whole.needed_bytes - 1) is None
 
 
 @pytest.mark.parametrize(
@@ -188,8 +217,9 @@ def test_the_largest_crop_is_that_of_all_tiles(size: tuple[int, int], side: int 
     tiles = cut_into_tiles(size, side)
     crops = [tile.crop.size for tile in tiles]
     demand = _demand(size, (32, 32))
-    uneven = 600 if size[0] % 8 or size[1] % 8 else 0
-    assert demand.network_bytes(side) == (740 + uneven) * max(height * width for height, width in crops)
+    whole = demand.network_bytes(None) / (size[0] * size[1]) + (0 if side is None else 300)
+    largest = max(height * width for height, width in crops)
+    assert demand.network_bytes(side) == pytest.approx(whole * largest, abs=2)
     assert memory._plan(demand, side, HISTORY, False).tiles == len(tiles)
 
 

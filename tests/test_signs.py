@@ -53,6 +53,11 @@ def test_a_part_of_rows_is_cut_in_place() -> None:
     assert torch.equal(gradient, expected)
 
 
-def test_the_layout_does_not_matter() -> None:
-    feature, gradient = (each.contiguous() for each in _pair((1, 4, 6, 3)))
-    assert torch.equal(Signs.of(feature).cut(gradient), torch.where(feature > 0, gradient, 0))
+def test_only_a_gradient_is_asked_to_lie_channels_last() -> None:
+    """A copy would be cut, and the gradient would stay as it was."""
+    feature, gradient = _pair((1, 4, 6, 3))
+    expected = torch.where(feature > 0, gradient, 0)
+    signs = Signs.of(feature.contiguous())
+    with pytest.raises(RuntimeError, match="view"):
+        signs.cut(gradient.contiguous())
+    assert torch.equal(signs.cut(gradient), expected)

@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from glstylenet import block
 from glstylenet.fusion import LAYER_CHANNELS, Contribution, layer_size
 from glstylenet.vgg import CONVOLUTIONS, MEAN_RGB, Network, Trail
 from glstylenet.weights import load_weights
@@ -225,8 +226,17 @@ SUBSETS = [(1,), (4,), (1, 2), (2, 3), (1, 4), (1, 2, 3, 4)]
 
 
 @pytest.mark.parametrize("layers", SUBSETS, ids=str)
-@pytest.mark.parametrize("size", [(16, 24), (17, 23), (19, 31), (8, 9)], ids=str)
-def test_backward_is_autograd_s(exact: Network, size: tuple[int, int], layers: tuple[int, ...]) -> None:
+@pytest.mark.parametrize("size", [(16, 24), (17, 23), (19, 31), (8, 9), (33, 24)], ids=str)
+@pytest.mark.parametrize("band_entries", [1, block._BAND_ENTRIES])
+def test_backward_is_autograd_s(
+    exact: Network,
+    size: tuple[int, int],
+    layers: tuple[int, ...],
+    band_entries: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """In one band, and in bands of eight rows."""
+    monkeypatch.setattr(block, "_BAND_ENTRIES", band_entries)
     generator = torch.Generator().manual_seed(0)
     pixels = 255 * torch.rand((1, 3, *size), generator=generator, dtype=torch.float64)
     variable = pixels.clone().requires_grad_()

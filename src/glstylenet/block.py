@@ -4,10 +4,11 @@ The first two blocks of VGG-19 are of this kind, and what comes between their co
 the whole network: 64 numbers for each pixel, then 128 for every four. In bands it is never there as a whole,
 and stays in blocks of memory that the process can use again (:mod:`~glstylenet.allocator`).
 
-A band is convolved with the rows around it that its own results see. So results are those of the whole but
-for rounding, and so is the gradient, to which every band adds in the rows around it, too.
+A band is convolved with the rows around it that its own results see, which makes them those of the whole. Of
+the gradient, to which every band adds in the rows around it too, only the order of a sum is another.
 """
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -61,6 +62,11 @@ class Block:
         self._opening = opening
         self._closing = closing
         self._channels = channels
+        # A row of the second's results, with one more for its signs, sees three rows of the input. In
+        # Winograd's way results come four by four, and are rounded as the whole's if all that four see is
+        # there.
+        by_fours = opening.takes_winograd or closing.takes_winograd
+        self._seen, self._input = (5, 9) if by_fours else (2, 3)
 
     def forward(
         self,
@@ -103,14 +109,14 @@ class Block:
     ) -> None:
         number, band = numbered
         own = band.grown(0)
-        rows = band.grown(3)
+        rows = band.grown(self._input)
         opened = self._opening.forward(_cut(value, rows), (origin[0] + rows[0], origin[1]))
         take(_cut(opened, (band.top, band.bottom + 1), rows), own)
         if trail is not None:
             trail.opened[number].write(_cut(opened, own, rows))
         if pooled is None:
             return
-        seen = band.grown(2)
+        seen = band.grown(self._seen)
         closed = self._closing.forward(_cut(opened, seen, rows), (origin[0] + seen[0], origin[1]))
         pooled[..., band.top // 2 : band.bottom // 2, :] = F.avg_pool2d(_cut(closed, own, seen), 2)
         if trail is not None:
@@ -154,11 +160,13 @@ class Block:
         return result
 
     def _bands(self, height: int, width: int) -> Iterator[_Band]:
-        rows = max(1, _BAND_ENTRIES // (self._channels * width * _ALIGNMENT)) * _ALIGNMENT
-        count = max(1, round(height / rows))
-        rows = -(-height // (count * _ALIGNMENT)) * _ALIGNMENT
-        for top in range(0, height, rows):
-            yield _Band(top, min(height, top + rows), height)
+        """Of about equal height; the last has up to seven rows more, so that none is lower than a pooling."""
+        units = max(1, height // _ALIGNMENT)
+        most = max(1, _BAND_ENTRIES // (self._channels * width * _ALIGNMENT))
+        count = -(-units // most)
+        edges = [_ALIGNMENT * (units * number // count) for number in range(count)]
+        for top, bottom in itertools.pairwise([*edges, height]):
+            yield _Band(top, bottom, height)
 
 
 def blank(like: Tensor, channels: int, size: tuple[int, int]) -> Tensor:

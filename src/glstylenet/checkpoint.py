@@ -29,7 +29,7 @@ from glstylenet.errors import InputError, OutputError
 from glstylenet.events import Event, Warned
 from glstylenet.history import Snapshot
 from glstylenet.inputs import Origin
-from glstylenet.memory import Demand, Plan
+from glstylenet.memory import Demand, Plan, refitted
 from glstylenet.replacement import replacing
 from glstylenet.settings import INIT_CHOICES, Settings
 
@@ -193,11 +193,13 @@ def open_checkpoint(
         if changes:
             tell(Warned(f"the checkpoint was made with {', '.join(changes)}; the last digits may differ"))
         planned = [
-            (demand, then if then.needed_bytes <= allowed else now)
+            (demand, refitted(then, demand, allowed) or now)
             for (demand, now), then in zip(planned, saved.plans, strict=True)
         ]
-        if state.plan.needed_bytes > allowed and not state.has_shrunk:
-            state = replace(state, plan=planned[state.scale][1])
+        if not state.has_shrunk:
+            demand, now = planned[state.scale]
+            demand = replace(demand, precision=state.precision)
+            state = replace(state, plan=refitted(state.plan, demand, allowed) or now)
     _make_folder(folder)
     return Recorder(folder, Run(identity, machine, tuple(plan for _, plan in planned)), tell), state, planned
 

@@ -39,7 +39,7 @@ class Convolution:
         on_cpu = weight.device.type == "cpu"
         self._fuses = on_cpu and _HAS_FUSED_RELU and _is_fused(weight.dtype)
         many = weight.shape[0] * weight.shape[1] >= _MANY_CHANNELS
-        self._takes_winograd = on_cpu and many and weight.dtype == torch.float32
+        self.takes_winograd = on_cpu and many and weight.dtype == torch.float32
 
     # Made when first needed: Winograd's weights are four times as large, and not everybody goes both ways.
 
@@ -67,7 +67,7 @@ class Convolution:
         ``origin``: row and column at which ``value`` begins in a whole it was cut from, here and in
         :meth:`backward`; it changes nothing but rounding.
         """
-        if self._takes_winograd:
+        if self.takes_winograd:
             return self._kernel.convolve_relu(value, self._bias, origin=origin)
         if not self._fuses:
             return self.differentiable(value)
@@ -81,9 +81,10 @@ class Convolution:
     def backward(self, gradient: Tensor, origin: tuple[int, int] = (0, 0)) -> Tensor:
         """Gradient with respect to the input, times ``input_factor``, from the ``gradient`` with respect to
         what the ReLU got, which is 0 wherever it cut off."""
-        if self._takes_winograd:
+        if self.takes_winograd:
             return self._adjoint_kernel.convolve(gradient, origin=origin)
-        return F.conv2d(gradient, self._adjoint, padding=1)
+        passed = F.conv2d(gradient, self._adjoint, padding=1)
+        return passed.contiguous(memory_format=torch.channels_last)  # as it is, where oneDNN or cuDNN made it
 
 
 def _is_fused(dtype: torch.dtype) -> bool:

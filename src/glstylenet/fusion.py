@@ -167,24 +167,26 @@ class Pyramid:
             return
         source = source_window(size, target_size, part).inside(Window(top + above, left, 0, 0))
         feature = resample(feature[..., *source.slices], target_size, size=size, window=part)
-        if part == target:
-            self._go_down(number, step, feature)
+        rows_of_part = slice(part.top - target.top, part.bottom - target.top)
+        if step == len(self._layers) - 1:
+            self._own_channels(number, feature)[..., rows_of_part, :] = feature
             return
         if number not in self._halfway:
             self._halfway[number] = _blank(feature, feature.shape[1], target.size)
-        self._halfway[number][..., part.top - target.top : part.bottom - target.top, :] = feature
+        self._halfway[number][..., rows_of_part, :] = feature
         if part.bottom == target.bottom:
-            self._go_down(number, step, self._halfway.pop(number))
+            feature = self._halfway.pop(number)
+            for later in range(step + 1, len(self._layers)):
+                feature = resample(
+                    feature, self._sizes[later], size=self._sizes[later - 1], window=self._windows[later]
+                )
+            self._own_channels(number, feature)[:] = feature
 
-    def _go_down(self, number: int, step: int, feature: Tensor) -> None:
-        """Bring the feature of a layer, which has come down to the size at ``step``, to the last size."""
-        for later in range(step + 1, len(self._layers)):
-            feature = resample(
-                feature, self._sizes[later], size=self._sizes[later - 1], window=self._windows[later]
-            )
+    def _own_channels(self, number: int, like: Tensor) -> Tensor:
+        """Those of a layer in the fusion, for which room is made when the first comes."""
         if self._fused is None:
-            self._fused = _blank(feature, self._places[-1].stop, self._windows[-1].size)
-        self._fused[:, self._places[number]] = feature
+            self._fused = _blank(like, self._places[-1].stop, self._windows[-1].size)
+        return self._fused[:, self._places[number]]
 
 
 def fuse(features: Mapping[int, Tensor], layers: tuple[int, ...]) -> Tensor:

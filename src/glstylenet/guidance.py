@@ -25,7 +25,7 @@ from torch import Tensor
 from glstylenet.patches import PATCH, Comparison, Matches, diagonal_sums
 from glstylenet.products import float32_product
 
-__all__ = ["CELL_POSITIONS", "guided_search"]
+__all__ = ["CELL_POSITIONS", "cell_means", "guided_search"]
 
 CELL_POSITIONS = 4
 """Side of a cell in feature positions."""
@@ -39,16 +39,20 @@ _REACH = 2
 _CELLS_AT_ONCE = 1024
 
 
-def guided_search(sides: list[Comparison], origin: tuple[int, int], block_bytes: int) -> Matches:
+def guided_search(
+    sides: list[Comparison], style_means: list[Tensor], origin: tuple[int, int], block_bytes: int
+) -> Matches:
     """A near style patch for every patch of the query, by the sum of the cosines in ``sides``.
 
+    ``style_means``: the :func:`cell_means` of each side's style, which serve every query.
     ``origin``: row and column of the first patch in the whole picture. Cells are counted there, by the
     patches' centres, so that they are the same however the picture is cut into tiles that end with them.
     """
     height, width = sides[0].query_scale.shape
     top, left = ((first + 1) % CELL_POSITIONS for first in origin)
     rows, columns = -(-(top + height) // CELL_POSITIONS), -(-(left + width) // CELL_POSITIONS)
-    cells = [_Cells(side, top, left, rows, columns) for side in sides]
+    shape = top, left, rows, columns
+    cells = [_Cells(side, means, shape) for side, means in zip(sides, style_means, strict=True)]
     candidates = _find_candidates(cells)
     index = torch.zeros(
         (rows * columns, CELL_POSITIONS, CELL_POSITIONS), dtype=torch.int64, device=candidates.device
@@ -70,7 +74,8 @@ class _Cells:
     patch: their patches have scale 0 and are cut off in the end.
     """
 
-    def __init__(self, side: Comparison, top: int, left: int, rows: int, columns: int) -> None:
+    def __init__(self, side: Comparison, style_means: Tensor, shape: tuple[int, int, int, int]) -> None:
+        top, left, rows, columns = shape
         self.style = side.style
         height, width = rows * CELL_POSITIONS, columns * CELL_POSITIONS
         edge = PATCH - 1
@@ -81,8 +86,8 @@ class _Cells:
         self.rows, self.columns = rows, columns
         # A patch's centre is one position further than its corner.
         centres = self.query[1 : height + 1, 1 : width + 1]
-        self.means = _cell_means(centres)
-        self.style_means = _cell_means(side.style.positions)
+        self.means = cell_means(centres)
+        self.style_means = style_means
         self.factor = side.style.factor
         self.window = tuple(
             min(CELL_POSITIONS + 2 * _REACH + edge, length) for length in side.style.positions.shape[:2]
@@ -142,7 +147,7 @@ def _batches(cells: _Cells, candidates: Tensor, block_bytes: int) -> Iterator[tu
                 yield chunk, number
 
 
-def _cell_means(positions: Tensor) -> Tensor:
+def cell_means(positions: Tensor) -> Tensor:
     """(H, W, C) averaged over cells, as unit vectors: (rows, columns, C) of the same type.
 
     A cell cut off by the border is averaged over what there is of it; zeros beside it change the length of

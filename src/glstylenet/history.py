@@ -303,7 +303,8 @@ class History:
         keep(image, free)
         self.precondition(image)
         keep(image, free)
-        energy += sum(y @ image.view(-1)[part] for part, [y] in self._blocks(image, row))
+        for part, [y] in self._blocks(image, row):
+            energy += y @ image.view(-1)[part]
         return energy * float(self._scales_of(_Y)[slot]) ** 2
 
     def _overlaps(

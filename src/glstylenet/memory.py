@@ -18,7 +18,16 @@ from glstylenet.history import history_bytes
 from glstylenet.patches import BLOCK_BYTES
 from glstylenet.tiling import CELL, DEEPEST, Tile, cut_into_tiles
 
-__all__ = ["DEFAULT_SHARE", "HISTORY", "Demand", "Plan", "format_bytes", "plan_memory", "smaller_tiles"]
+__all__ = [
+    "DEFAULT_SHARE",
+    "HISTORY",
+    "Demand",
+    "Plan",
+    "format_bytes",
+    "plan_memory",
+    "refitted",
+    "smaller_tiles",
+]
 
 DEFAULT_SHARE = 0.6
 """Share of the free memory that a run takes when no limit is given: other programs have work to do too."""
@@ -32,16 +41,24 @@ _BASE_BYTES = 400 * 2**20
 _WINOGRAD_BYTES = 106 * 2**20
 """The weights once more, for :mod:`~glstylenet.winograd`, there and back: float32 on a CPU."""
 
-# Bytes the network takes for a pixel of what it is shown, features and gradients. With the rest of a plan
+# Bytes the network takes for a pixel of what it is shown, features and gradients, and beside them the fused
+# features, their gradient and what the local loss asks of them. With the rest of a plan
 # they lie above the peaks that benchmarks/memory.py measured in float32 at 256, 512, 768 and 1024 pixels a
 # side: 676, 829, 1197 and 1680 MiB, where 1783 are planned for the largest. bfloat16 was measured before
 # :mod:`~glstylenet.block` and :mod:`~glstylenet.signs`.
-_NETWORK_BYTES = {"float32": 740, "bfloat16": 1800}
+_NETWORK_BYTES = {"float32": 560, "bfloat16": 1800}
 _FORWARD_SHARE = 0.8
 """Of them, without a way back."""
 
-_UNEVEN_BYTES = 600
-"""More of them where a size is no multiple of 8: gradients of resampled features are then written out."""
+_FUSED_COPIES = 3
+
+_PIECES_BYTES = 300
+"""More of them for a tile: freed memory that does not fit the next one. Planned with less, it would have to
+be given back before nearly every tile."""
+
+_UNEVEN_ENTRIES = 150
+"""More numbers for a pixel where layers are resampled by other means than that of 2x2: their gradients are
+written out."""
 
 _SIGN_BYTES = 33
 """For a pixel of what the network is shown: the 264 signs of its features that the way back needs."""
@@ -99,7 +116,8 @@ class Demand:
         """What is needed however small the tiles and the history are."""
         entry = _ENTRY_BYTES[self.precision]
         content = entry * LAYER_CHANNELS[4] * _area(self.size) // 64
-        style = sum(entry * height * width * channels for height, width, channels in self._style_shapes)
+        # A sixteenth more for the means of a large style's cells (:mod:`~glstylenet.guidance`).
+        style = sum(entry * math.prod(shape) * 17 // 16 for shape in self._style_shapes)
         pixel = _VECTORS * _PIXEL_BYTES + _FACTOR_BYTES if self.optimizes else _PIXEL_BYTES
         vectors = pixel * _area(self.size)
         maps = 4 * self.classes * (_area(self.full_size) + _area(self.full_style_size))
@@ -115,12 +133,23 @@ class Demand:
 
     def network_bytes(self, tile_side: int | None) -> int:
         """For the largest tile with what surrounds it; the whole picture for ``None``."""
-        bytes_per_pixel = _NETWORK_BYTES[self.precision]
-        if any(length % CELL for length in self.size):
-            bytes_per_pixel += _UNEVEN_BYTES
+        entry = _ENTRY_BYTES[self.precision]
+        fused = sum(math.prod(shape) for shape in self.scheme.shapes(self.size)) / _area(self.size)
+        bytes_per_pixel = _NETWORK_BYTES[self.precision] + _FUSED_COPIES * entry * fused
+        if tile_side is not None:
+            bytes_per_pixel += _PIECES_BYTES
+        if self._is_uneven:
+            bytes_per_pixel += _UNEVEN_ENTRIES * entry
         # The style passes through the network alone, without gradients.
         style = _FORWARD_SHARE * _largest_crop(self.style_size, tile_side)
         return math.ceil(bytes_per_pixel * max(_largest_crop(self.size, tile_side), style))
+
+    @property
+    def _is_uneven(self) -> bool:
+        """Whether a layer that is fused has not exactly half the size of the one before."""
+        steps = [step for group in self.scheme.groups for step in itertools.pairwise(group)]
+        skips = any(deeper != layer + 1 for layer, deeper in steps)
+        return skips or (bool(steps) and any(length % CELL for length in self.size))
 
     def kept_bytes(self, tile_side: int) -> int:
         """For what was seen of a tile, from one visit to the next: its signs and fused features."""
@@ -143,7 +172,7 @@ class Plan:
     """How a stage is carried out: in tiles of at most ``tile_side`` pixels (``None``: whole), ``tiles`` of
     them, with ``history`` pairs, in half precision if ``half_history``; ``needed_bytes`` at its peak,
     ``tile_bytes`` of them only while a tile is looked at. ``kept_tiles``: of how many what was seen is kept
-    until they are visited again, ``None`` for all."""
+    until they are visited again; the only tile is."""
 
     tile_side: int | None
     tiles: int
@@ -151,12 +180,12 @@ class Plan:
     half_history: bool
     needed_bytes: int
     tile_bytes: int = field(default=0, compare=False)
-    kept_tiles: int | None = None
+    kept_tiles: int = 0
 
     @property
     def visits(self) -> float:
         """What an evaluation costs, in ways of every tile through the network and back."""
-        again = 0 if self.kept_tiles is None else self.tiles - self.kept_tiles
+        again = 0 if self.tiles == 1 else self.tiles - self.kept_tiles
         return 1.0 + _FORWARD_TIME * again / self.tiles
 
 
@@ -174,6 +203,17 @@ def plan_memory(demand: Demand, allowed: int) -> Plan:
         f"a result of {width} x {height} pixels needs at least {needed}, and the run may use {may_use}; "
         f"use {_advice(demand, allowed)}, or raise --memory if more is free"
     )
+
+
+def refitted(plan: Plan, demand: Demand, allowed: int) -> Plan | None:
+    """``plan`` in ``allowed`` bytes, with fewer tiles kept if need be, which changes no number of a run;
+    ``None`` where that does not suffice."""
+    if plan.needed_bytes <= allowed:
+        return plan
+    least = _plan(demand, plan.tile_side, plan.history, plan.half_history)
+    if plan.tile_side is None or least.needed_bytes > allowed:
+        return None
+    return _keeping(least, demand, allowed)
 
 
 def smaller_tiles(plan: Plan, demand: Demand) -> Plan:
@@ -212,7 +252,7 @@ def _plan(demand: Demand, tile_side: int | None, history: int, half: bool) -> Pl
     tile_bytes = demand.network_bytes(tile_side)
     needed = demand.fixed_bytes + tile_bytes + demand.history_bytes(history, half)
     tiles = math.prod(map(len, _crops(demand.size, tile_side)))
-    return Plan(tile_side, tiles, history, half, needed, tile_bytes, None if tile_side is None else 0)
+    return Plan(tile_side, tiles, history, half, needed, tile_bytes)
 
 
 def _keeping(plan: Plan, demand: Demand, allowed: int) -> Plan:

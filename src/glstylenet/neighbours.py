@@ -1,8 +1,10 @@
 """Neighbours: the nearest patches of one style, searched many times."""
 
+from functools import cached_property
+
 from torch import Tensor
 
-from glstylenet.guidance import guided_search
+from glstylenet.guidance import cell_means, guided_search
 from glstylenet.patches import BLOCK_BYTES, Matches, Side, exact_search
 
 __all__ = ["EXACT_POSITIONS", "StylePatches"]
@@ -34,6 +36,11 @@ class StylePatches:
         self._features = Side(style, 1.0)
         self._map = Side(style_map, map_factor) if style_map is not None and map_factor != 0.0 else None
 
+    @cached_property
+    def _means(self) -> list[Tensor]:
+        """Of the cells of the style's features and map, a sixteenth of them."""
+        return [cell_means(side.positions) for side in (self._features, self._map) if side is not None]
+
     def search(
         self, query: Tensor, query_map: Tensor | None = None, *, origin: tuple[int, int] = (0, 0)
     ) -> Matches:
@@ -46,5 +53,5 @@ class StylePatches:
         if self._map is not None and query_map is not None:
             sides.append(self._map.compared(query_map))
         if self._is_large:
-            return guided_search(sides, origin, self._block_bytes)
+            return guided_search(sides, self._means[: len(sides)], origin, self._block_bytes)
         return exact_search(sides, self._block_bytes)

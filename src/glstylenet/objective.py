@@ -167,7 +167,7 @@ class Objective:
         """
         if self._weights.local > 0:
             with torch.no_grad():
-                self._survey(pixels, searching=True, keeping=False)
+                self._survey(pixels, searching=True, keeping=False, returning=False)
         return self._matches
 
     def evaluate(self, pixels: Tensor, *, rematch: bool = False) -> Evaluation:
@@ -249,8 +249,9 @@ class Objective:
             trail, fused = look_at(self._network, pixels, tile, self._seen, windows, keeping=keeping)
         return _Sight(tile, trail, windows, fused)
 
-    def _survey(self, pixels: Tensor, *, searching: bool, keeping: bool) -> _Survey:
-        """Visit every tile for what needs the whole picture before any gradient can be had."""
+    def _survey(self, pixels: Tensor, *, searching: bool, keeping: bool, returning: bool = True) -> _Survey:
+        """Visit every tile for what needs the whole picture before any gradient can be had, ``keeping`` what
+        the way back needs. ``returning``: tiles are visited again."""
         searching = searching and self._weights.local > 0
         survey = _Survey([], {})
         if not searching and self._weights.global_ == 0:
@@ -264,7 +265,7 @@ class Objective:
                 self._search(sight, matches)
             if self._weights.global_ > 0:
                 self._add_grams(sight, survey.grams)
-            if number < kept:
+            if number < kept and (returning or len(tiles) == 1):
                 survey.sights[number] = sight
             del sight
         if searching:
@@ -275,9 +276,12 @@ class Objective:
     def _revisited(self, pixels: Tensor, survey: _Survey, *, keeping: bool) -> Iterator[_Sight]:
         """Every tile: what was kept of it, which is let go of, or seen anew."""
         for number, tile in enumerate(self._tiles(pixels)):
-            kept = number in survey.sights
             # Not held here while the caller is at work on it.
-            yield survey.sights.pop(number) if kept else self._see(pixels, tile, keeping=keeping)
+            if number in survey.sights:
+                self._between_tiles()
+                yield survey.sights.pop(number)
+            else:
+                yield self._see(pixels, tile, keeping=keeping)
 
     def _search(self, sight: _Sight, matches: list[Matches]) -> None:
         """Find the nearest neighbours of the tile's patches and write them into ``matches``."""

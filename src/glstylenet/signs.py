@@ -53,9 +53,7 @@ class Signs:
                 packed[: len(part)] |= part.to(torch.bool).view(torch.uint8).bitwise_left_shift_(bit)
 
     def cut(self, gradient: Tensor) -> Tensor:
-        """``gradient`` (1, C, H, W) where the feature was positive, else 0: overwritten, if it lies channels
-        last, and returned."""
-        gradient = gradient.contiguous(memory_format=torch.channels_last)
+        """Set ``gradient`` (1, C, H, W), channels last, to 0 where the feature was 0; returns it."""
         for run, packed in self._runs(gradient):
             for bit, part in enumerate(_parts(run)):
                 part.mul_((packed[: len(part)] >> bit).bitwise_and_(1))

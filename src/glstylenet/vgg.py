@@ -187,6 +187,7 @@ class Network:
                 if pooled is None:
                     return trail
                 value = pooled
+                del pooled
             for stage in self._later:
                 if stage.is_beyond(deepest):
                     break
