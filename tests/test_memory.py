@@ -89,17 +89,17 @@ def test_fixed_bytes_by_hand() -> None:
 
 def test_network_bytes_by_hand() -> None:
     demand = _demand((1024, 2048), (100, 100))
-    # Of 960 channels at a 64th of the positions 60 bytes a pixel, three times.
-    assert demand.network_bytes(None) == (560 + 3 * 60) * 1024 * 2048
+    # Of 960 channels at a 64th of the positions 60 bytes a pixel, four times.
+    assert demand.network_bytes(None) == (500 + 4 * 60) * 1024 * 2048
     # A size that does not halve exactly has gradients to write out, and so has a scheme that skips a layer.
     uneven = _demand((1024, 2044), (100, 100))
-    fused = 3 * 4 * 960 * 128 * 255
-    assert uneven.network_bytes(None) == pytest.approx((560 + 600) * 1024 * 2044 + fused, abs=1)
+    fused = 4 * 4 * 960 * 128 * 255
+    assert uneven.network_bytes(None) == pytest.approx((500 + 600) * 1024 * 2044 + fused, abs=1)
     skipping = replace(demand, scheme=EVERY_SCHEME["f"])
-    assert skipping.network_bytes(None) == (560 + 3 * 44 + 600) * 1024 * 2048
+    assert skipping.network_bytes(None) == (500 + 4 * 44 + 600) * 1024 * 2048
     # Layers by themselves are not resampled, but large.
     apart = replace(uneven, scheme=EVERY_SCHEME["apart"], size=(1024, 2040))
-    assert apart.network_bytes(None) == (560 + 3 * 4 * (64 + 32 + 16 + 8)) * 1024 * 2040
+    assert apart.network_bytes(None) == (500 + 4 * 4 * (64 + 32 + 16 + 8)) * 1024 * 2040
     # A tile of 512 x 512 pixels inside the picture's width, with 40 more left and right, and below or above.
     # Between tiles lie pieces of memory.
     assert demand.network_bytes(512) == (740 + 300) * (512 + 40) * (512 + 2 * 40)

@@ -42,15 +42,16 @@ _WINOGRAD_BYTES = 106 * 2**20
 """The weights once more, for :mod:`~glstylenet.winograd`, there and back: float32 on a CPU."""
 
 # Bytes the network takes for a pixel of what it is shown, features and gradients, and beside them the fused
-# features, their gradient and what the local loss asks of them. With the rest of a plan
-# they lie above the peaks that benchmarks/memory.py measured in float32 at 256, 512, 768 and 1024 pixels a
-# side: 676, 829, 1197 and 1680 MiB, where 1783 are planned for the largest. bfloat16 was measured before
-# :mod:`~glstylenet.block` and :mod:`~glstylenet.signs`.
-_NETWORK_BYTES = {"float32": 560, "bfloat16": 1800}
+# features, their gradient and what the local loss asks of them. With the rest of a plan they lie above the peaks
+# that benchmarks/memory.py measured in float32 at 256, 512, 768 and 1024 pixels a side: 676, 829, 1197 and 1680
+# MiB, where 1785 are planned for the largest. bfloat16 was measured before :mod:`~glstylenet.block` and
+# :mod:`~glstylenet.signs`.
+_NETWORK_BYTES = {"float32": 500, "bfloat16": 1680}
 _FORWARD_SHARE = 0.8
 """Of them, without a way back."""
 
-_FUSED_COPIES = 3
+_FUSED_COPIES = 4
+"""As many as a scheme of large ones, (a), was seen to hold."""
 
 _PIECES_BYTES = 300
 """More of them for a tile: freed memory that does not fit the next one. Planned with less, it would have to
