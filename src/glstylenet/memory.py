@@ -42,10 +42,10 @@ _WINOGRAD_BYTES = 106 * 2**20
 """The weights once more, for :mod:`~glstylenet.winograd`, there and back: float32 on a CPU."""
 
 # Bytes the network takes for a pixel of what it is shown, features and gradients, and beside them the fused
-# features, their gradient and what the local loss asks of them. With the rest of a plan they lie above the peaks
-# that benchmarks/memory.py measured in float32 at 256, 512, 768 and 1024 pixels a side: 676, 829, 1197 and 1680
-# MiB, where 1785 are planned for the largest. bfloat16 was measured before :mod:`~glstylenet.block` and
-# :mod:`~glstylenet.signs`.
+# features, their gradient and what the local loss asks of them. With the rest of a plan they lie above the
+# peaks that benchmarks/memory.py measured in float32 at 256, 512, 768 and 1024 pixels a side: 676, 829, 1197
+# and 1680 MiB, where 1785 are planned for the largest. bfloat16 was measured before
+# :mod:`~glstylenet.block` and :mod:`~glstylenet.signs`.
 _NETWORK_BYTES = {"float32": 500, "bfloat16": 1680}
 _FORWARD_SHARE = 0.8
 """Of them, without a way back."""
