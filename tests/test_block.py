@@ -123,13 +123,13 @@ def test_room_for_signs_is_made_before_the_first_band(
     diary: list[str] = []
     make, convolve = Signs.__init__, Convolution.forward
 
-    def made(self: Signs, *arguments: object) -> None:
+    def made(self: Signs, shape: tuple[int, int, int, int], device: torch.device) -> None:
         diary.append("room")
-        make(self, *arguments)  # type: ignore[arg-type]
+        make(self, shape, device)
 
-    def convolved(self: Convolution, *arguments: object) -> Tensor:
+    def convolved(self: Convolution, value: Tensor, origin: tuple[int, int]) -> Tensor:
         diary.append("convolution")
-        return convolve(self, *arguments)  # type: ignore[arg-type]
+        return convolve(self, value, origin)
 
     monkeypatch.setattr(Signs, "__init__", made)
     monkeypatch.setattr(Convolution, "forward", convolved)

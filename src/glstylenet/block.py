@@ -17,10 +17,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from glstylenet.convolution import Convolution
-from glstylenet.fusion import Contribution
+from glstylenet.fusion import Contribution, blank_feature
 from glstylenet.signs import Signs
 
-__all__ = ["Block", "BlockTrail", "blank", "spread_mean"]
+__all__ = ["Block", "BlockTrail", "spread_mean"]
 
 _BAND_ENTRIES = 2**23
 """Numbers of one convolution's results in a band: 32 MiB as float32."""
@@ -66,7 +66,7 @@ class Block:
         # Winograd's way results come four by four, and are rounded as the whole's if all that four see is
         # there.
         by_fours = opening.takes_winograd or closing.takes_winograd
-        self._seen, self._input = (5, 9) if by_fours else (2, 3)
+        self._closing_sees, self._opening_sees = (5, 9) if by_fours else (2, 3)
 
     def forward(
         self,
@@ -85,42 +85,44 @@ class Block:
         """
         height, width = value.shape[-2:]
         trail = BlockTrail((height, width), [], [])
-        pooled = blank(value, self._channels, (height // 2, width // 2)) if through else None
+        pooled = blank_feature(value, self._channels, (height // 2, width // 2)) if through else None
         bands = list(self._bands(height, width))
         if keeping:
             # Before the first band: what stays must not lie between blocks that the next band needs.
             trail.opened += [self._room(band.grown(0), value) for band in bands]
             trail.closed += [self._room(band.grown(1), value) for band in bands if through]
         for number, band in enumerate(bands):
-            self._forward_band(value, take, origin, (number, band), pooled, trail if keeping else None)
+            place = trail.opened[number : number + 1], trail.closed[number : number + 1]
+            self._forward_band(value, take, origin, band, pooled=pooled, signs=place)
         return pooled, trail
 
     def _room(self, rows: tuple[int, int], value: Tensor) -> Signs:
         return Signs((1, self._channels, rows[1] - rows[0], value.shape[-1]), value.device)
 
-    def _forward_band(  # noqa: PLR0917
+    def _forward_band(
         self,
         value: Tensor,
         take: Callable[[Tensor, tuple[int, int]], None],
         origin: _Origin,
-        numbered: tuple[int, _Band],
+        band: _Band,
+        *,
         pooled: Tensor | None,
-        trail: BlockTrail | None,
+        signs: tuple[list[Signs], list[Signs]],
     ) -> None:
-        number, band = numbered
+        """Write the band's part of ``pooled``, and its signs where there is room for them."""
         own = band.grown(0)
-        rows = band.grown(self._input)
+        rows = band.grown(self._opening_sees)
         opened = self._opening.forward(_cut(value, rows), (origin[0] + rows[0], origin[1]))
         take(_cut(opened, (band.top, band.bottom + 1), rows), own)
-        if trail is not None:
-            trail.opened[number].write(_cut(opened, own, rows))
+        for room in signs[0]:
+            room.write(_cut(opened, own, rows))
         if pooled is None:
             return
-        seen = band.grown(self._seen)
+        seen = band.grown(self._closing_sees)
         closed = self._closing.forward(_cut(opened, seen, rows), (origin[0] + seen[0], origin[1]))
         pooled[..., band.top // 2 : band.bottom // 2, :] = F.avg_pool2d(_cut(closed, own, seen), 2)
-        if trail is not None:
-            trail.closed[number].write(_cut(closed, band.grown(1), seen))
+        for room in signs[1]:
+            room.write(_cut(closed, band.grown(1), seen))
 
     def backward(
         self,
@@ -140,7 +142,7 @@ class Block:
         for number, band in enumerate(self._bands(height, width)):
             rows = band.grown(1)
             if gradient is None:
-                slope = blank(like, self._channels, (rows[1] - rows[0], width)).zero_()
+                slope = blank_feature(like, self._channels, (rows[1] - rows[0], width)).zero_()
             else:
                 slope = trail.closed[number].cut(_spread_rows(gradient, rows, trail.size))
                 slope = self._closing.backward(slope, (origin[0] + rows[0], origin[1]))
@@ -153,7 +155,7 @@ class Block:
             trail.opened[number].cut(own)
             part = self._opening.backward(slope, (origin[0] + rows[0], origin[1]))
             if result is None:
-                result = blank(part, part.shape[1], trail.size).zero_()
+                result = blank_feature(part, part.shape[1], trail.size).zero_()
             result[..., rows[0] : rows[1], :] += part
             del slope, own, part  # or they would wait beside the next band's
         assert result is not None
@@ -169,19 +171,13 @@ class Block:
             yield _Band(top, bottom, height)
 
 
-def blank(like: Tensor, channels: int, size: tuple[int, int]) -> Tensor:
-    """Room for a feature (1, channels, *size), in the type and place of ``like``."""
-    shape = (1, channels, *size)
-    return torch.empty(shape, dtype=like.dtype, device=like.device, memory_format=torch.channels_last)
-
-
 def spread_mean(gradient: Tensor, size: tuple[int, int]) -> Tensor:
     """Give the gradient of each 2x2 mean to its four entries, of ``size`` in all; the quarter is left to who
     comes next.
 
     A last row or column that the pooling dropped, because the size is odd, gets none.
     """
-    spread = blank(gradient, gradient.shape[1], size)
+    spread = blank_feature(gradient, gradient.shape[1], size)
     source, target = (each[0].permute(1, 2, 0) for each in (gradient, spread))
     height, width = source.shape[:2]
     halves = target[: 2 * height, : 2 * width]

@@ -13,7 +13,7 @@ A picture can be fused window by window, to the numbers of the whole (:mod:`~gls
 """
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
@@ -31,10 +31,12 @@ __all__ = [
     "Contribution",
     "Pyramid",
     "Scheme",
+    "blank_feature",
     "fuse",
     "fused_size",
     "layer_size",
     "layer_sizes",
+    "layers_of",
     "spread_gradient",
 ]
 
@@ -56,7 +58,7 @@ class Scheme:
     @property
     def layers(self) -> tuple[int, ...]:
         """Every layer that some group needs, shallow to deep."""
-        return tuple(sorted({layer for group in self.groups for layer in group}))
+        return layers_of(self.groups)
 
     def shapes(self, size: tuple[int, int], classes: int = 0) -> list[tuple[int, int, int]]:
         """(height, width, channels) of each fused feature of a picture of ``size`` (height, width).
@@ -95,6 +97,17 @@ EVERY_SCHEME: Mapping[str, Scheme] = MappingProxyType(
 )
 """The same and "apart": every layer by itself and nothing fused, which is how Gatys et al. compare Gram
 matrices (*Image Style Transfer Using Convolutional Neural Networks*, CVPR 2016): a baseline."""
+
+
+def layers_of(groups: Iterable[tuple[int, ...]]) -> tuple[int, ...]:
+    """Every layer that some of ``groups`` needs, shallow to deep."""
+    return tuple(sorted({layer for group in groups for layer in group}))
+
+
+def blank_feature(like: Tensor, channels: int, size: tuple[int, int]) -> Tensor:
+    """Room for a feature (1, channels, *size), channels last, in the type and place of ``like``."""
+    shape = (1, channels, *size)
+    return torch.empty(shape, dtype=like.dtype, device=like.device, memory_format=torch.channels_last)
 
 
 def layer_size(size: tuple[int, int], layer: int) -> tuple[int, int]:
@@ -172,7 +185,7 @@ class Pyramid:
             self._own_channels(number, feature)[..., rows_of_part, :] = feature
             return
         if number not in self._halfway:
-            self._halfway[number] = _blank(feature, feature.shape[1], target.size)
+            self._halfway[number] = blank_feature(feature, feature.shape[1], target.size)
         self._halfway[number][..., rows_of_part, :] = feature
         if part.bottom == target.bottom:
             feature = self._halfway.pop(number)
@@ -185,7 +198,7 @@ class Pyramid:
     def _own_channels(self, number: int, like: Tensor) -> Tensor:
         """Those of a layer in the fusion, for which room is made when the first comes."""
         if self._fused is None:
-            self._fused = _blank(like, self._places[-1].stop, self._windows[-1].size)
+            self._fused = blank_feature(like, self._places[-1].stop, self._windows[-1].size)
         return self._fused[:, self._places[number]]
 
 
@@ -291,9 +304,3 @@ def _windows(sizes: list[tuple[int, int]], window: Window) -> list[Window]:
     for step in reversed(range(1, len(sizes))):
         windows.insert(0, source_window(sizes[step - 1], sizes[step], windows[0]))
     return windows
-
-
-def _blank(like: Tensor, channels: int, size: tuple[int, int]) -> Tensor:
-    """(1, channels, *size), in the memory format of features."""
-    shape = (1, channels, *size)
-    return torch.empty(shape, dtype=like.dtype, device=like.device, memory_format=torch.channels_last)

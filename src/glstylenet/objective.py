@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from glstylenet.fusion import LAYER_CHANNELS, Contribution, Scheme, fused_size, spread_gradient
+from glstylenet.fusion import LAYER_CHANNELS, Contribution, Scheme, fused_size, layers_of, spread_gradient
 from glstylenet.losses import (
     LocalTarget,
     content_loss,
@@ -156,7 +156,7 @@ class Objective:
             if steers and content_map is not None:
                 size = picture_size(content_map)
                 self._maps = [map_at(content_map, fused_size(size, group)) for group in self._groups]
-        self._layers = tuple(sorted({layer for group in self._seen for layer in group}))
+        self._layers = layers_of(self._seen)
         self._matches: list[Matches] = []
         self._local_targets: list[LocalTarget] = []
 

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from glstylenet.fusion import LAYER_CHANNELS, Pyramid, fused_size, layer_size, layer_sizes
+from glstylenet.fusion import LAYER_CHANNELS, Pyramid, fused_size, layer_size, layer_sizes, layers_of
 from glstylenet.losses import gram, patch_energies
 from glstylenet.neighbours import StylePatches
 from glstylenet.patches import BLOCK_BYTES, PATCH
@@ -250,9 +250,10 @@ def look_at(
         for pyramid in pyramids:
             pyramid.take(layer, feature, rows)
 
-    layers = tuple(sorted({layer for group in groups for layer in group}))
     rows, columns = tile.crop.slices
-    trail = network.forward(picture[..., rows, columns], layers, take, keeping=keeping, origin=tile.origin)
+    trail = network.forward(
+        picture[..., rows, columns], layers_of(groups), take, keeping=keeping, origin=tile.origin
+    )
     return trail, [pyramid.fused for pyramid in pyramids]
 
 

@@ -17,9 +17,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from glstylenet.block import Block, BlockTrail, blank, spread_mean
+from glstylenet.block import Block, BlockTrail, spread_mean
 from glstylenet.convolution import Convolution
-from glstylenet.fusion import Contribution, layer_size
+from glstylenet.fusion import Contribution, blank_feature, layer_size
 from glstylenet.signs import Signs
 
 __all__ = ["CONVOLUTIONS", "DEEPER_CONVOLUTIONS", "MEAN_RGB", "Network", "Take", "Trail"]
@@ -217,7 +217,7 @@ class Network:
             for stage in reversed(self._later[: len(trail.signs)]):
                 signs = trail.signs.pop()
                 if gradient is None:
-                    gradient = blank(like, signs.shape[1], (signs.shape[-2], signs.shape[-1])).zero_()
+                    gradient = blank_feature(like, signs.shape[1], (signs.shape[-2], signs.shape[-1])).zero_()
                 if stage.opens_block:
                     for contribution in contributions.pop(stage.block, []):
                         contribution.add_to(gradient)
