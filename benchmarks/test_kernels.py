@@ -12,6 +12,7 @@ from glstylenet.bench.timing import wait_for
 from glstylenet.device import Device, choose_device
 from glstylenet.fusion import SCHEMES, fuse, fused_size
 from glstylenet.losses import (
+    CentredStyle,
     LocalTarget,
     content_loss,
     global_gradient,
@@ -19,7 +20,6 @@ from glstylenet.losses import (
     gram,
     local_loss,
     local_target,
-    patch_energies,
     smoothness_loss,
 )
 from glstylenet.objective import Objective
@@ -102,7 +102,7 @@ def fused(features: tuple[Mapping[int, Tensor], ...]) -> tuple[Tensor, Tensor]:
 
 @pytest.fixture(scope="module")
 def target(fused: tuple[Tensor, Tensor]) -> LocalTarget:
-    return local_target(fused[1], match_patches(*fused).index, patch_energies(fused[1]))
+    return local_target(CentredStyle.of(fused[1]), match_patches(*fused).index)
 
 
 def test_network_forward(timed: Timed, network: Network, pictures: tuple[Tensor, Tensor]) -> None:
@@ -140,8 +140,8 @@ def test_match_patches(
 
 
 def test_local_target(timed: Timed, fused: tuple[Tensor, Tensor]) -> None:
-    index, energies = match_patches(*fused).index, patch_energies(fused[1])
-    timed(lambda: local_target(fused[1], index, energies))
+    index, style = match_patches(*fused).index, CentredStyle.of(fused[1])
+    timed(lambda: local_target(style, index))
 
 
 def test_content_loss(timed: Timed, features: tuple[Mapping[int, Tensor], ...]) -> None:

@@ -1,6 +1,7 @@
 """Freed memory goes back to the system when it should, and only then."""
 
 import sys
+import threading
 
 import psutil
 import pytest
@@ -9,24 +10,43 @@ from glstylenet import allocator
 from glstylenet.allocator import MemoryValve
 
 
-def _valve(monkeypatch: pytest.MonkeyPatch, limit: int) -> tuple[MemoryValve, list[int]]:
+@pytest.mark.parametrize(
+    ("allowed", "tile", "keeps", "before_tile", "after_tiles"),
+    [
+        (0.9, 0.1, True, 1, 1),  # too much is held already
+        (1.5, 0.1, True, 0, 0),
+        # Half a tile is left: enough for one at work in the memory of the last, not for anything else.
+        (2.0, 2.0, True, 0, 1),
+        (2.0, 2.0, False, 1, 1),
+        (1.3, 1.0, True, 1, 1),
+    ],
+)
+def test_the_valve_opens_before_too_much_is_held(
+    monkeypatch: pytest.MonkeyPatch,
+    allowed: float,
+    tile: float,
+    keeps: bool,
+    before_tile: int,
+    after_tiles: int,
+) -> None:
+    """In multiples of what the process holds."""
     given: list[int] = []
     monkeypatch.setattr(allocator, "return_freed_memory", lambda: given.append(1))
-    return MemoryValve(limit), given
-
-
-def test_the_valve_opens_above_its_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = threading.Event()
+    if keeps:
+        kept.set()
+    monkeypatch.setattr(allocator, "_kept", kept)
     held = psutil.Process().memory_info().rss
-    valve, given = _valve(monkeypatch, held // 2)
-    valve()
-    assert given == [1]
-
-
-def test_the_valve_stays_shut_below(monkeypatch: pytest.MonkeyPatch) -> None:
-    held = psutil.Process().memory_info().rss
-    valve, given = _valve(monkeypatch, 2 * held)
-    valve()
-    assert given == []
+    valve = MemoryValve(int(allowed * held), int(tile * held))
+    valve.before_tile()
+    # Nothing can be used again before the first tile, nor after the last.
+    assert len(given) == after_tiles
+    valve.before_tile()
+    assert len(given) == after_tiles + before_tile
+    valve.after_tiles()
+    assert len(given) == 2 * after_tiles + before_tile
+    valve.before_tile()
+    assert len(given) == 3 * after_tiles + before_tile
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="glibc's allocator")

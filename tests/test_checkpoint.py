@@ -23,7 +23,7 @@ from glstylenet.cli import main, painting
 from glstylenet.errors import InputError, OutputError, UsageError
 from glstylenet.events import Event, Started, Step, Warned
 from glstylenet.fusion import SCHEMES
-from glstylenet.memory import Demand, Plan, plan_memory
+from glstylenet.memory import AtHand, Demand, Plan, plan_memory
 from glstylenet.settings import Settings
 from glstylenet.transfer import Result, stylize
 
@@ -254,7 +254,8 @@ def test_with_a_little_less_memory_fewer_tiles_are_kept(interrupted: Path, tmp_p
     """Which changes no number; other tiles would. Only where that does not suffice, the plan is another."""
     run, state = load(interrupted)
     size, style_size = (4000, 6000), (1000, 1000)
-    demand = Demand(size, style_size, size, style_size, "float32", SCHEMES["g"])
+    at_hand = AtHand(0, pixel_bytes=12).resized(size, style_size)
+    demand = Demand(size, style_size, size, style_size, "float32", SCHEMES["g"], at_hand)
     then, now = (plan_memory(demand, gibibytes * 2**30) for gibibytes in (12, 5))
     assert then.kept_tiles == then.tiles > 1
     assert now.history != then.history

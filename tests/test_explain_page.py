@@ -116,7 +116,7 @@ def test_the_frame_lies_on_the_matched_patch(page: Page, explanation: Explanatio
     picture, frame = page.locator("#style").bounding_box(), page.locator("#style .patch").bounding_box()
     assert picture is not None
     assert frame is not None
-    style_height, style_width = explanation.result.inputs.style.shape[-2:]
+    style_height, style_width = explanation.result.inputs.style_size
     left = picture["x"] + 8 * columns[row, column] / style_width * picture["width"]
     top = picture["y"] + 8 * rows[row, column] / style_height * picture["height"]
     assert frame["x"] == pytest.approx(left, abs=1.5)

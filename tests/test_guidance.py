@@ -1,5 +1,7 @@
 """Guidance: a large style is searched cell by cell, and what it finds is a real similarity."""
 
+import itertools
+
 import pytest
 import torch
 from torch import Tensor
@@ -67,3 +69,24 @@ def test_a_style_s_cells_are_averaged_once_for_all_searches(monkeypatch: pytest.
     first, second = (patches.search(_feature(seed, (12, 10))) for seed in (1, 1))
     assert torch.equal(first.index, second.index)
     assert calls == 1
+
+
+@pytest.mark.parametrize(("height", "width"), [(131, 30), (16, 5), (17, 4), (3, 3)])
+def test_cells_are_averaged_by_hand_however_high_the_style_is(height: int, width: int) -> None:
+    """Strips of it are looked at, and no cell lies in two of them."""
+    style = _feature(9, (height, width))
+    found = cell_means(style[0].permute(1, 2, 0))
+    for row, column in itertools.product(range(found.shape[0]), range(found.shape[1])):
+        cell = style[0, :, 4 * row : 4 * row + 4, 4 * column : 4 * column + 4].sum(dim=(1, 2))
+        torch.testing.assert_close(found[row, column], cell / cell.norm())
+    assert found.shape == (-(-height // 4), -(-width // 4), 12)
+
+
+@pytest.mark.parametrize("height", [40, 131])
+def test_a_style_kept_as_float16_is_searched_in_float32(height: int) -> None:
+    """As its own numbers widened are, to the last digit."""
+    query, style = _feature(7, (21, 18)), _feature(8, (height, 30)).half()
+    kept, widened = (_guided([Side(each, 1.0).compared(query)]) for each in (style, style.float()))
+    assert kept.similarity.dtype == torch.float32
+    assert torch.equal(kept.index, widened.index)
+    assert torch.equal(kept.similarity, widened.similarity)

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from benchmarks.literal import literal_global, literal_local, literal_smoothness
 from glstylenet.losses import (
+    CentredStyle,
     LocalTarget,
     Loss,
     content_loss,
@@ -18,7 +19,6 @@ from glstylenet.losses import (
     gram,
     local_loss,
     local_target,
-    patch_energies,
     patch_losses,
     smoothness_loss,
 )
@@ -43,7 +43,7 @@ def _index(seed: int, size: tuple[int, int], style_size: tuple[int, int]) -> Ten
 
 
 def _target(style: Tensor, index: Tensor, window: Window | None = None) -> LocalTarget:
-    return local_target(style, index, patch_energies(style), window)
+    return local_target(CentredStyle.of(style), index, window)
 
 
 def _as_feature(lines: Tensor, like: Tensor) -> Tensor:
@@ -143,16 +143,20 @@ def test_smoothness_sees_rows_and_columns_not_channels() -> None:
     assert torch.equal(one.gradient, torch.zeros(1, 3, 1, 1))
 
 
-def test_patch_energies_by_hand() -> None:
+def test_a_centred_style_by_hand() -> None:
     style = torch.stack((torch.arange(12.0), torch.ones(12))).view(1, 2, 3, 4)
-    # Squares of 0, 1, 2, 4, 5, 6, 8, 9, 10 and of 1, 2, 3, 5, 6, 7, 9, 10, 11; nine ones each.
-    assert patch_energies(style).tolist() == [[327.0 + 9, 426.0 + 9]]
+    centred = CentredStyle.of(style)
+    assert centred.centre.tolist() == [5.5, 1.0]
+    # Squares of 0, 1, 2, 4, 5, 6, 8, 9, 10 less 5.5, and the same from behind; of the ones nothing is left.
+    assert centred.energies.tolist() == [[104.25, 104.25]]
 
 
-def test_patch_energies_of_many_rows_add_strips() -> None:
+def test_a_centred_style_of_many_rows_adds_strips() -> None:
     style = _random(6, 1, 3, 37, 5)
-    expected = torch.nn.functional.unfold(style, 3)[0].square().sum(dim=0).view(35, 3)
-    torch.testing.assert_close(patch_energies(style), expected)
+    centred = CentredStyle.of(style)
+    torch.testing.assert_close(centred.centre, style.mean(dim=(0, 2, 3)))
+    patches = torch.nn.functional.unfold(style - style.mean(dim=(2, 3), keepdim=True), 3)
+    torch.testing.assert_close(centred.energies, patches[0].square().sum(dim=0).view(35, 3))
 
 
 def test_local_by_hand() -> None:
@@ -335,3 +339,20 @@ def test_patch_losses_are_those_of_the_literal_patches() -> None:
         one = feature[0, :, row : row + 3, column : column + 3]
         other = style[0, :, top : top + 3, left : left + 3]
         assert float(found[row, column]) == pytest.approx(float((one - other).square().sum()), rel=1e-12)
+
+
+def test_a_style_kept_as_float16_is_computed_with_in_wider_types() -> None:
+    """Every number is that of the same features as float32, to the last digit."""
+    kept = (1e3 * _random(31, 1, 8, 16, 16)).half()
+    widened, index = kept.float(), _index(32, (16, 16), (16, 16))
+    assert torch.equal(gram(kept), gram(widened))
+    assert gram(kept).dtype == torch.float32
+    ours, theirs = _target(kept, index), _target(widened, index)
+    assert ours.mean.dtype == torch.float32
+    assert torch.equal(ours.mean, theirs.mean)
+    assert torch.equal(ours.constant, theirs.constant)
+    feature = 1e3 * _random(33, 1, 8, 16, 16, dtype=torch.float32)
+    assert torch.equal(patch_losses(feature, kept, index), patch_losses(feature, widened, index))
+    ours_loss, theirs_loss = content_loss(feature, kept), content_loss(feature, widened)
+    assert torch.equal(ours_loss.value, theirs_loss.value)
+    assert torch.equal(ours_loss.gradient, theirs_loss.gradient)

@@ -15,6 +15,7 @@ from glstylenet.images import fitted_size
 from glstylenet.inputs import canvas_size
 from glstylenet.memory import (
     HISTORY,
+    AtHand,
     Demand,
     Plan,
     format_bytes,
@@ -47,7 +48,8 @@ def _demand(
 ) -> Demand:
     """Of the only, and so the largest, stage of a run."""
     style_size = style_size or size
-    return Demand(size, style_size, size, style_size, precision, EVERY_SCHEME[scheme])
+    at_hand = AtHand(0, pixel_bytes=12).resized(size, style_size)
+    return Demand(size, style_size, size, style_size, precision, EVERY_SCHEME[scheme], at_hand)
 
 
 @pytest.mark.parametrize(
@@ -67,24 +69,36 @@ def test_format_bytes(count: int, words: str) -> None:
 def test_fixed_bytes_by_hand() -> None:
     """512 x 352 pixels and as large a style, float32, scheme (g): 64 x 44 positions of 960 channels."""
     pixels = 512 * 352
-    content = 4 * 512 * 64 * 44
-    style = 4 * 960 * 64 * 44 * 17 // 16
     vectors = (4 * 12 + 2) * pixels
     pictures = 12 * 2 * pixels
     base = memory._BASE_BYTES + memory._WINOGRAD_BYTES  # float32 on a CPU
-    expected = base + BLOCK_BYTES + content + style + vectors + pictures
+    expected = base + BLOCK_BYTES + vectors + pictures
     demand = _demand((512, 352))
     assert demand.fixed_bytes == expected
     assert replace(demand, classes=5).fixed_bytes == expected + 4 * 5 * 2 * pixels
-    assert replace(demand, optimizes=False).fixed_bytes == expected - (3 * 12 + 2) * pixels
-    # Half as many bytes for a feature, as many for a pixel, and no weights for Winograd's convolutions.
-    rough = replace(demand, precision="bfloat16").fixed_bytes
-    assert rough == expected - (content + style) // 2 - memory._WINOGRAD_BYTES
+    # Who only looks needs as much room, for the result, the pictures and the margin around the content.
+    assert replace(demand, optimizes=False).fixed_bytes == expected
+    # As many bytes for a pixel in any precision, but no weights for Winograd's convolutions.
+    assert replace(demand, precision="bfloat16").fixed_bytes == expected - memory._WINOGRAD_BYTES
+    # Pictures that are at hand as bytes.
+    as_bytes = replace(demand, at_hand=AtHand(6 * pixels, pixel_bytes=12))
+    assert as_bytes.fixed_bytes == expected - 3 * 6 * pixels
     # On a GPU neither the program nor the pictures at hand count.
     assert replace(demand, on_gpu=True).fixed_bytes == expected - base - pictures
     # At half the size the pictures at hand are as large as ever.
     half = replace(demand, size=(256, 176), style_size=(256, 176))
-    assert half.fixed_bytes - base - BLOCK_BYTES == (content + style + vectors) // 4 + pictures
+    assert half.fixed_bytes - base - BLOCK_BYTES == vectors // 4 + pictures
+
+
+def test_target_bytes_by_hand() -> None:
+    """The same: F^4 of the content, the fused features of the style and means of every 16 of them."""
+    demand, positions = _demand((512, 352)), 64 * 44
+    content, style, means = 512 * positions, 960 * positions, 60 * positions
+    assert demand.target_bytes(half=False) == 4 * (content + style + means)
+    assert demand.target_bytes(half=True) == 2 * (content + style) + 4 * means
+    # bfloat16 has 16 bits as it is.
+    rough = replace(demand, precision="bfloat16")
+    assert rough.target_bytes(half=False) == rough.target_bytes(half=True) == 2 * (content + style + means)
 
 
 def test_network_bytes_by_hand() -> None:
@@ -102,7 +116,7 @@ def test_network_bytes_by_hand() -> None:
     assert apart.network_bytes(None) == (500 + 4 * 4 * (64 + 32 + 16 + 8)) * 1024 * 2040
     # A tile of 512 x 512 pixels inside the picture's width, with 40 more left and right, and below or above.
     # Between tiles lie pieces of memory.
-    assert demand.network_bytes(512) == (740 + 300) * (512 + 40) * (512 + 2 * 40)
+    assert demand.network_bytes(512) == (740 + 150) * (512 + 40) * (512 + 2 * 40)
     # A large style passes too, without a way back.
     assert _demand((64, 64), (1024, 2048)).network_bytes(None) == 0.8 * 740 * 1024 * 2048
 
@@ -128,13 +142,14 @@ def test_history_bytes_by_hand() -> None:
 def test_what_fits_is_done_whole() -> None:
     demand = _demand((512, 352))
     plan = plan_memory(demand, PLENTY)
-    needed = demand.fixed_bytes + demand.network_bytes(None) + demand.history_bytes(HISTORY, half=False)
+    needed = demand.fixed_bytes + demand.target_bytes(half=False) + demand.network_bytes(None)
+    needed += demand.history_bytes(HISTORY, half=False)
     assert plan == Plan(None, 1, HISTORY, False, needed)
     assert plan_memory(demand, needed) == plan
     assert plan_memory(demand, needed - 1) != plan
 
 
-def test_less_memory_means_half_a_history_then_tiles_then_fewer_pairs() -> None:
+def test_less_memory_means_half_a_history_then_tiles_then_half_targets_and_fewer_pairs() -> None:
     """Each plan in turn, from the bytes that the last one just lacked."""
     demand, allowed = _demand(LARGE, (1000, 1000)), PLENTY
     plans: list[Plan] = []
@@ -146,19 +161,74 @@ def test_less_memory_means_half_a_history_then_tiles_then_fewer_pairs() -> None:
         assert plans[-1].needed_bytes <= allowed
         assert plans[-1].tiles == len(cut_into_tiles(LARGE, plans[-1].tile_side))
         allowed = plans[-1].needed_bytes - 1
-    assert [(plan.tile_side, plan.history, plan.half_history) for plan in plans[:3]] == [
-        (None, 10, False),
-        (None, 10, True),
-        (896, 10, True),
+    assert [(plan.tile_side, plan.history, plan.half_history, plan.half_targets) for plan in plans[:4]] == [
+        (None, 10, False, False),
+        (None, 10, True, False),
+        (896, 10, True, False),
+        (896, 10, True, True),
     ]
     assert (plans[-1].tile_side, plans[-1].history, plans[-1].kept_tiles) == (256, 3, 0)
     assert all(plan.half_history for plan in plans[1:])
     pairs = [plan.history for plan in plans]
     assert pairs == sorted(pairs, reverse=True)
     assert all(plan.history == 3 for plan in plans if plan.tile_side in (256, 384))
-    # Work grows as memory shrinks, as long as the history is the same.
-    work = [memory._work(plan, demand) for plan in plans if plan.history == 10]
+    # What keeps all tiles comes before what keeps few of them with a longer history.
+    assert [plan.kept_tiles for plan in plans if not plan.half_targets and plan.tiles > 1] == [35, 35, 35]
+    # Work grows as memory shrinks.
+    work = [memory._work(plan, demand) for plan in plans]
     assert work == sorted(work)
+
+
+def test_a_plan_keeps_its_targets_precision() -> None:
+    demand = _demand(LARGE, (1000, 1000))
+    plan = memory._keeping(memory._plan(demand, 896, 3, True, True), demand, PLENTY)
+    fewer = refitted(plan, demand, plan.needed_bytes - 1)
+    assert fewer is not None
+    assert fewer.half_targets
+    assert smaller_tiles(plan, demand).half_targets
+
+
+def test_a_measurement_takes_targets_in_full_precision_where_they_fit() -> None:
+    """Time comes after digits, which are reported; a run's own plan is the faster one."""
+    measured = replace(_demand(LARGE), optimizes=False)
+    least = memory._plan(measured, 896, 3, True)
+    allowed = least.needed_bytes + 5 * measured.kept_bytes(896)
+    plan = plan_memory(measured, allowed)
+    assert not plan.half_targets
+    assert plan.kept_tiles < plan.tiles
+    assert plan_memory(
+        replace(measured, optimizes=True), allowed + measured.history_bytes(3, True)
+    ).half_targets
+    assert plan_memory(measured, memory._plan(measured, 512, 3, True).needed_bytes - 1).half_targets
+
+
+def test_bfloat16_targets_have_16_bits_as_they_are() -> None:
+    assert not memory._plan(_demand(LARGE, precision="bfloat16"), 896, 3, True, True).half_targets
+
+
+def test_the_advice_reckons_with_pictures_that_are_bytes_no_longer() -> None:
+    """A content and a start of 8 bits at their own size, with transparency: resampled, 28 bytes a pixel."""
+    size = (6000, 8000)
+    at_hand = AtHand(10 * size[0] * size[1] + 3 * 200 * 300, pixel_bytes=28)
+    demand = replace(_demand(size, (200, 300)), at_hand=at_hand)
+    with pytest.raises(MemoryLimitError) as caught:
+        plan_memory(demand, 2 * GIB)
+    advised = re.search(r"--size (\d+)", str(caught.value))
+    assert advised is not None
+    smaller = fitted_size(size, int(advised[1]))
+    plan_memory(replace(_demand(smaller, (200, 300)), at_hand=at_hand.resized(smaller, (200, 300))), 2 * GIB)
+    # Without the start and the transparency a larger one would do.
+    with pytest.raises(MemoryLimitError) as caught:
+        plan_memory(replace(demand, at_hand=replace(at_hand, pixel_bytes=12)), 2 * GIB)
+    larger = re.search(r"--size (\d+)", str(caught.value))
+    assert larger is not None
+    assert int(larger[1]) > int(advised[1])
+
+
+def test_a_longer_history_counts_as_fewer_evaluations() -> None:
+    demand = _demand(LARGE)
+    long, short = (memory._plan(demand, 896, history, True) for history in (10, 3))
+    assert memory._work(short, demand) == pytest.approx(1.2 * memory._work(long, demand))
 
 
 def test_what_is_left_keeps_tiles() -> None:
@@ -217,7 +287,7 @@ def test_the_largest_crop_is_that_of_all_tiles(size: tuple[int, int], side: int 
     tiles = cut_into_tiles(size, side)
     crops = [tile.crop.size for tile in tiles]
     demand = _demand(size, (32, 32))
-    whole = demand.network_bytes(None) / (size[0] * size[1]) + (0 if side is None else 300)
+    whole = demand.network_bytes(None) / (size[0] * size[1]) + (0 if side is None else 150)
     largest = max(height * width for height, width in crops)
     assert demand.network_bytes(side) == pytest.approx(whole * largest, abs=2)
     assert memory._plan(demand, side, HISTORY, False).tiles == len(tiles)

@@ -1,13 +1,24 @@
 """Factorised matching against literal patch vectors, and hand-built patches whose match is known."""
 
+from typing import Any
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.profiler import ProfilerActivity, profile
 
 from benchmarks.literal import literal_matches
 from glstylenet.errors import InputError
-from glstylenet.patches import _block_sizes, match_patches, patch_energy, patch_sums, semantic_factor
+from glstylenet.patches import (
+    Side,
+    _block_sizes,
+    exact_search,
+    match_patches,
+    patch_energy,
+    patch_sums,
+    semantic_factor,
+)
 
 
 def _features(seed: int, channels: int, *sizes: tuple[int, int]) -> list[torch.Tensor]:
@@ -95,8 +106,29 @@ def test_blocks_stay_within_their_bytes(query: tuple[int, int], style: tuple[int
             (min(block[0], whole[0]) + 2) * (min(block[1], whole[1]) + 2)
             for block, whole in zip(rows_and_columns, (query, style), strict=True)
         ]
-        assert 16 * sides[0] * sides[1] <= block_bytes
+        assert 12 * sides[0] * sides[1] <= block_bytes
         assert min(*rows_and_columns[0], *rows_and_columns[1]) >= 1
+
+
+@pytest.mark.filterwarnings("ignore")  # the profiler's own
+@pytest.mark.parametrize("maps", [False, True])
+def test_a_search_holds_no_more_than_its_blocks(maps: bool) -> None:
+    """One block here: two of products, sums across and sums down, and the features' sums beside the map's."""
+    query, style = _features(5, 4, (40, 30), (28, 33))
+    query_map, style_map = _class_maps(6, 3, (40, 30), (28, 33))
+    sides = [Side(style, 1.0).compared(query)]
+    if maps:
+        sides.append(Side(style_map, 0.6).compared(query_map))
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
+        exact_search(sides, 2**30)
+    kineto: Any = profiler.profiler
+    events = [event for event in kineto.kineto_results.events() if event.name() == "[memory]"]
+    held = peak = 0
+    for event in sorted(events, key=lambda event: event.start_ns()):
+        held += event.nbytes()
+        peak = max(peak, held)
+    products = 4 * 40 * 30 * 28 * 33
+    assert (2.5 if maps else 1.7) * products < peak < (3.0 if maps else 2.0) * products
 
 
 def test_a_copied_patch_finds_its_origin() -> None:
@@ -160,3 +192,13 @@ def test_patch_sums_by_hand() -> None:
 def test_too_small_for_a_patch(query: tuple[int, int], style: tuple[int, int]) -> None:
     with pytest.raises(InputError, match="3 x 3"):
         match_patches(torch.ones(1, 2, *query), torch.ones(1, 2, *style))
+
+
+@pytest.mark.parametrize("block_bytes", [10**4, 10**8])
+def test_a_style_kept_as_float16_is_compared_in_float32(block_bytes: int) -> None:
+    query, style = _features(0, 5, (12, 9), (10, 14))
+    style = style.half()
+    kept, widened = (match_patches(query, each, block_bytes=block_bytes) for each in (style, style.float()))
+    assert kept.similarity.dtype == torch.float32
+    assert torch.equal(kept.index, widened.index)
+    assert torch.equal(kept.similarity, widened.similarity)

@@ -12,13 +12,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from glstylenet import images
 from glstylenet.descent import Descent, descend
 from glstylenet.device import Device
 from glstylenet.errors import MemoryLimitError, OptimizationError
 from glstylenet.events import Event, Finished, ScaleStarted, Started, Step, Warned
 from glstylenet.fusion import SCHEMES
-from glstylenet.inputs import canvas_size, prepare_inputs, read_sources
-from glstylenet.memory import DEFAULT_SHARE, HISTORY, Demand, Plan, format_bytes, plan_memory
+from glstylenet.inputs import Sources, canvas_size, prepare_inputs, read_sources
+from glstylenet.memory import DEFAULT_SHARE, HISTORY, AtHand, Demand, Plan, format_bytes, plan_memory
 from glstylenet.objective import Objective
 from glstylenet.optimize import Lbfgs
 from glstylenet.preconditioner import Preconditioner
@@ -191,7 +192,6 @@ def test_a_run_in_tiles_is_the_run_in_one_piece(
         return plan
 
     monkeypatch.setattr(stages, "plan_memory", planned)
-    monkeypatch.setattr(transfer, "plan_memory", planned)
     tiled = stylize(tall, style, settings=settings)
     assert min(in_tiles) >= 2
     assert tiled.losses.as_dict() == pytest.approx(whole.losses.as_dict(), rel=1e-3)
@@ -247,12 +247,15 @@ def test_memory_is_watched_between_tiles_only(content: Picture, style: Picture) 
     network = Network(load_weights("embedded").tensors)
     scaled = inputs.scaled(inputs.size, 1.0, network.device)
     tiled = Plan(256, 2, 3, True, 5000, tile_bytes=1000)
-    watch = stages.make_objective(network, settings, scaled, plan=tiled)._between_tiles
-    assert watch.limit == 4000
-    roomy = stages.make_objective(network, settings, scaled, plan=tiled, allowed=7000)._between_tiles
-    assert roomy.limit == 6000
-    whole = replace(tiled, tile_side=None)
-    assert stages.make_objective(network, settings, scaled, plan=whole)._between_tiles is nothing
+    watched = stages.make_objective(network, settings, scaled, plan=tiled)
+    valve = watched._between_tiles.__self__
+    assert (valve.allowed, valve.tile_bytes) == (5000, 1000)
+    assert watched._between_tiles == valve.before_tile
+    assert watched._after_tiles == valve.after_tiles
+    roomy = stages.make_objective(network, settings, scaled, plan=tiled, allowed=7000)
+    assert roomy._between_tiles.__self__.allowed == 7000
+    whole = stages.make_objective(network, settings, scaled, plan=replace(tiled, tile_side=None))
+    assert whole._between_tiles is whole._after_tiles is nothing
 
 
 def test_what_goes_on_in_float32_is_planned_anew(
@@ -263,6 +266,8 @@ def test_what_goes_on_in_float32_is_planned_anew(
     asked: list[str] = []
 
     def plan(demand: Demand, allowed: int) -> Plan:
+        if not demand.optimizes:  # the final measurement, planned at once
+            return plan_memory(demand, allowed)
         asked.append(demand.precision)
         if demand.precision == "float32":
             raise MemoryLimitError("too much")
@@ -399,6 +404,7 @@ def test_the_plan_s_history_is_the_optimiser_s(
 
 def test_a_stage_s_demand_by_hand() -> None:
     """Half of 1000 x 800 with a style of 601 x 400: painted with a margin."""
+    at_hand = AtHand(123, pixel_bytes=12)
     demand = stage_demand(
         _settings(scheme="h"),
         CPU,
@@ -407,6 +413,7 @@ def test_a_stage_s_demand_by_hand() -> None:
         full_size=(1000, 800),
         full_style_size=(601, 400),
         classes=4,
+        at_hand=at_hand,
     )
     assert demand == Demand(
         size=(516, 416),
@@ -416,6 +423,7 @@ def test_a_stage_s_demand_by_hand() -> None:
         precision="float32",
         scheme=SCHEMES["h"],
         classes=4,
+        at_hand=at_hand,
     )
     assert canvas_size((500, 400)) == demand.size
 
@@ -433,9 +441,15 @@ def _least(demand: Demand) -> int:
 def test_the_refusal_speaks_of_the_result_not_of_a_coarse_size() -> None:
     """Where no size fits, the coarse ones are refused as well, and nobody asked for those."""
     scales = [Scale(0.5, (2000, 3000), 10), Scale(1.0, (4000, 6000), 10)]
+    pixels = torch.zeros(1, 1, 1, 1)
+    pictures = {
+        role: images.Picture(pixels.expand(1, 3, *size), None, role, None, "")
+        for role, size in (("content", (4000, 6000)), ("style", (500, 500)))
+    }
+    sources = Sources(pictures, (4000, 6000), (500, 500))
     with pytest.raises(MemoryLimitError) as caught:
-        plan_stages(scales, (500, 500), _settings(), CPU, 900 * MIB, classes=0)
+        plan_stages(scales, sources, _settings(), CPU, 900 * MIB, classes=0)
     assert "a result of 6000 x 4000 pixels" in str(caught.value)
-    [(demand, _)] = plan_stages(scales[1:], (500, 500), _settings(), CPU, PLENTY, classes=0)
+    [(demand, _)] = plan_stages(scales[1:], sources, _settings(), CPU, PLENTY, classes=0)
     least = _least(demand)
     assert f"needs at least {format_bytes(least)}" in str(caught.value)

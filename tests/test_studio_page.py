@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, Request, sync_playwright
 
@@ -365,7 +366,11 @@ def test_run_previews_slider_download_history(
     assert "iterations" in recipe
     with page.expect_download() as download:
         page.locator("#get-tiff").click()
-    assert Path(download.value.path()).stat().st_size > 64 * 80 * 6
+    deep = tifffile.imread(download.value.path())
+    assert deep.dtype == np.dtype(np.uint16)
+    assert deep.shape[2] == 3
+    with Image.open(tmp_path / "result.png") as shallow:
+        assert deep.shape[:2] == (shallow.height, shallow.width)
     page.locator("#command-box summary").click()
     assert page.locator("#command").inner_text().startswith("glstylenet stylize")
 

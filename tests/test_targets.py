@@ -7,8 +7,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from glstylenet import targets
 from glstylenet.fusion import SCHEMES, fuse, fused_size
-from glstylenet.losses import gram, patch_energies
+from glstylenet.losses import CentredStyle, gram
 from glstylenet.patches import match_patches
 from glstylenet.targets import (
     StyleTarget,
@@ -71,7 +72,7 @@ def test_the_style_target_is_the_whole_s_fusion(exact: Network, scheme: str, sid
         expected = fuse(features, target.layers)
         torch.testing.assert_close(target.feature, expected, rtol=1e-11, atol=1e-9)
         torch.testing.assert_close(target.gram, gram(expected))
-        torch.testing.assert_close(target.energies, patch_energies(expected))
+        torch.testing.assert_close(target.centred.energies, CentredStyle.of(expected).energies)
         assert target.class_channels is None
 
 
@@ -84,7 +85,7 @@ def test_features_lie_as_they_are_read(tensors: Mapping[str, Tensor]) -> None:
         assert feature.dtype == torch.bfloat16
         assert feature.is_contiguous(memory_format=torch.channels_last)
     assert target.gram.dtype == torch.float32
-    assert target.energies.dtype == torch.float32
+    assert target.centred.energies.dtype == target.centred.centre.dtype == torch.float32
 
 
 def test_the_map_steers_the_search(exact: Network) -> None:
@@ -106,7 +107,7 @@ def test_what_is_derived_is_computed_once(exact: Network) -> None:
     [target] = _targets(exact, "b", _picture((40, 48)))
     assert target.gram is target.gram
     assert target.patches is target.patches
-    assert target.energies is target.energies
+    assert target.centred is target.centred
 
 
 def test_entries_by_hand(exact: Network) -> None:
@@ -191,3 +192,47 @@ def test_a_store_keeps_to_its_memory(exact: Network) -> None:
     _shared(store, exact, style + 1)
     assert store.nbytes == one, "the one used longest ago is let go"
     assert _shared(store, exact, style) is not first
+
+
+def test_half_of_a_target_s_memory(tensors: Mapping[str, Tensor]) -> None:
+    """Features as float16, rounded from those of float32; a bfloat16 network's have 16 bits as it is."""
+    network, style = Network(tensors), _picture((72, 64)).float()
+    [whole] = _targets(network, "g", style)
+    [half] = style_targets(network, SCHEMES["g"].groups, style, None, tile_side=32, map_factor=0.3, half=True)
+    content = content_target(network, style, None, half=True)
+    assert half.feature.dtype == content.dtype == torch.float16
+    assert half.feature.is_contiguous(memory_format=torch.channels_last)
+    torch.testing.assert_close(half.feature.float(), whole.feature, rtol=2**-11, atol=1e-4)
+    torch.testing.assert_close(content.float(), content_target(network, style, None), rtol=2**-11, atol=1e-4)
+    assert half.gram.dtype == torch.float32
+    rough = Network(tensors, dtype=torch.bfloat16)
+    assert content_target(rough, style, None, half=True).dtype == torch.bfloat16
+
+
+def test_what_float16_cannot_hold_is_its_largest_number(
+    monkeypatch: pytest.MonkeyPatch, tensors: Mapping[str, Tensor]
+) -> None:
+    """No picture makes such features; if weights did, infinities would spoil every number."""
+    network, style = Network(tensors), _picture((72, 64)).float()
+    looked = targets.look_at
+
+    def exaggerated(*arguments: object, **options: object) -> object:
+        trail, seen = looked(*arguments, **options)  # type: ignore[arg-type]
+        return trail, [1e4 * each for each in seen]
+
+    monkeypatch.setattr(targets, "look_at", exaggerated)
+    content = content_target(network, style, None, half=True)
+    assert float(content.max()) == 65504.0
+
+
+def test_targets_of_both_precisions_are_shared_apart(tensors: Mapping[str, Tensor]) -> None:
+    network, style, store = Network(tensors), _picture((72, 64)).float(), TargetStore(2**30)
+    whole, half = (store.content(network, style, None, half=each) for each in (False, True))
+    assert (whole.dtype, half.dtype) == (torch.float32, torch.float16)
+    assert store.content(network, style, None, half=True) is half
+    groups = SCHEMES["g"].groups
+    [whole_style], [half_style] = (
+        store.style(network, groups, style, None, tile_side=None, map_factor=0.3, half=each)
+        for each in (False, True)
+    )
+    assert (whole_style.feature.dtype, half_style.feature.dtype) == (torch.float32, torch.float16)

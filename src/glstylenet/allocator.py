@@ -5,6 +5,7 @@ With features of tens of megabytes that costs up to a third of an evaluation (do
 """
 
 import ctypes
+import threading
 
 import psutil
 
@@ -16,6 +17,13 @@ _M_MMAP_THRESHOLD = -3
 
 _LARGEST_KEPT = 256 * 2**20
 """Blocks of this size and more still come from and go to the system: at 24 megapixels, whole vectors."""
+
+_GROWTH = 0.4
+"""Share of a tile's memory by which the next one, in the same memory, may need more: pieces, and what is kept
+of it."""
+
+_kept = threading.Event()
+"""Set once this process keeps what it frees, which is as much the whole process's as the allocator is."""
 
 
 def keep_freed_memory() -> None:
@@ -29,6 +37,7 @@ def keep_freed_memory() -> None:
         return
     allocator(_M_MMAP_THRESHOLD, _LARGEST_KEPT)
     allocator(_M_TRIM_THRESHOLD, 2 * _LARGEST_KEPT)
+    _kept.set()
 
 
 def return_freed_memory() -> None:
@@ -44,16 +53,30 @@ def return_freed_memory() -> None:
 
 
 class MemoryValve:
-    """To be called now and then: gives freed memory back where this process holds more than ``limit`` bytes.
+    """Gives freed memory back where this process, which may hold ``allowed`` bytes, would come to hold more.
 
-    Tiles of several sizes leave pieces behind into which the next tile does not fit.
+    ``tile_bytes``: what a tile takes. Tiles of several sizes leave pieces behind into which the next tile
+    does not fit. Where this process keeps what it frees (:func:`keep_freed_memory`), a tile that follows
+    another is at work in that one's memory, and needs but little more.
     """
 
-    def __init__(self, limit: int) -> None:
-        self.limit = limit
+    def __init__(self, allowed: int, tile_bytes: int) -> None:
+        self.allowed = allowed
+        self.tile_bytes = tile_bytes
         self._process = psutil.Process()
+        self._follows_tile = False
 
-    def __call__(self) -> None:
-        """Look, and act if need be."""
-        if self._process.memory_info().rss > self.limit:
+    def before_tile(self) -> None:
+        """To be called before a tile is looked at."""
+        growth = _GROWTH if self._follows_tile and _kept.is_set() else 1.0
+        self._open_above(self.allowed - int(self.tile_bytes * growth))
+        self._follows_tile = True
+
+    def after_tiles(self) -> None:
+        """To be called when other work than on tiles comes next, which fits into no tile's memory."""
+        self._open_above(self.allowed - self.tile_bytes)
+        self._follows_tile = False
+
+    def _open_above(self, limit: int) -> None:
+        if self._process.memory_info().rss > limit:
             return_freed_memory()

@@ -23,7 +23,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from glstylenet.patches import PATCH, Comparison, Matches, diagonal_sums
-from glstylenet.products import float32_product
+from glstylenet.products import computing, float32_product
 
 __all__ = ["CELL_POSITIONS", "cell_means", "guided_search"]
 
@@ -37,6 +37,8 @@ _REACH = 2
 """How many patches beyond a matching cell, each way, are compared."""
 
 _CELLS_AT_ONCE = 1024
+
+_ROWS_AT_ONCE = 4 * CELL_POSITIONS
 
 
 def guided_search(
@@ -148,11 +150,17 @@ def _batches(cells: _Cells, candidates: Tensor, block_bytes: int) -> Iterator[tu
 
 
 def cell_means(positions: Tensor) -> Tensor:
-    """(H, W, C) averaged over cells, as unit vectors: (rows, columns, C) of the same type.
+    """(H, W, C) averaged over cells, as unit vectors: (rows, columns, C) of the type to compute in.
 
     A cell cut off by the border is averaged over what there is of it; zeros beside it change the length of
     its mean, but not the direction.
     """
+    # A strip at a time: what is kept as float16 is widened for it.
+    strips = torch.split(positions, _ROWS_AT_ONCE)
+    return torch.cat([_strip_means(computing(strip)) for strip in strips])
+
+
+def _strip_means(positions: Tensor) -> Tensor:
     feature = positions.permute(2, 0, 1)[None]
     means = F.avg_pool2d(feature, CELL_POSITIONS, ceil_mode=True, count_include_pad=False)
     lines = means[0].permute(1, 2, 0).float()

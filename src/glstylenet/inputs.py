@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import torch
@@ -11,6 +12,7 @@ from torch import Tensor
 from glstylenet.colours import with_colours_of
 from glstylenet.errors import ImageError, InputError, UsageError
 from glstylenet.images import Picture, PictureSource, fitted_size, read_picture, resize
+from glstylenet.memory import AtHand
 from glstylenet.schedule import SMALLEST_SIDE
 from glstylenet.semantics import Semantics, label_maps, resize_labels
 from glstylenet.settings import INIT_CHOICES, Settings
@@ -18,6 +20,7 @@ from glstylenet.settings import INIT_CHOICES, Settings
 __all__ = [
     "MARGIN",
     "Inputs",
+    "KeptPicture",
     "Origin",
     "ScaledInputs",
     "Sources",
@@ -37,6 +40,14 @@ MARGIN = 8
 A deviation from the paper: its pictures end where the network's zero padding begins, and the optimiser
 answers that edge with a coloured rim three to five pixels wide. Painted on a canvas that goes on as a
 mirror image, the rim falls on what is cut off. One position of the deepest layer is enough."""
+
+_PAINTED_ROLES = ("content", "style", "init")
+"""Pictures that are painted from; the others are maps."""
+
+_ROWS_AT_ONCE = 256
+
+_PIXEL_BYTES, _ALPHA_BYTES = 12, 4
+"""Three channels and one, float32."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +77,34 @@ class Origin:
 
 
 @dataclass(frozen=True)
+class KeptPicture:
+    """A picture (1, 3, H, W), 0..255, that waits for its next use: a byte for each value where these are
+    whole numbers, as those of most files are until they are resampled, else float32."""
+
+    values: Tensor
+
+    @classmethod
+    def of(cls, pixels: Tensor) -> "KeptPicture":
+        """``pixels`` (1, 3, H, W) float32, to be kept."""
+        return cls(pixels.to(torch.uint8) if _are_whole(pixels) else pixels)
+
+    @property
+    def pixels(self) -> Tensor:
+        """What was to be kept, float32; made anew from bytes."""
+        return self.values.to(torch.float32)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        return self.values.shape[-2], self.values.shape[-1]
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that it takes."""
+        return self.values.nbytes
+
+
+@dataclass(frozen=True)
 class Sources:
     """The pictures of a run by role as they were read, and the sizes (height, width) to bring them to."""
 
@@ -73,28 +112,67 @@ class Sources:
     size: tuple[int, int]
     style_size: tuple[int, int]
 
+    @cached_property
+    def at_hand(self) -> AtHand:
+        """What the pictures will take that a run keeps (:class:`KeptPicture`), at their sizes."""
+        roles = [role for role in _PAINTED_ROLES if role in self.pictures]
+        content = self.pictures.get("content")
+        transparency = 0 if content is None or content.alpha is None else _ALPHA_BYTES
+        return AtHand(
+            nbytes=sum(map(self._kept_bytes, roles)) + transparency * self.size[0] * self.size[1],
+            pixel_bytes=_PIXEL_BYTES * sum(role != "style" for role in roles) + transparency,
+        )
+
+    def _kept_bytes(self, role: str) -> int:
+        picture = self.pictures[role]
+        height, width = self.style_size if role == "style" else self.size
+        is_whole = picture.size == (height, width) and _are_whole(picture.pixels)
+        return height * width * _PIXEL_BYTES // (4 if is_whole else 1)
+
 
 @dataclass(frozen=True)
 class Inputs:
     """The pictures of a run at full size.
 
-    ``content`` is ``None`` for a doodle (a content map alone). ``size``: (height, width) of the result.
-    ``alpha`` (1, 1, H, W) 0..1: the content's transparency, given back to the result. ``init``: the picture
-    to start from, where one was named. ``origins``: where each came from, by role. ``warnings``: sentences.
+    ``kept``: those that are painted from, by role: the style, the content but for a doodle (a content map
+    alone), and the picture to start from, where one was named. ``size``: (height, width) of the result.
+    ``alpha`` (1, 1, H, W) 0..1: the content's transparency, given back to the result. ``origins``: where each
+    came from, by role. ``warnings``: sentences.
     """
 
-    content: Tensor | None
-    style: Tensor
+    kept: Mapping[str, KeptPicture]
     semantics: Semantics | None
     size: tuple[int, int]
     alpha: Tensor | None
-    init: Tensor | None
     origins: Mapping[str, Origin]
     warnings: tuple[str, ...]
 
+    @property
+    def content(self) -> Tensor | None:
+        """(1, 3, H, W) float32, 0..255; ``None`` for a doodle."""
+        return self.kept["content"].pixels if "content" in self.kept else None
+
+    @property
+    def style(self) -> Tensor:
+        """(1, 3, A, B) float32, 0..255."""
+        return self.kept["style"].pixels
+
+    @property
+    def style_size(self) -> tuple[int, int]:
+        """(height, width) of the style."""
+        return self.kept["style"].size
+
+    @property
+    def at_hand(self) -> AtHand:
+        """What the pictures take."""
+        nbytes, transparency = sum(picture.nbytes for picture in self.kept.values()), 0
+        if self.alpha is not None:
+            nbytes, transparency = nbytes + self.alpha.nbytes, _ALPHA_BYTES
+        return AtHand(nbytes, _PIXEL_BYTES * sum(role != "style" for role in self.kept) + transparency)
+
     def scaled(self, size: tuple[int, int], factor: float, device: torch.device) -> ScaledInputs:
         """The inputs for a scale of ``size`` = ``factor`` times the result's, on ``device``."""
-        height, width = self.style.shape[-2:]
+        height, width = self.style_size
         # A narrow style stops shrinking at the smallest side that holds patches, in both directions.
         factor = max(factor, min(1.0, SMALLEST_SIDE / min(height, width)))
         style_size = (round(height * factor), round(width * factor))
@@ -102,8 +180,9 @@ class Inputs:
         if self.semantics is not None:
             content_map = resize_labels(self.semantics.content, size).to(device)
             style_map = resize_labels(self.semantics.style, style_size).to(device)
+        content = self.content
         return ScaledInputs(
-            content=None if self.content is None else resize(self.content, size).to(device),
+            content=None if content is None else resize(content, size).to(device),
             style=resize(self.style, style_size).to(device),
             content_map=content_map,
             style_map=style_map,
@@ -112,15 +191,16 @@ class Inputs:
     def start(self, kind: str, size: tuple[int, int], seed: int) -> Tensor:
         """The pixels a run starts from at ``size``: ``kind`` is content, tinted, style, noise or a
         picture's path."""
-        if self.init is not None:
-            return resize(self.init, size)
+        if "init" in self.kept:
+            return resize(self.kept["init"].pixels, size)
         if kind == "style":
             # The paper's init for portraits. The authors' script puts it in 0..1, almost black; here 0..255.
             return resize(self.style, size)
-        if kind == "noise" or self.content is None:
+        content = self.content
+        if kind == "noise" or content is None:
             generator = torch.Generator().manual_seed(seed)
             return 255.0 * torch.rand((1, 3, *size), generator=generator)
-        content = resize(self.content, size)
+        content = resize(content, size)
         if kind != "tinted":
             return content
         # A descent from the content's own colours spends most of its steps on hue and light; from the
@@ -208,15 +288,17 @@ def prepare_inputs(sources: Sources, settings: Settings) -> Inputs:
     ]
     if semantics is not None:
         warnings.extend(semantics.warnings)
-    content, init = pictures.get("content"), pictures.get("init")
+    content = pictures.get("content")
     alpha = content.alpha if content is not None else None
     return Inputs(
-        content=None if content is None else resize(content.pixels, size),
-        style=resize(pictures["style"].pixels, sources.style_size),
+        kept={
+            role: KeptPicture.of(resize(picture.pixels, sources.style_size if role == "style" else size))
+            for role, picture in pictures.items()
+            if role in _PAINTED_ROLES
+        },
         semantics=semantics,
         size=size,
         alpha=None if alpha is None else resize(255.0 * alpha, size) / 255.0,
-        init=None if init is None else resize(init.pixels, size),
         origins={role: Origin(picture.path, picture.sha256) for role, picture in pictures.items()},
         warnings=tuple(warnings),
     )
@@ -235,6 +317,11 @@ def with_margin(picture: Tensor) -> Tensor:
 def without_margin(canvas: Tensor) -> Tensor:
     """What :func:`with_margin` was given, cut out of the canvas again."""
     return canvas[..., MARGIN:-MARGIN, MARGIN:-MARGIN]
+
+
+def _are_whole(pixels: Tensor) -> bool:
+    """Whether every value, of 0..255, is a whole number."""
+    return all(bool((strip == strip.round()).all()) for strip in torch.split(pixels, _ROWS_AT_ONCE, dim=2))
 
 
 def _check_roles(

@@ -19,10 +19,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from glstylenet.patches import PATCH, patch_sums
-from glstylenet.products import float32_product
+from glstylenet.products import computing, computing_type, float32_product
 from glstylenet.window import Window
 
 __all__ = [
+    "CentredStyle",
     "LocalTarget",
     "Loss",
     "content_loss",
@@ -31,7 +32,6 @@ __all__ = [
     "gram",
     "local_loss",
     "local_target",
-    "patch_energies",
     "patch_losses",
     "smoothness_loss",
 ]
@@ -39,7 +39,7 @@ __all__ = [
 _ROWS_AT_ONCE = 128
 """Rows of pixels that the smoothness term takes at a time: its temporaries stay small at any size."""
 
-_POSITIONS_AT_ONCE = 2**15
+_POSITIONS_AT_ONCE = 2**13
 """Positions that a Gram matrix takes at a time: they are widened for the product."""
 
 _WISHERS_AT_ONCE = 2**11
@@ -48,8 +48,8 @@ _WISHERS_AT_ONCE = 2**11
 _NUMBERS_AT_ONCE = 2**22
 """Numbers of a feature that are compared patch by patch at a time."""
 
-_GRAM_BANDS = 4
-"""Bands of rows in which a Gram matrix is made on a CPU: 10/16 of its products, and large ones still."""
+_GRAM_BANDS = 6
+"""Bands of rows in which a Gram matrix is made on a CPU: 21/36 of its products, and large ones still."""
 
 
 @dataclass(frozen=True)
@@ -85,9 +85,13 @@ def gram(feature: Tensor, *, positions: int | None = None) -> Tensor:
     # for bfloat16 and GPUs multiply so fast that one large product may serve better; not measured.
     is_slow = lines.device.type == "cpu" and lines.dtype != torch.bfloat16
     band = -(-channels // (_GRAM_BANDS if is_slow else 1))
-    for strip in torch.split(lines, _POSITIONS_AT_ONCE):
+    for strip in map(computing, torch.split(lines, _POSITIONS_AT_ONCE)):
         for top in range(0, channels, band):
-            total[top : top + band, top:] += float32_product(strip[:, top : top + band].T, strip[:, top:])
+            part, rows, columns = total[top : top + band, top:], strip[:, top : top + band].T, strip[:, top:]
+            if strip.dtype == total.dtype:
+                part.addmm_(rows, columns)
+            else:
+                part += float32_product(rows, columns)
     return (total.triu() + total.triu(1).T) / (positions or lines.shape[0])
 
 
@@ -136,35 +140,54 @@ class LocalTarget:
     constant: Tensor
 
 
-def patch_energies(style: Tensor) -> Tensor:
-    """Squared norm of each 3x3 patch of ``style`` (1, C, A, B): (A-2, B-2), wide enough to be subtracted."""
-    strips = torch.split(style[0], _ROWS_AT_ONCE // 8, dim=1)
-    return patch_sums(torch.cat([strip.to(_exact(style.dtype)).square().sum(dim=0) for strip in strips]))
+@dataclass(frozen=True)
+class CentredStyle:
+    """The style as :func:`local_target` asks it: relative to its mean, so that sums of features keep what
+    these differ by, however large they are.
+
+    ``feature`` (1, C, A, B); ``centre`` (C,): the mean of its positions, at least float32; ``energies``
+    (A-2, B-2): squared norms of the 3x3 patches of feature - centre.
+    """
+
+    feature: Tensor
+    centre: Tensor
+    energies: Tensor
+
+    @classmethod
+    def of(cls, feature: Tensor) -> "CentredStyle":
+        """``feature``, with what is derived."""
+        # A strip at a time: widened, a large style would be the largest thing in memory.
+        strips = torch.split(feature[0], _ROWS_AT_ONCE // 8, dim=1)
+        exact, positions = _exact(feature.dtype), feature.shape[-2] * feature.shape[-1]
+        total = torch.stack([strip.to(exact).sum(dim=(1, 2)) for strip in strips]).sum(dim=0)
+        centre = (total / positions).to(_wide(feature.dtype))
+        squares = [(strip.to(exact) - centre[:, None, None]).square_().sum(dim=0) for strip in strips]
+        return cls(feature, centre, patch_sums(torch.cat(squares)))
 
 
-def local_target(style: Tensor, index: Tensor, energies: Tensor, window: Window | None = None) -> LocalTarget:
+def local_target(style: CentredStyle, index: Tensor, window: Window | None = None) -> LocalTarget:
     """Collect what the patches matched in ``style`` (1, C, A, B) ask of every position in ``window``.
 
-    ``index`` int64 (H-2, W-2): the style patch of each patch of the whole picture; ``energies`` those of
-    :func:`patch_energies`. Position p lies under the patches i = p - d for the nine offsets d, and patch i
-    asks it to become style position NN(i) + d. With T_p the sum of these wishes and m_p = T_p / n_p,
+    ``index`` int64 (H-2, W-2): the style patch of each patch of the whole picture. Position p lies under the
+    patches i = p - d for the nine offsets d, and patch i asks it to become style position NN(i) + d. With
+    T_p the sum of these wishes and m_p = T_p / n_p,
 
         sum over patches of |Phi_i(x) - Phi_NN(i)|^2
-            = sum_p n_p |x_p - m_p|^2  +  sum_i |Phi_NN(i)|^2 - sum_p m_p (2 T_p - n_p m_p).
+            = sum_p n_p |x_p - m_p|^2  +  sum_i |Phi_NN(i)|^2 - sum_p n_p |m_p|^2.
 
-    The last two sums are the constant; they cancel but for the wishes' own spread, so they are taken with
-    twice the features' digits. Their terms are counted at the position of a patch's corner.
+    The last two sums are the constant, in which Phi and m are relative to the style's mean: they cancel but
+    for the wishes' own spread. Their terms are counted at the position of a patch's corner.
     """
     height, width = index.shape[0] + PATCH - 1, index.shape[1] + PATCH - 1
     window = window or Window(0, 0, height, width)
-    table = style[0].permute(1, 2, 0).reshape(-1, style.shape[1])
-    asked, wanted = _asked_positions(index, style.shape[-1], window)
+    table = _lines(style.feature)
+    asked, wanted = _asked_positions(index, style.feature.shape[-1], window)
     corners = index[window.top : window.bottom, window.left : window.right]
-    constant = energies.flatten()[corners].sum(dtype=torch.float64)
-    mean = table.new_empty((len(asked), table.shape[1]))
+    constant = style.energies.flatten()[corners].sum(dtype=torch.float64)
+    mean = table.new_empty((len(asked), table.shape[1]), dtype=computing_type(table.dtype))
     for part in torch.split(torch.arange(len(asked), device=asked.device), _WISHERS_AT_ONCE):
         here = slice(int(part[0]), int(part[-1]) + 1)
-        mean[here], spent = _mean_wish(table, asked[here], wanted[here])
+        mean[here], spent = _mean_wish(table, style.centre, asked[here], wanted[here])
         constant -= spent
     rows, columns = window.size
     return LocalTarget(
@@ -174,19 +197,17 @@ def local_target(style: Tensor, index: Tensor, energies: Tensor, window: Window 
     )
 
 
-def _mean_wish(table: Tensor, asked: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
-    """m_p of some positions, (M, C), and their sum of m_p (2 T_p - n_p m_p)."""
-    exact = _exact(table.dtype)
-    # Only the style positions that some patch asks for are widened: the style may be far larger than a tile.
+def _mean_wish(table: Tensor, centre: Tensor, asked: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
+    """m_p of some positions, (M, C), and their sum of n_p |m_p|^2, relative to the centre."""
+    # Only the style positions that some patch asks for are centred: the style may be far larger than a tile.
     rows, asked = torch.unique(asked, return_inverse=True)
+    wishes = table.index_select(0, rows).to(centre.dtype).sub_(centre)
     # One weighted sum of rows for each position; a wish of weight 0 stands for a patch beyond the border.
-    total = F.embedding_bag(
-        asked, table.index_select(0, rows).to(exact), mode="sum", per_sample_weights=wanted.to(exact)
-    )
-    count = wanted.sum(dim=1, keepdim=True)
-    mean = (total / count).to(table.dtype)
-    widened = mean.to(exact)
-    return mean, total.mul_(2.0).sub_(count * widened).mul_(widened).sum(dtype=torch.float64)
+    wanted = wanted.to(centre.dtype)
+    count = wanted.sum(dim=1)
+    mean = F.embedding_bag(asked, wishes, mode="sum", per_sample_weights=wanted / count[:, None])
+    spent = count.double() @ torch.linalg.vector_norm(mean, dim=1).double().square()
+    return mean.add_(centre), spent
 
 
 def local_loss(

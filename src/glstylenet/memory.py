@@ -1,10 +1,10 @@
 """Memory: what a run will need, told before anything is computed, and how it is made to fit.
 
-A picture that fits is evaluated whole. Else it is cut into tiles, and the optimiser's history is kept in half
-precision, then with fewer pairs. Every tile is visited twice; what was seen of as many as fit is kept from
-the first visit to the second, and the others are shown to the network once more. Pictures at hand, targets
-and the optimiser's vectors grow with the picture whatever is done; where they alone are too much, the run is
-refused.
+A picture that fits is evaluated whole. Else it is cut into tiles, and every tile is visited twice; what was
+seen of as many as fit is kept from the first visit to the second, and the others are shown to the network
+once more. The optimiser's history in half precision or with fewer pairs, and targets in half precision, make
+room for that, and are chosen by the work that is left. Pictures at hand, targets and the optimiser's vectors
+grow with the picture whatever is done; where they alone are too much, the run is refused.
 """
 
 import itertools
@@ -21,6 +21,7 @@ from glstylenet.tiling import CELL, DEEPEST, Tile, cut_into_tiles
 __all__ = [
     "DEFAULT_SHARE",
     "HISTORY",
+    "AtHand",
     "Demand",
     "Plan",
     "format_bytes",
@@ -53,9 +54,9 @@ _FORWARD_SHARE = 0.8
 _FUSED_COPIES = 4
 """As many as a scheme of large ones, (a), was seen to hold."""
 
-_PIECES_BYTES = 300
-"""More of them for a tile: freed memory that does not fit the next one. Planned with less, it would have to
-be given back before nearly every tile."""
+_PIECES_BYTES = 150
+"""More of them for a tile: freed memory that does not fit the next one. What comes above it is given back
+(:class:`~glstylenet.allocator.MemoryValve`)."""
 
 _UNEVEN_ENTRIES = 150
 """More numbers for a pixel where layers are resampled by other means than that of 2x2: their gradients are
@@ -65,6 +66,7 @@ _SIGN_BYTES = 33
 """For a pixel of what the network is shown: the 264 signs of its features that the way back needs."""
 
 _ENTRY_BYTES = {"float32": 4, "bfloat16": 2}
+_HALF_BYTES = 2
 _PIXEL_BYTES = 12
 """Three channels, float32."""
 
@@ -91,7 +93,26 @@ _SMALLEST_ADVICE = 64
 _ADVICE_STEP = 0.985
 """Sizes that are tried for an advice, each relative to the one before."""
 
-_HISTORIES = ((HISTORY, True), (6, True), (3, True))
+_PRICES = {HISTORY: 1.0, 6: 1.1, 3: 1.2}
+"""By the pairs of a history in half precision: what an evaluation with it counts. 6 pairs take 5 % more
+evaluations to the same loss than 10, and 3 pairs 10 % (docs/performance.md). It counts twice, as a run's
+evaluations are given, and its loss pays."""
+
+_SHORTEST = (min(_PRICES), True, True)
+"""History and its precision, and that of the targets, of the plans that need least."""
+
+
+@dataclass(frozen=True)
+class AtHand:
+    """What the pictures of a run take: ``nbytes`` as they are, and for each pixel of the result
+    ``pixel_bytes`` (and 12 for each of the style) once they are brought to another size."""
+
+    nbytes: int
+    pixel_bytes: int
+
+    def resized(self, size: tuple[int, int], style_size: tuple[int, int]) -> "AtHand":
+        """At other sizes: resampled, they are no longer bytes."""
+        return replace(self, nbytes=self.pixel_bytes * _area(size) + _PIXEL_BYTES * _area(style_size))
 
 
 @dataclass(frozen=True)
@@ -99,7 +120,8 @@ class Demand:
     """What a stage of a run asks of memory.
 
     ``size`` and ``style_size``: (height, width) at this stage. ``full_size``, ``full_style_size``: those of
-    the pictures kept at hand meanwhile. ``optimizes``: whether pixels are optimised or only looked at.
+    the pictures kept at hand meanwhile, which ``at_hand`` is about. ``optimizes``: whether pixels are
+    optimised or only looked at.
     """
 
     size: tuple[int, int]
@@ -108,29 +130,31 @@ class Demand:
     full_style_size: tuple[int, int]
     precision: str
     scheme: Scheme
+    at_hand: AtHand
     classes: int = 0
     optimizes: bool = True
     on_gpu: bool = False
 
     @property
     def fixed_bytes(self) -> int:
-        """What is needed however small the tiles and the history are."""
-        entry = _ENTRY_BYTES[self.precision]
-        content = entry * LAYER_CHANNELS[4] * _area(self.size) // 64
-        # A sixteenth more for the means of a large style's cells (:mod:`~glstylenet.guidance`).
-        style = sum(entry * math.prod(shape) * 17 // 16 for shape in self._style_shapes)
-        pixel = _VECTORS * _PIXEL_BYTES + _FACTOR_BYTES if self.optimizes else _PIXEL_BYTES
-        vectors = pixel * _area(self.size)
+        """What is needed however small the tiles and the history are, beside the targets."""
+        # Who only looks has the pixels, and content and style for as long as targets are made of them.
+        vectors = (_VECTORS * _PIXEL_BYTES + _FACTOR_BYTES) * _area(self.size)
         maps = 4 * self.classes * (_area(self.full_size) + _area(self.full_style_size))
-        pictures = 0 if self.on_gpu else _PIXEL_BYTES * (_area(self.full_size) + _area(self.full_style_size))
+        pictures = 0 if self.on_gpu else self.at_hand.nbytes
         base = 0 if self.on_gpu else _BASE_BYTES
         if self.precision == "float32" and not self.on_gpu:
             base += _WINOGRAD_BYTES
-        return base + BLOCK_BYTES + content + style + vectors + maps + pictures
+        return base + BLOCK_BYTES + vectors + maps + pictures
 
-    @property
-    def _style_shapes(self) -> list[tuple[int, int, int]]:
-        return self.scheme.shapes(self.style_size)
+    def target_bytes(self, half: bool) -> int:
+        """For the features of content and style, in at most 16 bits an entry if ``half``."""
+        entry = _ENTRY_BYTES[self.precision]
+        kept = min(entry, _HALF_BYTES) if half else entry
+        content = kept * LAYER_CHANNELS[DEEPEST] * _area(self.size) // 64
+        entries = sum(map(math.prod, self.scheme.shapes(self.style_size)))
+        # And the means of a large style's cells (:mod:`~glstylenet.guidance`).
+        return content + kept * entries + entry * entries // 16
 
     def network_bytes(self, tile_side: int | None) -> int:
         """For the largest tile with what surrounds it; the whole picture for ``None``."""
@@ -173,7 +197,7 @@ class Plan:
     """How a stage is carried out: in tiles of at most ``tile_side`` pixels (``None``: whole), ``tiles`` of
     them, with ``history`` pairs, in half precision if ``half_history``; ``needed_bytes`` at its peak,
     ``tile_bytes`` of them only while a tile is looked at. ``kept_tiles``: of how many what was seen is kept
-    until they are visited again; the only tile is."""
+    until they are visited again; the only tile is. ``half_targets``: in at most 16 bits an entry."""
 
     tile_side: int | None
     tiles: int
@@ -182,6 +206,7 @@ class Plan:
     needed_bytes: int
     tile_bytes: int = field(default=0, compare=False)
     kept_tiles: int = 0
+    half_targets: bool = False
 
     @property
     def visits(self) -> float:
@@ -191,7 +216,7 @@ class Plan:
 
 
 def plan_memory(demand: Demand, allowed: int) -> Plan:
-    """The fastest way to carry out ``demand`` in ``allowed`` bytes.
+    """How to carry out ``demand`` in ``allowed`` bytes: whole, or else with the least work.
 
     Raises :class:`~glstylenet.errors.MemoryLimitError` with advice if there is none.
     """
@@ -211,7 +236,7 @@ def refitted(plan: Plan, demand: Demand, allowed: int) -> Plan | None:
     ``None`` where that does not suffice."""
     if plan.needed_bytes <= allowed:
         return plan
-    least = _plan(demand, plan.tile_side, plan.history, plan.half_history)
+    least = _plan(demand, plan.tile_side, plan.history, plan.half_history, plan.half_targets)
     if plan.tile_side is None or least.needed_bytes > allowed:
         return None
     return _keeping(least, demand, allowed)
@@ -220,7 +245,7 @@ def refitted(plan: Plan, demand: Demand, allowed: int) -> Plan | None:
 def smaller_tiles(plan: Plan, demand: Demand) -> Plan:
     """``plan`` with tiles of half the side, for a machine that ran out of memory all the same."""
     side = max(256, (plan.tile_side or max(demand.size)) // 2)
-    return _plan(demand, side, plan.history, plan.half_history)
+    return _plan(demand, side, plan.history, plan.half_history, plan.half_targets)
 
 
 def format_bytes(count: int) -> str:
@@ -235,25 +260,35 @@ def _plans(demand: Demand, allowed: int) -> Iterator[Plan]:
     ``allowed`` bytes."""
     yield _plan(demand, None, HISTORY, False)
     yield _plan(demand, None, HISTORY, True)
-    for history, half in _HISTORIES:
-        plans = [_plan(demand, side, history, half) for side in _TILE_SIDES if side < max(demand.size)]
-        fitting = [_keeping(plan, demand, allowed) for plan in plans if plan.needed_bytes <= allowed]
-        if fitting:
-            yield min(fitting, key=lambda plan: _work(plan, demand))
+    sides = [side for side in _TILE_SIDES if side < max(demand.size)]
+    plans = [
+        _plan(demand, side, history, True, half_targets)
+        for history, half_targets, side in itertools.product(_PRICES, (False, True), sides)
+    ]
+    fitting = [_keeping(plan, demand, allowed) for plan in plans if plan.needed_bytes <= allowed]
+    if not demand.optimizes:  # what is measured is reported: digits come before time
+        fitting.sort(key=lambda plan: plan.half_targets)
+        fitting = [plan for plan in fitting if plan.half_targets == fitting[0].half_targets]
+    if fitting:
+        yield min(fitting, key=lambda plan: _work(plan, demand))
     for side in _SMALL_TILE_SIDES:
-        yield _keeping(_plan(demand, side, *_HISTORIES[-1]), demand, allowed)
+        yield _keeping(_plan(demand, side, *_SHORTEST), demand, allowed)
 
 
 def _smallest_plan(demand: Demand) -> Plan:
     """The one that needs least."""
-    return _plan(demand, _SMALL_TILE_SIDES[-1], *_HISTORIES[-1])
+    return _plan(demand, _SMALL_TILE_SIDES[-1], *_SHORTEST)
 
 
-def _plan(demand: Demand, tile_side: int | None, history: int, half: bool) -> Plan:
+def _plan(
+    demand: Demand, tile_side: int | None, history: int, half_history: bool, half_targets: bool = False
+) -> Plan:
+    half_targets = half_targets and demand.precision == "float32"  # else they have 16 bits as it is
     tile_bytes = demand.network_bytes(tile_side)
-    needed = demand.fixed_bytes + tile_bytes + demand.history_bytes(history, half)
+    needed = demand.fixed_bytes + demand.target_bytes(half_targets) + tile_bytes
+    needed += demand.history_bytes(history, half_history)
     tiles = math.prod(map(len, _crops(demand.size, tile_side)))
-    return Plan(tile_side, tiles, history, half, needed, tile_bytes)
+    return Plan(tile_side, tiles, history, half_history, needed, tile_bytes, half_targets=half_targets)
 
 
 def _keeping(plan: Plan, demand: Demand, allowed: int) -> Plan:
@@ -265,9 +300,9 @@ def _keeping(plan: Plan, demand: Demand, allowed: int) -> Plan:
 
 
 def _work(plan: Plan, demand: Demand) -> float:
-    """Pixels that the network is shown in an evaluation."""
+    """Pixels that the network is shown in an evaluation, times what it counts."""
     heights, widths = _crops(demand.size, plan.tile_side)
-    return sum(heights) * sum(widths) * plan.visits
+    return sum(heights) * sum(widths) * plan.visits * _PRICES[plan.history]
 
 
 def _advice(demand: Demand, allowed: int) -> str:
@@ -302,7 +337,14 @@ def _resized(demand: Demand, longest: int) -> list[Demand]:
     # A little more, for what rounding may add; odd, which takes most. One cell more may also mean smaller
     # tiles: both are looked at.
     return [
-        replace(demand, size=size, full_size=full_size, style_size=style_size, full_style_size=style_size)
+        replace(
+            demand,
+            size=size,
+            full_size=full_size,
+            style_size=style_size,
+            full_style_size=style_size,
+            at_hand=demand.at_hand.resized(full_size, style_size),
+        )
         for size in itertools.product((height | 1, (height + CELL) | 1), (width | 1, (width + CELL) | 1))
     ]
 

@@ -42,7 +42,7 @@ from glstylenet.targets import (
     nothing,
     picture_size,
 )
-from glstylenet.terms import Breakdown, Evaluation, LossTerms, LossWeights
+from glstylenet.terms import Breakdown, Evaluation, LossTerms, LossWeights, Sums
 from glstylenet.tiling import Tile, cut_into_tiles
 from glstylenet.vgg import Network, Trail
 from glstylenet.window import Window
@@ -80,21 +80,6 @@ class _Survey:
     sights: dict[int, _Sight]
 
 
-class _Sums:
-    """The four terms as they add up over the tiles: float64, on the device."""
-
-    def __init__(self, device: torch.device) -> None:
-        self.content = torch.zeros((), dtype=torch.float64, device=device)
-        self.local = torch.zeros_like(self.content)
-        self.global_ = torch.zeros_like(self.content)
-        self.smoothness = torch.zeros_like(self.content)
-
-    def terms(self) -> LossTerms:
-        """All four in one transfer."""
-        values = torch.stack((self.content, self.local, self.global_, self.smoothness))
-        return LossTerms(*values.tolist())
-
-
 class Objective:
     """The total loss for one content, one style and one size.
 
@@ -102,7 +87,9 @@ class Objective:
     ``content_map`` (1, K, H, W) and ``style_map`` (1, K, A, B): class channels, both or neither.
     ``tile_side``: longest side of a tile in pixels, ``None`` for the whole picture at once;
     what was seen of ``kept_tiles`` of them, all for ``None``, is kept from the first visit to the second.
-    ``between_tiles`` is called before each tile that is looked at, and after an evaluation.
+    ``half_targets``: features of content and style are kept in at most 16 bits an entry.
+    ``between_tiles`` is called before each tile that is looked at, ``after_tiles`` after the last of
+    an evaluation.
     ``store`` may have the targets. ``stopwatch`` is told the seconds spent on "network" (with fusion and
     content), "matching", "local", "global" and "smoothness".
     """
@@ -119,7 +106,9 @@ class Objective:
         style_map: Tensor | None = None,
         tile_side: int | None = None,
         kept_tiles: int | None = None,
+        half_targets: bool = False,
         between_tiles: Callable[[], None] = nothing,
+        after_tiles: Callable[[], None] = nothing,
         block_bytes: int = BLOCK_BYTES,
         store: TargetStore | None = None,
         stopwatch: Stopwatch | None = None,
@@ -130,6 +119,7 @@ class Objective:
         self._tile_side = tile_side
         self._kept_tiles = kept_tiles
         self._between_tiles = between_tiles
+        self._after_tiles = after_tiles
         self.stopwatch = stopwatch or Stopwatch()
         self._measure = self.stopwatch.measure
         uses_pyramid = weights.local > 0 or weights.global_ > 0
@@ -141,7 +131,7 @@ class Objective:
             if weights.content > 0 and content is not None:
                 if _first_with_content(self._groups) == len(self._groups):
                     self._seen = (*self._groups, (CONTENT_LAYER,))
-                self._content = store.content(network, content, tile_side, between_tiles)
+                self._content = store.content(network, content, tile_side, between_tiles, half=half_targets)
             self._styles = store.style(
                 network,
                 self._groups,
@@ -151,6 +141,7 @@ class Objective:
                 map_factor=semantic_factor(weights.semantic),
                 block_bytes=block_bytes,
                 between_tiles=between_tiles,
+                half=half_targets,
             )
             self._maps: list[Tensor | None] = [None for _ in self._groups]
             if steers and content_map is not None:
@@ -176,7 +167,7 @@ class Objective:
         ``rematch``: with the nearest neighbours of these very pixels, which are then held; cheaper than
         :meth:`match` before it.
         """
-        sums = _Sums(pixels.device)
+        sums = Sums(pixels.device)
         with torch.no_grad():
             gradient = self._add_smoothness(pixels, sums)
             if self._layers:
@@ -188,12 +179,12 @@ class Objective:
                         rows, columns = sight.tile.crop.slices
                         gradient[..., rows, columns] += self._network.backward(sight.trail, gradients)
                     del sight, gradients  # or they would wait beside the next tile
-                self._between_tiles()  # the optimiser's vectors come next, and fit into no tile's blocks
+                self._after_tiles()  # the optimiser's vectors come next, and fit into no tile's blocks
         return Evaluation(sums.terms(), gradient)
 
     def terms(self, pixels: Tensor) -> LossTerms:
         """The loss terms alone, with fresh matches: what the paper's objective is at ``pixels``."""
-        sums = _Sums(pixels.device)
+        sums = Sums(pixels.device)
         with torch.no_grad():
             self._add_smoothness(pixels, sums)
             if self._layers:
@@ -205,7 +196,7 @@ class Objective:
 
     def breakdown(self, pixels: Tensor) -> Breakdown:
         """What :meth:`terms` tells, and each position's part in the content and the local term."""
-        sums = _Sums(pixels.device)
+        sums = Sums(pixels.device)
         content = None if self._content is None else torch.zeros(picture_size(self._content)).to(sums.content)
         local: list[Tensor] = []
         with torch.no_grad():
@@ -310,11 +301,11 @@ class Objective:
         """What the matches held ask of the tile's own positions."""
         with self._measure("matching"):
             return [
-                local_target(style.feature, matches.index, style.energies, sight.tile.positions(style.layer))
+                local_target(style.centred, matches.index, sight.tile.positions(style.layer))
                 for style, matches in zip(self._styles, self._matches, strict=True)
             ]
 
-    def _compare(self, sight: _Sight, grams: list[Tensor], sums: _Sums) -> dict[int, list[Contribution]]:
+    def _compare(self, sight: _Sight, grams: list[Tensor], sums: Sums) -> dict[int, list[Contribution]]:
         """Add the tile's part of the terms to ``sums``; returns the gradients with respect to the layers."""
         tile = sight.tile
         gradients: dict[int, list[Contribution]] = {layer: [] for layer in self._layers}
@@ -340,7 +331,7 @@ class Objective:
         self._add_content(sight, gradients, sums)
         return gradients
 
-    def _add_local(self, feature: Tensor, target: LocalTarget, entries: int, sums: _Sums) -> Tensor:
+    def _add_local(self, feature: Tensor, target: LocalTarget, entries: int, sums: Sums) -> Tensor:
         with self._measure("local"):
             loss = local_loss(feature, target, weight=self._weights.local, entries=entries)
             sums.local += loss.value
@@ -352,7 +343,7 @@ class Objective:
         matrix: Tensor,
         style: StyleTarget,
         tile: Tile,
-        sums: _Sums,
+        sums: Sums,
         *,
         onto: Tensor | None,
     ) -> Tensor:
@@ -365,7 +356,7 @@ class Objective:
             positions = height * width
             return global_gradient(feature, matrix, style.gram, weight=weight, positions=positions, onto=onto)
 
-    def _add_content(self, sight: _Sight, gradients: dict[int, list[Contribution]], sums: _Sums) -> None:
+    def _add_content(self, sight: _Sight, gradients: dict[int, list[Contribution]], sums: Sums) -> None:
         if self._content is None:
             return
         with self._measure("network"):
@@ -384,7 +375,7 @@ class Objective:
         seen = sight.own(number, CONTENT_LAYER)[:, -LAYER_CHANNELS[CONTENT_LAYER] :]
         return seen, self._content[(..., *sight.tile.positions(CONTENT_LAYER).slices)]
 
-    def _add_smoothness(self, pixels: Tensor, sums: _Sums) -> Tensor:
+    def _add_smoothness(self, pixels: Tensor, sums: Sums) -> Tensor:
         """Returns the term's gradient, to which the others' are added."""
         if self._weights.smoothness == 0:
             return torch.zeros_like(pixels)

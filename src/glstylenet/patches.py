@@ -169,8 +169,11 @@ class Comparison:
         query = self.query[query_block.positions()]
         style = self.style.positions[style_block.positions()]
         # Summed in float32 even for bfloat16 features: candidates often differ in the third digit only.
-        products = float32_product(query.reshape(-1, channels), style.reshape(-1, channels).T)
-        sums = diagonal_sums(products.view(*query.shape[:2], *style.shape[:2]))
+        shape = (*query.shape[:2], *style.shape[:2])
+        # Nobody else holds the products, so that they are given free on the way.
+        sums = diagonal_sums(
+            float32_product(query.reshape(-1, channels), style.reshape(-1, channels).T).view(shape)
+        )
         sums *= self.style.scale[style_block.patches()]
         sums *= self.query_scale[query_block.patches()][:, :, None, None]
         return sums
@@ -204,6 +207,7 @@ def diagonal_sums(products: Tensor) -> Tensor:
     """Sum position products (..., r+2, W, s+2, B) over the nine offsets: (..., r, W-2, s, B-2)."""
     across = products[..., :-2, :, :-2] + products[..., 1:-1, :, 1:-1]
     across += products[..., 2:, :, 2:]
+    del products  # the largest there is
     down = across[..., :-2, :, :-2, :] + across[..., 1:-1, :, 1:-1, :]
     down += across[..., 2:, :, 2:, :]
     return down
@@ -247,9 +251,9 @@ def _block_sizes(
     A style that leaves room for a fair number of query patches is taken whole; else both blocks are
     squares, whose overlap at the edges costs least. Below 3 x 3 positions each, the bound gives way.
     """
-    # The products, the sums across and the sums down are alive together, each float32; with maps the
-    # features' sums wait meanwhile.
-    pairs = block_bytes // (4 * 4)
+    # Two of products, sums across and sums down are alive together, each float32; with maps the features'
+    # sums wait meanwhile.
+    pairs = block_bytes // (3 * 4)
     edge = PATCH - 1
     whole_style = (style[0] + edge) * (style[1] + edge)
     positions = pairs // whole_style

@@ -14,18 +14,28 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-__all__ = ["float32_product"]
+__all__ = ["computing", "computing_type", "float32_product"]
 
 _MODE = threading.Lock()
 
 
+def computing_type(dtype: torch.dtype) -> torch.dtype:
+    """The type to compute in with what is kept as ``dtype``: float32 for float16, which saves memory only."""
+    return torch.float32 if dtype == torch.float16 else dtype
+
+
+def computing(feature: Tensor) -> Tensor:
+    """``feature`` in its :func:`computing_type`."""
+    return feature.to(computing_type(feature.dtype))
+
+
 def float32_product(left: Tensor, right: Tensor) -> Tensor:
-    """``left @ right``, (n, k) times (k, m), of equal float types: float32 (float64 for float64).
+    """``left @ right``, (n, k) times (k, m), of types that compute alike: float32 (float64 for float64).
 
     Also of batches, (b, n, k) times (b, k, m).
     """
     if left.dtype != torch.bfloat16:
-        return left @ right
+        return computing(left) @ computing(right)
     if left.device.type == "cuda":
         product = torch.mm if left.dim() == 2 else torch.bmm
         return product(left, right, out_dtype=torch.float32)

@@ -24,8 +24,8 @@ from glstylenet.events import Event, Matched, ScaleStarted, Step, Warned
 from glstylenet.fusion import EVERY_SCHEME
 from glstylenet.history import Snapshot
 from glstylenet.images import resize
-from glstylenet.inputs import Inputs, ScaledInputs, canvas_size, with_margin, without_margin
-from glstylenet.memory import Demand, Plan, plan_memory, smaller_tiles
+from glstylenet.inputs import Inputs, ScaledInputs, Sources, canvas_size, with_margin, without_margin
+from glstylenet.memory import AtHand, Demand, Plan, plan_memory, smaller_tiles
 from glstylenet.objective import Objective
 from glstylenet.optimize import Adam, Lbfgs, Optimizer
 from glstylenet.preconditioner import Preconditioner
@@ -37,7 +37,7 @@ from glstylenet.terms import LossWeights
 from glstylenet.vgg import Network
 from glstylenet.weights import LoadedWeights
 
-__all__ = ["Stages", "choose_scales", "make_objective", "plan_stages", "stage_demand"]
+__all__ = ["Stages", "choose_scales", "make_objective", "plan_measurement", "plan_stages", "stage_demand"]
 
 _GUESS = 2.0
 """Of L-BFGS: nearly every step of length 1 is accepted, and one of twice the guess takes a tenth fewer
@@ -65,6 +65,7 @@ def stage_demand(
     factor: float,
     full_size: tuple[int, int],
     full_style_size: tuple[int, int],
+    at_hand: AtHand,
     classes: int,
     optimizes: bool = True,
 ) -> Demand:
@@ -77,6 +78,7 @@ def stage_demand(
         full_style_size=full_style_size,
         precision=place.precision,
         scheme=EVERY_SCHEME[settings.scheme],
+        at_hand=at_hand,
         classes=classes,
         optimizes=optimizes,
         on_gpu=place.device.type != "cpu",
@@ -85,7 +87,7 @@ def stage_demand(
 
 def plan_stages(
     scales: list[Scale],
-    style_size: tuple[int, int],
+    sources: Sources,
     settings: Settings,
     place: Device,
     allowed: int,
@@ -101,7 +103,8 @@ def plan_stages(
             size=scale.size,
             factor=scale.factor,
             full_size=scales[-1].size,
-            full_style_size=style_size,
+            full_style_size=sources.style_size,
+            at_hand=sources.at_hand,
             classes=classes,
         )
         for scale in scales
@@ -109,6 +112,23 @@ def plan_stages(
     # The largest first: if one is refused, then in the numbers of the result.
     plans = [plan_memory(demand, allowed) for demand in reversed(demands)]
     return list(zip(demands, reversed(plans), strict=True))
+
+
+def plan_measurement(inputs: Inputs, settings: Settings, place: Device, allowed: int) -> Plan:
+    """How a measurement of the result fits into ``allowed`` bytes; it needs no history, and float32 twice a
+    bfloat16 run's features. Raises :class:`~glstylenet.errors.MemoryLimitError` if it does not."""
+    demand = stage_demand(
+        settings,
+        Device(place.device, "float32"),
+        size=inputs.size,
+        factor=1.0,
+        full_size=inputs.size,
+        full_style_size=inputs.style_size,
+        at_hand=inputs.at_hand,
+        classes=0 if inputs.semantics is None else len(inputs.semantics.classes),
+        optimizes=False,
+    )
+    return plan_memory(demand, allowed)
 
 
 def make_objective(
@@ -126,6 +146,7 @@ def make_objective(
     ``allowed`` bytes where these are more."""
     # A whole picture's blocks fit the next evaluation, which would have to fetch them from the system again.
     tight = plan.tile_side is not None and network.device.type == "cpu"
+    valve = MemoryValve(max(allowed, plan.needed_bytes), plan.tile_bytes)
     return Objective(
         network,
         EVERY_SCHEME[settings.scheme],
@@ -136,7 +157,9 @@ def make_objective(
         style_map=scaled.style_map,
         tile_side=plan.tile_side,
         kept_tiles=plan.kept_tiles,
-        between_tiles=MemoryValve(max(allowed, plan.needed_bytes) - plan.tile_bytes) if tight else nothing,
+        half_targets=plan.half_targets,
+        between_tiles=valve.before_tile if tight else nothing,
+        after_tiles=valve.after_tiles if tight else nothing,
         store=store,
         stopwatch=stopwatch,
     )

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from glstylenet.fusion import LAYER_CHANNELS, Pyramid, fused_size, layer_size, layer_sizes, layers_of
-from glstylenet.losses import gram, patch_energies
+from glstylenet.losses import CentredStyle, gram
 from glstylenet.neighbours import StylePatches
 from glstylenet.patches import BLOCK_BYTES, PATCH
 from glstylenet.tiling import Tile, cut_into_tiles
@@ -35,6 +35,9 @@ __all__ = [
 
 CONTENT_LAYER = 4
 """Eq. 2 compares F^4."""
+
+_LARGEST_HALF = 65504.0
+"""Of float16."""
 
 
 @dataclass(frozen=True)
@@ -75,9 +78,9 @@ class StyleTarget:
         )
 
     @cached_property
-    def energies(self) -> Tensor:
-        """Squared norms of the patches, (A-2, B-2)."""
-        return patch_energies(self.feature)
+    def centred(self) -> CentredStyle:
+        """The feature as the local loss asks it."""
+        return CentredStyle.of(self.feature)
 
     def entries(self, size: tuple[int, int]) -> int:
         """Numbers in all patches of a generated picture of ``size``: what Eq. 4's mean is taken over."""
@@ -106,13 +109,15 @@ class TargetStore:
         content: Tensor,
         tile_side: int | None,
         between_tiles: Callable[[], None] = nothing,
+        *,
+        half: bool = False,
     ) -> Tensor:
         """What :func:`content_target` makes of the same arguments."""
         if not self._most_bytes:
-            return content_target(network, content, tile_side, between_tiles)
-        key = (_identity(network), _digest(content), tile_side)
+            return content_target(network, content, tile_side, between_tiles, half=half)
+        key = (_identity(network), _digest(content), tile_side, half)
         if key not in self._contents:
-            self._contents[key] = content_target(network, content, tile_side, between_tiles)
+            self._contents[key] = content_target(network, content, tile_side, between_tiles, half=half)
         self._contents.move_to_end(key)
         target = self._contents[key]
         self._forget()
@@ -129,6 +134,7 @@ class TargetStore:
         map_factor: float,
         block_bytes: int = BLOCK_BYTES,
         between_tiles: Callable[[], None] = nothing,
+        half: bool = False,
     ) -> list[StyleTarget]:
         """What :func:`style_targets` makes of the same arguments."""
 
@@ -142,12 +148,13 @@ class TargetStore:
                 map_factor=map_factor,
                 block_bytes=block_bytes,
                 between_tiles=between_tiles,
+                half=half,
             )
 
         if not self._most_bytes or not groups:
             return make()
         map_key = None if style_map is None else (_digest(style_map), map_factor)
-        key = (_identity(network), groups, _digest(style), map_key, tile_side, block_bytes)
+        key = (_identity(network), groups, _digest(style), map_key, tile_side, block_bytes, half)
         if key not in self._styles:
             self._styles[key] = make()
         self._styles.move_to_end(key)
@@ -168,16 +175,22 @@ class TargetStore:
 
 
 def content_target(
-    network: Network, content: Tensor, tile_side: int | None, between_tiles: Callable[[], None] = nothing
+    network: Network,
+    content: Tensor,
+    tile_side: int | None,
+    between_tiles: Callable[[], None] = nothing,
+    *,
+    half: bool = False,
 ) -> Tensor:
-    """F^4 of ``content`` (1, 3, H, W), made from tiles of at most ``tile_side`` pixels."""
+    """F^4 of ``content`` (1, 3, H, W), made from tiles of at most ``tile_side`` pixels; in at most 16 bits an
+    entry for ``half``."""
     size = picture_size(content)
-    target = _blank(network, LAYER_CHANNELS[CONTENT_LAYER], layer_size(size, CONTENT_LAYER))
+    target = _blank(network, LAYER_CHANNELS[CONTENT_LAYER], layer_size(size, CONTENT_LAYER), half=half)
     for tile in cut_into_tiles(size, tile_side):
         between_tiles()
         own = tile.positions(CONTENT_LAYER)
         _, [seen] = look_at(network, content, tile, ((CONTENT_LAYER,),), [own], keeping=False)
-        target[..., *own.slices] = seen
+        _write(target, own, seen)
     return target
 
 
@@ -191,13 +204,15 @@ def style_targets(
     map_factor: float,
     block_bytes: int = BLOCK_BYTES,
     between_tiles: Callable[[], None] = nothing,
+    half: bool = False,
 ) -> list[StyleTarget]:
-    """One for each of a scheme's ``groups``, of ``style`` (1, 3, A, B) and its ``style_map`` (1, K, A, B)."""
+    """One for each of a scheme's ``groups``, of ``style`` (1, 3, A, B) and its ``style_map`` (1, K, A, B);
+    features in at most 16 bits an entry for ``half``."""
     if not groups:
         return []
     size = picture_size(style)
     features = [
-        _blank(network, sum(LAYER_CHANNELS[layer] for layer in group), fused_size(size, group))
+        _blank(network, sum(LAYER_CHANNELS[layer] for layer in group), fused_size(size, group), half=half)
         for group in groups
     ]
     for tile in cut_into_tiles(size, tile_side):
@@ -205,7 +220,7 @@ def style_targets(
         windows = [tile.positions(group[-1]) for group in groups]
         _, seen = look_at(network, style, tile, groups, windows, keeping=False)
         for feature, window, part in zip(features, windows, seen, strict=True):
-            feature[..., *window.slices] = part
+            _write(feature, window, part)
     maps = [None if style_map is None else map_at(style_map, fused_size(size, group)) for group in groups]
     return [
         StyleTarget(group, feature, class_channels, map_factor, block_bytes)
@@ -257,9 +272,19 @@ def look_at(
     return trail, [pyramid.fused for pyramid in pyramids]
 
 
-def _blank(network: Network, channels: int, size: tuple[int, int]) -> Tensor:
-    feature = torch.empty((1, channels, *size), dtype=network.dtype, device=network.device)
+def _blank(network: Network, channels: int, size: tuple[int, int], *, half: bool) -> Tensor:
+    """Room for a feature of the whole picture: of the network's type, or float16 for float32 if ``half``."""
+    dtype = torch.float16 if half and network.dtype == torch.float32 else network.dtype
+    feature = torch.empty((1, channels, *size), dtype=dtype, device=network.device)
     return feature.to(memory_format=torch.channels_last)
+
+
+def _write(feature: Tensor, window: Window, part: Tensor) -> None:
+    """Write ``part`` where ``window`` lies in ``feature``."""
+    if feature.dtype == torch.float16:
+        # Beyond any feature of VGG-19, which are below 1e4; an infinity would spoil every number.
+        part = part.clamp(max=_LARGEST_HALF)
+    feature[..., *window.slices] = part
 
 
 def _bytes_of(tensor: Tensor) -> int:

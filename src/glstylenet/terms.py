@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from glstylenet.patches import Matches
 from glstylenet.settings import Settings
 
-__all__ = ["Breakdown", "Evaluation", "LossTerms", "LossWeights"]
+__all__ = ["Breakdown", "Evaluation", "LossTerms", "LossWeights", "Sums"]
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,21 @@ class LossTerms:
             "smoothness": self.smoothness,
             "total": self.total,
         }
+
+
+class Sums:
+    """The four terms as they add up over the tiles: float64, on the device."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.content = torch.zeros((), dtype=torch.float64, device=device)
+        self.local = torch.zeros_like(self.content)
+        self.global_ = torch.zeros_like(self.content)
+        self.smoothness = torch.zeros_like(self.content)
+
+    def terms(self) -> LossTerms:
+        """All four in one transfer."""
+        values = torch.stack((self.content, self.local, self.global_, self.smoothness))
+        return LossTerms(*values.tolist())
 
 
 @dataclass(frozen=True)

@@ -32,12 +32,12 @@ from glstylenet.inputs import (
     read_result,
     read_sources,
 )
-from glstylenet.memory import DEFAULT_SHARE, Demand, Plan, plan_memory
+from glstylenet.memory import DEFAULT_SHARE, Demand, Plan
 from glstylenet.objective import Objective
 from glstylenet.schedule import Scale
 from glstylenet.semantics import resize_labels
 from glstylenet.settings import Settings
-from glstylenet.stages import Stages, choose_scales, make_objective, plan_stages, stage_demand
+from glstylenet.stages import Stages, choose_scales, make_objective, plan_measurement, plan_stages
 from glstylenet.targets import TargetStore
 from glstylenet.terms import Breakdown, LossTerms
 from glstylenet.vgg import Network
@@ -132,7 +132,9 @@ def stylize(
     run.store, run.resume = targets or run.store, resume
     run.folder = None if checkpoint is None else Path(checkpoint)
     with _telling_out_of_memory():
-        return run.result(run.prepare(content, style, content_map, style_map))
+        stages = run.prepare(content, style, content_map, style_map)
+        del content, style, content_map, style_map  # arrays that nobody else holds are given free
+        return run.result(stages)
 
 
 def plan_run(
@@ -170,7 +172,9 @@ def picture_losses(
     with _telling_out_of_memory():
         sources = read_sources(content, style, content_map=content_map, style_map=style_map, settings=chosen)
         shown = read_result(picture, sources, chosen)
-        objective, device = _measuring_objective(prepare_inputs(sources, chosen), chosen)
+        inputs = prepare_inputs(sources, chosen)
+        del sources
+        objective, device = _measuring_objective(inputs, chosen)
         return objective.terms(shown.pixels.to(device))
 
 
@@ -249,7 +253,7 @@ class _Run:
         scales = choose_scales(inputs.size, settings, smallest)
         plans = self._plan(scales, sources, place, allowed, classes)
         # What is measured in the end must fit too, and is refused now rather than when all is painted.
-        self._measurement_plan = _measurement_plan(inputs, settings, place, allowed)
+        self._measurement_plan = plan_measurement(inputs, settings, place, allowed)
         style_size = sources.style_size
         del sources
         self.weights = load_weights(settings.weights)
@@ -305,7 +309,6 @@ class _Run:
         pixels = stages.paint()
         optimisation = time.perf_counter() - began
         pixels = self._finish(pixels)
-        place = stages.chosen
         network = stages.measuring_network()
         return_freed_memory()
         losses = _measure(
@@ -320,9 +323,9 @@ class _Run:
             settings=self.settings,
             timings=Timings(total, optimisation, _parts(stages.stopwatch.seconds, optimisation)),
             evaluations=stages.evaluations,
-            device=str(place.device),
-            precision=place.precision,
-            peak_memory_bytes=peak_memory(place.device),
+            device=str(stages.chosen.device),
+            precision=stages.chosen.precision,
+            peak_memory_bytes=peak_memory(stages.chosen.device),
             weights=self.weights,
             inputs=self.inputs,
             interrupted=stages.stopped,
@@ -331,19 +334,20 @@ class _Run:
     def _plan(
         self, scales: list[Scale], sources: Sources, place: Device, allowed: int, classes: int
     ) -> list[tuple[Demand, Plan]]:
-        return plan_stages(scales, sources.style_size, self.settings, place, allowed, classes=classes)
+        return plan_stages(scales, sources, self.settings, place, allowed, classes=classes)
 
     def _finish(self, pixels: Tensor) -> Tensor:
         if self.settings.finish == "none":
             return pixels
-        if self.inputs.content is None:
+        content = self.inputs.content
+        if content is None:
             self.tell(Warned("a doodle has no photograph to take lines from; the finish is left out"))
             return pixels
         semantics = self.inputs.semantics
         class_channels = None
         if semantics is not None:
             class_channels = resize_labels(semantics.content, self.inputs.size).to(pixels.device)
-        return photo_finish(pixels, self.inputs.content.to(pixels.device), class_channels=class_channels)
+        return photo_finish(pixels, content.to(pixels.device), class_channels=class_channels)
 
 
 def _parts(seconds: Mapping[str, float], optimisation: float) -> dict[str, float]:
@@ -362,8 +366,9 @@ def _measure(
     store: TargetStore | None = None,
 ) -> LossTerms:
     """The losses that are reported: full size, float32 and fresh matches, however the run computed."""
-    scaled = inputs.scaled(inputs.size, 1.0, network.device)
-    objective = make_objective(network, settings, scaled, plan=plan, store=store)
+    objective = make_objective(
+        network, settings, inputs.scaled(inputs.size, 1.0, network.device), plan=plan, store=store
+    )
     return objective.terms(pixels.to(network.device))
 
 
@@ -372,26 +377,8 @@ def _measuring_objective(
 ) -> tuple[Objective, torch.device]:
     """An objective that measures as :func:`_measure` does, outside a run, and where it computes."""
     place = choose_device(settings.device, "float32")
-    plan = _measurement_plan(inputs, settings, place, _allowed_memory(settings, place))
+    plan = plan_measurement(inputs, settings, place, _allowed_memory(settings, place))
     weights = weights or load_weights(settings.weights)
     network = Network(weights.tensors, device=place.device)
     scaled = inputs.scaled(inputs.size, 1.0, place.device)
     return make_objective(network, settings, scaled, plan=plan), place.device
-
-
-def _measurement_plan(inputs: Inputs, settings: Settings, place: Device, allowed: int) -> Plan:
-    """How the final measurement fits into ``allowed`` bytes; it needs no optimiser's vectors, and float32
-    twice a bfloat16 run's features."""
-    style_size = (inputs.style.shape[-2], inputs.style.shape[-1])
-    classes = 0 if inputs.semantics is None else len(inputs.semantics.classes)
-    demand = stage_demand(
-        settings,
-        Device(place.device, "float32"),
-        size=inputs.size,
-        factor=1.0,
-        full_size=inputs.size,
-        full_style_size=style_size,
-        classes=classes,
-        optimizes=False,
-    )
-    return plan_memory(demand, allowed)

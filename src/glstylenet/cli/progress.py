@@ -173,9 +173,10 @@ def describe_plan(event: Started) -> list[str]:
         pieces = (
             "in one piece" if plan.tiles == 1 else f"in {plan.tiles} tiles of up to {plan.tile_side} pixels"
         )
-        history = f", history of {plan.history} in half precision" if plan.half_history else ""
+        halves = [f"history of {plan.history}"] * plan.half_history + ["targets"] * plan.half_targets
+        thrift = f", {' and '.join(halves)} in half precision" if halves else ""
         lines.append(
-            f"scale {width} x {height}: {scale.evaluations} evaluations {pieces}{history}, "
+            f"scale {width} x {height}: {scale.evaluations} evaluations {pieces}{thrift}, "
             f"{format_bytes(plan.needed_bytes)}"
         )
     if event.classes:

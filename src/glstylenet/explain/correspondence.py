@@ -15,7 +15,7 @@ from glstylenet.fusion import SCHEMES, fused_size
 from glstylenet.inputs import Inputs
 from glstylenet.patches import PATCH
 from glstylenet.settings import Settings
-from glstylenet.targets import map_at, picture_size
+from glstylenet.targets import map_at
 from glstylenet.terms import Breakdown
 
 __all__ = ["Correspondence", "class_grid", "find_correspondence", "receptive_pixels"]
@@ -74,12 +74,12 @@ def find_correspondence(breakdown: Breakdown, inputs: Inputs, settings: Settings
     deepest = max(range(len(groups)), key=lambda number: groups[number][-1])
     layers = groups[deepest]
     index = breakdown.matches[deepest].index.cpu().numpy()
-    height, width = fused_size(picture_size(inputs.style), layers)
+    height, width = fused_size(inputs.style_size, layers)
     content_class = matched_class = None
     if inputs.semantics is not None:
         content_class = _middles(class_grid(inputs.semantics.content, layers, inputs.size))
-        style_size = picture_size(inputs.style)
-        matched_class = _middles(class_grid(inputs.semantics.style, layers, style_size)).ravel()[index]
+        style_class = class_grid(inputs.semantics.style, layers, inputs.style_size)
+        matched_class = _middles(style_class).ravel()[index]
     return Correspondence(
         layers=layers,
         groups=len(groups),

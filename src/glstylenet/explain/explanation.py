@@ -49,7 +49,7 @@ class Explanation:
     def as_dict(self) -> dict[str, object]:
         """All numbers; sizes are [width, height], grids are lists of rows."""
         height, width = self.result.size
-        style_height, style_width = self.result.inputs.style.shape[-2:]
+        style_height, style_width = self.result.inputs.style_size
         return {
             "size": [width, height],
             "style_size": [style_width, style_height],

@@ -66,8 +66,9 @@ def _figures(explanation: Explanation, found: Correspondence | None) -> str:
         _figure("result", "Result", _picture(explanation.result.pixels), result_code),
         _figure("style", "Style", _picture(inputs.style), style_code),
     ]
-    if inputs.content is not None:
-        figures.append(_figure("content", "Content", _picture(inputs.content), None))
+    content = inputs.content
+    if content is not None:
+        figures.append(_figure("content", "Content", _picture(content), None))
     return "\n".join(figures)
 
 
@@ -169,7 +170,7 @@ def _data(explanation: Explanation, found: Correspondence) -> str:
     """What the script needs; grids as base64 of little-endian numbers, row by row."""
     step = explanation.step
     height, width = explanation.result.size
-    style_height, style_width = explanation.result.inputs.style.shape[-2:]
+    style_height, style_width = explanation.result.inputs.style_size
     semantics = explanation.result.inputs.semantics
     classes = [] if semantics is None else [each.colour_name for each in semantics.classes]
     index = found.index[::step, ::step]

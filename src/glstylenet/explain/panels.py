@@ -35,7 +35,7 @@ def result_panel(explanation: Explanation, found: Correspondence) -> _Raster:
     height, width = explanation.result.size
     panel = np.empty((height, width, 3), np.uint8)
     rows, columns = found.style_places
-    style_height, style_width = explanation.result.inputs.style.shape[-2:]
+    style_height, style_width = explanation.result.inputs.style_size
     down = _share(rows, found.cell, style_height)
     across = _share(columns, found.cell, style_width)
     x = _nearest_patch(np.arange(width), found.cell, found.index.shape[1])
