@@ -10,6 +10,7 @@ from torch import Tensor
 
 from glstylenet.fusion import SCHEMES
 from glstylenet.objective import Objective
+from glstylenet.preconditioner import Preconditioner
 from glstylenet.products import float32_product
 from glstylenet.samples import sample_file
 from glstylenet.settings import preset_settings
@@ -114,6 +115,15 @@ def test_products_of_bfloat16_are_summed_in_float32() -> None:
     product = float32_product(left.cuda(), right.cuda())
     assert product.dtype == torch.float32
     torch.testing.assert_close(product.cpu().double(), left.double() @ right.double(), rtol=1e-4, atol=1e-3)
+
+
+@pytest.mark.parametrize("size", [(48, 64), (45, 37)])
+def test_long_waves_are_moved_as_on_the_cpu(size: tuple[int, int]) -> None:
+    expected = torch.randn((1, 3, *size), generator=torch.Generator().manual_seed(0))
+    found = expected.cuda()
+    for picture in (expected, found):
+        Preconditioner()(picture)
+    torch.testing.assert_close(found.cpu(), expected, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.long

@@ -16,7 +16,7 @@ from glstylenet.errors import MemoryLimitError
 from glstylenet.fusion import LAYER_CHANNELS, Scheme, layer_size
 from glstylenet.history import history_bytes
 from glstylenet.patches import BLOCK_BYTES
-from glstylenet.tiling import CELL, DEEPEST, Tile, cut_into_tiles
+from glstylenet.tiling import CELL, DEEPEST, HALO, LONGEST_REST, Tile, cut_into_tiles
 
 __all__ = [
     "DEFAULT_SHARE",
@@ -165,8 +165,9 @@ class Demand:
             bytes_per_pixel += _PIECES_BYTES
         if self._is_uneven:
             bytes_per_pixel += _UNEVEN_ENTRIES * entry
-        # The style passes through the network alone, without gradients.
-        style = _FORWARD_SHARE * _largest_crop(self.style_size, tile_side)
+        # The style passes through the network alone, without gradients. A smaller one may be cut into longer
+        # crops: counted as the longest there can be, a style that shrinks never takes more.
+        style = _FORWARD_SHARE * math.prod(_longest_crop(length, tile_side) for length in self.style_size)
         return math.ceil(bytes_per_pixel * max(_largest_crop(self.size, tile_side), style))
 
     @property
@@ -360,6 +361,11 @@ def _area(size: tuple[int, int]) -> int:
 
 def _largest_crop(size: tuple[int, int], tile_side: int | None) -> int:
     return math.prod(map(max, _crops(size, tile_side)))
+
+
+def _longest_crop(length: int, tile_side: int | None) -> int:
+    """No crop along a side of up to ``length`` pixels is longer."""
+    return length if tile_side is None else min(length, tile_side + LONGEST_REST + 2 * HALO)
 
 
 def _crops(size: tuple[int, int], tile_side: int | None) -> tuple[list[int], list[int]]:

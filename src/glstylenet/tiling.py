@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from glstylenet.fusion import layer_size
 from glstylenet.window import Window
 
-__all__ = ["CELL", "DEEPEST", "HALO", "Tile", "cut_into_tiles"]
+__all__ = ["CELL", "DEEPEST", "HALO", "LONGEST_REST", "Tile", "cut_into_tiles"]
 
 DEEPEST = 4
 """The deepest layer that any term looks at."""
@@ -27,6 +27,9 @@ CELL = 8
 HALO = 40
 """Pixels a crop goes beyond its tile: 30 that conv4_1 sees, rounded up to positions, and one more position
 for the patches that straddle two tiles."""
+
+LONGEST_REST = 31
+"""So many pixels may be left over and go to the last tile of a row or column."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,7 @@ class Tile:
 def cut_into_tiles(size: tuple[int, int], side: int | None) -> list[Tile]:
     """Tiles of about equal size, none longer than ``side`` pixels (at least 32), row by row.
 
-    ``None``: the picture in one piece. The last tile of a row or column may be 31 pixels longer.
+    ``None``: the picture in one piece. The last tile of a row or column may be longer by ``LONGEST_REST``.
     """
     rows, columns = _grid(size)
     if side is None:
