@@ -23,7 +23,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from glstylenet.patches import PATCH, Comparison, Matches, diagonal_sums
-from glstylenet.products import computing, float32_product
+from glstylenet.products import computing, computing_type, float32_product
 
 __all__ = ["CELL_POSITIONS", "cell_means", "guided_search"]
 
@@ -155,9 +155,14 @@ def cell_means(positions: Tensor) -> Tensor:
     A cell cut off by the border is averaged over what there is of it; zeros beside it change the length of
     its mean, but not the direction.
     """
-    # A strip at a time: what is kept as float16 is widened for it.
+    # A strip at a time, for which float16 is widened, into room made before (see patch_energy).
+    height, width, channels = positions.shape
+    shape = (-(-height // CELL_POSITIONS), -(-width // CELL_POSITIONS), channels)
+    means = positions.new_empty(shape, dtype=computing_type(positions.dtype))
     strips = torch.split(positions, _ROWS_AT_ONCE)
-    return torch.cat([_strip_means(computing(strip)) for strip in strips])
+    for strip, part in zip(strips, torch.split(means, _ROWS_AT_ONCE // CELL_POSITIONS), strict=True):
+        part.copy_(_strip_means(computing(strip)))
+    return means
 
 
 def _strip_means(positions: Tensor) -> Tensor:

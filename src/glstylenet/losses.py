@@ -39,6 +39,9 @@ __all__ = [
 _ROWS_AT_ONCE = 128
 """Rows of pixels that the smoothness term takes at a time: its temporaries stay small at any size."""
 
+_STYLE_ROWS_AT_ONCE = 8
+"""Rows of positions of a style that are widened at a time."""
+
 _POSITIONS_AT_ONCE = 2**13
 """Positions that a Gram matrix takes at a time: they are widened for the product."""
 
@@ -157,12 +160,16 @@ class CentredStyle:
     def of(cls, feature: Tensor) -> "CentredStyle":
         """``feature``, with what is derived."""
         # A strip at a time: widened, a large style would be the largest thing in memory.
-        strips = torch.split(feature[0], _ROWS_AT_ONCE // 8, dim=1)
-        exact, positions = _exact(feature.dtype), feature.shape[-2] * feature.shape[-1]
-        total = torch.stack([strip.to(exact).sum(dim=(1, 2)) for strip in strips]).sum(dim=0)
-        centre = (total / positions).to(_wide(feature.dtype))
-        squares = [(strip.to(exact) - centre[:, None, None]).square_().sum(dim=0) for strip in strips]
-        return cls(feature, centre, patch_sums(torch.cat(squares)))
+        rows, exact = _STYLE_ROWS_AT_ONCE, _exact(feature.dtype)
+        strips = torch.split(feature[0], rows, dim=1)
+        centre = feature.new_zeros(feature.shape[1], dtype=exact)
+        lengths = feature.new_empty(feature.shape[-2:], dtype=exact)
+        for strip in strips:
+            centre += strip.sum(dim=(1, 2), dtype=exact)
+        centre = (centre / lengths.numel()).to(_wide(feature.dtype))
+        for strip, part in zip(strips, torch.split(lengths, rows), strict=True):
+            torch.linalg.vector_norm(strip.to(exact) - centre[:, None, None], dim=0, out=part)
+        return cls(feature, centre, patch_sums(lengths.square_()))
 
 
 def local_target(style: CentredStyle, index: Tensor, window: Window | None = None) -> LocalTarget:

@@ -95,9 +95,13 @@ def patch_sums(positions: Tensor) -> Tensor:
 
 def patch_energy(feature: Tensor) -> Tensor:
     """Squared norm of each 3x3 patch of (1, C, H, W): float32 (H-2, W-2)."""
-    # A strip at a time: a widened copy of a large style would be the largest thing in memory.
-    squares = [strip.float().square().sum(dim=1) for strip in torch.split(feature, _ROWS_AT_ONCE, dim=2)]
-    return patch_sums(torch.cat(squares, dim=1))[0]
+    # A strip at a time: a widened copy of a large style would be the largest thing in memory. Into room made
+    # before: a small result between the copies would keep the next from taking the place of the last.
+    lengths = torch.empty(feature.shape[-2:], dtype=torch.float32, device=feature.device)
+    strips = torch.split(feature[0], _ROWS_AT_ONCE, dim=1)
+    for strip, part in zip(strips, torch.split(lengths, _ROWS_AT_ONCE), strict=True):
+        torch.linalg.vector_norm(strip.float(), dim=0, out=part)
+    return patch_sums(lengths.square_())
 
 
 def match_patches(
