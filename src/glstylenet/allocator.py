@@ -69,14 +69,12 @@ class MemoryValve:
     def before_tile(self) -> None:
         """To be called before a tile is looked at."""
         growth = _GROWTH if self._follows_tile and _kept.is_set() else 1.0
-        self._open_above(self.allowed - int(self.tile_bytes * growth))
+        if self._process.memory_info().rss > self.allowed - int(self.tile_bytes * growth):
+            return_freed_memory()
         self._follows_tile = True
 
     def after_tiles(self) -> None:
-        """To be called when other work than on tiles comes next, which fits into no tile's memory."""
-        self._open_above(self.allowed - self.tile_bytes)
+        """To be called when other work than on tiles comes next: vectors and a history, which fit into no
+        tile's memory and may be larger than all of it."""
+        return_freed_memory()
         self._follows_tile = False
-
-    def _open_above(self, limit: int) -> None:
-        if self._process.memory_info().rss > limit:
-            return_freed_memory()
