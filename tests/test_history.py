@@ -2,17 +2,16 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
-from torch.profiler import ProfilerActivity, profile
 
 from glstylenet import history as module
 from glstylenet.history import Change, History, Precondition, chunks, history_bytes, keep, measure
 from glstylenet.optimize import Lbfgs
 from glstylenet.preconditioner import Preconditioner
+from tests.allocations import peak_of, recorded
 
 Pair = tuple[Tensor, Tensor]
 SHAPE = (1, 3, 11, 13)
@@ -374,17 +373,6 @@ def test_keep_leaves_what_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
 ENTRIES = 3 * 512 * 512
 
 
-def _allocations(profiler: profile) -> list[int]:
-    """Bytes of each allocation, and of each release as a negative number, in order."""
-    kineto: Any = profiler.profiler
-    events = [event for event in kineto.kineto_results.events() if event.name() == "[memory]"]
-    return [event.nbytes() for event in sorted(events, key=lambda event: event.start_ns())]
-
-
-def _recorder() -> profile:
-    return profile(activities=[ProfilerActivity.CPU], profile_memory=True)
-
-
 @pytest.mark.filterwarnings("ignore")  # the profiler's own
 @pytest.mark.parametrize("half", [False, True])
 @pytest.mark.parametrize("masked", [False, True])
@@ -397,12 +385,12 @@ def test_a_direction_allocates_one_vector(half: bool, masked: bool) -> None:
     for _ in range(3):
         s = torch.randn(ENTRIES, generator=generator)
         history.add(measure(x, x, s, 2 * s), x, x, s, 2 * s)
-    with _recorder() as profiler:
+    with recorded() as changes:
         direction = history.direction(gradient, free)
         change = measure(x, x, s, gradient)
         history.add(change, x, x, s, s)
     assert direction is not None
-    made = sorted(size for size in _allocations(profiler) if size > 0)
+    made = sorted(size for size in changes if size > 0)
     assert made[-1] == 4 * ENTRIES
     assert made[-2] <= 4 * module._CACHED_ENTRIES
 
@@ -419,14 +407,10 @@ def test_a_preconditioned_direction_holds_two_vectors(masked: bool) -> None:
     s = torch.randn(shape, generator=generator)
     history.add(measure(x, x, s, 2 * s), x, x, s, 2 * s)
     history.direction(gradient, free)  # makes the factors, which are kept
-    with _recorder() as profiler:
+    with recorded() as changes:
         direction = history.direction(gradient, free)
     assert direction is not None
-    held = peak = 0
-    for size in _allocations(profiler):
-        held += size
-        peak = max(peak, held)
-    vector = 4 * ENTRIES
+    peak, vector = peak_of(changes), 4 * ENTRIES
     # Of one channel: complex waves, half as many and twice as large, and what they become.
     assert vector <= peak <= 2 * vector + 4 * module._CACHED_ENTRIES
 
@@ -446,21 +430,17 @@ def test_a_run_holds_four_vectors_beside_its_history(half: bool, preconditioned:
 
     vector, calls = 4 * ENTRIES, 14
     optimizer = Lbfgs(history=2, half_history=half, precondition=Preconditioner() if preconditioned else None)
-    with _recorder() as profiler:
+    with recorded() as changes:
         accepted = 0
         for step in optimizer.run(evaluate, torch.full(shape, 128.0), calls):
             accepted += step.accepted
             del step
     assert accepted > 4
-    changes = _allocations(profiler)
     # The start, x and the history; three for each call of evaluate, candidate included; the directions, and
     # Py for each.
     made = (calls - 1) * (2 if preconditioned else 1)
     assert sum(size >= vector // 2 for size in changes) <= 3 + 3 * calls - 1 + made
-    held = peak = 0
-    for size in changes:
-        held += size
-        peak = max(peak, held)
+    peak = peak_of(changes)
     # The peak is in evaluate, whose own temporary vector is a sixth.
     factors = 4 * 512 * 257 if preconditioned else 0
     expected = history_bytes(2, ENTRIES, half) + 5 * vector + factors

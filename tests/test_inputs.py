@@ -1,5 +1,7 @@
 """Inputs: pictures wait as bytes where that loses nothing, and plans count what they take."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -58,8 +60,8 @@ def test_what_pictures_take_is_known_before_they_are_brought_to_size() -> None:
     assert inputs.style.dtype == torch.float32
 
 
-def test_transparency_and_a_start_are_kept_too(tmp_path: object) -> None:
-    path = tmp_path / "start.png"  # type: ignore[operator]
+def test_transparency_and_a_start_are_kept_too(tmp_path: Path) -> None:
+    path = tmp_path / "start.png"
     Image.fromarray(_bytes((60, 40), seed=2)).save(path)
     sources, inputs = _both(_bytes((60, 40), channels=4), _bytes((64, 64), seed=1), init=str(path))
     # The content was laid over white, which leaves no whole numbers; the style is reduced to 60 pixels.

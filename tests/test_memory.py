@@ -237,7 +237,7 @@ def test_the_advice_reckons_with_pictures_that_are_bytes_no_longer() -> None:
     assert int(larger[1]) > int(advised[1])
 
 
-def test_a_longer_history_counts_as_fewer_evaluations() -> None:
+def test_a_shorter_history_has_its_price() -> None:
     demand = _demand(LARGE)
     long, short = (memory._plan(demand, 896, history, True) for history in (10, 3))
     assert memory._work(short, demand) == pytest.approx(1.2 * memory._work(long, demand))

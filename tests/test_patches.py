@@ -1,12 +1,9 @@
 """Factorised matching against literal patch vectors, and hand-built patches whose match is known."""
 
-from typing import Any
-
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch.profiler import ProfilerActivity, profile
 
 from benchmarks.literal import literal_matches
 from glstylenet.errors import InputError
@@ -19,6 +16,7 @@ from glstylenet.patches import (
     patch_sums,
     semantic_factor,
 )
+from tests.allocations import peak_of, recorded
 
 
 def _features(seed: int, channels: int, *sizes: tuple[int, int]) -> list[torch.Tensor]:
@@ -119,16 +117,10 @@ def test_a_search_holds_no_more_than_its_blocks(maps: bool) -> None:
     sides = [Side(style, 1.0).compared(query)]
     if maps:
         sides.append(Side(style_map, 0.6).compared(query_map))
-    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
+    with recorded() as changes:
         exact_search(sides, 2**30)
-    kineto: Any = profiler.profiler
-    events = [event for event in kineto.kineto_results.events() if event.name() == "[memory]"]
-    held = peak = 0
-    for event in sorted(events, key=lambda event: event.start_ns()):
-        held += event.nbytes()
-        peak = max(peak, held)
     products = 4 * 40 * 30 * 28 * 33
-    assert (2.5 if maps else 1.7) * products < peak < (3.0 if maps else 2.0) * products
+    assert (2.5 if maps else 1.7) * products < peak_of(changes) < (3.0 if maps else 2.0) * products
 
 
 def test_a_copied_patch_finds_its_origin() -> None:

@@ -1,6 +1,7 @@
 """Targets: what the losses compare with is the same however the pictures are cut."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import pytest
 import torch
@@ -18,7 +19,7 @@ from glstylenet.targets import (
     map_at,
     style_targets,
 )
-from glstylenet.vgg import Network
+from glstylenet.vgg import Network, Trail
 from glstylenet.weights import load_weights
 
 CLASSES = 3
@@ -216,8 +217,8 @@ def test_what_float16_cannot_hold_is_its_largest_number(
     network, style = Network(tensors), _picture((72, 64)).float()
     looked = targets.look_at
 
-    def exaggerated(*arguments: object, **options: object) -> object:
-        trail, seen = looked(*arguments, **options)  # type: ignore[arg-type]
+    def exaggerated(*arguments: Any, **options: Any) -> tuple[Trail, list[Tensor]]:
+        trail, seen = looked(*arguments, **options)
         return trail, [1e4 * each for each in seen]
 
     monkeypatch.setattr(targets, "look_at", exaggerated)

@@ -12,7 +12,7 @@ from torch import Tensor
 from glstylenet.colours import with_colours_of
 from glstylenet.errors import ImageError, InputError, UsageError
 from glstylenet.images import Picture, PictureSource, fitted_size, read_picture, resize
-from glstylenet.memory import AtHand
+from glstylenet.memory import PIXEL_BYTES, AtHand
 from glstylenet.schedule import SMALLEST_SIDE
 from glstylenet.semantics import Semantics, label_maps, resize_labels
 from glstylenet.settings import INIT_CHOICES, Settings
@@ -46,8 +46,8 @@ _PAINTED_ROLES = ("content", "style", "init")
 
 _ROWS_AT_ONCE = 256
 
-_PIXEL_BYTES, _ALPHA_BYTES = 12, 4
-"""Three channels and one, float32."""
+_ALPHA_BYTES = 4
+"""One channel, float32."""
 
 
 @dataclass(frozen=True)
@@ -115,19 +115,15 @@ class Sources:
     @cached_property
     def at_hand(self) -> AtHand:
         """What the pictures will take that a run keeps (:class:`KeptPicture`), at their sizes."""
-        roles = [role for role in _PAINTED_ROLES if role in self.pictures]
         content = self.pictures.get("content")
-        transparency = 0 if content is None or content.alpha is None else _ALPHA_BYTES
-        return AtHand(
-            nbytes=sum(map(self._kept_bytes, roles)) + transparency * self.size[0] * self.size[1],
-            pixel_bytes=_PIXEL_BYTES * sum(role != "style" for role in roles) + transparency,
-        )
+        kept = {role: self._kept_bytes(role) for role in _PAINTED_ROLES if role in self.pictures}
+        return _at_hand(kept, self.size, transparent=content is not None and content.alpha is not None)
 
     def _kept_bytes(self, role: str) -> int:
         picture = self.pictures[role]
         height, width = self.style_size if role == "style" else self.size
         is_whole = picture.size == (height, width) and _are_whole(picture.pixels)
-        return height * width * _PIXEL_BYTES // (4 if is_whole else 1)
+        return height * width * PIXEL_BYTES // (4 if is_whole else 1)
 
 
 @dataclass(frozen=True)
@@ -165,10 +161,8 @@ class Inputs:
     @property
     def at_hand(self) -> AtHand:
         """What the pictures take."""
-        nbytes, transparency = sum(picture.nbytes for picture in self.kept.values()), 0
-        if self.alpha is not None:
-            nbytes, transparency = nbytes + self.alpha.nbytes, _ALPHA_BYTES
-        return AtHand(nbytes, _PIXEL_BYTES * sum(role != "style" for role in self.kept) + transparency)
+        kept = {role: picture.nbytes for role, picture in self.kept.items()}
+        return _at_hand(kept, self.size, transparent=self.alpha is not None)
 
     def scaled(self, size: tuple[int, int], factor: float, device: torch.device) -> ScaledInputs:
         """The inputs for a scale of ``size`` = ``factor`` times the result's, on ``device``."""
@@ -317,6 +311,15 @@ def with_margin(picture: Tensor) -> Tensor:
 def without_margin(canvas: Tensor) -> Tensor:
     """What :func:`with_margin` was given, cut out of the canvas again."""
     return canvas[..., MARGIN:-MARGIN, MARGIN:-MARGIN]
+
+
+def _at_hand(kept: Mapping[str, int], size: tuple[int, int], *, transparent: bool) -> AtHand:
+    """``kept``: bytes of the pictures by role; ``size`` of the result, whose transparency waits too."""
+    transparency = _ALPHA_BYTES if transparent else 0
+    return AtHand(
+        nbytes=sum(kept.values()) + transparency * size[0] * size[1],
+        pixel_bytes=PIXEL_BYTES * sum(role != "style" for role in kept) + transparency,
+    )
 
 
 def _are_whole(pixels: Tensor) -> bool:

@@ -21,6 +21,7 @@ from glstylenet.tiling import CELL, DEEPEST, HALO, LONGEST_REST, Tile, cut_into_
 __all__ = [
     "DEFAULT_SHARE",
     "HISTORY",
+    "PIXEL_BYTES",
     "AtHand",
     "Demand",
     "Plan",
@@ -44,8 +45,8 @@ _WINOGRAD_BYTES = 106 * 2**20
 
 # Bytes the network takes for a pixel of what it is shown, features and gradients, and beside them the fused
 # features, their gradient and what the local loss asks of them. With the rest of a plan they lie above the
-# peaks that benchmarks/memory.py measured in float32 at 256, 512, 768 and 1024 pixels a side: 676, 829, 1197
-# and 1680 MiB, where 1785 are planned for the largest. bfloat16 was measured before
+# peaks that benchmarks/memory.py measured in float32 at 256, 512, 768 and 1024 pixels a side: 617, 822, 1243
+# and 1610 MiB, where 681, 901, 1263 and 1767 are planned. bfloat16 was measured before
 # :mod:`~glstylenet.block` and :mod:`~glstylenet.signs`.
 _NETWORK_BYTES = {"float32": 500, "bfloat16": 1680}
 _FORWARD_SHARE = 0.8
@@ -67,7 +68,7 @@ _SIGN_BYTES = 33
 
 _ENTRY_BYTES = {"float32": 4, "bfloat16": 2}
 _HALF_BYTES = 2
-_PIXEL_BYTES = 12
+PIXEL_BYTES = 12
 """Three channels, float32."""
 
 _VECTORS = 4
@@ -112,7 +113,7 @@ class AtHand:
 
     def resized(self, size: tuple[int, int], style_size: tuple[int, int]) -> "AtHand":
         """At other sizes: resampled, they are no longer bytes."""
-        return replace(self, nbytes=self.pixel_bytes * _area(size) + _PIXEL_BYTES * _area(style_size))
+        return replace(self, nbytes=self.pixel_bytes * _area(size) + PIXEL_BYTES * _area(style_size))
 
 
 @dataclass(frozen=True)
@@ -139,7 +140,7 @@ class Demand:
     def fixed_bytes(self) -> int:
         """What is needed however small the tiles and the history are, beside the targets."""
         # Who only looks has the pixels, and content and style for as long as targets are made of them.
-        vectors = (_VECTORS * _PIXEL_BYTES + _FACTOR_BYTES) * _area(self.size)
+        vectors = (_VECTORS * PIXEL_BYTES + _FACTOR_BYTES) * _area(self.size)
         maps = 4 * self.classes * (_area(self.full_size) + _area(self.full_style_size))
         pictures = 0 if self.on_gpu else self.at_hand.nbytes
         base = 0 if self.on_gpu else _BASE_BYTES
@@ -301,7 +302,7 @@ def _keeping(plan: Plan, demand: Demand, allowed: int) -> Plan:
 
 
 def _work(plan: Plan, demand: Demand) -> float:
-    """Pixels that the network is shown in an evaluation, times what it counts."""
+    """Pixels that the network is shown in an evaluation, times the price of the history."""
     heights, widths = _crops(demand.size, plan.tile_side)
     return sum(heights) * sum(widths) * plan.visits * _PRICES[plan.history]
 
