@@ -9,7 +9,7 @@ from glstylenet import block as module
 from glstylenet.block import Block, BlockTrail, spread_mean
 from glstylenet.convolution import Convolution
 from glstylenet.fusion import Contribution
-from glstylenet.signs import Signs
+from glstylenet.signs import Signs, room_for_signs
 from glstylenet.window import Window
 
 INPUTS, CHANNELS = 3, 4
@@ -103,7 +103,7 @@ def test_a_small_picture_is_one_band() -> None:
 def test_bands_are_about_equal_and_hold_what_they_may() -> None:
     block = Block(_block()._opening, _block()._closing, 64)
     for height in range(8, 3000, 7):
-        bands = list(block._bands(height, 1000))
+        bands = list(block._bands((height, 1000), torch.device("cpu")))
         rows = module._BAND_ENTRIES // 64_000
         assert [band.top for band in bands] == [0, *(band.bottom for band in bands[:-1])]
         assert bands[-1].bottom == height
@@ -121,17 +121,17 @@ def test_room_for_signs_is_made_before_the_first_band(
 ) -> None:
     """Else it lies between the blocks of memory that bands share, and keeps them apart."""
     diary: list[str] = []
-    make, convolve = Signs.__init__, Convolution.forward
+    make, convolve = room_for_signs, Convolution.forward
 
-    def made(self: Signs, shape: tuple[int, int, int, int], device: torch.device) -> None:
+    def made(shape: tuple[int, int, int, int], device: torch.device) -> Signs:
         diary.append("room")
-        make(self, shape, device)
+        return make(shape, device)
 
     def convolved(self: Convolution, value: Tensor, origin: tuple[int, int]) -> Tensor:
         diary.append("convolution")
         return convolve(self, value, origin)
 
-    monkeypatch.setattr(Signs, "__init__", made)
+    monkeypatch.setattr(module, "room_for_signs", made)
     monkeypatch.setattr(Convolution, "forward", convolved)
     _forward(_random(5, 1, INPUTS, 24, 16))
     assert diary == ["room"] * 6 + ["convolution"] * 6  # three bands
@@ -141,3 +141,10 @@ def test_a_mean_s_gradient_is_spread() -> None:
     gradient = torch.tensor([[1.0, 2.0]]).view(1, 1, 1, 2)
     found = spread_mean(gradient, (3, 5))
     assert found[0, 0].tolist() == [[1, 1, 2, 2, 0], [1, 1, 2, 2, 0], [0, 0, 0, 0, 0]]
+
+
+def test_a_gpu_takes_a_megapixel_in_one_band() -> None:
+    layer = Block(_block()._opening, _block()._closing, 64)
+    device = torch.device("cuda")
+    assert len(list(layer._bands((1024, 1024), device))) == 1
+    assert len(list(layer._bands((1032, 1024), device))) == 2

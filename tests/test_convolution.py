@@ -7,6 +7,7 @@ from torch import Tensor
 
 from glstylenet import convolution
 from glstylenet.convolution import Convolution
+from glstylenet.taps import TapKernel
 
 # Channels in and out: Winograd's way takes the larger ones, in float32.
 SHAPES = [(3, 8), (8, 3), (64, 128)]
@@ -63,3 +64,18 @@ def test_bfloat16_works_where_onednn_lacks_it(monkeypatch: pytest.MonkeyPatch) -
     exact = F.relu(F.conv2d(value.float(), weight.float(), padding=1))
     assert float((found.float() - exact).norm() / exact.norm()) < 0.01
     assert one.backward(found).shape == value.shape
+
+
+@pytest.mark.parametrize("size", [(13, 18), (1, 1), (1, 5), (4, 1)], ids=str)
+@pytest.mark.parametrize("channels", SHAPES, ids=str)
+def test_nine_products_are_the_convolution(channels: tuple[int, int], size: tuple[int, int]) -> None:
+    inputs, outputs = channels
+    weight, bias = _random(1, outputs, inputs, 3, 3).double(), _random(2, outputs).double()
+    value = _random(3, 1, inputs, *size).double().contiguous(memory_format=torch.channels_last)
+    expected = F.conv2d(value, weight, padding=1)
+    kernel = TapKernel(weight)
+    torch.testing.assert_close(kernel.convolve(value), expected)
+    found = kernel.convolve_relu(value, bias, origin=(8, 16))
+    torch.testing.assert_close(found, F.relu(expected + bias.view(1, -1, 1, 1)))
+    for result in (found, kernel.convolve(value)):
+        assert result.is_contiguous(memory_format=torch.channels_last)

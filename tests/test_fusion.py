@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 
+from glstylenet import resampling
 from glstylenet.fusion import (
     LAYER_CHANNELS,
     SCHEMES,
@@ -349,3 +350,14 @@ def test_spread_gradient_is_autograd_s(size: tuple[int, int], group: tuple[int, 
     found = _written_out(spread_gradient(other, group, size=size, crop=whole(size), window=window), features)
     for layer, gradient in zip(group, expected, strict=True):
         torch.testing.assert_close(found[layer], gradient, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("size", [(8, 6), (7, 6), (8, 5), (2, 2), (3, 3)], ids=str)
+def test_halving_by_sums_is_pooling(size: tuple[int, int]) -> None:
+    """As on a GPU; a last row or column of an odd size is dropped."""
+    feature = torch.randn(1, 5, *size, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    feature = feature.contiguous(memory_format=torch.channels_last)
+    found = resampling._halved_by_sums(feature)
+    torch.testing.assert_close(found, torch.nn.functional.avg_pool2d(feature, 2))
+    torch.testing.assert_close(resampling.halved(feature), found)
+    assert found.is_contiguous(memory_format=torch.channels_last)

@@ -13,17 +13,19 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from glstylenet.convolution import Convolution
 from glstylenet.fusion import Contribution, blank_feature
-from glstylenet.signs import Signs
+from glstylenet.resampling import halved
+from glstylenet.signs import Signs, room_for_signs
 
 __all__ = ["Block", "BlockTrail", "spread_mean"]
 
 _BAND_ENTRIES = 2**23
-"""Numbers of one convolution's results in a band: 32 MiB as float32."""
+_LAUNCHED_BAND_ENTRIES = 2**26
+"""Numbers of one convolution's results in a band: 32 MiB as float32 on a CPU; on a GPU, whose memory is no
+faster for small blocks, a megapixel in one band."""
 
 _ALIGNMENT = 8
 """Bands meet at multiples of it: what a deeper layer's gradient is the same for lies in one band."""
@@ -86,7 +88,7 @@ class Block:
         height, width = value.shape[-2:]
         trail = BlockTrail((height, width), [], [])
         pooled = blank_feature(value, self._channels, (height // 2, width // 2)) if through else None
-        bands = list(self._bands(height, width))
+        bands = list(self._bands((height, width), value.device))
         if keeping:
             # Before the first band: what stays must not lie between blocks that the next band needs.
             trail.opened += [self._room(band.grown(0), value) for band in bands]
@@ -97,7 +99,7 @@ class Block:
         return pooled, trail
 
     def _room(self, rows: tuple[int, int], value: Tensor) -> Signs:
-        return Signs((1, self._channels, rows[1] - rows[0], value.shape[-1]), value.device)
+        return room_for_signs((1, self._channels, rows[1] - rows[0], value.shape[-1]), value.device)
 
     def _forward_band(
         self,
@@ -120,7 +122,7 @@ class Block:
             return
         seen = band.grown(self._closing_sees)
         closed = self._closing.forward(_cut(opened, seen, rows), (origin[0] + seen[0], origin[1]))
-        pooled[..., band.top // 2 : band.bottom // 2, :] = F.avg_pool2d(_cut(closed, own, seen), 2)
+        pooled[..., band.top // 2 : band.bottom // 2, :] = halved(_cut(closed, own, seen))
         for room in signs[1]:
             room.write(_cut(closed, band.grown(1), seen))
 
@@ -137,9 +139,9 @@ class Block:
         ``gradient``: with respect to what :meth:`forward` returned; ``contributions``: parts of that with
         respect to the opening convolution's results. ``like`` has the type and place of the input.
         """
-        height, width = trail.size
+        width = trail.size[1]
         result: Tensor | None = None
-        for number, band in enumerate(self._bands(height, width)):
+        for number, band in enumerate(self._bands(trail.size, like.device)):
             rows = band.grown(1)
             if gradient is None:
                 slope = blank_feature(like, self._channels, (rows[1] - rows[0], width)).zero_()
@@ -161,10 +163,12 @@ class Block:
         assert result is not None
         return result
 
-    def _bands(self, height: int, width: int) -> Iterator[_Band]:
+    def _bands(self, size: tuple[int, int], device: torch.device) -> Iterator[_Band]:
         """Of about equal height; the last has up to seven rows more, so that none is lower than a pooling."""
+        height, width = size
+        entries = _BAND_ENTRIES if device.type == "cpu" else _LAUNCHED_BAND_ENTRIES
         units = max(1, height // _ALIGNMENT)
-        most = max(1, _BAND_ENTRIES // (self._channels * width * _ALIGNMENT))
+        most = max(1, entries // (self._channels * width * _ALIGNMENT))
         count = -(-units // most)
         edges = [_ALIGNMENT * (units * number // count) for number in range(count)]
         for top, bottom in itertools.pairwise([*edges, height]):

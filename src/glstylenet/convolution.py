@@ -1,8 +1,9 @@
 """Convolution: one 3x3 convolution with its ReLU, there and back, in the fastest way the machine has.
 
-Three ways give the same numbers to float32's rounding: PyTorch's own, which autograd can follow; oneDNN's,
-which adds the ReLU to the same pass; and :mod:`~glstylenet.winograd`'s, for float32 on a CPU, where
-multiplications are what costs. bfloat16 and GPUs have units that make multiplications cheap.
+All ways give the same numbers to their type's rounding. PyTorch's own, which autograd can follow; oneDNN's
+and cuDNN's, which add the ReLU to the same pass; :mod:`~glstylenet.winograd`'s for float32 on a CPU, where
+multiplications are what costs, while bfloat16 and GPUs have units that make them cheap; and
+:mod:`~glstylenet.taps`' for float32 on a GPU, where PyTorch's own would round to TF32's three digits.
 """
 
 from functools import cached_property
@@ -11,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from glstylenet.taps import TapKernel
 from glstylenet.winograd import WinogradKernel
 
 __all__ = ["Convolution"]
@@ -23,6 +25,9 @@ _HAS_FUSED_RELU: bool = (
     and hasattr(torch.ops.mkldnn, "_convolution_pointwise")
 )
 """What torch.compile emits for a convolution with its ReLU; not all builds of PyTorch have oneDNN."""
+
+_HAS_CUDNN: bool = torch.version.cuda is not None and torch.backends.cudnn.is_available()  # type: ignore[no-untyped-call]
+"""PyTorch calls the GPUs of other makers "cuda" too, and has no cuDNN for them."""
 
 
 class Convolution:
@@ -38,8 +43,11 @@ class Convolution:
         self._input_factor = input_factor
         on_cpu = weight.device.type == "cpu"
         self._fuses = on_cpu and _HAS_FUSED_RELU and _is_fused(weight.dtype)
+        on_gpu = weight.device.type == "cuda"
+        self._fuses_on_gpu = on_gpu and _HAS_CUDNN and weight.dtype == torch.bfloat16
         many = weight.shape[0] * weight.shape[1] >= _MANY_CHANNELS
         self.takes_winograd = on_cpu and many and weight.dtype == torch.float32
+        self._has_kernel = self.takes_winograd or (on_gpu and weight.dtype == torch.float32)
 
     # Made when first needed: Winograd's weights are four times as large, and not everybody goes both ways.
 
@@ -50,12 +58,15 @@ class Convolution:
         return adjoint.contiguous(memory_format=torch.channels_last)
 
     @cached_property
-    def _kernel(self) -> WinogradKernel:
-        return WinogradKernel(self._weight)
+    def _kernel(self) -> WinogradKernel | TapKernel:
+        return self._kernel_of(self._weight)
 
     @cached_property
-    def _adjoint_kernel(self) -> WinogradKernel:
-        return WinogradKernel(self._weight.flip(2, 3).transpose(0, 1) * self._input_factor)
+    def _adjoint_kernel(self) -> WinogradKernel | TapKernel:
+        return self._kernel_of(self._adjoint)
+
+    def _kernel_of(self, weight: Tensor) -> WinogradKernel | TapKernel:
+        return WinogradKernel(weight) if self.takes_winograd else TapKernel(weight)
 
     def differentiable(self, value: Tensor, _origin: tuple[int, int] = (0, 0)) -> Tensor:
         """The convolution and its ReLU of ``value`` (1, C, H, W), in PyTorch's own way, for autograd too."""
@@ -67,11 +78,13 @@ class Convolution:
         ``origin``: row and column at which ``value`` begins in a whole it was cut from, here and in
         :meth:`backward`; it changes nothing but rounding.
         """
-        if self.takes_winograd:
+        if self._has_kernel:
             return self._kernel.convolve_relu(value, self._bias, origin=origin)
+        one = [1, 1]
+        if self._fuses_on_gpu:
+            return torch.cudnn_convolution_relu(value, self._weight, self._bias, one, one, one, 1)
         if not self._fuses:
             return self.differentiable(value)
-        one = [1, 1]
         # Its ReLU makes 0 of NaN; whoever wants to find NaN takes `differentiable`.
         fused: Tensor = torch.ops.mkldnn._convolution_pointwise(
             value, self._weight, self._bias, one, one, one, 1, "relu", [], ""
@@ -81,7 +94,7 @@ class Convolution:
     def backward(self, gradient: Tensor, origin: tuple[int, int] = (0, 0)) -> Tensor:
         """Gradient with respect to the input, times ``input_factor``, from the ``gradient`` with respect to
         what the ReLU got, which is 0 wherever it cut off."""
-        if self.takes_winograd:
+        if self._has_kernel:
             return self._adjoint_kernel.convolve(gradient, origin=origin)
         passed = F.conv2d(gradient, self._adjoint, padding=1)
         return passed.contiguous(memory_format=torch.channels_last)  # as it is, where oneDNN or cuDNN made it

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from glstylenet.window import Window, whole
 
-__all__ = ["Axis", "resample", "resample_adjoint", "source_window"]
+__all__ = ["Axis", "halved", "resample", "resample_adjoint", "source_window"]
 
 
 @dataclass(frozen=True)
@@ -45,9 +45,11 @@ class Axis:
         first, last = torch.searchsorted(lower, torch.tensor([start, stop])).tolist()
         return first, last
 
-    def taps(self, start: int, stop: int) -> tuple[Tensor, Tensor]:
-        """For each target position the lower of its two source positions, and the share of the upper."""
-        centre = (torch.arange(start, stop, dtype=torch.float64) + 0.5) * (self.source / self.target) - 0.5
+    def taps(self, start: int, stop: int, device: torch.device | str = "cpu") -> tuple[Tensor, Tensor]:
+        """For each target position the lower of its two source positions, and the share of the upper; made
+        on ``device``, where numbers brought from the host would make it wait."""
+        positions = torch.arange(start, stop, dtype=torch.float64, device=device)
+        centre = (positions + 0.5) * (self.source / self.target) - 0.5
         lower = centre.floor()
         return lower.long(), centre - lower
 
@@ -74,8 +76,7 @@ def resample(
         return feature
     down, across = Axis(size[0], target_size[0]), Axis(size[1], target_size[1])
     if down.halves and across.halves:
-        # The sample point lies in the middle of a 2x2 block: the mean, which pooling takes in one pass.
-        return F.avg_pool2d(feature, 2)
+        return halved(feature)  # the sample point lies in the middle of a 2x2 block
     if window is None:
         window = whole(target_size)
         rows, columns = source_window(size, target_size, window).slices
@@ -84,6 +85,19 @@ def resample(
     lines = _interpolate(lines, 0, down, window.top, window.bottom)
     lines = _interpolate(lines, 1, across, window.left, window.right)
     return lines.permute(2, 0, 1)[None]
+
+
+def halved(feature: Tensor) -> Tensor:
+    """The means of (1, C, H, W), channels last, over blocks of 2x2, which is also the network's pooling."""
+    # A GPU sums in half the time of its pooling (docs/performance.md).
+    return F.avg_pool2d(feature, 2) if feature.device.type == "cpu" else _halved_by_sums(feature)
+
+
+def _halved_by_sums(feature: Tensor) -> Tensor:
+    height, width = feature.shape[-2] // 2, feature.shape[-1] // 2
+    lines = feature[0].permute(1, 2, 0)[: 2 * height, : 2 * width]
+    blocks = torch.unflatten(torch.unflatten(lines, 1, (width, 2)), 0, (height, 2))
+    return blocks.mean((1, 3)).permute(2, 0, 1)[None]
 
 
 def resample_adjoint(
@@ -117,22 +131,21 @@ def _distribute(lines: Tensor, dimension: int, axis: Axis, start: int, stop: int
     if axis.source == axis.target:
         return lines
     first, last = axis.stretch(start, stop)
-    lower, share = axis.taps(start, stop)
-    sample, weight = torch.zeros(last - first, dtype=torch.int64), torch.zeros(last - first)
-    weight = weight.to(share.dtype)
+    lower, share = axis.taps(start, stop, lines.device)
+    sample = lower.new_zeros(last - first)
+    weight = share.new_zeros(last - first)
     for offset, part in ((0, 1.0 - share), (1, share)):
-        sample[lower - first + offset] = torch.arange(stop - start)
+        sample[lower - first + offset] = torch.arange(stop - start, device=lines.device)
         weight[lower - first + offset] = part
     shape = [1, 1, 1]
     shape[dimension] = -1
-    spread = lines.index_select(dimension, sample.to(lines.device))
-    return spread.mul_(weight.to(lines.device, lines.dtype).view(shape))
+    spread = lines.index_select(dimension, sample)
+    return spread.mul_(weight.to(lines.dtype).view(shape))
 
 
 def _local_taps(lines: Tensor, dimension: int, axis: Axis, start: int, stop: int) -> tuple[Tensor, Tensor]:
     """Taps counted from the first position read, and shares shaped to multiply ``lines``."""
-    lower, share = axis.taps(start, stop)
+    lower, share = axis.taps(start, stop, lines.device)
     shape = [1, 1, 1]
     shape[dimension] = -1
-    lower = (lower - lower[0]).to(lines.device)
-    return lower, share.to(lines.device, lines.dtype).view(shape)
+    return lower - lower[0], share.to(lines.dtype).view(shape)

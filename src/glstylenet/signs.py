@@ -1,15 +1,18 @@
-"""Signs: where a feature, which a ReLU has left, is positive, one bit for each entry.
+"""Signs: where a feature, which a ReLU has left, is positive.
 
-All that the way back through a ReLU needs of it: a thirty-second of a float32 feature's memory.
+All that the way back through a ReLU needs of it. On a CPU one bit for each entry, a thirty-second of a
+float32 feature's memory. A GPU has the memory, and would be asked for two hundred small operations to pack
+and unpack a large feature: there it is one byte, written and used by one operation each.
 """
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 
 import torch
 from torch import Tensor
 
-__all__ = ["Signs"]
+__all__ = ["PackedSigns", "Signs", "WholeSigns", "room_for_signs", "signs_of"]
 
 _BITS = 8
 """Of a byte."""
@@ -18,33 +21,59 @@ _ENTRIES_AT_ONCE = 2**21
 """Entries that are packed at a time, so few that temporaries stay in the processor's cache; a multiple of
 ``_BITS``."""
 
+_Shape = tuple[int, int, int, int]
+"""(1, C, H, W)."""
 
-class Signs:
-    """Room for those of a feature of ``shape`` (1, C, H, W).
+
+class Signs(ABC):
+    """Those of a feature of ``shape`` (1, C, H, W); room for them, until they are written."""
+
+    def __init__(self, shape: _Shape) -> None:
+        self.shape = shape
+
+    @property
+    @abstractmethod
+    def nbytes(self) -> int:
+        """Memory that they take."""
+
+    @abstractmethod
+    def write(self, feature: Tensor) -> None:
+        """Take those of ``feature``, nowhere negative, which is not kept."""
+
+    @abstractmethod
+    def cut(self, gradient: Tensor) -> Tensor:
+        """Set ``gradient`` (1, C, H, W), channels last, to 0 where the feature was 0; returns it."""
+
+
+def room_for_signs(shape: _Shape, device: torch.device) -> Signs:
+    """For a feature of ``shape`` on ``device``, in the way that suits it."""
+    return PackedSigns(shape, device) if device.type == "cpu" else WholeSigns(shape, device)
+
+
+def signs_of(feature: Tensor) -> Signs:
+    """Those of ``feature``, as :meth:`Signs.write` takes it."""
+    _, channels, height, width = feature.shape
+    signs = room_for_signs((1, channels, height, width), feature.device)
+    signs.write(feature)
+    return signs
+
+
+class PackedSigns(Signs):
+    """One bit for each entry.
 
     A run of entries, as they lie in memory, is cut into eight parts; bit k of byte i tells of entry i of part
     k. So every operation is one on whole parts, on any device.
     """
 
-    def __init__(self, shape: tuple[int, int, int, int], device: torch.device) -> None:
-        self.shape = shape
+    def __init__(self, shape: _Shape, device: torch.device) -> None:
+        super().__init__(shape)
         self._packed = torch.empty(-(-math.prod(shape) // _BITS), dtype=torch.uint8, device=device)
 
-    @classmethod
-    def of(cls, feature: Tensor) -> "Signs":
-        """Those of ``feature``, as :meth:`write` takes it."""
-        _, channels, height, width = feature.shape
-        signs = cls((1, channels, height, width), feature.device)
-        signs.write(feature)
-        return signs
-
     @property
-    def nbytes(self) -> int:
-        """Memory that they take."""
+    def nbytes(self) -> int:  # noqa: D102
         return self._packed.numel()
 
-    def write(self, feature: Tensor) -> None:
-        """Take those of ``feature``, nowhere negative, which is not kept."""
+    def write(self, feature: Tensor) -> None:  # noqa: D102
         for run, packed in self._runs(feature.contiguous(memory_format=torch.channels_last)):
             # Conversion to truth values is three times as fast as a comparison with 0 (docs/performance.md).
             first, *others = _parts(run)
@@ -52,8 +81,7 @@ class Signs:
             for bit, part in enumerate(others, start=1):
                 packed[: len(part)] |= part.to(torch.bool).view(torch.uint8).bitwise_left_shift_(bit)
 
-    def cut(self, gradient: Tensor) -> Tensor:
-        """Set ``gradient`` (1, C, H, W), channels last, to 0 where the feature was 0; returns it."""
+    def cut(self, gradient: Tensor) -> Tensor:  # noqa: D102
         for run, packed in self._runs(gradient):
             for bit, part in enumerate(_parts(run)):
                 part.mul_((packed[: len(part)] >> bit).bitwise_and_(1))
@@ -61,8 +89,32 @@ class Signs:
 
     def _runs(self, feature: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
         """Run after run of the entries, as they lie in memory, with its bytes."""
-        runs = torch.split(feature.permute(0, 2, 3, 1).view(-1), _ENTRIES_AT_ONCE)
+        runs = torch.split(_in_memory(feature), _ENTRIES_AT_ONCE)
         return zip(runs, torch.split(self._packed, _ENTRIES_AT_ONCE // _BITS), strict=True)
+
+
+class WholeSigns(Signs):
+    """One byte for each entry, as they lie in memory: whether it is 0."""
+
+    def __init__(self, shape: _Shape, device: torch.device) -> None:
+        super().__init__(shape)
+        self._closed = torch.empty(math.prod(shape), dtype=torch.bool, device=device)
+
+    @property
+    def nbytes(self) -> int:  # noqa: D102
+        return self._closed.numel()
+
+    def write(self, feature: Tensor) -> None:  # noqa: D102
+        torch.eq(_in_memory(feature.contiguous(memory_format=torch.channels_last)), 0, out=self._closed)
+
+    def cut(self, gradient: Tensor) -> Tensor:  # noqa: D102
+        _in_memory(gradient).masked_fill_(self._closed, 0)
+        return gradient
+
+
+def _in_memory(feature: Tensor) -> Tensor:
+    """The entries of (1, C, H, W), channels last, in one row."""
+    return feature.permute(0, 2, 3, 1).view(-1)
 
 
 def _parts(run: Tensor) -> tuple[Tensor, ...]:

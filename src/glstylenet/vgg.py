@@ -20,7 +20,8 @@ from torch import Tensor
 from glstylenet.block import Block, BlockTrail, spread_mean
 from glstylenet.convolution import Convolution
 from glstylenet.fusion import Contribution, blank_feature, layer_size
-from glstylenet.signs import Signs
+from glstylenet.resampling import halved
+from glstylenet.signs import Signs, signs_of
 
 __all__ = ["CONVOLUTIONS", "DEEPER_CONVOLUTIONS", "MEAN_RGB", "Network", "Take", "Trail"]
 
@@ -192,10 +193,10 @@ class Network:
                 if stage.is_beyond(deepest):
                     break
                 if stage.block > 3:
-                    value = F.avg_pool2d(value, 2)
+                    value = halved(value)
                 value = stage.convolution.forward(value, stage.origin(origin))
                 if keeping:
-                    trail.signs.append(Signs.of(value))
+                    trail.signs.append(signs_of(value))
                 if stage.opens_block and stage.block in layers:
                     take(stage.block, value, (0, value.shape[-2]))
         return trail
