@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.literal import literal_global, literal_local, literal_smoothness
+from glstylenet import losses
 from glstylenet.losses import (
     CentredStyle,
     LocalTarget,
@@ -356,3 +357,28 @@ def test_a_style_kept_as_float16_is_computed_with_in_wider_types() -> None:
     ours_loss, theirs_loss = content_loss(feature, kept), content_loss(feature, widened)
     assert torch.equal(ours_loss.value, theirs_loss.value)
     assert torch.equal(ours_loss.gradient, theirs_loss.gradient)
+
+
+def test_wishes_are_summed_alike_sparingly_and_at_once() -> None:
+    """The second is a GPU's way."""
+    table, centre = _random(1, 30, 7), _random(2, 7)
+    asked = torch.randint(30, (11, 9), generator=torch.Generator().manual_seed(3))
+    shares = _random(4, 11, 9)
+    expected = torch.stack(
+        [share @ (table[rows] - centre) for share, rows in zip(shares, asked, strict=True)]
+    )
+    for gather in (losses._sum_sparingly, losses._sum_at_once):
+        torch.testing.assert_close(gather(table, centre, asked, shares), expected)
+
+
+def test_a_target_takes_another_s_numbers_in_its_own_places() -> None:
+    style = CentredStyle.of(_random(1, 1, 4, 6, 7))
+    held, other = (local_target(style, _index(seed, (5, 6), (6, 7))) for seed in (2, 3))
+    places = held.mean.data_ptr(), held.count.data_ptr(), held.constant.data_ptr()
+    assert not torch.equal(held.mean, other.mean)
+    held.take(other)
+    assert places == (held.mean.data_ptr(), held.count.data_ptr(), held.constant.data_ptr())
+    for name in ("mean", "count", "constant"):
+        assert torch.equal(getattr(held, name), getattr(other, name))
+    held.take(held)
+    assert torch.equal(held.mean, other.mean)

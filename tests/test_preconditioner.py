@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from glstylenet import preconditioner
 from glstylenet.optimize import Lbfgs
 from glstylenet.preconditioner import Preconditioner
 
@@ -97,3 +98,12 @@ def test_it_saves_evaluations_where_long_waves_are_flat() -> None:
         for form in (None, Preconditioner())
     )
     assert preconditioned < 0.1 * plain
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 3])
+def test_channels_may_be_transformed_together(at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a GPU."""
+    vector = _noise((1, 3, 9, 8), 0)
+    expected = _applied(vector)
+    monkeypatch.setattr(preconditioner, "_channels_at_once", lambda _pictures: at_once)
+    torch.testing.assert_close(_applied(vector), expected)

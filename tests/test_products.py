@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from glstylenet import products
-from glstylenet.products import float32_product
+from glstylenet.products import float32_product, long_product
 
 _MATMUL: Any = torch.backends.mkldnn.matmul  # type: ignore[attr-defined]
 
@@ -120,3 +120,12 @@ def test_threads_do_not_leave_the_mode_behind() -> None:
         found = list(pool.map(lambda _: float32_product(left, right), range(40)))
     assert _mode() == before
     assert all(torch.equal(product, expected) for product in found)
+
+
+@pytest.mark.parametrize("pieces", [1, 3, 12])
+def test_a_long_product_may_be_made_in_pieces(pieces: int) -> None:
+    """Also of rows that do not lie together, as those of a ring of pairs."""
+    rows = torch.randn(10, 60, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    left, right = rows[::2, 12:48], rows[1::3, 12:48]
+    torch.testing.assert_close(products._product_in_pieces(left, right, pieces), left @ right.T)
+    torch.testing.assert_close(long_product(left, right), left @ right.T)

@@ -27,6 +27,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from glstylenet.products import long_product
+
 __all__ = ["Change", "History", "Precondition", "Snapshot", "chunks", "history_bytes", "keep", "measure"]
 
 Precondition = Callable[[Tensor], None]
@@ -36,9 +38,9 @@ _CURVATURE = 1e-10
 """A pair is used if s.y > this times |s| |y|: else the model would not be convex."""
 
 _CACHED_ENTRIES = 2**18
-_LAUNCHED_ENTRIES = 2**23
+_LAUNCHED_ENTRIES = 2**25
 """How many entries, in all rows, a chunk has: on the CPU as many as stay in a core's cache (1 MiB as
-float32); elsewhere as many as make a kernel's launch cost little beside its work (32 MiB)."""
+float32); elsewhere as many as make a kernel's launch cost little beside its work (128 MiB)."""
 
 _S, _Y = 0, 1
 """Where the rows of each kind begin; every other one is of that kind."""
@@ -112,7 +114,7 @@ def measure(x: Tensor, gradient: Tensor, new_x: Tensor, new_gradient: Tensor) ->
     largest = torch.zeros(2, dtype=x.dtype, device=x.device)
     for part in chunks(x, 6):
         pair = torch.stack([after[part] - before[part] for before, after in zip(old, new, strict=True)])
-        products += pair @ pair.T
+        products += long_product(pair, pair)
         largest = torch.maximum(largest, pair.abs_().amax(1))  # NaN stays NaN
     (ss, sy, _, yy, s_largest, y_largest) = torch.cat((products.flatten(), largest.double())).tolist()
     return Change(sy, math.sqrt(ss), math.sqrt(yy), s_largest, y_largest)
@@ -229,12 +231,13 @@ class History:
         energy = self._energy(newest, gradient, free)
         shares = products.first_loop(usable)
         direction = gradient.clone()
+        self._add_rows(direction, _Y, -shares)
         keep(direction, free)
-        self._add_rows(direction, _Y, -shares, free)
         if self.precondition is not None:
             self.precondition(direction)
             keep(direction, free)
         overlaps, y_p_y = self._overlaps(direction, flat, energy)
+        y_p_y *= self._scales_of(_Y)[newest] ** 2
         if self.precondition is None:
             y_p_y = float(products.y_y[newest])
         if not 0.0 < y_p_y < math.inf:
@@ -244,7 +247,8 @@ class History:
         uphill = size * overlaps[0] + products.s_g @ steps
         if not 0.0 < uphill < math.inf:
             return None
-        self._add_rows(direction.mul_(-size), _S, -steps, free)
+        self._add_rows(direction, _S, -steps, times=-size)
+        keep(direction, free)
         return direction
 
     def _write(self, row: int, largest: float, old: Tensor, new: Tensor) -> None:
@@ -252,8 +256,10 @@ class History:
         scale = _scale(largest) if self.half else 1.0
         self._scales[row] = scale
         for part in chunks(old, 4):
-            difference = new[part] - old[part]
-            self._rows[row, part] = difference.mul_(1.0 / scale) if self.half else difference
+            if self.half:
+                self._rows[row, part] = (new[part] - old[part]).mul_(1.0 / scale)
+            else:
+                torch.sub(new[part], old[part], out=self._rows[row, part])
 
     def _products(self, gradient: Tensor, free: Tensor | None) -> "_Products":
         """The inner products of g and the rows over the free variables.
@@ -262,24 +268,22 @@ class History:
         """
         assert self._rows is not None
         count = self._count
-        total = torch.zeros(2 + count, count, dtype=torch.float64, device=gradient.device)
-        masked = gradient.new_empty(0)
+        total = torch.zeros(count + 1, 2 * count, dtype=torch.float64, device=gradient.device)
+        factors = gradient.new_empty(0)
         for part, rows in self._blocks(gradient, self._rows[: 2 * count]):
-            slope, ss, ys = gradient[part], rows[_S::2], rows[_Y::2]
+            factors = _room(factors, (count + 1, rows.shape[1]))
+            factors[:count] = rows[_Y::2]
+            factors[count] = gradient[part]
             if free is not None:
                 # One factor restricted to the free variables restricts the product.
-                marks = free[part].to(gradient.dtype)
-                slope, masked = slope * marks, _room(masked, ys)
-                ys = torch.mul(ys, marks, out=masked)
-            total[0] += ss @ slope
-            total[1] += torch.linalg.vecdot(ys, rows[_Y::2])
-            total[2:] += ys @ ss.T
+                factors *= free[part].to(gradient.dtype)
+            total += long_product(factors, rows)
         found = total.cpu().numpy()
         s_scales, y_scales = self._scales_of(_S), self._scales_of(_Y)
         return _Products(
-            s_g=found[0] * s_scales,
-            y_y=found[1] * y_scales**2,
-            y_s=found[2:] * np.outer(y_scales, s_scales),
+            s_g=found[count, _S::2] * s_scales,
+            y_y=found[:count, _Y::2].diagonal() * y_scales**2,
+            y_s=found[:count, _S::2] * np.outer(y_scales, s_scales),
         )
 
     def _usable(self, products: "_Products") -> list[int]:
@@ -293,8 +297,8 @@ class History:
         ]
 
     def _energy(self, slot: int, gradient: Tensor, free: Tensor | None) -> Tensor:
-        """y.Py of one pair over the free variables, on the device; 0 where P is the identity. The row stays
-        divided by its scale until then, whose square float32 might not hold."""
+        """y.Py of one pair over the free variables, on the device; 0 where P is the identity. Of the row as
+        it is stored: the square of its scale is more than float32 might hold."""
         energy = gradient.new_zeros((), dtype=torch.float64)
         if self.precondition is None:
             return energy
@@ -305,30 +309,31 @@ class History:
         keep(image, free)
         for part, [y] in self._blocks(image, row):
             energy += y @ image.view(-1)[part]
-        return energy * float(self._scales_of(_Y)[slot]) ** 2
+        return energy
 
     def _overlaps(
         self, direction: Tensor, gradient: Tensor, energy: Tensor
     ) -> tuple[NDArray[np.float64], float]:
         """Products of ``direction`` with g, y_0, y_1, ..., and ``energy``, brought to the host at once."""
         vector = direction.view(-1)
-        total = torch.zeros(2 + self._count, dtype=torch.float64, device=vector.device)
-        total[0], total[-1] = _dot(vector, gradient), energy
+        total = torch.zeros(1 + self._count, dtype=torch.float64, device=vector.device)
         for part, ys in self._blocks(vector, self._rows_of(_Y)):
-            total[1:-1] += ys @ vector[part]
-        found: NDArray[np.float64] = total.cpu().numpy()
+            total[0] += gradient[part] @ vector[part]
+            total[1:] += ys @ vector[part]
+        found: NDArray[np.float64] = torch.cat((total, energy.view(1))).cpu().numpy()
         found[1:-1] *= self._scales_of(_Y)
         return found[:-1], float(found[-1])
 
-    def _add_rows(self, vector: Tensor, kind: int, weights: NDArray[np.float64], free: Tensor | None) -> None:
-        """Add the pairs' rows of a kind, each times its weight, to the free entries of ``vector``."""
+    def _add_rows(
+        self, vector: Tensor, kind: int, weights: NDArray[np.float64], *, times: float = 1.0
+    ) -> None:
+        """``vector``, multiplied by ``times``, plus the pairs' rows of a kind, each times its weight."""
         flat = vector.view(-1)
         # Converted on the host: a conversion on the device would wait for it.
         factors = torch.as_tensor(weights * self._scales_of(kind), dtype=flat.dtype)
         factors = factors.to(flat.device, non_blocking=True)
         for part, rows in self._blocks(flat, self._rows_of(kind)):
-            share = torch.mv(rows.T, factors)
-            flat[part].add_(share if free is None else share.mul_(free[part]))
+            flat[part].addmv_(rows.T, factors, beta=times)
 
     def _rows_of(self, kind: int) -> Tensor:
         assert self._rows is not None
@@ -343,7 +348,7 @@ class History:
         for part in chunks(like, 1 + len(rows)):
             block = rows[:, part]
             if self.half:
-                widened = _room(widened, block)
+                widened = _room(widened, block.shape)
                 block = widened.copy_(block)
             yield part, block
 
@@ -377,17 +382,9 @@ class _Products:
         return steps
 
 
-def _dot(one: Tensor, other: Tensor) -> Tensor:
-    """The inner product of flat vectors, in float64 from chunk to chunk; on their device."""
-    total = torch.zeros((), dtype=torch.float64, device=one.device)
-    for part in chunks(one, 2):
-        total += one[part] @ other[part]
-    return total
-
-
-def _room(buffer: Tensor, like: Tensor) -> Tensor:
-    """A place for a block like this one: the last block's, unless it is the first or a shorter last one."""
-    return buffer if buffer.shape == like.shape else buffer.new_empty(like.shape)
+def _room(buffer: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """A place for a block of ``shape``: the last block's, unless it is the first or a shorter last one."""
+    return buffer if buffer.shape == shape else buffer.new_empty(shape)
 
 
 def _is_curved(product: float, s_length: float, y_length: float) -> bool:

@@ -142,6 +142,16 @@ class LocalTarget:
     count: Tensor
     constant: Tensor
 
+    def take(self, other: "LocalTarget") -> None:
+        """Become the ``other``, of the same shapes, in the same places of memory."""
+        for own, others in zip(self._tensors, other._tensors, strict=True):
+            if own is not others:
+                own.copy_(others)
+
+    @property
+    def _tensors(self) -> tuple[Tensor, ...]:
+        return self.mean, self.count, self.constant
+
 
 @dataclass(frozen=True)
 class CentredStyle:
@@ -192,8 +202,8 @@ def local_target(style: CentredStyle, index: Tensor, window: Window | None = Non
     corners = index[window.top : window.bottom, window.left : window.right]
     constant = style.energies.flatten()[corners].sum(dtype=torch.float64)
     mean = table.new_empty((len(asked), table.shape[1]), dtype=computing_type(table.dtype))
-    for part in torch.split(torch.arange(len(asked), device=asked.device), _WISHERS_AT_ONCE):
-        here = slice(int(part[0]), int(part[-1]) + 1)
+    for start in range(0, len(asked), _WISHERS_AT_ONCE):
+        here = slice(start, start + _WISHERS_AT_ONCE)
         mean[here], spent = _mean_wish(table, style.centre, asked[here], wanted[here])
         constant -= spent
     rows, columns = window.size
@@ -206,15 +216,28 @@ def local_target(style: CentredStyle, index: Tensor, window: Window | None = Non
 
 def _mean_wish(table: Tensor, centre: Tensor, asked: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
     """m_p of some positions, (M, C), and their sum of n_p |m_p|^2, relative to the centre."""
-    # Only the style positions that some patch asks for are centred: the style may be far larger than a tile.
-    rows, asked = torch.unique(asked, return_inverse=True)
-    wishes = table.index_select(0, rows).to(centre.dtype).sub_(centre)
     # One weighted sum of rows for each position; a wish of weight 0 stands for a patch beyond the border.
     wanted = wanted.to(centre.dtype)
     count = wanted.sum(dim=1)
-    mean = F.embedding_bag(asked, wishes, mode="sum", per_sample_weights=wanted / count[:, None])
+    gather = _sum_sparingly if table.device.type == "cpu" else _sum_at_once
+    mean = gather(table, centre, asked, wanted / count[:, None])
     spent = count.double() @ torch.linalg.vector_norm(mean, dim=1).double().square()
     return mean.add_(centre), spent
+
+
+def _sum_sparingly(table: Tensor, centre: Tensor, asked: Tensor, shares: Tensor) -> Tensor:
+    """Sums of the rows ``asked`` (M, 9) of ``table`` - centre, by ``shares``: (M, C). Every row that some
+    position asks for is widened and centred once."""
+    rows, asked = torch.unique(asked, return_inverse=True)
+    wishes = table.index_select(0, rows).to(centre.dtype).sub_(centre)
+    return F.embedding_bag(asked, wishes, mode="sum", per_sample_weights=shares)
+
+
+def _sum_at_once(table: Tensor, centre: Tensor, asked: Tensor, shares: Tensor) -> Tensor:
+    """The same, for a GPU: it copies rows sooner than it has sorted them, and the host need not wait to learn
+    how many there are."""
+    wishes = table.index_select(0, asked.flatten()).to(centre.dtype).sub_(centre)
+    return (shares[:, None] @ wishes.view(*asked.shape, -1))[:, 0]
 
 
 def local_loss(
@@ -297,14 +320,13 @@ def _asked_positions(index: Tensor, style_width: int, window: Window) -> tuple[T
     edge = PATCH - 1
     padded = F.pad(corners, (edge, edge, edge, edge), value=-1)
     rows, columns = window.size
-    asked = []
-    for down, across in itertools.product(range(PATCH), repeat=2):
-        # The patch `down`, `across` before position p; in `padded` everything is `edge` further.
-        top, left = window.top + edge - down, window.left + edge - across
-        corner = padded[top : top + rows, left : left + columns]
-        asked.append(torch.where(corner < 0, -1, corner + (down * style_width + across)).flatten())
-    stacked = torch.stack(asked, dim=1)
-    return stacked.clamp(min=0), (stacked >= 0).to(torch.float32)
+    # In `padded` everything is `edge` further: the nine patches over a position begin with the last of them.
+    seen = padded[window.top : window.top + rows + edge, window.left : window.left + columns + edge]
+    over = seen.unfold(0, PATCH, 1).unfold(1, PATCH, 1).flip(2, 3).reshape(rows * columns, PATCH**2)
+    steps = torch.arange(PATCH, device=index.device)
+    offsets = (steps[:, None] * style_width + steps).flatten()
+    wanted = over >= 0
+    return (over + offsets).mul_(wanted), wanted.to(torch.float32)
 
 
 def _lines(feature: Tensor) -> Tensor:

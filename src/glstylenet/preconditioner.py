@@ -21,6 +21,9 @@ _FLOOR = 0.04
 _CORNER = 0.12
 _EXPONENT = 1.5
 
+_LAUNCHED_PIXELS = 2**22
+"""So many at a time on a GPU, which is asked less often then."""
+
 
 class Preconditioner:
     """P, symmetric and positive definite, for pictures of any size.
@@ -36,10 +39,9 @@ class Preconditioner:
         """Multiply ``pictures`` (..., H, W), contiguous, by P in place; they repeat beyond their edges."""
         height, width = pictures.shape[-2:]
         factors = self._factors_for(height, width, pictures.device)
-        # One channel after the other: the transform of a large picture takes as much memory as it does.
-        for channel in pictures.view(-1, height, width):
-            waves = torch.fft.rfft2(channel).mul_(factors)
-            channel.copy_(torch.fft.irfft2(waves, s=(height, width)))
+        for channels in torch.split(pictures.view(-1, height, width), _channels_at_once(pictures)):
+            waves = torch.fft.rfft2(channels).mul_(factors)
+            channels.copy_(torch.fft.irfft2(waves, s=(height, width)))
 
     def _factors_for(self, height: int, width: int, device: torch.device) -> Tensor:
         size = (height, width, device)
@@ -50,3 +52,10 @@ class Preconditioner:
             steepness = frequency.div_(_CORNER).clamp_(max=1.0).pow_(_EXPONENT)
             self._factors, self._size = steepness.add_(_FLOOR).reciprocal_(), size
         return self._factors
+
+
+def _channels_at_once(pictures: Tensor) -> int:
+    """Few: their transform takes as much memory as they do."""
+    if pictures.device.type == "cpu":
+        return 1
+    return max(1, _LAUNCHED_PIXELS // (pictures.shape[-2] * pictures.shape[-1]))

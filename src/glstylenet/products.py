@@ -8,15 +8,19 @@ nothing is rounded.
 """
 
 import contextlib
+import math
 import threading
 from collections.abc import Iterator
 
 import torch
 from torch import Tensor
 
-__all__ = ["computing", "computing_type", "float32_product"]
+__all__ = ["computing", "computing_type", "float32_product", "long_product"]
 
 _MODE = threading.Lock()
+
+_PIECES = 192
+"""At most so many of a long product: three times a power of two, as pictures' vectors are long."""
 
 
 def computing_type(dtype: torch.dtype) -> torch.dtype:
@@ -41,6 +45,20 @@ def float32_product(left: Tensor, right: Tensor) -> Tensor:
         return product(left, right, out_dtype=torch.float32)
     with _rounding_factors():
         return left.float() @ right.float()
+
+
+def long_product(left: Tensor, right: Tensor) -> Tensor:
+    """``left @ right.T``, (m, n) times (k, n), of few long rows.
+
+    One of a GPU's hundred processors makes such a product, if it is not asked for in pieces.
+    """
+    pieces = 1 if left.device.type == "cpu" else math.gcd(left.shape[1], _PIECES)
+    return left @ right.T if pieces == 1 else _product_in_pieces(left, right, pieces)
+
+
+def _product_in_pieces(left: Tensor, right: Tensor, pieces: int) -> Tensor:
+    parts = [rows.view(len(rows), pieces, -1).transpose(0, 1) for rows in (left, right)]
+    return (parts[0] @ parts[1].mT).sum(0)
 
 
 @contextlib.contextmanager
