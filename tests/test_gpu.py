@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,27 @@ def _halves(size: tuple[int, int]) -> Tensor:
     return channels
 
 
+def _objective(
+    tensors: Mapping[str, Tensor],
+    device: str,
+    dtype: torch.dtype,
+    *,
+    scheme: str = "g",
+    weights: LossWeights = PAPER,
+    tile_side: int | None = None,
+) -> Objective:
+    return Objective(
+        Network(tensors, device=device, dtype=dtype),
+        SCHEMES[scheme],
+        weights,
+        _picture(1, SIZE).to(device),
+        _picture(2, STYLE_SIZE).to(device),
+        content_map=_halves(SIZE).to(device),
+        style_map=_halves(STYLE_SIZE).to(device),
+        tile_side=tile_side,
+    )
+
+
 def _evaluated(
     tensors: Mapping[str, Tensor],
     device: str,
@@ -67,16 +89,7 @@ def _evaluated(
     scheme: str = "g",
     tile_side: int | None = None,
 ) -> Evaluation:
-    objective = Objective(
-        Network(tensors, device=device, dtype=dtype),
-        SCHEMES[scheme],
-        PAPER,
-        _picture(1, SIZE).to(device),
-        _picture(2, STYLE_SIZE).to(device),
-        content_map=_halves(SIZE).to(device),
-        style_map=_halves(STYLE_SIZE).to(device),
-        tile_side=tile_side,
-    )
+    objective = _objective(tensors, device, dtype, scheme=scheme, tile_side=tile_side)
     found = objective.evaluate(_picture(5, SIZE).to(device))
     return Evaluation(found.terms, found.gradient.cpu())
 
@@ -95,6 +108,42 @@ def test_the_objective_is_that_of_the_cpu(
     found = _evaluated(tensors, "cuda", dtype, scheme=scheme)
     assert found.terms.as_dict() == pytest.approx(expected.terms.as_dict(), rel=0.02)
     assert _error(found, expected) < (0.02 if dtype == torch.float32 else 0.1)
+
+
+@pytest.mark.parametrize("weights", [PAPER, replace(PAPER, local=0.0), replace(PAPER, global_=0.0)], ids=str)
+@pytest.mark.parametrize("scheme", ["a", "g", "h"])
+@pytest.mark.parametrize("dtype", TYPES, ids=str)
+def test_a_replay_gives_the_numbers_of_the_work(
+    tensors: Mapping[str, Tensor],
+    dtype: torch.dtype,
+    scheme: str,
+    weights: LossWeights,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """At other pixels than those it was recorded at, and after matching anew, before and after it was."""
+    steps = [(_picture(5 + number, SIZE).cuda(), number in {0, 3}) for number in range(6)]
+    found_by = _objective(tensors, "cuda", dtype, scheme=scheme, weights=weights)
+    found = [found_by.evaluate(pixels, rematch=rematch) for pixels, rematch in steps]
+    assert found_by._replay is not None
+    monkeypatch.setattr("glstylenet.objective.is_worthwhile", lambda *_: False)
+    asked = _objective(tensors, "cuda", dtype, scheme=scheme, weights=weights)
+    for (pixels, rematch), one in zip(steps, found, strict=True):
+        expected = asked.evaluate(pixels, rematch=rematch)
+        assert one.terms.as_dict() == pytest.approx(expected.terms.as_dict(), rel=1e-6)
+        assert _error(one, expected) < 1e-6
+    assert asked._replay is None
+
+
+def test_without_memory_for_a_replay_the_work_goes_on(
+    tensors: Mapping[str, Tensor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    objective = _objective(tensors, "cuda", torch.float32)
+    pixels = _picture(5, SIZE).cuda()
+    expected = objective.evaluate(pixels)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _device: (2**20, 2**40))
+    found = objective.evaluate(pixels)
+    assert objective._replay is None
+    assert found.terms.as_dict() == pytest.approx(expected.terms.as_dict(), rel=1e-6)
 
 
 @pytest.mark.parametrize("side", [32, 64])

@@ -1,9 +1,9 @@
 """The objective against the paper line by line, and against finite differences."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import torch
@@ -582,3 +582,76 @@ def test_a_breakdown_tells_where(exact: Network) -> None:
     assert float(found.content[:5, :5].abs().max()) == 0.0  # sees pixels up to 8 * 4 + 37
     assert divmod(int(found.content.argmax()), 12) >= (9, 0)
     assert int(found.content.argmax()) % 12 >= 9
+
+
+class _StandIn:
+    """For a replay, which a CPU has not: it does the work again, on the same places in memory."""
+
+    made: ClassVar[list[Tensor]] = []
+
+    def __init__(self, work: Callable[[Tensor], tuple[Tensor, ...]], like: Tensor) -> None:
+        self._work, self._argument = work, like.clone()
+        self.made.append(like)
+        self.asked = 0
+
+    def fits(self, argument: Tensor) -> bool:
+        return argument.shape == self._argument.shape
+
+    def __call__(self, argument: Tensor) -> tuple[Tensor, ...]:
+        self.asked += 1
+        return tuple(result.clone() for result in self._work(self._argument.copy_(argument)))
+
+
+@pytest.fixture
+def replays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("glstylenet.objective.Replay", _StandIn)
+    monkeypatch.setattr("glstylenet.objective.is_worthwhile", lambda _pixels, tiles: tiles == 1)
+    monkeypatch.setattr(_StandIn, "made", [])
+
+
+@pytest.mark.usefixtures("replays")
+@pytest.mark.parametrize("scheme", ["g", "h"])
+def test_a_replay_reads_the_matches_where_they_were(exact: Network, scheme: str) -> None:
+    """From the second evaluation on; what is matched anew is written there, before it and after it began."""
+    ours, literal, _ = _pair(exact, scheme)
+    for number, rematch in enumerate([True, True, False, True, False]):
+        pixels = _picture(6 + number, SIZE)
+        if rematch:
+            expected, gradient = literal.evaluate(pixels)
+            found = ours.evaluate(pixels, rematch=True)
+            assert found.terms.total == pytest.approx(expected, rel=1e-9)
+            torch.testing.assert_close(found.gradient, gradient, rtol=1e-7, atol=1e-9)
+            matched = pixels
+        else:
+            with_held = ours.evaluate(pixels)
+            fresh = _pair(exact, scheme)[0]
+            fresh.match(matched)
+            _same(with_held, fresh.evaluate(pixels), 1e-9)
+        if number == 0:
+            assert not _StandIn.made
+        if number == 1:
+            places = [target.mean.data_ptr() for target in ours._local_targets]
+    assert len(_StandIn.made) == 1
+    assert isinstance(ours._replay, _StandIn)
+    assert ours._replay.asked == 4
+    assert [target.mean.data_ptr() for target in ours._local_targets] == places
+
+
+@pytest.mark.usefixtures("replays")
+def test_tiles_are_not_replayed(network: Network) -> None:
+    content, style, pixels = (_picture(seed, (96, 96), torch.float32) for seed in (1, 2, 3))
+    objective = Objective(network, EVERY_SCHEME["g"], PAPER, content, style, tile_side=32)
+    for _ in range(3):
+        objective.evaluate(pixels)
+    assert not _StandIn.made
+
+
+@pytest.mark.usefixtures("replays")
+def test_other_pixels_than_were_recorded_are_not_replayed(exact: Network) -> None:
+    weights = LossWeights(content=0.0, local=0.0, semantic=0.0, global_=1.0, smoothness=1.0)
+    objective = Objective(exact, EVERY_SCHEME["g"], weights, None, _picture(2, STYLE_SIZE))
+    small, large = _picture(5, SIZE), _picture(5, (56, 48))
+    expected = objective.evaluate(large)
+    objective.evaluate(small)
+    assert objective._replay is not None
+    _same(objective.evaluate(large), expected, 1e-12)

@@ -14,7 +14,6 @@ short, the tile is looked at again. The whole picture is the case of one tile.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -32,6 +31,8 @@ from glstylenet.losses import (
     smoothness_loss,
 )
 from glstylenet.patches import BLOCK_BYTES, PATCH, Matches, semantic_factor
+from glstylenet.replay import Replay, is_worthwhile
+from glstylenet.sight import Sight, Survey
 from glstylenet.stopwatch import Stopwatch
 from glstylenet.targets import (
     CONTENT_LAYER,
@@ -44,40 +45,9 @@ from glstylenet.targets import (
 )
 from glstylenet.terms import Breakdown, Evaluation, LossTerms, LossWeights, Sums
 from glstylenet.tiling import Tile, cut_into_tiles
-from glstylenet.vgg import Network, Trail
-from glstylenet.window import Window
+from glstylenet.vgg import Network
 
 __all__ = ["Objective"]
-
-
-@dataclass(frozen=True)
-class _Sight:
-    """What the network saw of one tile.
-
-    ``fused``: each group's fusion at the positions in ``windows``: the tile's own, and those one further
-    that its patches reach. ``trail``: for the way back, if it is kept.
-    """
-
-    tile: Tile
-    trail: Trail
-    windows: list[Window]
-    fused: list[Tensor]
-
-    def own(self, number: int, layer: int) -> Tensor:
-        """The fused feature of group ``number``, whose deepest is ``layer``, at the tile's own positions."""
-        rows, columns = self.tile.positions(layer).inside(self.windows[number]).slices
-        return self.fused[number][..., rows, columns]
-
-
-@dataclass(frozen=True)
-class _Survey:
-    """What a first visit to every tile tells: each group's Gram matrix (none when the weight is 0).
-
-    ``sights``: what was seen of the tiles and kept, by their number.
-    """
-
-    grams: list[Tensor]
-    sights: dict[int, _Sight]
 
 
 class Objective:
@@ -150,6 +120,8 @@ class Objective:
         self._layers = layers_of(self._seen)
         self._matches: list[Matches] = []
         self._local_targets: list[LocalTarget] = []
+        self._replay: Replay | None = None
+        self._has_evaluated = False
 
     def match(self, pixels: Tensor) -> list[Matches]:
         """Find the nearest neighbours for ``pixels`` (Eq. 3) and hold them for the evaluations to come.
@@ -167,20 +139,38 @@ class Objective:
         ``rematch``: with the nearest neighbours of these very pixels, which are then held; cheaper than
         :meth:`match` before it.
         """
-        sums = Sums(pixels.device)
         with torch.no_grad():
-            gradient = self._add_smoothness(pixels, sums)
-            if self._layers:
-                survey = self._survey(pixels, searching=rematch or not self._matches, keeping=True)
-                for sight in self._revisited(pixels, survey, keeping=True):
-                    gradients = self._compare(sight, survey.grams, sums)
-                    sight.fused.clear()  # or they would wait beside the way back
-                    with self._measure("network"):
-                        rows, columns = sight.tile.crop.slices
-                        gradient[..., rows, columns] += self._network.backward(sight.trail, gradients)
-                    del sight, gradients  # or they would wait beside the next tile
-                self._after_tiles()  # the optimiser's vectors come next, and fit into no tile's blocks
-        return Evaluation(sums.terms(), gradient)
+            if (replay := self._replay_for(pixels)) is None:
+                values, gradient = self._evaluated(pixels, searching=rematch or not self._matches)
+                self._has_evaluated = True
+                return Evaluation(LossTerms(*values.tolist()), gradient)
+            if rematch:
+                self.match(pixels)
+            with self._measure("network"):  # all of it: a graph tells no parts
+                values, gradient = replay(pixels)
+                return Evaluation(LossTerms(*values.tolist()), gradient)
+
+    def _replay_for(self, pixels: Tensor) -> Replay | None:
+        """Of an evaluation with the matches held; from the second on, of a small picture on a GPU."""
+        if self._replay is None and self._has_evaluated and is_worthwhile(pixels, len(self._tiles(pixels))):
+            self._replay = Replay(lambda x: self._evaluated(x, searching=False), pixels)
+        return self._replay if self._replay is not None and self._replay.fits(pixels) else None
+
+    def _evaluated(self, pixels: Tensor, *, searching: bool) -> tuple[Tensor, Tensor]:
+        """The four terms, and the gradient of their sum; on the device."""
+        sums = Sums(pixels.device)
+        gradient = self._add_smoothness(pixels, sums)
+        if self._layers:
+            survey = self._survey(pixels, searching=searching, keeping=True)
+            for sight in self._revisited(pixels, survey, keeping=True):
+                gradients = self._compare(sight, survey.grams, sums)
+                sight.fused.clear()  # or they would wait beside the way back
+                with self._measure("network"):
+                    rows, columns = sight.tile.crop.slices
+                    gradient[..., rows, columns] += self._network.backward(sight.trail, gradients)
+                del sight, gradients  # or they would wait beside the next tile
+            self._after_tiles()  # the optimiser's vectors come next, and fit into no tile's blocks
+        return sums.stacked(), gradient
 
     def terms(self, pixels: Tensor) -> LossTerms:
         """The loss terms alone, with fresh matches: what the paper's objective is at ``pixels``."""
@@ -213,7 +203,7 @@ class Objective:
                     del sight
         return Breakdown(sums.terms(), content, local, self._matches)
 
-    def _divide_local(self, sight: _Sight, number: int, parts: Tensor) -> None:
+    def _divide_local(self, sight: Sight, number: int, parts: Tensor) -> None:
         """Write the share of the tile's patches in the local term of group ``number`` into ``parts``."""
         style = self._styles[number]
         patches = sight.tile.patches(style.layer).slices
@@ -221,7 +211,7 @@ class Objective:
         share = self._weights.local / style.entries(sight.tile.size)
         parts[patches] = share * patch_losses(sight.fused[number], style.feature, index)
 
-    def _divide_content(self, sight: _Sight, parts: Tensor) -> None:
+    def _divide_content(self, sight: Sight, parts: Tensor) -> None:
         """Write the share of the tile's positions in the content term into ``parts``."""
         seen, target = self._contents(sight)
         difference = seen.to(parts.dtype) - target.to(parts.dtype)
@@ -232,24 +222,25 @@ class Objective:
     def _tiles(self, pixels: Tensor) -> list[Tile]:
         return cut_into_tiles(picture_size(pixels), self._tile_side)
 
-    def _see(self, pixels: Tensor, tile: Tile, *, keeping: bool) -> _Sight:
+    def _see(self, pixels: Tensor, tile: Tile, *, keeping: bool) -> Sight:
         """Show ``tile`` to the network. ``keeping``: with what the way back needs."""
         self._between_tiles()
         with self._measure("network"):
             windows = [tile.patches(group[-1]).grown(PATCH - 1) for group in self._seen]
             trail, fused = look_at(self._network, pixels, tile, self._seen, windows, keeping=keeping)
-        return _Sight(tile, trail, windows, fused)
+        return Sight(tile, trail, windows, fused)
 
-    def _survey(self, pixels: Tensor, *, searching: bool, keeping: bool, returning: bool = True) -> _Survey:
+    def _survey(self, pixels: Tensor, *, searching: bool, keeping: bool, returning: bool = True) -> Survey:
         """Visit every tile for what needs the whole picture before any gradient can be had, ``keeping`` what
         the way back needs. ``returning``: tiles are visited again."""
         searching = searching and self._weights.local > 0
-        survey = _Survey([], {})
+        survey = Survey([], {})
         if not searching and self._weights.global_ == 0:
             return survey
         tiles = self._tiles(pixels)
         kept = len(tiles) if self._kept_tiles is None or len(tiles) == 1 else self._kept_tiles
-        matches = [Matches.blank(fused_size(tiles[0].size, group), pixels.device) for group in self._groups]
+        groups = self._groups if searching else ()
+        matches = [Matches.blank(fused_size(tiles[0].size, group), pixels.device) for group in groups]
         for number, tile in enumerate(tiles):
             sight = self._see(pixels, tile, keeping=keeping and number < kept)
             if searching:
@@ -261,10 +252,10 @@ class Objective:
             del sight
         if searching:
             self._matches = matches
-            self._local_targets = self._targets_for(survey.sights[0]) if len(tiles) == 1 else []
+            self._hold(self._targets_for(survey.sights[0]) if len(tiles) == 1 else [])
         return survey
 
-    def _revisited(self, pixels: Tensor, survey: _Survey, *, keeping: bool) -> Iterator[_Sight]:
+    def _revisited(self, pixels: Tensor, survey: Survey, *, keeping: bool) -> Iterator[Sight]:
         """Every tile: what was kept of it, which is let go of, or seen anew."""
         for number, tile in enumerate(self._tiles(pixels)):
             # Not held here while the caller is at work on it.
@@ -274,7 +265,7 @@ class Objective:
             else:
                 yield self._see(pixels, tile, keeping=keeping)
 
-    def _search(self, sight: _Sight, matches: list[Matches]) -> None:
+    def _search(self, sight: Sight, matches: list[Matches]) -> None:
         """Find the nearest neighbours of the tile's patches and write them into ``matches``."""
         with self._measure("matching"):
             for number, style in enumerate(self._styles):
@@ -286,7 +277,7 @@ class Objective:
                 found = style.patches.search(sight.fused[number], query_map, origin=origin)
                 matches[number].put(found, sight.tile.patches(style.layer))
 
-    def _add_grams(self, sight: _Sight, grams: list[Tensor]) -> None:
+    def _add_grams(self, sight: Sight, grams: list[Tensor]) -> None:
         """Add the tile's part to the groups' Gram matrices."""
         with self._measure("global"):
             for number, group in enumerate(self._groups):
@@ -297,7 +288,7 @@ class Objective:
                 else:
                     grams.append(part)
 
-    def _targets_for(self, sight: _Sight) -> list[LocalTarget]:
+    def _targets_for(self, sight: Sight) -> list[LocalTarget]:
         """What the matches held ask of the tile's own positions."""
         with self._measure("matching"):
             return [
@@ -305,7 +296,14 @@ class Objective:
                 for style, matches in zip(self._styles, self._matches, strict=True)
             ]
 
-    def _compare(self, sight: _Sight, grams: list[Tensor], sums: Sums) -> dict[int, list[Contribution]]:
+    def _hold(self, targets: list[LocalTarget]) -> None:
+        """For the evaluations to come; a replay reads them where the first ones were."""
+        if self._replay is None:
+            self._local_targets = targets
+        for held, found in zip(self._local_targets, targets, strict=True):
+            held.take(found)
+
+    def _compare(self, sight: Sight, grams: list[Tensor], sums: Sums) -> dict[int, list[Contribution]]:
         """Add the tile's part of the terms to ``sums``; returns the gradients with respect to the layers."""
         tile = sight.tile
         gradients: dict[int, list[Contribution]] = {layer: [] for layer in self._layers}
@@ -356,7 +354,7 @@ class Objective:
             positions = height * width
             return global_gradient(feature, matrix, style.gram, weight=weight, positions=positions, onto=onto)
 
-    def _add_content(self, sight: _Sight, gradients: dict[int, list[Contribution]], sums: Sums) -> None:
+    def _add_content(self, sight: Sight, gradients: dict[int, list[Contribution]], sums: Sums) -> None:
         if self._content is None:
             return
         with self._measure("network"):
@@ -367,7 +365,7 @@ class Objective:
             parts = spread_gradient(loss.gradient, layers, crop=tile.crop, size=tile.size, window=own)
             gradients[CONTENT_LAYER].append(parts[CONTENT_LAYER])
 
-    def _contents(self, sight: _Sight) -> tuple[Tensor, Tensor]:
+    def _contents(self, sight: Sight) -> tuple[Tensor, Tensor]:
         """F^4 at the tile's own positions, of the pixels and of the content."""
         assert self._content is not None  # asked for with a content only
         number = _first_with_content(self._seen)

@@ -67,10 +67,13 @@ class Sums:
         self.global_ = torch.zeros_like(self.content)
         self.smoothness = torch.zeros_like(self.content)
 
+    def stacked(self) -> Tensor:
+        """All four, as :class:`LossTerms` has them."""
+        return torch.stack((self.content, self.local, self.global_, self.smoothness))
+
     def terms(self) -> LossTerms:
-        """All four in one transfer."""
-        values = torch.stack((self.content, self.local, self.global_, self.smoothness))
-        return LossTerms(*values.tolist())
+        """The same, in one transfer."""
+        return LossTerms(*self.stacked().tolist())
 
 
 @dataclass(frozen=True)
