@@ -229,6 +229,7 @@ def test_a_pipe_gets_plain_lines_without_control_codes(
     desk: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = ["--content-map", "content_map.png", "--style-map", "style_map.png", "-v"]
+    words += ["--device", "cpu", "--precision", "float32"]
     assert run("stylize", "content.png", "style.png", "-o", "out.png", *words) == 0
     error = error_of(capsys)
     assert "scale 1/1: 40 x 34 pixels, 2 evaluations" in error

@@ -15,7 +15,7 @@ from glstylenet.settings import Settings
 
 __all__ = ["Environment", "describe_environment"]
 
-_PACKAGES = ("torch", "numpy", "scipy", "pillow")
+_PACKAGES = ("numpy", "scipy", "pillow")
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,7 @@ def describe_environment(settings: Settings) -> Environment:
         versions={
             "glstylenet": glstylenet.__version__,
             "python": platform.python_version(),
+            "torch": torch.__version__,  # with what it was built for, which its package does not tell
             **{package: importlib.metadata.version(package) for package in _PACKAGES},
         },
     )
