@@ -20,10 +20,11 @@ from PIL import Image
 import glstylenet
 from glstylenet.checkpoint import Run, State, checkpoint_file, load, open_checkpoint, save
 from glstylenet.cli import main, painting
+from glstylenet.demand import AtHand, Demand
 from glstylenet.errors import InputError, OutputError, UsageError
 from glstylenet.events import Event, Started, Step, Warned
 from glstylenet.fusion import SCHEMES
-from glstylenet.memory import AtHand, Demand, Plan, plan_memory
+from glstylenet.memory import Plan, plan_memory
 from glstylenet.settings import Settings
 from glstylenet.transfer import Result, stylize
 

@@ -8,8 +8,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from glstylenet.demand import AtHand
 from glstylenet.inputs import Inputs, KeptPicture, Sources, prepare_inputs, read_sources
-from glstylenet.memory import AtHand
 from glstylenet.settings import Settings
 
 

@@ -45,6 +45,7 @@ LAYERS = (
     "replay",
     "objective",
     "history",
+    "demand",
     "memory",
     "optimize",
     "preconditioner",

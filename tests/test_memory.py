@@ -8,21 +8,14 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
+from glstylenet import demand as demand_module
 from glstylenet import memory
+from glstylenet.demand import AtHand, Demand
 from glstylenet.errors import MemoryLimitError
 from glstylenet.fusion import EVERY_SCHEME
 from glstylenet.images import fitted_size
 from glstylenet.inputs import canvas_size
-from glstylenet.memory import (
-    HISTORY,
-    AtHand,
-    Demand,
-    Plan,
-    format_bytes,
-    plan_memory,
-    refitted,
-    smaller_tiles,
-)
+from glstylenet.memory import HISTORY, Plan, format_bytes, plan_memory, refitted, smaller_tiles
 from glstylenet.patches import BLOCK_BYTES
 from glstylenet.schedule import SMALLEST_SIDE
 from glstylenet.tiling import cut_into_tiles
@@ -71,7 +64,7 @@ def test_fixed_bytes_by_hand() -> None:
     pixels = 512 * 352
     vectors = (4 * 12 + 2) * pixels
     pictures = 12 * 2 * pixels
-    base = memory._BASE_BYTES + memory._WINOGRAD_BYTES  # float32 on a CPU
+    base = demand_module._BASE_BYTES + demand_module._WINOGRAD_BYTES  # float32 on a CPU
     expected = base + BLOCK_BYTES + vectors + pictures
     demand = _demand((512, 352))
     assert demand.fixed_bytes == expected
@@ -79,12 +72,13 @@ def test_fixed_bytes_by_hand() -> None:
     # Who only looks needs as much room, for the result, the pictures and the margin around the content.
     assert replace(demand, optimizes=False).fixed_bytes == expected
     # As many bytes for a pixel in any precision, but no weights for Winograd's convolutions.
-    assert replace(demand, precision="bfloat16").fixed_bytes == expected - memory._WINOGRAD_BYTES
+    assert replace(demand, precision="bfloat16").fixed_bytes == expected - demand_module._WINOGRAD_BYTES
     # Pictures that are at hand as bytes.
     as_bytes = replace(demand, at_hand=AtHand(6 * pixels, pixel_bytes=12))
     assert as_bytes.fixed_bytes == expected - 3 * 6 * pixels
-    # On a GPU neither the program nor the pictures at hand count.
-    assert replace(demand, on_gpu=True).fixed_bytes == expected - base - pictures
+    # On a GPU neither the program nor the pictures at hand count, but what its libraries take.
+    libraries = demand_module._GPU_BASE_BYTES
+    assert replace(demand, on_gpu=True).fixed_bytes == expected - base - pictures + libraries
     # At half the size the pictures at hand are as large as ever.
     half = replace(demand, size=(256, 176), style_size=(256, 176))
     assert half.fixed_bytes - base - BLOCK_BYTES == vectors // 4 + pictures
@@ -124,13 +118,30 @@ def test_network_bytes_by_hand() -> None:
     assert large_style == pytest.approx(0.8 * (740 + 150) * 300 * (512 + 31 + 2 * 40), abs=1)
 
 
+def test_network_bytes_on_a_gpu_by_hand() -> None:
+    """More for a pixel; and up to a megapixel twice, for a replay has memory of its own."""
+    large, small = (replace(_demand((1024, width), (100, 100)), on_gpu=True) for width in (1032, 1024))
+    assert large.network_bytes(None) == (1010 + 4 * 60) * 1024 * 1032
+    assert small.network_bytes(None) == 2 * (1010 + 4 * 60) * 1024 * 1024
+    assert replace(small, precision="bfloat16").network_bytes(None) == 2 * (950 + 4 * 30) * 1024 * 1024
+    # Who only looks replays nothing, and tiles are not replayed.
+    assert replace(small, optimizes=False).network_bytes(None) == (1010 + 4 * 60) * 1024 * 1024
+    assert small.network_bytes(512) == (1010 + 4 * 60 + 150) * (512 + 40) ** 2
+
+
 @given(
     size=st.tuples(st.integers(32, 3000), st.integers(32, 3000)), side=st.sampled_from([256, 384, 512, 896])
 )
 def test_no_crop_is_longer_than_reckoned(size: tuple[int, int], side: int) -> None:
     for tile in cut_into_tiles(size, side):
         for found, length in zip(tile.crop.size, size, strict=True):
-            assert found <= memory._longest_crop(length, side)
+            assert found <= demand_module._longest_crop(length, side)
+
+
+def test_signs_are_bytes_on_a_gpu() -> None:
+    demand = _demand((1024, 2048), (100, 100))
+    more = replace(demand, on_gpu=True).kept_bytes(512) - demand.kept_bytes(512)
+    assert more == (264 - 33) * (512 + 40) * (512 + 2 * 40)
 
 
 def test_kept_bytes_by_hand() -> None:
@@ -367,6 +378,8 @@ def test_no_size_is_advised_where_none_would_fit() -> None:
 @settings(deadline=None, max_examples=60)
 # A style that shrinks to a single tile's length makes a longer crop than one of two tiles.
 @example(size=(1000, 1000), share=0.877, precision="bfloat16", scheme="a", allowed=654889705)
+# And one whose sides are rounded once more is a row higher than the result's proportions have it.
+@example(size=(500, 2183), share=1.703125, precision="bfloat16", scheme="g", allowed=629145600)
 @given(
     size=st.tuples(st.integers(500, 9000), st.integers(500, 9000)),
     share=st.floats(0.1, 2.0),

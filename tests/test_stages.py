@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from glstylenet import images
+from glstylenet.demand import AtHand, Demand
 from glstylenet.descent import Descent, descend
 from glstylenet.device import Device
 from glstylenet.errors import MemoryLimitError, OptimizationError
 from glstylenet.events import Event, Finished, ScaleStarted, Started, Step, Warned
 from glstylenet.fusion import SCHEMES
 from glstylenet.inputs import Sources, canvas_size, prepare_inputs, read_sources
-from glstylenet.memory import DEFAULT_SHARE, HISTORY, AtHand, Demand, Plan, format_bytes, plan_memory
+from glstylenet.memory import DEFAULT_SHARE, HISTORY, Plan, format_bytes, plan_memory
 from glstylenet.objective import Objective
 from glstylenet.optimize import Lbfgs
 from glstylenet.preconditioner import Preconditioner

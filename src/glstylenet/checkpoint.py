@@ -25,11 +25,12 @@ from pydantic import TypeAdapter
 from torch import Tensor
 
 import glstylenet
+from glstylenet.demand import Demand
 from glstylenet.errors import InputError, OutputError
 from glstylenet.events import Event, Warned
 from glstylenet.history import Snapshot
 from glstylenet.inputs import Origin
-from glstylenet.memory import Demand, Plan, refitted
+from glstylenet.memory import Plan, refitted
 from glstylenet.replacement import replacing
 from glstylenet.settings import INIT_CHOICES, Settings
 

@@ -10,9 +10,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from glstylenet.colours import with_colours_of
+from glstylenet.demand import PIXEL_BYTES, AtHand
 from glstylenet.errors import ImageError, InputError, UsageError
 from glstylenet.images import Picture, PictureSource, fitted_size, read_picture, resize
-from glstylenet.memory import PIXEL_BYTES, AtHand
 from glstylenet.schedule import SMALLEST_SIDE
 from glstylenet.semantics import Semantics, label_maps, resize_labels
 from glstylenet.settings import INIT_CHOICES, Settings

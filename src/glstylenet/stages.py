@@ -17,6 +17,7 @@ from torch import Tensor
 
 from glstylenet.allocator import MemoryValve, return_freed_memory
 from glstylenet.checkpoint import Recorder, State
+from glstylenet.demand import AtHand, Demand
 from glstylenet.descent import Descent, Matching, descend
 from glstylenet.device import Device, out_of_memory
 from glstylenet.errors import MemoryLimitError, OptimizationError
@@ -25,7 +26,7 @@ from glstylenet.fusion import EVERY_SCHEME
 from glstylenet.history import Snapshot
 from glstylenet.images import resize
 from glstylenet.inputs import Inputs, ScaledInputs, Sources, canvas_size, with_margin, without_margin
-from glstylenet.memory import AtHand, Demand, Plan, plan_memory, smaller_tiles
+from glstylenet.memory import Plan, plan_memory, smaller_tiles
 from glstylenet.objective import Objective
 from glstylenet.optimize import Adam, Lbfgs, Optimizer
 from glstylenet.preconditioner import Preconditioner

@@ -16,7 +16,16 @@ from dataclasses import dataclass
 from glstylenet.fusion import layer_size
 from glstylenet.window import Window
 
-__all__ = ["CELL", "DEEPEST", "HALO", "LONGEST_REST", "Tile", "cut_into_tiles"]
+__all__ = [
+    "CELL",
+    "DEEPEST",
+    "HALO",
+    "LONGEST_REST",
+    "Tile",
+    "crop_lengths",
+    "cut_into_tiles",
+    "tile_lengths",
+]
 
 DEEPEST = 4
 """The deepest layer that any term looks at."""
@@ -102,6 +111,21 @@ def cut_into_tiles(size: tuple[int, int], side: int | None) -> list[Tile]:
     ]
 
 
+def crop_lengths(size: tuple[int, int], tile_side: int | None) -> tuple[list[int], list[int]]:
+    """Heights of the crops in a column of tiles, and widths of those in a row: every tile has one of each.
+
+    So a picture of hundreds of thousands of tiles is planned as fast as any.
+    """
+    column, row = _edges(size, tile_side)
+    return [tile.crop.size[0] for tile in column], [tile.crop.size[1] for tile in row]
+
+
+def tile_lengths(size: tuple[int, int], tile_side: int | None) -> tuple[list[int], list[int]]:
+    """The same of the tiles themselves."""
+    column, row = _edges(size, tile_side)
+    return [tile.positions(1).size[0] for tile in column], [tile.positions(1).size[1] for tile in row]
+
+
 def _grid(size: tuple[int, int]) -> tuple[int, int]:
     return layer_size(size, DEEPEST)
 
@@ -114,3 +138,9 @@ def _split(length: int, longest: int) -> list[tuple[int, int]]:
     parts = -(-units // (longest // 4))
     edges = [4 * (units * part // parts) for part in range(parts)]
     return list(zip(edges, [*edges[1:], length], strict=True))
+
+
+def _edges(size: tuple[int, int], tile_side: int | None) -> tuple[list[Tile], list[Tile]]:
+    """A column and a row of tiles."""
+    height, width = size
+    return cut_into_tiles((height, CELL), tile_side), cut_into_tiles((CELL, width), tile_side)

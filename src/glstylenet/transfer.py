@@ -18,6 +18,7 @@ from torch import Tensor
 
 from glstylenet.allocator import return_freed_memory
 from glstylenet.checkpoint import Identity, Recorder, State, open_checkpoint
+from glstylenet.demand import Demand
 from glstylenet.device import Device, available_memory, choose_device, out_of_memory, peak_memory
 from glstylenet.errors import MemoryLimitError, UsageError
 from glstylenet.events import Event, Finished, Started, Warned
@@ -32,7 +33,7 @@ from glstylenet.inputs import (
     read_result,
     read_sources,
 )
-from glstylenet.memory import DEFAULT_SHARE, Demand, Plan
+from glstylenet.memory import DEFAULT_SHARE, Plan
 from glstylenet.objective import Objective
 from glstylenet.schedule import Scale
 from glstylenet.semantics import resize_labels
