@@ -7,7 +7,7 @@ import psutil
 import pytest
 
 from glstylenet import allocator
-from glstylenet.allocator import MemoryValve
+from glstylenet.allocator import Holder, MemoryValve
 
 
 @pytest.mark.parametrize(
@@ -22,22 +22,16 @@ from glstylenet.allocator import MemoryValve
     ],
 )
 def test_the_valve_opens_before_too_much_is_held(
-    monkeypatch: pytest.MonkeyPatch,
     allowed: float,
     tile: float,
     keeps: bool,
     first: int,
     later: int,
 ) -> None:
-    """In multiples of what the process holds."""
+    """In multiples of what is held."""
     given: list[int] = []
-    monkeypatch.setattr(allocator, "return_freed_memory", lambda: given.append(1))
-    kept = threading.Event()
-    if keeps:
-        kept.set()
-    monkeypatch.setattr(allocator, "_kept", kept)
-    held = psutil.Process().memory_info().rss
-    valve = MemoryValve(int(allowed * held), int(tile * held))
+    holder = Holder(lambda: 1000, lambda: given.append(1), lambda: keeps)
+    valve = MemoryValve(int(allowed * 1000), int(tile * 1000), holder)
     # After a last tile the optimiser's vectors come, which may be larger than all that a tile leaves.
     for steps, expected in (
         (valve.before_tile, first),
@@ -47,6 +41,16 @@ def test_the_valve_opens_before_too_much_is_held(
         given.clear()
         steps()
         assert len(given) == expected
+
+
+def test_this_process_keeps_what_it_frees_once_it_is_asked_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = threading.Event()
+    monkeypatch.setattr(allocator, "_kept", kept)
+    holder = allocator.this_process()
+    assert 2**20 < holder.held() < 2**45
+    assert not holder.keeps()
+    kept.set()
+    assert holder.keeps()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="glibc's allocator")

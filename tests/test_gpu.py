@@ -9,12 +9,17 @@ import pytest
 import torch
 from torch import Tensor
 
+from glstylenet import replay
+from glstylenet.bench.drawing import drawn_picture
+from glstylenet.device import available_memory
+from glstylenet.errors import MemoryLimitError
+from glstylenet.events import Event, Warned
 from glstylenet.fusion import SCHEMES
 from glstylenet.objective import Objective
 from glstylenet.preconditioner import Preconditioner
 from glstylenet.products import float32_product
 from glstylenet.samples import sample_file
-from glstylenet.settings import preset_settings
+from glstylenet.settings import Settings, preset_settings
 from glstylenet.terms import Evaluation, LossWeights
 from glstylenet.transfer import stylize
 from glstylenet.vgg import Network
@@ -140,10 +145,54 @@ def test_without_memory_for_a_replay_the_work_goes_on(
     objective = _objective(tensors, "cuda", torch.float32)
     pixels = _picture(5, SIZE).cuda()
     expected = objective.evaluate(pixels)
-    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _device: (2**20, 2**40))
+    monkeypatch.setattr(replay, "available_memory", lambda _device: torch.cuda.memory_reserved())
     found = objective.evaluate(pixels)
     assert objective._replay is None
     assert found.terms.as_dict() == pytest.approx(expected.terms.as_dict(), rel=1e-6)
+
+
+@pytest.fixture
+def little_memory() -> Iterator[int]:
+    """No more than 600 MiB of the device beside what is held. Yields the bytes."""
+    torch.cuda.empty_cache()
+    more, (_, total) = 600 * 2**20, torch.cuda.mem_get_info()
+    torch.cuda.set_per_process_memory_fraction((torch.cuda.memory_reserved() + more) / total)
+    yield more
+    torch.cuda.set_per_process_memory_fraction(1.0)
+
+
+def test_a_part_of_the_device_is_all_that_is_free(little_memory: int) -> None:
+    free = available_memory(torch.device("cuda"))
+    assert free <= little_memory + torch.cuda.memory_reserved()
+    held = torch.empty(little_memory // 2, dtype=torch.uint8, device="cuda")
+    assert available_memory(torch.device("cuda")) <= free - held.nbytes
+    del held  # PyTorch keeps it, for who comes next
+    assert available_memory(torch.device("cuda")) == free
+
+
+@pytest.mark.usefixtures("little_memory")
+def test_a_device_that_is_full_means_smaller_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where it has less than it seemed to: while painting, and while the result is measured."""
+    monkeypatch.setattr("glstylenet.transfer.available_memory", lambda _device: 2**40)
+    events: list[Event] = []
+    content, style = drawn_picture((900, 900), 0), drawn_picture((200, 200), 1)
+    settings = Settings(device="cuda", precision="bfloat16", iterations=6, scales=1)
+    result = stylize(content, style, settings=settings, on_event=events.append)
+    warnings = [event.message for event in events if isinstance(event, Warned)]
+    assert [message.partition(";")[0] for message in warnings] == ["the machine ran out of memory"] * 2
+    assert bool(result.pixels.isfinite().all())
+    assert result.evaluations == 6
+
+
+@pytest.mark.usefixtures("little_memory")
+def test_a_device_that_is_too_small_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("glstylenet.transfer.available_memory", lambda _device: 2**40)
+    with pytest.raises(MemoryLimitError, match="ran out of memory"):
+        stylize(
+            drawn_picture((2000, 2000), 0),
+            drawn_picture((200, 200), 1),
+            settings=Settings(device="cuda", iterations=6, scales=1),
+        )
 
 
 @pytest.mark.parametrize("side", [32, 64])

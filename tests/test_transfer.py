@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from glstylenet.errors import (
     ImageError,
@@ -14,10 +15,11 @@ from glstylenet.errors import (
     MemoryLimitError,
     UsageError,
 )
-from glstylenet.events import Event, Finished, Matched, ScaleStarted, Started, Step
+from glstylenet.events import Event, Finished, Matched, ScaleStarted, Started, Step, Warned
 from glstylenet.inputs import MARGIN, canvas_size, prepare_inputs, read_sources, with_margin, without_margin
 from glstylenet.objective import Objective
 from glstylenet.settings import PRESETS, Settings, preset_settings
+from glstylenet.terms import LossTerms
 from glstylenet.transfer import Result, picture_losses, plan_run, stylize
 
 Picture = NDArray[np.uint8]
@@ -321,6 +323,27 @@ def test_out_of_memory_is_told_as_such(
     if call == "terms":
         with pytest.raises(MemoryLimitError, match="--size"):
             picture_losses(content, content, style, settings=_settings())
+
+
+def test_what_is_painted_is_measured_in_tiles_where_memory_ends(
+    monkeypatch: pytest.MonkeyPatch, content: Picture, style: Picture
+) -> None:
+    real, sides = Objective.terms, []
+
+    def full_once(objective: Objective, pixels: Tensor) -> LossTerms:
+        sides.append(objective._tile_side)
+        if len(sides) == 1:
+            raise MemoryError
+        return real(objective, pixels)
+
+    monkeypatch.setattr(Objective, "terms", full_once)
+    events: list[Event] = []
+    result = stylize(content, style, settings=_settings(), on_event=events.append)
+    assert sides == [None, 256]
+    [warning] = [event.message for event in events if isinstance(event, Warned)]
+    assert warning.startswith("the machine ran out of memory; the result is measured in tiles of 256 pixels")
+    expected = picture_losses(result.image, content, style, settings=_settings())
+    assert result.losses.total == pytest.approx(expected.total, rel=0.01)  # of 8 bits
 
 
 def test_the_seconds_of_a_run_add_up(content: Picture, style: Picture) -> None:

@@ -6,10 +6,12 @@ With features of tens of megabytes that costs up to a third of an evaluation (do
 
 import ctypes
 import threading
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import psutil
 
-__all__ = ["MemoryValve", "keep_freed_memory", "return_freed_memory"]
+__all__ = ["Holder", "MemoryValve", "keep_freed_memory", "return_freed_memory", "this_process"]
 
 # Numbers of glibc's mallopt(3).
 _M_TRIM_THRESHOLD = -1
@@ -52,29 +54,45 @@ def return_freed_memory() -> None:
     trim(0)
 
 
+@dataclass(frozen=True)
+class Holder:
+    """Who holds memory that is used no more. ``held``: bytes in all; ``give_back``: what is not in use;
+    ``keeps``: whether what is freed is kept for the next who asks."""
+
+    held: Callable[[], int]
+    give_back: Callable[[], None]
+    keeps: Callable[[], bool]
+
+
+def this_process() -> Holder:
+    """This process, and its memory in the machine."""
+    process = psutil.Process()
+    return Holder(lambda: int(process.memory_info().rss), return_freed_memory, _kept.is_set)
+
+
 class MemoryValve:
-    """Gives freed memory back where this process, which may hold ``allowed`` bytes, would come to hold more.
+    """Gives freed memory back where its ``holder``, who may hold ``allowed`` bytes, would come to hold more.
 
     ``tile_bytes``: what a tile takes. Tiles of several sizes leave pieces behind into which the next tile
-    does not fit. Where this process keeps what it frees (:func:`keep_freed_memory`), a tile that follows
-    another is at work in that one's memory, and needs but little more.
+    does not fit. Where freed memory is kept (:func:`keep_freed_memory`), a tile that follows another is at
+    work in that one's memory, and needs but little more.
     """
 
-    def __init__(self, allowed: int, tile_bytes: int) -> None:
+    def __init__(self, allowed: int, tile_bytes: int, holder: Holder) -> None:
         self.allowed = allowed
         self.tile_bytes = tile_bytes
-        self._process = psutil.Process()
+        self._holder = holder
         self._follows_tile = False
 
     def before_tile(self) -> None:
         """To be called before a tile is looked at."""
-        growth = _GROWTH if self._follows_tile and _kept.is_set() else 1.0
-        if self._process.memory_info().rss > self.allowed - int(self.tile_bytes * growth):
-            return_freed_memory()
+        growth = _GROWTH if self._follows_tile and self._holder.keeps() else 1.0
+        if self._holder.held() > self.allowed - int(self.tile_bytes * growth):
+            self._holder.give_back()
         self._follows_tile = True
 
     def after_tiles(self) -> None:
         """To be called when other work than on tiles comes next: vectors and a history, which fit into no
         tile's memory and may be larger than all of it."""
-        return_freed_memory()
+        self._holder.give_back()
         self._follows_tile = False

@@ -7,6 +7,7 @@ from pathlib import Path
 import psutil
 import torch
 
+from glstylenet.allocator import Holder, this_process
 from glstylenet.errors import UsageError
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "choose_device",
     "every_device",
     "has_fast_bfloat16",
+    "memory_holder",
     "out_of_memory",
     "peak_memory",
 ]
@@ -75,8 +77,13 @@ def has_fast_bfloat16(device: torch.device) -> bool:
 def available_memory(device: torch.device) -> int:
     """Bytes that could be used now without swapping."""
     if device.type == "cuda":
-        free, _total = torch.cuda.mem_get_info(device)
-        return int(free)
+        free, total = torch.cuda.mem_get_info(device)
+        # What PyTorch has and uses no more is given back when needed; a program may be allowed a part only.
+        in_use = torch.cuda.memory_allocated(device)
+        unused = torch.cuda.memory_reserved(device) - in_use
+        number = torch.cuda.current_device() if device.index is None else device.index
+        allowed = int(total * torch.cuda.memory.get_per_process_memory_fraction(number))
+        return max(0, min(free + unused, allowed - in_use))
     return min(int(psutil.virtual_memory().available), _room_in_container())
 
 
@@ -88,6 +95,13 @@ def _room_in_container(group: Path = Path("/sys/fs/cgroup")) -> int:
         return max(0, int(limit) - int(used))
     except (OSError, ValueError):  # no such file, or no limit ("max")
         return sys.maxsize
+
+
+def memory_holder(device: torch.device) -> Holder:
+    """Who holds the memory of what is computed on ``device``: this process, or PyTorch on a CUDA device."""
+    if device.type == "cuda":
+        return Holder(lambda: torch.cuda.memory_reserved(device), torch.cuda.empty_cache, lambda: True)
+    return this_process()
 
 
 def out_of_memory(error: BaseException) -> bool:

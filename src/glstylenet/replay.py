@@ -10,6 +10,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from glstylenet.device import available_memory
+
 __all__ = ["LARGEST_REPLAYED", "Replay", "is_worthwhile"]
 
 LARGEST_REPLAYED = 2**20
@@ -19,14 +21,13 @@ LARGEST_REPLAYED = 2**20
 def is_worthwhile(picture: Tensor, tiles: int) -> bool:
     """Whether work on a ``picture`` in so many ``tiles``, where it is, is sooner done by :class:`Replay`.
 
-    There must be room for it: as much as this process has of the device, and more, is free. Recording must
-    not run out of memory, for PyTorch ends the whole process then.
+    There must be room for it: as much as this process has of the device is free once more. Recording must not
+    run out of memory, for PyTorch ends the whole process then.
     """
     pixels = picture.shape[-2] * picture.shape[-1]
     if picture.device.type != "cuda" or tiles > 1 or pixels > LARGEST_REPLAYED:
         return False
-    free, _ = torch.cuda.mem_get_info(picture.device)
-    return free > torch.cuda.memory_reserved(picture.device)
+    return available_memory(picture.device) > torch.cuda.memory_reserved(picture.device)
 
 
 class Replay:

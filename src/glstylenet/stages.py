@@ -15,11 +15,11 @@ from dataclasses import dataclass, replace
 
 from torch import Tensor
 
-from glstylenet.allocator import MemoryValve, return_freed_memory
+from glstylenet.allocator import MemoryValve
 from glstylenet.checkpoint import Recorder, State
 from glstylenet.demand import AtHand, Demand
 from glstylenet.descent import Descent, Matching, descend
-from glstylenet.device import Device, out_of_memory
+from glstylenet.device import Device, memory_holder, out_of_memory
 from glstylenet.errors import MemoryLimitError, OptimizationError
 from glstylenet.events import Event, Matched, ScaleStarted, Step, Warned
 from glstylenet.fusion import EVERY_SCHEME
@@ -38,7 +38,14 @@ from glstylenet.terms import LossWeights
 from glstylenet.vgg import Network
 from glstylenet.weights import LoadedWeights
 
-__all__ = ["Stages", "choose_scales", "make_objective", "plan_measurement", "plan_stages", "stage_demand"]
+__all__ = [
+    "Stages",
+    "choose_scales",
+    "make_objective",
+    "plan_stages",
+    "smaller_tiles_warning",
+    "stage_demand",
+]
 
 _GUESS = 2.0
 """Of L-BFGS: nearly every step of length 1 is accepted, and one of twice the guess takes a tenth fewer
@@ -115,23 +122,6 @@ def plan_stages(
     return list(zip(demands, reversed(plans), strict=True))
 
 
-def plan_measurement(inputs: Inputs, settings: Settings, place: Device, allowed: int) -> Plan:
-    """How a measurement of the result fits into ``allowed`` bytes; it needs no history, and float32 twice a
-    bfloat16 run's features. Raises :class:`~glstylenet.errors.MemoryLimitError` if it does not."""
-    demand = stage_demand(
-        settings,
-        Device(place.device, "float32"),
-        size=inputs.size,
-        factor=1.0,
-        full_size=inputs.size,
-        full_style_size=inputs.style_size,
-        at_hand=inputs.at_hand,
-        classes=0 if inputs.semantics is None else len(inputs.semantics.classes),
-        optimizes=False,
-    )
-    return plan_memory(demand, allowed)
-
-
 def make_objective(
     network: Network,
     settings: Settings,
@@ -146,8 +136,8 @@ def make_objective(
     """The objective that ``settings`` name, at one scale, in the memory that ``plan`` tells, or in
     ``allowed`` bytes where these are more."""
     # A whole picture's blocks fit the next evaluation, which would have to fetch them from the system again.
-    tight = plan.tile_side is not None and network.device.type == "cpu"
-    valve = MemoryValve(max(allowed, plan.needed_bytes), plan.tile_bytes)
+    tight = plan.tile_side is not None
+    valve = MemoryValve(max(allowed, plan.needed_bytes), plan.tile_bytes, memory_holder(network.device))
     return Objective(
         network,
         EVERY_SCHEME[settings.scheme],
@@ -249,7 +239,7 @@ class Stages:
                 if attempt.has_shrunk or not out_of_memory(error):
                     raise
                 attempt.has_shrunk, attempt.plan = True, smaller_tiles(attempt.plan, demand)
-                self.tell(Warned(_memory_warning(attempt.plan)))
+                self.tell(Warned(smaller_tiles_warning("this size goes on", attempt.plan)))
                 continue
             if attempt.spent < scale.evaluations and not self.stopped:
                 if self.place.precision == "float32":
@@ -326,7 +316,8 @@ class Stages:
             store=self.store,
             stopwatch=self.stopwatch,
         )
-        return_freed_memory()  # targets are made without a way back, in other blocks than evaluations need
+        # Targets are made without a way back, in other blocks than evaluations need.
+        memory_holder(self.place.device).give_back()
         return objective
 
     def _optimizer(self, plan: Plan) -> Optimizer:
@@ -384,8 +375,6 @@ class _Attempt:
     learnt: Snapshot | None = None
 
 
-def _memory_warning(plan: Plan) -> str:
-    return (
-        f"the machine ran out of memory; this size goes on in tiles of {plan.tile_side} pixels "
-        f"({plan.tiles} of them)"
-    )
+def smaller_tiles_warning(what: str, plan: Plan) -> str:
+    """``what`` is done by ``plan`` now."""
+    return f"the machine ran out of memory; {what} in tiles of {plan.tile_side} pixels ({plan.tiles} of them)"

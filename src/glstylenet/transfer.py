@@ -16,10 +16,16 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from glstylenet.allocator import return_freed_memory
 from glstylenet.checkpoint import Identity, Recorder, State, open_checkpoint
 from glstylenet.demand import Demand
-from glstylenet.device import Device, available_memory, choose_device, out_of_memory, peak_memory
+from glstylenet.device import (
+    Device,
+    available_memory,
+    choose_device,
+    memory_holder,
+    out_of_memory,
+    peak_memory,
+)
 from glstylenet.errors import MemoryLimitError, UsageError
 from glstylenet.events import Event, Finished, Started, Warned
 from glstylenet.finish import photo_finish
@@ -33,12 +39,13 @@ from glstylenet.inputs import (
     read_result,
     read_sources,
 )
+from glstylenet.measurement import plan_measurement
 from glstylenet.memory import DEFAULT_SHARE, Plan
 from glstylenet.objective import Objective
 from glstylenet.schedule import Scale
 from glstylenet.semantics import resize_labels
 from glstylenet.settings import Settings
-from glstylenet.stages import Stages, choose_scales, make_objective, plan_measurement, plan_stages
+from glstylenet.stages import Stages, choose_scales, plan_stages
 from glstylenet.targets import TargetStore
 from glstylenet.terms import Breakdown, LossTerms
 from glstylenet.vgg import Network
@@ -254,7 +261,7 @@ class _Run:
         scales = choose_scales(inputs.size, settings, smallest)
         plans = self._plan(scales, sources, place, allowed, classes)
         # What is measured in the end must fit too, and is refused now rather than when all is painted.
-        self._measurement_plan = plan_measurement(inputs, settings, place, allowed)
+        self._measurement = plan_measurement(inputs, settings, place, allowed)
         style_size = sources.style_size
         del sources
         self.weights = load_weights(settings.weights)
@@ -311,10 +318,8 @@ class _Run:
         optimisation = time.perf_counter() - began
         pixels = self._finish(pixels)
         network = stages.measuring_network()
-        return_freed_memory()
-        losses = _measure(
-            pixels, self.inputs, self.settings, network, self._measurement_plan, store=self.store
-        )
+        memory_holder(network.device).give_back()
+        losses = self._measurement.losses(pixels, network, self.tell, store=self.store)
         total = time.perf_counter() - self.started
         self.tell(Finished(total, stages.stopped))
         return Result(
@@ -357,29 +362,12 @@ def _parts(seconds: Mapping[str, float], optimisation: float) -> dict[str, float
     return {**parts, "optimizer": max(0.0, optimisation - sum(parts.values()))}
 
 
-def _measure(
-    pixels: Tensor,
-    inputs: Inputs,
-    settings: Settings,
-    network: Network,
-    plan: Plan,
-    *,
-    store: TargetStore | None = None,
-) -> LossTerms:
-    """The losses that are reported: full size, float32 and fresh matches, however the run computed."""
-    objective = make_objective(
-        network, settings, inputs.scaled(inputs.size, 1.0, network.device), plan=plan, store=store
-    )
-    return objective.terms(pixels.to(network.device))
-
-
 def _measuring_objective(
     inputs: Inputs, settings: Settings, weights: LoadedWeights | None = None
 ) -> tuple[Objective, torch.device]:
-    """An objective that measures as :func:`_measure` does, outside a run, and where it computes."""
+    """An objective that measures as a run does in the end, outside of one, and where it computes."""
     place = choose_device(settings.device, "float32")
-    plan = plan_measurement(inputs, settings, place, _allowed_memory(settings, place))
+    measurement = plan_measurement(inputs, settings, place, _allowed_memory(settings, place))
     weights = weights or load_weights(settings.weights)
     network = Network(weights.tensors, device=place.device)
-    scaled = inputs.scaled(inputs.size, 1.0, place.device)
-    return make_objective(network, settings, scaled, plan=plan), place.device
+    return measurement.objective(network), place.device
