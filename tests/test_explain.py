@@ -212,7 +212,7 @@ def test_tiles_explain_the_same() -> None:
         return make_objective(*arguments, plan=replace(plan, tile_side=64), **options)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("glstylenet.transfer.make_objective", in_tiles)
+        patch.setattr("glstylenet.measurement.make_objective", in_tiles)
         tiled = explain(result, curve)
     assert sides == [64]
     assert plain.correspondence is not None
