@@ -140,7 +140,7 @@ def test_no_crop_is_longer_than_reckoned(size: tuple[int, int], side: int) -> No
 
 def test_signs_are_bytes_on_a_gpu() -> None:
     demand = _demand((1024, 2048), (100, 100))
-    more = replace(demand, on_gpu=True).kept_bytes(512) - demand.kept_bytes(512)
+    more = replace(demand, on_gpu=True).kept_bytes(512, half=False) - demand.kept_bytes(512, half=False)
     assert more == (264 - 33) * (512 + 40) * (512 + 2 * 40)
 
 
@@ -149,10 +149,12 @@ def test_kept_bytes_by_hand() -> None:
     channels at 64 x 64 positions and one more each way."""
     demand = _demand((1024, 2048), (100, 100))
     signs = 33 * (512 + 40) * (512 + 2 * 40)
-    assert demand.kept_bytes(512) == signs + 4 * 960 * 66 * 66
+    assert demand.kept_bytes(512, half=False) == signs + 4 * 960 * 66 * 66
+    assert demand.kept_bytes(512, half=True) == signs + 2 * 960 * 66 * 66
     # Of scheme (a) 192 channels at half the size, and F^4 for the content.
     shallow = replace(demand, scheme=EVERY_SCHEME["a"], precision="bfloat16")
-    assert shallow.kept_bytes(512) == signs + 2 * (192 * 264 * 264 + 512 * 66 * 66)
+    for half in (False, True):  # bfloat16 has 16 bits as it is
+        assert shallow.kept_bytes(512, half=half) == signs + 2 * (192 * 264 * 264 + 512 * 66 * 66)
 
 
 def test_history_bytes_by_hand() -> None:
@@ -172,7 +174,7 @@ def test_what_fits_is_done_whole() -> None:
     assert plan_memory(demand, needed - 1) != plan
 
 
-def test_less_memory_means_half_a_history_then_tiles_then_half_targets_and_fewer_pairs() -> None:
+def test_less_memory_means_half_a_history_then_tiles_then_half_features_and_fewer_pairs() -> None:
     """Each plan in turn, from the bytes that the last one just lacked."""
     demand, allowed = _demand(LARGE, (1000, 1000)), PLENTY
     plans: list[Plan] = []
@@ -184,11 +186,11 @@ def test_less_memory_means_half_a_history_then_tiles_then_half_targets_and_fewer
         assert plans[-1].needed_bytes <= allowed
         assert plans[-1].tiles == len(cut_into_tiles(LARGE, plans[-1].tile_side))
         allowed = plans[-1].needed_bytes - 1
-    assert [(plan.tile_side, plan.history, plan.half_history, plan.half_targets) for plan in plans[:4]] == [
+    assert [(plan.tile_side, plan.history, plan.half_history, plan.half_features) for plan in plans[:4]] == [
         (None, 10, False, False),
         (None, 10, True, False),
-        (896, 10, True, False),
-        (896, 10, True, True),
+        (1536, 10, True, False),
+        (1536, 10, True, True),
     ]
     assert (plans[-1].tile_side, plans[-1].history, plans[-1].kept_tiles) == (256, 3, 0)
     assert all(plan.half_history for plan in plans[1:])
@@ -196,7 +198,12 @@ def test_less_memory_means_half_a_history_then_tiles_then_half_targets_and_fewer
     assert pairs == sorted(pairs, reverse=True)
     assert all(plan.history == 3 for plan in plans if plan.tile_side in (256, 384))
     # What keeps all tiles comes before what keeps few of them with a longer history.
-    assert [plan.kept_tiles for plan in plans if not plan.half_targets and plan.tiles > 1] == [35, 35, 35]
+    assert [plan.kept_tiles for plan in plans if not plan.half_features and plan.tiles > 1] == [12]
+    assert [(plan.tile_side, plan.kept_tiles) for plan in plans[3:6]] == [
+        (1536, 12),
+        (1280, 20),
+        (1024, 24),
+    ]
     # Work grows as memory shrinks.
     work = [memory._work(plan, demand) for plan in plans]
     assert work == sorted(work)
@@ -207,26 +214,26 @@ def test_a_plan_keeps_its_targets_precision() -> None:
     plan = memory._keeping(memory._plan(demand, 896, 3, True, True), demand, PLENTY)
     fewer = refitted(plan, demand, plan.needed_bytes - 1)
     assert fewer is not None
-    assert fewer.half_targets
-    assert smaller_tiles(plan, demand).half_targets
+    assert fewer.half_features
+    assert smaller_tiles(plan, demand).half_features
 
 
 def test_a_measurement_takes_targets_in_full_precision_where_they_fit() -> None:
     """Time comes after digits, which are reported; a run's own plan is the faster one."""
     measured = replace(_demand(LARGE), optimizes=False)
     least = memory._plan(measured, 896, 3, True)
-    allowed = least.needed_bytes + 5 * measured.kept_bytes(896)
+    allowed = least.needed_bytes + 5 * measured.kept_bytes(896, half=False)
     plan = plan_memory(measured, allowed)
-    assert not plan.half_targets
+    assert not plan.half_features
     assert plan.kept_tiles < plan.tiles
     assert plan_memory(
         replace(measured, optimizes=True), allowed + measured.history_bytes(3, True)
-    ).half_targets
-    assert plan_memory(measured, memory._plan(measured, 512, 3, True).needed_bytes - 1).half_targets
+    ).half_features
+    assert plan_memory(measured, memory._plan(measured, 512, 3, True).needed_bytes - 1).half_features
 
 
 def test_bfloat16_targets_have_16_bits_as_they_are() -> None:
-    assert not memory._plan(_demand(LARGE, precision="bfloat16"), 896, 3, True, True).half_targets
+    assert not memory._plan(_demand(LARGE, precision="bfloat16"), 896, 3, True, True).half_features
 
 
 def test_the_advice_reckons_with_pictures_that_are_bytes_no_longer() -> None:
@@ -257,7 +264,7 @@ def test_a_shorter_history_has_its_price() -> None:
 def test_what_is_left_keeps_tiles() -> None:
     demand = _demand(LARGE, (1000, 1000))
     least = memory._plan(demand, 896, 10, True)
-    each = demand.kept_bytes(896)
+    each = demand.kept_bytes(896, half=False)
     assert (least.tiles, least.kept_tiles) == (35, 0)
     for kept in (0, 1, 34, 35):
         found = memory._keeping(least, demand, least.needed_bytes + kept * each + each // 2)
@@ -275,7 +282,7 @@ def test_visits_by_hand() -> None:
 def test_a_plan_is_refitted_with_fewer_tiles_kept() -> None:
     demand = _demand(LARGE, (1000, 1000))
     plan = memory._keeping(memory._plan(demand, 896, 10, True), demand, PLENTY)
-    each = demand.kept_bytes(896)
+    each = demand.kept_bytes(896, half=False)
     assert refitted(plan, demand, plan.needed_bytes) == plan
     fewer = refitted(plan, demand, plan.needed_bytes - each - 1)
     assert fewer == replace(plan, kept_tiles=33, needed_bytes=plan.needed_bytes - 2 * each)

@@ -14,6 +14,7 @@ from glstylenet import block, neighbours
 from glstylenet.fusion import EVERY_SCHEME
 from glstylenet.objective import Objective
 from glstylenet.patches import Matches
+from glstylenet.sight import Survey
 from glstylenet.stopwatch import Stopwatch
 from glstylenet.targets import CONTENT_LAYER
 from glstylenet.terms import Evaluation, LossTerms, LossWeights
@@ -320,7 +321,7 @@ class Tiled:
         self.pixels = _picture(5, size, dtype)
 
     def objective(
-        self, side: int | None, kept: int | None = None, *, half_targets: bool = False
+        self, side: int | None, kept: int | None = None, *, half_features: bool = False
     ) -> Objective:
         return Objective(
             self._network,
@@ -330,7 +331,7 @@ class Tiled:
             self._style,
             tile_side=side,
             kept_tiles=kept,
-            half_targets=half_targets,
+            half_features=half_features,
             **self._maps,  # type: ignore[arg-type]
         )
 
@@ -439,16 +440,30 @@ def test_what_is_kept_of_tiles_changes_nothing(network: Network, scheme: str, ke
     assert pictures.objective(64, kept).terms(pictures.pixels) == expected.terms
 
 
+@pytest.mark.parametrize("kept", [0, 1, None])
 @pytest.mark.parametrize("scheme", ["a", "g", "h"])
-def test_targets_in_half_precision_are_nearly_the_same(network: Network, scheme: str) -> None:
-    """Matches may be others where two are as good; so the same ones are held for both."""
+def test_features_in_half_precision_are_nearly_the_same(
+    network: Network, scheme: str, kept: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of content and style, and of tiles that wait. Matches may be others where two are as good; so the same
+    ones are held for both."""
     pictures = Tiled(network, scheme=scheme)
-    whole, half = pictures.objective(None), pictures.objective(64, half_targets=True)
+    whole, half = pictures.objective(None), pictures.objective(64, kept, half_features=True)
     assert half._content is not None
     assert half._content.dtype == torch.float16
     expected = whole.evaluate(pictures.pixels, rematch=True)
     half._matches = whole._matches
+    waited: list[torch.dtype] = []
+    survey_of = half._survey
+
+    def watched(*arguments: Any, **options: Any) -> Survey:
+        survey = survey_of(*arguments, **options)
+        waited.extend(fused.dtype for sight in survey.sights.values() for fused in sight.fused)
+        return survey
+
+    monkeypatch.setattr(half, "_survey", watched)
     found = half.evaluate(pictures.pixels)
+    assert set(waited) == (set() if kept == 0 else {torch.float16})
     _same(found, expected, 1e-4)
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from glstylenet import products
-from glstylenet.products import float32_product, long_product
+from glstylenet.products import float32_product, in_half, long_product
 
 _MATMUL: Any = torch.backends.mkldnn.matmul  # type: ignore[attr-defined]
 
@@ -129,3 +129,12 @@ def test_a_long_product_may_be_made_in_pieces(pieces: int) -> None:
     left, right = rows[::2, 12:48], rows[1::3, 12:48]
     torch.testing.assert_close(products._product_in_pieces(left, right, pieces), left @ right.T)
     torch.testing.assert_close(long_product(left, right), left @ right.T)
+
+
+def test_what_is_kept_in_half_is_never_infinite() -> None:
+    kept = in_half(torch.tensor([0.0, 1.0, 65504.0, 65520.0, 1e30]))
+    assert kept.dtype == torch.float16
+    assert kept.tolist() == [0.0, 1.0, 65504.0, 65504.0, 65504.0]
+    for dtype in (torch.bfloat16, torch.float64):
+        feature = torch.ones(2, dtype=dtype)
+        assert in_half(feature) is feature

@@ -15,7 +15,7 @@ from glstylenet.terms import LossTerms
 
 SCALES = (Scale(0.5, (32, 48), 30), Scale(1.0, (64, 96), 15))
 # The coarse size fits in one piece, the fine one does not.
-PLANS = (Plan(None, 1, 10, False, 2**29), Plan(512, 6, 3, True, 2**30, half_targets=True))
+PLANS = (Plan(None, 1, 10, False, 2**29), Plan(512, 6, 3, True, 2**30, half_features=True))
 TERMS = LossTerms(content=1.0, local=20.0, global_=300.0, smoothness=4.0)
 
 
@@ -76,7 +76,7 @@ def test_verbose_tells_plan_and_classes() -> None:
         "device cpu, precision float32, about 1.0 GiB of memory",
         "weights: embedded",
         "scale 48 x 32: 30 evaluations in one piece, 512 MiB",
-        "scale 96 x 64: 15 evaluations in 6 tiles of up to 512 pixels, history of 3 and targets in half "
+        "scale 96 x 64: 15 evaluations in 6 tiles of up to 512 pixels, history of 3 and features in half "
         "precision, 1.0 GiB",
         "map classes:",
         "class  colour",

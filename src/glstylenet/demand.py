@@ -147,8 +147,9 @@ class Demand:
         skips = any(deeper != layer + 1 for layer, deeper in steps)
         return skips or (bool(steps) and any(length % CELL for length in self.size))
 
-    def kept_bytes(self, tile_side: int) -> int:
-        """For what was seen of a tile, from one visit to the next: its signs and fused features."""
+    def kept_bytes(self, tile_side: int, half: bool) -> int:
+        """For what was seen of a tile, from one visit to the next: its signs and fused features, these in 16
+        bits an entry if ``half``."""
         height, width = map(max, tile_lengths(self.size, tile_side))
         # Fused features go one position further than the tile.
         own = (height + 2 * CELL, width + 2 * CELL)
@@ -156,7 +157,8 @@ class Demand:
         if all(group[-1] != DEEPEST for group in self.scheme.groups):  # the content looks deeper
             entries += LAYER_CHANNELS[DEEPEST] * math.prod(layer_size(own, DEEPEST))
         signs = _SIGN_BYTES[self.on_gpu] * _largest_crop(self.size, tile_side)
-        return signs + _ENTRY_BYTES[self.precision] * entries
+        entry = _ENTRY_BYTES[self.precision]
+        return signs + (min(entry, _HALF_BYTES) if half else entry) * entries
 
     def history_bytes(self, pairs: int, half: bool) -> int:
         """For the optimiser's history."""

@@ -2,7 +2,7 @@
 
 A picture that fits is evaluated whole. Else it is cut into tiles, and every tile is visited twice; what was
 seen of as many as fit is kept from the first visit to the second, and the others are shown to the network
-once more. The optimiser's history in half precision or with fewer pairs, and targets in half precision, make
+once more. The optimiser's history in half precision or with fewer pairs, and features in half precision, make
 room for that, and are chosen by the work that is left. Pictures at hand, targets and the optimiser's vectors
 grow with the picture whatever is done; where they alone are too much, the run is refused.
 """
@@ -35,9 +35,8 @@ HISTORY = 10
 _FORWARD_TIME = 0.49
 """Share of a way through the network and back that the way there takes (848 x 848 pixels, float32)."""
 
-_TILE_SIDES = (896, 768, 640, 512)
-"""Of larger ones the blocks of memory come from and go to the system (:mod:`~glstylenet.allocator`), which
-costs more than the halo does."""
+_TILE_SIDES = (1536, 1280, 1024, 896, 768, 640, 512)
+"""Large ones have less to show around them, small ones leave memory for more of them."""
 
 _SMALL_TILE_SIDES = (384, 256)
 """Tiles below half a thousand pixels spend most of their work on the halo: the history gives way first."""
@@ -54,7 +53,7 @@ evaluations to the same loss than 10, and 3 pairs 10 % (docs/performance.md). It
 evaluations are given, and its loss pays."""
 
 _SHORTEST = (min(_PRICES), True, True)
-"""History and its precision, and that of the targets, of the plans that need least."""
+"""History and its precision, and that of the features kept, of the plans that need least."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,8 @@ class Plan:
     """How a stage is carried out: in tiles of at most ``tile_side`` pixels (``None``: whole), ``tiles`` of
     them, with ``history`` pairs, in half precision if ``half_history``; ``needed_bytes`` at its peak,
     ``tile_bytes`` of them only while a tile is looked at. ``kept_tiles``: of how many what was seen is kept
-    until they are visited again; the only tile is. ``half_targets``: in at most 16 bits an entry."""
+    until they are visited again; the only tile is. ``half_features``: what is kept of the network's features,
+    of content, style and tiles, has 16 bits an entry."""
 
     tile_side: int | None
     tiles: int
@@ -71,7 +71,7 @@ class Plan:
     needed_bytes: int
     tile_bytes: int = field(default=0, compare=False)
     kept_tiles: int = 0
-    half_targets: bool = False
+    half_features: bool = False
 
     @property
     def visits(self) -> float:
@@ -101,7 +101,7 @@ def refitted(plan: Plan, demand: Demand, allowed: int) -> Plan | None:
     ``None`` where that does not suffice."""
     if plan.needed_bytes <= allowed:
         return plan
-    least = _plan(demand, plan.tile_side, plan.history, plan.half_history, plan.half_targets)
+    least = _plan(demand, plan.tile_side, plan.history, plan.half_history, plan.half_features)
     if plan.tile_side is None or least.needed_bytes > allowed:
         return None
     return _keeping(least, demand, allowed)
@@ -110,7 +110,7 @@ def refitted(plan: Plan, demand: Demand, allowed: int) -> Plan | None:
 def smaller_tiles(plan: Plan, demand: Demand) -> Plan:
     """``plan`` with tiles of half the side, for a machine that ran out of memory all the same."""
     side = max(256, (plan.tile_side or max(demand.size)) // 2)
-    return _plan(demand, side, plan.history, plan.half_history, plan.half_targets)
+    return _plan(demand, side, plan.history, plan.half_history, plan.half_features)
 
 
 def format_bytes(count: int) -> str:
@@ -127,13 +127,13 @@ def _plans(demand: Demand, allowed: int) -> Iterator[Plan]:
     yield _plan(demand, None, HISTORY, True)
     sides = [side for side in _TILE_SIDES if side < max(demand.size)]
     plans = [
-        _plan(demand, side, history, True, half_targets)
-        for history, half_targets, side in itertools.product(_PRICES, (False, True), sides)
+        _plan(demand, side, history, True, half_features)
+        for history, half_features, side in itertools.product(_PRICES, (False, True), sides)
     ]
     fitting = [_keeping(plan, demand, allowed) for plan in plans if plan.needed_bytes <= allowed]
     if not demand.optimizes:  # what is measured is reported: digits come before time
-        fitting.sort(key=lambda plan: plan.half_targets)
-        fitting = [plan for plan in fitting if plan.half_targets == fitting[0].half_targets]
+        fitting.sort(key=lambda plan: plan.half_features)
+        fitting = [plan for plan in fitting if plan.half_features == fitting[0].half_features]
     if fitting:
         yield min(fitting, key=lambda plan: _work(plan, demand))
     for side in _SMALL_TILE_SIDES:
@@ -146,20 +146,20 @@ def _smallest_plan(demand: Demand) -> Plan:
 
 
 def _plan(
-    demand: Demand, tile_side: int | None, history: int, half_history: bool, half_targets: bool = False
+    demand: Demand, tile_side: int | None, history: int, half_history: bool, half_features: bool = False
 ) -> Plan:
-    half_targets = half_targets and demand.precision == "float32"  # else they have 16 bits as it is
+    half_features = half_features and demand.precision == "float32"  # else they have 16 bits as it is
     tile_bytes = demand.network_bytes(tile_side)
-    needed = demand.fixed_bytes + demand.target_bytes(half_targets) + tile_bytes
+    needed = demand.fixed_bytes + demand.target_bytes(half_features) + tile_bytes
     needed += demand.history_bytes(history, half_history)
     tiles = math.prod(map(len, crop_lengths(demand.size, tile_side)))
-    return Plan(tile_side, tiles, history, half_history, needed, tile_bytes, half_targets=half_targets)
+    return Plan(tile_side, tiles, history, half_history, needed, tile_bytes, half_features=half_features)
 
 
 def _keeping(plan: Plan, demand: Demand, allowed: int) -> Plan:
     """``plan`` with as much kept of its tiles as fits into ``allowed`` bytes beside the rest."""
     assert plan.tile_side is not None  # of a whole picture nothing waits for another tile
-    each = demand.kept_bytes(plan.tile_side)
+    each = demand.kept_bytes(plan.tile_side, plan.half_features)
     kept = max(0, min(plan.tiles, (allowed - plan.needed_bytes) // each))
     return replace(plan, needed_bytes=plan.needed_bytes + kept * each, kept_tiles=kept)
 

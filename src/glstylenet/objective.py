@@ -31,6 +31,7 @@ from glstylenet.losses import (
     smoothness_loss,
 )
 from glstylenet.patches import BLOCK_BYTES, PATCH, Matches, semantic_factor
+from glstylenet.products import computing, in_half
 from glstylenet.replay import Replay, is_worthwhile
 from glstylenet.sight import Sight, Survey
 from glstylenet.stopwatch import Stopwatch
@@ -57,7 +58,7 @@ class Objective:
     ``content_map`` (1, K, H, W) and ``style_map`` (1, K, A, B): class channels, both or neither.
     ``tile_side``: longest side of a tile in pixels, ``None`` for the whole picture at once;
     what was seen of ``kept_tiles`` of them, all for ``None``, is kept from the first visit to the second.
-    ``half_targets``: features of content and style are kept in at most 16 bits an entry.
+    ``half_features``: those of content and style, and of tiles that wait, are kept in 16 bits an entry.
     ``between_tiles`` is called before each tile that is looked at, ``after_tiles`` after the last of
     an evaluation.
     ``store`` may have the targets. ``stopwatch`` is told the seconds spent on "network" (with fusion and
@@ -76,7 +77,7 @@ class Objective:
         style_map: Tensor | None = None,
         tile_side: int | None = None,
         kept_tiles: int | None = None,
-        half_targets: bool = False,
+        half_features: bool = False,
         between_tiles: Callable[[], None] = nothing,
         after_tiles: Callable[[], None] = nothing,
         block_bytes: int = BLOCK_BYTES,
@@ -88,6 +89,7 @@ class Objective:
         self._weights = weights
         self._tile_side = tile_side
         self._kept_tiles = kept_tiles
+        self._half_features = half_features
         self._between_tiles = between_tiles
         self._after_tiles = after_tiles
         self.stopwatch = stopwatch or Stopwatch()
@@ -101,7 +103,7 @@ class Objective:
             if weights.content > 0 and content is not None:
                 if _first_with_content(self._groups) == len(self._groups):
                     self._seen = (*self._groups, (CONTENT_LAYER,))
-                self._content = store.content(network, content, tile_side, between_tiles, half=half_targets)
+                self._content = store.content(network, content, tile_side, between_tiles, half=half_features)
             self._styles = store.style(
                 network,
                 self._groups,
@@ -111,7 +113,7 @@ class Objective:
                 map_factor=semantic_factor(weights.semantic),
                 block_bytes=block_bytes,
                 between_tiles=between_tiles,
-                half=half_targets,
+                half=half_features,
             )
             self._maps: list[Tensor | None] = [None for _ in self._groups]
             if steers and content_map is not None:
@@ -248,6 +250,8 @@ class Objective:
             if self._weights.global_ > 0:
                 self._add_grams(sight, survey.grams)
             if number < kept and (returning or len(tiles) == 1):
+                if self._half_features and len(tiles) > 1:
+                    sight.fused[:] = map(in_half, sight.fused)
                 survey.sights[number] = sight
             del sight
         if searching:
@@ -261,6 +265,7 @@ class Objective:
             # Not held here while the caller is at work on it.
             if number in survey.sights:
                 self._between_tiles()
+                survey.sights[number].fused[:] = map(computing, survey.sights[number].fused)
                 yield survey.sights.pop(number)
             else:
                 yield self._see(pixels, tile, keeping=keeping)

@@ -15,9 +15,12 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-__all__ = ["computing", "computing_type", "float32_product", "long_product"]
+__all__ = ["computing", "computing_type", "float32_product", "in_half", "long_product"]
 
 _MODE = threading.Lock()
+
+_LARGEST_HALF = 65504.0
+"""Of float16."""
 
 _PIECES = 192
 """At most so many of a long product: three times a power of two, as pictures' vectors are long."""
@@ -31,6 +34,17 @@ def computing_type(dtype: torch.dtype) -> torch.dtype:
 def computing(feature: Tensor) -> Tensor:
     """``feature`` in its :func:`computing_type`."""
     return feature.to(computing_type(feature.dtype))
+
+
+def in_half(feature: Tensor) -> Tensor:
+    """``feature`` to be kept in 16 bits an entry: float16 for float32, others as they are.
+
+    Features of VGG-19 are below 1e4, and float16 holds 65504: what lay beyond it would spoil every number as
+    an infinity.
+    """
+    if feature.dtype != torch.float32:
+        return feature
+    return feature.clamp(max=_LARGEST_HALF).to(torch.float16)
 
 
 def float32_product(left: Tensor, right: Tensor) -> Tensor:

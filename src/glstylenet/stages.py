@@ -148,7 +148,7 @@ def make_objective(
         style_map=scaled.style_map,
         tile_side=plan.tile_side,
         kept_tiles=plan.kept_tiles,
-        half_targets=plan.half_targets,
+        half_features=plan.half_features,
         between_tiles=valve.before_tile if tight else nothing,
         after_tiles=valve.after_tiles if tight else nothing,
         store=store,

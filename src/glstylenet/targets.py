@@ -17,6 +17,7 @@ from glstylenet.fusion import LAYER_CHANNELS, Pyramid, fused_size, layer_size, l
 from glstylenet.losses import CentredStyle, gram
 from glstylenet.neighbours import StylePatches
 from glstylenet.patches import BLOCK_BYTES, PATCH
+from glstylenet.products import in_half
 from glstylenet.tiling import Tile, cut_into_tiles
 from glstylenet.vgg import Network, Trail
 from glstylenet.window import Window
@@ -35,9 +36,6 @@ __all__ = [
 
 CONTENT_LAYER = 4
 """Eq. 2 compares F^4."""
-
-_LARGEST_HALF = 65504.0
-"""Of float16."""
 
 
 @dataclass(frozen=True)
@@ -281,10 +279,7 @@ def _blank(network: Network, channels: int, size: tuple[int, int], *, half: bool
 
 def _write(feature: Tensor, window: Window, part: Tensor) -> None:
     """Write ``part`` where ``window`` lies in ``feature``."""
-    if feature.dtype == torch.float16:
-        # Beyond any feature of VGG-19, which are below 1e4; an infinity would spoil every number.
-        part = part.clamp(max=_LARGEST_HALF)
-    feature[..., *window.slices] = part
+    feature[..., *window.slices] = in_half(part) if feature.dtype == torch.float16 else part
 
 
 def _bytes_of(tensor: Tensor) -> int:

@@ -173,7 +173,7 @@ def describe_plan(event: Started) -> list[str]:
         pieces = (
             "in one piece" if plan.tiles == 1 else f"in {plan.tiles} tiles of up to {plan.tile_side} pixels"
         )
-        halves = [f"history of {plan.history}"] * plan.half_history + ["targets"] * plan.half_targets
+        halves = [f"history of {plan.history}"] * plan.half_history + ["features"] * plan.half_features
         thrift = f", {' and '.join(halves)} in half precision" if halves else ""
         lines.append(
             f"scale {width} x {height}: {scale.evaluations} evaluations {pieces}{thrift}, "
