@@ -95,7 +95,9 @@ def gram(feature: Tensor, *, positions: int | None = None) -> Tensor:
                 part.addmm_(rows, columns)
             else:
                 part += float32_product(rows, columns)
-    return (total.triu() + total.triu(1).T) / (positions or lines.shape[0])
+    for top in range(0, channels, band):
+        total[top + band :, top : top + band] = total[top : top + band, top + band :].T
+    return total.div_(positions or lines.shape[0])
 
 
 def global_loss(matrix: Tensor, target: Tensor, *, weight: float = 1.0) -> Tensor:
