@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from glstylenet import replay
 from glstylenet.bench.drawing import drawn_picture
+from glstylenet.convolution import Convolution
 from glstylenet.device import available_memory
 from glstylenet.errors import MemoryLimitError
 from glstylenet.events import Event, Warned
@@ -205,6 +207,33 @@ def test_tiles_give_the_numbers_of_the_whole(
     found = _evaluated(tensors, "cuda", dtype, tile_side=side)
     assert found.terms.as_dict() == pytest.approx(expected.terms.as_dict(), rel=1e-4)
     assert _error(found, expected) < (1e-4 if dtype == torch.float32 else 0.01)
+
+
+def test_float32_convolutions_have_all_digits() -> None:
+    """PyTorch's own would have three, of TF32."""
+    generator = torch.Generator().manual_seed(0)
+    weight, bias = (torch.randn(shape, generator=generator) for shape in ((80, 64, 3, 3), (80,)))
+    value, gradient = (torch.randn(1, channels, 37, 50, generator=generator) for channels in (64, 80))
+    last = torch.channels_last
+    one = Convolution(weight.cuda(), bias.cuda())
+    forward = one.forward(value.cuda().contiguous(memory_format=last)).cpu().double()
+    backward = one.backward(gradient.cuda().contiguous(memory_format=last)).cpu().double()
+    exact = functional.conv2d(value.double(), weight.double(), bias.double(), padding=1).relu_()
+    adjoint = functional.conv_transpose2d(gradient.double(), weight.double(), padding=1)
+    for found, expected in ((forward, exact), (backward, adjoint)):
+        assert float((found - expected).norm() / expected.norm()) < 1e-5
+
+
+@pytest.mark.skipif(torch.cuda.device_count() < 2, reason="there is one CUDA device, or none")
+def test_a_second_device_replays_its_own_numbers(tensors: Mapping[str, Tensor]) -> None:
+    found = []
+    for device in ("cuda:0", "cuda:1"):
+        objective = _objective(tensors, device, torch.float32)
+        for seed in (5, 6, 7):
+            evaluation = objective.evaluate(_picture(seed, SIZE).to(device))
+        assert objective._replay is not None
+        found.append(evaluation.terms.as_dict())
+    assert found[1] == pytest.approx(found[0], rel=1e-4)
 
 
 def test_products_of_bfloat16_are_summed_in_float32() -> None:

@@ -209,7 +209,7 @@ def test_less_memory_means_half_a_history_then_tiles_then_half_features_and_fewe
     assert work == sorted(work)
 
 
-def test_a_plan_keeps_its_targets_precision() -> None:
+def test_a_plan_keeps_its_features_precision() -> None:
     demand = _demand(LARGE, (1000, 1000))
     plan = memory._keeping(memory._plan(demand, 896, 3, True, True), demand, PLENTY)
     fewer = refitted(plan, demand, plan.needed_bytes - 1)
@@ -218,7 +218,7 @@ def test_a_plan_keeps_its_targets_precision() -> None:
     assert smaller_tiles(plan, demand).half_features
 
 
-def test_a_measurement_takes_targets_in_full_precision_where_they_fit() -> None:
+def test_a_measurement_takes_features_in_full_precision_where_they_fit() -> None:
     """Time comes after digits, which are reported; a run's own plan is the faster one."""
     measured = replace(_demand(LARGE), optimizes=False)
     least = memory._plan(measured, 896, 3, True)
@@ -232,7 +232,7 @@ def test_a_measurement_takes_targets_in_full_precision_where_they_fit() -> None:
     assert plan_memory(measured, memory._plan(measured, 512, 3, True).needed_bytes - 1).half_features
 
 
-def test_bfloat16_targets_have_16_bits_as_they_are() -> None:
+def test_bfloat16_features_have_16_bits_as_they_are() -> None:
     assert not memory._plan(_demand(LARGE, precision="bfloat16"), 896, 3, True, True).half_features
 
 

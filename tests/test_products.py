@@ -122,9 +122,9 @@ def test_threads_do_not_leave_the_mode_behind() -> None:
     assert all(torch.equal(product, expected) for product in found)
 
 
-@pytest.mark.parametrize("pieces", [1, 3, 12])
+@pytest.mark.parametrize("pieces", [1, 3, 5, 12, 40])
 def test_a_long_product_may_be_made_in_pieces(pieces: int) -> None:
-    """Also of rows that do not lie together, as those of a ring of pairs."""
+    """Also of rows that do not lie together, as those of a ring of pairs, and with something left over."""
     rows = torch.randn(10, 60, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     left, right = rows[::2, 12:48], rows[1::3, 12:48]
     torch.testing.assert_close(products._product_in_pieces(left, right, pieces), left @ right.T)

@@ -53,9 +53,7 @@ class Convolution:
 
     @cached_property
     def _adjoint(self) -> Tensor:
-        """What carries a gradient back: flipped in space, input and output channels exchanged."""
-        adjoint = self._weight.flip(2, 3).transpose(0, 1) * self._input_factor
-        return adjoint.contiguous(memory_format=torch.channels_last)
+        return self._flipped().contiguous(memory_format=torch.channels_last)
 
     @cached_property
     def _kernel(self) -> WinogradKernel | TapKernel:
@@ -63,13 +61,20 @@ class Convolution:
 
     @cached_property
     def _adjoint_kernel(self) -> WinogradKernel | TapKernel:
-        return self._kernel_of(self._adjoint)
+        return self._kernel_of(self._flipped())
+
+    def _flipped(self) -> Tensor:
+        """What carries a gradient back: flipped in space, input and output channels exchanged."""
+        return self._weight.flip(2, 3).transpose(0, 1) * self._input_factor
 
     def _kernel_of(self, weight: Tensor) -> WinogradKernel | TapKernel:
         return WinogradKernel(weight) if self.takes_winograd else TapKernel(weight)
 
     def differentiable(self, value: Tensor, _origin: tuple[int, int] = (0, 0)) -> Tensor:
-        """The convolution and its ReLU of ``value`` (1, C, H, W), in PyTorch's own way, for autograd too."""
+        """The convolution and its ReLU of ``value`` (1, C, H, W), in PyTorch's own way, for autograd too.
+
+        On a GPU float32 is TF32 there, unless the program that runs this chose otherwise.
+        """
         return F.relu(F.conv2d(value, self._weight, self._bias, padding=1), inplace=True)
 
     def forward(self, value: Tensor, origin: tuple[int, int] = (0, 0)) -> Tensor:

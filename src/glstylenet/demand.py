@@ -60,7 +60,8 @@ PIXEL_BYTES = 12
 
 _VECTORS = 4
 """Pictures the optimiser has in hand beside its history: the point, the candidate and their gradients; or
-before the candidate is known, the direction and the waves of a channel."""
+before the candidate is known, the direction and the waves of a channel (of a small picture on a GPU, of
+all)."""
 
 _FACTOR_BYTES = 2
 """For a pixel, of the preconditioner: float32 for half of the waves of one channel."""

@@ -1,6 +1,7 @@
 """Device: where a run computes, in which precision, and how much memory there is."""
 
 import sys
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from glstylenet.allocator import Holder, this_process
 from glstylenet.errors import UsageError
 
 __all__ = [
+    "ALLOCATOR",
     "Device",
     "available_memory",
     "choose_device",
@@ -20,6 +22,10 @@ __all__ = [
     "out_of_memory",
     "peak_memory",
 ]
+
+
+ALLOCATOR = threading.RLock()
+"""Held while PyTorch's memory on CUDA devices is given back, or must not be: the same for all devices."""
 
 
 @dataclass(frozen=True)
@@ -97,10 +103,15 @@ def _room_in_container(group: Path = Path("/sys/fs/cgroup")) -> int:
         return sys.maxsize
 
 
+def _empty_cache() -> None:
+    with ALLOCATOR:
+        torch.cuda.empty_cache()
+
+
 def memory_holder(device: torch.device) -> Holder:
     """Who holds the memory of what is computed on ``device``: this process, or PyTorch on a CUDA device."""
     if device.type == "cuda":
-        return Holder(lambda: torch.cuda.memory_reserved(device), torch.cuda.empty_cache, lambda: True)
+        return Holder(lambda: torch.cuda.memory_reserved(device), _empty_cache, lambda: True)
     return this_process()
 
 
@@ -114,7 +125,7 @@ def out_of_memory(error: BaseException) -> bool:
 
 
 def peak_memory(device: torch.device) -> int:
-    """The most bytes held at once so far: by this process, or on a CUDA device by its tensors."""
+    """The most bytes held at once so far: by this process, or by PyTorch on a CUDA device."""
     if device.type == "cuda":
         return int(torch.cuda.max_memory_reserved(device))
     if sys.platform == "win32":

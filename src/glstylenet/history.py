@@ -270,7 +270,7 @@ class History:
         count = self._count
         total = torch.zeros(count + 1, 2 * count, dtype=torch.float64, device=gradient.device)
         factors = gradient.new_empty(0)
-        for part, rows in self._blocks(gradient, self._rows[: 2 * count]):
+        for part, rows in self._blocks(gradient, self._rows[: 2 * count], beside=count):
             factors = _room(factors, (count + 1, rows.shape[1]))
             factors[:count] = rows[_Y::2]
             factors[count] = gradient[part]
@@ -342,10 +342,13 @@ class History:
     def _scales_of(self, kind: int) -> NDArray[np.float64]:
         return self._scales[kind : 2 * self._count : 2]
 
-    def _blocks(self, like: Tensor, rows: Tensor) -> Iterator[tuple[slice, Tensor]]:
-        """Range after range of the entries, with the rows' part there in the type of ``like``."""
+    def _blocks(self, like: Tensor, rows: Tensor, beside: int = 0) -> Iterator[tuple[slice, Tensor]]:
+        """Range after range of the entries, with the rows' part there in the type of ``like``.
+
+        ``beside``: for work on so many vectors more.
+        """
         widened = like.new_empty(0)
-        for part in chunks(like, 1 + len(rows)):
+        for part in chunks(like, 1 + len(rows) + beside):
             block = rows[:, part]
             if self.half:
                 widened = _room(widened, block.shape)

@@ -126,6 +126,8 @@ def _plans(demand: Demand, allowed: int) -> Iterator[Plan]:
     yield _plan(demand, None, HISTORY, False)
     yield _plan(demand, None, HISTORY, True)
     sides = [side for side in _TILE_SIDES if side < max(demand.size)]
+    if demand.on_gpu:  # as a single tile a picture is not replayed, which takes memory of its own
+        sides.insert(0, max(demand.size))
     plans = [
         _plan(demand, side, history, True, half_features)
         for history, half_features, side in itertools.product(_PRICES, (False, True), sides)

@@ -142,19 +142,21 @@ class Objective:
         :meth:`match` before it.
         """
         with torch.no_grad():
-            if (replay := self._replay_for(pixels)) is None:
+            replay = None if rematch else self._replay_for(pixels)
+            if replay is None:
                 values, gradient = self._evaluated(pixels, searching=rematch or not self._matches)
                 self._has_evaluated = True
                 return Evaluation(LossTerms(*values.tolist()), gradient)
-            if rematch:
-                self.match(pixels)
             with self._measure("network"):  # all of it: a graph tells no parts
                 values, gradient = replay(pixels)
                 return Evaluation(LossTerms(*values.tolist()), gradient)
 
     def _replay_for(self, pixels: Tensor) -> Replay | None:
-        """Of an evaluation with the matches held; from the second on, of a small picture on a GPU."""
-        if self._replay is None and self._has_evaluated and is_worthwhile(pixels, len(self._tiles(pixels))):
+        """Of an evaluation with the matches held; from the second on, of a small picture on a GPU that is not
+        cut into tiles, between which memory may be given back."""
+        if self._tile_side is not None or not self._has_evaluated:
+            return None
+        if self._replay is None and is_worthwhile(pixels):
             self._replay = Replay(lambda x: self._evaluated(x, searching=False), pixels)
         return self._replay if self._replay is not None and self._replay.fits(pixels) else None
 

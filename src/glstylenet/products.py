@@ -8,7 +8,6 @@ nothing is rounded.
 """
 
 import contextlib
-import math
 import threading
 from collections.abc import Iterator
 
@@ -23,7 +22,7 @@ _LARGEST_HALF = 65504.0
 """Of float16."""
 
 _PIECES = 192
-"""At most so many of a long product: three times a power of two, as pictures' vectors are long."""
+"""Of a long product on a GPU."""
 
 
 def computing_type(dtype: torch.dtype) -> torch.dtype:
@@ -66,13 +65,18 @@ def long_product(left: Tensor, right: Tensor) -> Tensor:
 
     One of a GPU's hundred processors makes such a product, if it is not asked for in pieces.
     """
-    pieces = 1 if left.device.type == "cpu" else math.gcd(left.shape[1], _PIECES)
-    return left @ right.T if pieces == 1 else _product_in_pieces(left, right, pieces)
+    return left @ right.T if left.device.type == "cpu" else _product_in_pieces(left, right, _PIECES)
 
 
 def _product_in_pieces(left: Tensor, right: Tensor, pieces: int) -> Tensor:
-    parts = [rows.view(len(rows), pieces, -1).transpose(0, 1) for rows in (left, right)]
-    return (parts[0] @ parts[1].mT).sum(0)
+    """In so many of equal length, and what is left over."""
+    length = left.shape[1] // pieces
+    total = left[:, pieces * length :] @ right[:, pieces * length :].T
+    if length:
+        cut = [rows[:, : pieces * length].view(len(rows), pieces, length) for rows in (left, right)]
+        one, other = (rows.transpose(0, 1) for rows in cut)
+        total += (one @ other.mT).sum(0)
+    return total
 
 
 @contextlib.contextmanager

@@ -6,11 +6,12 @@ outside has to be written where it was when the work was recorded, and its memor
 """
 
 from collections.abc import Callable
+from functools import cache
 
 import torch
 from torch import Tensor
 
-from glstylenet.device import available_memory
+from glstylenet.device import ALLOCATOR, available_memory
 
 __all__ = ["LARGEST_REPLAYED", "Replay", "is_worthwhile"]
 
@@ -18,14 +19,14 @@ LARGEST_REPLAYED = 2**20
 """Pixels. Of larger pictures a kernel takes longer than asking for it, and its memory is worth more."""
 
 
-def is_worthwhile(picture: Tensor, tiles: int) -> bool:
-    """Whether work on a ``picture`` in so many ``tiles``, where it is, is sooner done by :class:`Replay`.
+def is_worthwhile(picture: Tensor) -> bool:
+    """Whether work on a ``picture`` of this size, where it is, is sooner done by :class:`Replay`.
 
     There must be room for it: as much as this process has of the device is free once more. Recording must not
     run out of memory, for PyTorch ends the whole process then.
     """
     pixels = picture.shape[-2] * picture.shape[-1]
-    if picture.device.type != "cuda" or tiles > 1 or pixels > LARGEST_REPLAYED:
+    if picture.device.type != "cuda" or pixels > LARGEST_REPLAYED:
         return False
     return available_memory(picture.device) > torch.cuda.memory_reserved(picture.device)
 
@@ -40,8 +41,16 @@ class Replay:
     def __init__(self, work: Callable[[Tensor], tuple[Tensor, ...]], like: Tensor) -> None:
         self._argument = torch.empty_like(like)
         self._graph = torch.cuda.CUDAGraph()
-        # Other threads, with other runs, may go on meanwhile.
-        with torch.cuda.device(like.device), torch.cuda.graph(self._graph, capture_error_mode="thread_local"):
+        # One recording at a time in a process. Other threads may compute meanwhile, but not give memory back.
+        with (
+            ALLOCATOR,
+            torch.cuda.device(like.device),
+            torch.cuda.graph(
+                self._graph,
+                stream=_recording_stream(self._argument.get_device()),
+                capture_error_mode="thread_local",
+            ),
+        ):
             self._results = work(self._argument)
 
     def fits(self, argument: Tensor) -> bool:
@@ -54,3 +63,10 @@ class Replay:
         with torch.cuda.device(self._argument.device):
             self._graph.replay()
         return tuple(result.clone() for result in self._results)
+
+
+@cache
+def _recording_stream(device: int) -> torch.cuda.Stream:
+    """One for each device, since libraries keep workspaces for each stream. PyTorch's own is the same for all
+    devices: on the second one it would record nothing."""
+    return torch.cuda.Stream(device)  # type: ignore[no-untyped-call]

@@ -89,7 +89,7 @@ def resample(
 
 def halved(feature: Tensor) -> Tensor:
     """The means of (1, C, H, W), channels last, over blocks of 2x2, which is also the network's pooling."""
-    # A GPU sums in half the time of its pooling (docs/performance.md).
+    # A GPU sums in less time than it pools (docs/performance.md).
     return F.avg_pool2d(feature, 2) if feature.device.type == "cpu" else _halved_by_sums(feature)
 
 

@@ -62,7 +62,7 @@ class PackedSigns(Signs):
     """One bit for each entry.
 
     A run of entries, as they lie in memory, is cut into eight parts; bit k of byte i tells of entry i of part
-    k. So every operation is one on whole parts, on any device.
+    k. So every operation is one on whole parts.
     """
 
     def __init__(self, shape: _Shape, device: torch.device) -> None:

@@ -12,7 +12,8 @@ class Stopwatch:
     """Adds up seconds by part.
 
     What is measured is the caller's time. A CUDA device works on after the call that asked it to, so there
-    the parts tell only who waited; they are exact on the CPU.
+    the parts tell only who waited; they are exact on the CPU. A replayed evaluation
+    (:mod:`~glstylenet.replay`) counts as one part.
     """
 
     def __init__(self) -> None:

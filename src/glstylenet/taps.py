@@ -4,8 +4,8 @@
 
 A product of all positions with one tap adds to what those before it gave. For float32 on a GPU: its library's
 own convolutions either round to TF32's three digits, or take whatever memory they see fit, 66 GB for a layer
-of 1.6 megapixels (docs/performance.md). This needs two copies of what comes in and goes out, and keeps all
-digits.
+of 1.6 megapixels (docs/performance.md). This needs one more copy of what comes in and one of what goes out,
+and keeps all digits.
 """
 
 import torch

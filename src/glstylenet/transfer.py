@@ -39,9 +39,8 @@ from glstylenet.inputs import (
     read_result,
     read_sources,
 )
-from glstylenet.measurement import plan_measurement
+from glstylenet.measurement import Measurement, plan_measurement
 from glstylenet.memory import DEFAULT_SHARE, Plan
-from glstylenet.objective import Objective
 from glstylenet.schedule import Scale
 from glstylenet.semantics import resize_labels
 from glstylenet.settings import Settings
@@ -182,8 +181,8 @@ def picture_losses(
         shown = read_result(picture, sources, chosen)
         inputs = prepare_inputs(sources, chosen)
         del sources
-        objective, device = _measuring_objective(inputs, chosen)
-        return objective.terms(shown.pixels.to(device))
+        measurement, network = _measurement_of(inputs, chosen)
+        return measurement.losses(shown.pixels, network, _ignore, store=TargetStore())
 
 
 def result_breakdown(result: Result) -> Breakdown:
@@ -193,8 +192,8 @@ def result_breakdown(result: Result) -> Breakdown:
     :class:`~glstylenet.errors.MemoryLimitError` if that is not enough.
     """
     with _telling_out_of_memory():
-        objective, device = _measuring_objective(result.inputs, result.settings, result.weights)
-        return objective.breakdown(result.pixels.to(device))
+        measurement, network = _measurement_of(result.inputs, result.settings, result.weights)
+        return measurement.objective(network).breakdown(result.pixels.to(network.device))
 
 
 def _ignore(_event: Event) -> None:
@@ -362,12 +361,11 @@ def _parts(seconds: Mapping[str, float], optimisation: float) -> dict[str, float
     return {**parts, "optimizer": max(0.0, optimisation - sum(parts.values()))}
 
 
-def _measuring_objective(
+def _measurement_of(
     inputs: Inputs, settings: Settings, weights: LoadedWeights | None = None
-) -> tuple[Objective, torch.device]:
-    """An objective that measures as a run does in the end, outside of one, and where it computes."""
+) -> tuple[Measurement, Network]:
+    """What measures as a run does in the end, outside of one, and what it looks with."""
     place = choose_device(settings.device, "float32")
     measurement = plan_measurement(inputs, settings, place, _allowed_memory(settings, place))
     weights = weights or load_weights(settings.weights)
-    network = Network(weights.tensors, device=place.device)
-    return measurement.objective(network), place.device
+    return measurement, Network(weights.tensors, device=place.device)
