@@ -70,10 +70,12 @@ class PackedSigns(Signs):
         self._packed = torch.empty(-(-math.prod(shape) // _BITS), dtype=torch.uint8, device=device)
 
     @property
-    def nbytes(self) -> int:  # noqa: D102
+    def nbytes(self) -> int:
+        """An eighth of the entries, rounded up."""
         return self._packed.numel()
 
-    def write(self, feature: Tensor) -> None:  # noqa: D102
+    def write(self, feature: Tensor) -> None:
+        """Pack those of ``feature``, nowhere negative."""
         for run, packed in self._runs(feature.contiguous(memory_format=torch.channels_last)):
             # Conversion to truth values is three times as fast as a comparison with 0 (docs/performance.md).
             first, *others = _parts(run)
@@ -81,7 +83,8 @@ class PackedSigns(Signs):
             for bit, part in enumerate(others, start=1):
                 packed[: len(part)] |= part.to(torch.bool).view(torch.uint8).bitwise_left_shift_(bit)
 
-    def cut(self, gradient: Tensor) -> Tensor:  # noqa: D102
+    def cut(self, gradient: Tensor) -> Tensor:
+        """Multiply ``gradient``, channels last, by its bits; returns it."""
         for run, packed in self._runs(gradient):
             for bit, part in enumerate(_parts(run)):
                 part.mul_((packed[: len(part)] >> bit).bitwise_and_(1))
@@ -101,13 +104,16 @@ class WholeSigns(Signs):
         self._closed = torch.empty(math.prod(shape), dtype=torch.bool, device=device)
 
     @property
-    def nbytes(self) -> int:  # noqa: D102
+    def nbytes(self) -> int:
+        """As many as entries."""
         return self._closed.numel()
 
-    def write(self, feature: Tensor) -> None:  # noqa: D102
+    def write(self, feature: Tensor) -> None:
+        """Note where ``feature``, nowhere negative, is 0."""
         torch.eq(_in_memory(feature.contiguous(memory_format=torch.channels_last)), 0, out=self._closed)
 
-    def cut(self, gradient: Tensor) -> Tensor:  # noqa: D102
+    def cut(self, gradient: Tensor) -> Tensor:
+        """Set ``gradient``, channels last, to 0 there; returns it."""
         _in_memory(gradient).masked_fill_(self._closed, 0)
         return gradient
 
