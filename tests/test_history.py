@@ -7,8 +7,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from glstylenet import chunks
 from glstylenet import history as module
-from glstylenet.history import Change, History, Precondition, chunks, history_bytes, keep, measure
+from glstylenet.history import Change, History, Precondition, history_bytes, measure
 from glstylenet.optimize import Lbfgs
 from glstylenet.preconditioner import Preconditioner
 from tests.allocations import peak_of, recorded
@@ -260,23 +261,13 @@ def test_chunks_change_nothing(
     found = []
     for patched in (False, True):
         if patched:
-            monkeypatch.setattr(module, "_chunk_length", lambda _device, _rows: length)
+            monkeypatch.setattr(chunks, "chunk_length", lambda _device, _rows: length)
         history = History(4, half=half, precondition=precondition)
         _add(history, _pairs(6))
         found.append(history.direction(_gradient(), free))
     whole, parts = found
     assert whole is not None
     assert _error(parts, whole.double()) < TIGHT
-
-
-def test_chunks_cover_every_entry_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    entries = torch.zeros(100_000)
-    for part in chunks(entries, 21):
-        assert len(entries[part]) * 21 <= module._CACHED_ENTRIES
-        entries[part] += 1
-    assert bool((entries == 1).all())
-    monkeypatch.setattr(module, "_chunk_length", lambda _device, _rows: 7)
-    assert [len(entries[:17][part]) for part in chunks(entries[:17])] == [7, 7, 3]
 
 
 @pytest.mark.parametrize("size", [1e-12, 1e-3, 1e6])
@@ -342,7 +333,7 @@ def test_another_kind_of_vector_starts_empty(other: Tensor) -> None:
 @pytest.mark.parametrize("length", [None, 1, 37])
 def test_a_change_is_measured(monkeypatch: pytest.MonkeyPatch, length: int | None) -> None:
     if length is not None:
-        monkeypatch.setattr(module, "_chunk_length", lambda _device, _rows: length)
+        monkeypatch.setattr(chunks, "chunk_length", lambda _device, _rows: length)
     x, gradient, new_x, new_gradient = (_gradient(seed) for seed in range(4))
     s, y = (new_x - x).double(), (new_gradient - gradient).double()
     found = measure(x, gradient, new_x, new_gradient)
@@ -359,15 +350,6 @@ def test_a_change_knows_what_is_not_finite(poison: float) -> None:
     change = measure(x, torch.zeros(SHAPE), torch.ones(SHAPE), new_gradient)
     assert not change.finite
     assert not change.curved
-
-
-def test_keep_leaves_what_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_chunk_length", lambda _device, _rows: 5)
-    vector, free = _gradient(), _free()
-    keep(vector, free)
-    assert torch.equal(vector.flatten(), torch.where(free, _gradient().flatten(), 0.0))
-    keep(vector, None)
-    assert torch.equal(vector.flatten(), torch.where(free, _gradient().flatten(), 0.0))
 
 
 ENTRIES = 3 * 512 * 512
@@ -392,7 +374,7 @@ def test_a_direction_allocates_one_vector(half: bool, masked: bool) -> None:
     assert direction is not None
     made = sorted(size for size in changes if size > 0)
     assert made[-1] == 4 * ENTRIES
-    assert made[-2] <= 4 * module._CACHED_ENTRIES
+    assert made[-2] <= 4 * chunks.CACHED_ENTRIES
 
 
 @pytest.mark.filterwarnings("ignore")  # the profiler's own
@@ -412,7 +394,7 @@ def test_a_preconditioned_direction_holds_two_vectors(masked: bool) -> None:
     assert direction is not None
     peak, vector = peak_of(changes), 4 * ENTRIES
     # Of one channel: complex waves, half as many and twice as large, and what they become.
-    assert vector <= peak <= 2 * vector + 4 * module._CACHED_ENTRIES
+    assert vector <= peak <= 2 * vector + 4 * chunks.CACHED_ENTRIES
 
 
 @pytest.mark.filterwarnings("ignore")  # the profiler's own
@@ -444,4 +426,4 @@ def test_a_run_holds_four_vectors_beside_its_history(half: bool, preconditioned:
     # The peak is in evaluate, whose own temporary vector is a sixth.
     factors = 4 * 512 * 257 if preconditioned else 0
     expected = history_bytes(2, ENTRIES, half) + 5 * vector + factors
-    assert expected <= peak <= expected + 4 * module._CACHED_ENTRIES
+    assert expected <= peak <= expected + 4 * chunks.CACHED_ENTRIES

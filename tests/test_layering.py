@@ -45,6 +45,7 @@ LAYERS = (
     "device",
     "replay",
     "objective",
+    "chunks",
     "history",
     "demand",
     "memory",

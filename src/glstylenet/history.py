@@ -27,9 +27,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from glstylenet.chunks import chunks, keep
 from glstylenet.products import long_product
 
-__all__ = ["Change", "History", "Precondition", "Snapshot", "chunks", "history_bytes", "keep", "measure"]
+__all__ = ["Change", "History", "Precondition", "Snapshot", "history_bytes", "measure"]
 
 Precondition = Callable[[Tensor], None]
 """Multiplies a vector, in the shape of x, by P in place. P must be symmetric and positive definite."""
@@ -37,37 +38,11 @@ Precondition = Callable[[Tensor], None]
 _CURVATURE = 1e-10
 """A pair is used if s.y > this times |s| |y|: else the model would not be convex."""
 
-_CACHED_ENTRIES = 2**18
-_LAUNCHED_ENTRIES = 2**25
-"""How many entries, in all rows, a chunk has: on the CPU as many as stay in a core's cache (1 MiB as
-float32); elsewhere as many as make a kernel's launch cost little beside its work (128 MiB)."""
-
 _S, _Y = 0, 1
 """Where the rows of each kind begin; every other one is of that kind."""
 
 _HALF_EXPONENT = 15
 """The largest entry of a row in half precision lies below 2^15, half of what float16 can hold."""
-
-
-def chunks(like: Tensor, rows: int = 1) -> Iterator[slice]:
-    """Ranges that cover the entries of ``like``, for work on ``rows`` vectors, temporary ones included."""
-    length = _chunk_length(like.device, rows)
-    for start in range(0, like.numel(), length):
-        yield slice(start, start + length)
-
-
-def _chunk_length(device: torch.device, rows: int) -> int:
-    entries = _CACHED_ENTRIES if device.type == "cpu" else _LAUNCHED_ENTRIES
-    # A multiple of 32 keeps rows of a buffer aligned for vector instructions.
-    return max(32, entries // rows // 32 * 32)
-
-
-def keep(vector: Tensor, free: Tensor | None) -> None:
-    """Set entries of a contiguous ``vector`` to 0 unless ``free`` (flat; ``None``: all) marks them."""
-    if free is not None:
-        flat = vector.view(-1)
-        for part in chunks(flat, 2):  # a product with booleans makes a temporary vector
-            flat[part].mul_(free[part])
 
 
 def history_bytes(pairs: int, entries: int, half: bool) -> int:

@@ -22,8 +22,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from glstylenet.chunks import chunks, keep
 from glstylenet.errors import OptimizationError
-from glstylenet.history import History, Precondition, Snapshot, chunks, keep, measure
+from glstylenet.history import History, Precondition, Snapshot, measure
 
 __all__ = ["Adam", "Evaluate", "Lbfgs", "Optimizer", "Step"]
 
