@@ -50,6 +50,7 @@ LAYERS = (
     "demand",
     "memory",
     "optimize",
+    "curvature",
     "preconditioner",
     "descent",
     "schedule",

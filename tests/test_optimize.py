@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from glstylenet.errors import OptimizationError
+from glstylenet.history import Snapshot
 from glstylenet.optimize import Adam, Evaluate, Lbfgs, Optimizer, Step
 
 LBFGS_IN_HALF = functools.partial(Lbfgs, half_history=True)
@@ -245,6 +246,23 @@ def test_the_first_step_goes_where_the_preconditioner_says() -> None:
     *_, step = optimizer.run(evaluate, torch.tensor([100.0, 100.0, 255.0]), 2)
     # The last rests at its bound; the others go as 4 to 2.
     torch.testing.assert_close(step.x, torch.tensor([92.0, 96.0, 255.0]))
+
+
+def test_who_learns_hears_the_pairs_at_every_start_and_each_tenth_step() -> None:
+    """What it knows at a start follows from the pairs alone, so that a run resumed there is the same."""
+    evaluate, _ = _quadratic()
+    heard: list[int] = []
+
+    def learn(pairs: Snapshot, like: Tensor) -> None:
+        assert like.shape == (40,)
+        heard.append(len(pairs.numbers["lengths"]))
+
+    optimizer = Lbfgs(history=4, learn=learn)
+    *_, last = optimizer.run(evaluate, torch.zeros(40), 3)
+    assert heard == [0]
+    steps = list(optimizer.run(evaluate, last.x, 24))
+    assert all(step.accepted for step in steps)
+    assert heard == [0, 2, 4, 4]
 
 
 def test_no_mask_where_all_are_free() -> None:

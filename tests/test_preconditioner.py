@@ -7,6 +7,8 @@ import torch
 from torch import Tensor
 
 from glstylenet import preconditioner
+from glstylenet.curvature import curvature
+from glstylenet.history import History, Snapshot, measure
 from glstylenet.optimize import Lbfgs
 from glstylenet.preconditioner import Preconditioner
 
@@ -58,6 +60,55 @@ def test_it_is_symmetric_and_positive_definite(shape: tuple[int, ...]) -> None:
     values = torch.linalg.eigvalsh(matrix)
     assert float(values.min()) > 1 / 1.04 - 1e-5
     assert float(values.max()) < 25 + 1e-4
+
+
+def _taught(like: Tensor) -> tuple[Preconditioner, Tensor]:
+    """By a bowl that is nine times as steep on the right, and the factors that follow for each pixel."""
+    bowl = torch.ones(like.shape)
+    bowl[..., like.shape[-1] // 2 :] = 9.0
+    history, origin = History(3), torch.zeros(like.shape)
+    for seed in range(3):
+        s = _noise(tuple(like.shape), seed).float()
+        history.add(measure(origin, origin, s, bowl * s), origin, origin, s, bowl * s)
+    form = Preconditioner()
+    form.learn(history.snapshot(), like)
+    steepness = curvature(history.snapshot(), like)
+    assert steepness is not None
+    return form, steepness.double().rsqrt()
+
+
+def test_steep_parts_move_less() -> None:
+    """P = D W D: each pixel divided by the root of its curvature before the waves and after."""
+    picture = _noise((1, 3, 16, 24), 5)
+    form, factors = _taught(picture)
+    assert float(factors[:, :8].mean() / factors[:, 16:].mean()) == pytest.approx(3.0, rel=0.05)
+    found = picture.clone()
+    form(found)
+    expected = factors * _applied(factors * picture)
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)  # the factors are float32
+    form.learn(Snapshot({}, {}), picture)
+    form(picture_again := picture.clone())
+    assert torch.equal(picture_again, _applied(picture)), "what was learnt is not forgotten"
+
+
+def test_what_was_learnt_is_symmetric_and_positive_definite() -> None:
+    shape = (1, 2, 8, 9)
+    form, _ = _taught(torch.empty(shape))
+    columns = []
+    for column in torch.eye(math.prod(shape), dtype=torch.float64):
+        form(image := column.view(shape).clone())
+        columns.append(image.flatten())
+    matrix = torch.stack(columns)
+    torch.testing.assert_close(matrix, matrix.T, rtol=0, atol=1e-6)
+    assert float(torch.linalg.eigvalsh(matrix).min()) > 0.1
+
+
+def test_what_was_learnt_of_one_size_says_nothing_of_another() -> None:
+    form, _ = _taught(torch.empty(1, 3, 16, 24))
+    other = _noise((1, 3, 24, 16), 0)
+    expected = _applied(other)
+    form(other)
+    assert torch.equal(other, expected)
 
 
 def test_channels_keep_apart() -> None:

@@ -399,7 +399,9 @@ def test_the_plan_s_history_is_the_optimiser_s(
     monkeypatch.setattr(stages, "plan_memory", planned)
     stylize(content, style, settings=_settings(iterations=2))
     (options,) = made
-    assert isinstance(options.pop("precondition"), Preconditioner)
+    form = options.pop("precondition")
+    assert isinstance(form, Preconditioner)
+    assert options.pop("learn") == form.learn
     assert options == {"history": 3, "half_history": True, "guess": stages._GUESS}
 
 

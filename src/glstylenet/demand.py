@@ -63,8 +63,9 @@ _VECTORS = 4
 before the candidate is known, the direction and the waves of a channel (of a small picture on a GPU, of
 all)."""
 
-_FACTOR_BYTES = 2
-"""For a pixel, of the preconditioner: float32 for half of the waves of one channel."""
+_FACTOR_BYTES = 6
+"""For a pixel, of the preconditioner: float32 for half of the waves of one channel, and for how far each
+pixel may go."""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ the inverse Hessian; the two-loop recursion applies it to the gradient g (Noceda
 
     q = g - sum_i a_i y_i,   r = t P q + sum_i c_i s_i,   H g = r
 
-P is a fixed first guess of the inverse Hessian's form, symmetric and positive definite, and t its size, a
+P is a first guess of the inverse Hessian's form, symmetric and positive definite, and t its size, a
 factor times s.y / y.Py of the newest pair. The coefficients follow from inner products of the rows s, y and
 g, so each loop runs on m numbers (after Chen, Wang and Zhou 2014, "Large-scale L-BFGS using MapReduce"): the
 recursion on vectors passes over memory in each of its 4m operations and waits for the device in half of

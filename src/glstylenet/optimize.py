@@ -26,13 +26,19 @@ from glstylenet.chunks import chunks, keep
 from glstylenet.errors import OptimizationError
 from glstylenet.history import History, Precondition, Snapshot, measure
 
-__all__ = ["Adam", "Evaluate", "Lbfgs", "Optimizer", "Step"]
+__all__ = ["Adam", "Evaluate", "Lbfgs", "Learn", "Optimizer", "Step"]
 
 Evaluate = Callable[[Tensor], tuple[float, Tensor]]
 """Loss (may be NaN) and gradient (same shape as x) at x."""
 
+Learn = Callable[[Snapshot, Tensor], None]
+"""Hears the pairs of a history of vectors like the second; what it learns of the function lies in P."""
+
 _SUFFICIENT_DECREASE = 1e-4
 _SHORTEST_STEP = 1e-10
+
+_STEPS_BETWEEN_LESSONS = 10
+"""As many as the pairs that are kept by default: then all are new."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +100,9 @@ class Lbfgs(Optimizer):
     ``history``: how many pairs are kept, each twice the size of x. ``half_history``: keep them in float16,
     in half the memory. ``first_step``: how far the largest entry moves in the first step, before anything
     is known of the curvature. ``precondition``: multiplies a vector in place by P, the form of the first
-    guess of the inverse Hessian; the identity if ``None``. ``guess``: a factor of that guess.
+    guess of the inverse Hessian; the identity if ``None``. ``guess``: a factor of that guess. ``learn`` may
+    change P by what the pairs tell: it hears them at the start of every run, as far as there are any, and
+    after every tenth step of a run, so that the next run depends on nothing but the pairs.
 
     Beside the history (:func:`~glstylenet.history.history_bytes`) and what ``precondition`` keeps a run holds
     four vectors: x and its gradient, and where it tries to go with the gradient there. The direction is not
@@ -112,9 +120,11 @@ class Lbfgs(Optimizer):
         half_history: bool = False,
         precondition: Precondition | None = None,
         guess: float = 1.0,
+        learn: Learn | None = None,
     ) -> None:
         super().__init__(lower=lower, upper=upper)
         self.first_step = first_step
+        self._learn = learn
         self._precondition = precondition
         self._history = History(history, half=half_history, precondition=precondition, guess=guess)
 
@@ -130,9 +140,10 @@ class Lbfgs(Optimizer):
 
     def run(self, evaluate: Evaluate, start: Tensor, evaluations: int) -> Iterator[Step]:  # noqa: D102
         self._history.fit(start)
+        self._teach(start)
         x, loss, gradient = self._start(evaluate, start)
         del start  # here and below: vectors that are done with are let go, since each may be large
-        used = 1
+        used, steps = 1, 0
         yield Step(used, loss, x, True)
         while used < evaluations:
             length, moved = 1.0, False
@@ -155,6 +166,7 @@ class Lbfgs(Optimizer):
                 if moved:
                     self._history.add(change, x, gradient, candidate, new_gradient)
                     x, loss, gradient = candidate, new_loss, new_gradient
+                    steps += 1
                 del candidate, new_gradient
                 yield Step(used, loss, x, moved)
                 if not moved:
@@ -165,6 +177,12 @@ class Lbfgs(Optimizer):
                 if not len(self._history):
                     return  # not even the gradient's direction goes down any more
                 self.forget()
+            if moved and steps % _STEPS_BETWEEN_LESSONS == 0:
+                self._teach(x)
+
+    def _teach(self, like: Tensor) -> None:
+        if self._learn is not None:
+            self._learn(self._history.snapshot(), like)
 
     def _candidate(
         self, x: Tensor, gradient: Tensor, direction: Tensor, length: float

@@ -1,19 +1,28 @@
-"""Preconditioner: how much further a long wave of the pixels has to move than a short one.
+"""Preconditioner: which waves and which parts of a picture have to move further than others.
 
 L-BFGS begins from a guess H_0 of the inverse Hessian, by custom a multiple of the identity: all waves of a
 picture move in proportion to their slopes. But the objective does not curve alike for all of them. It is
 flat along the longest, steep at periods of five to eight pixels, and flat again for the shortest. A step
 that suits the steep waves moves the long ones too little, and colours and large forms come late. So
-H_0 = t P, where P multiplies the wave of frequency r, in cycles per pixel, of each channel by
+H_0 = t P with
 
-    P(r) = 1 / (0.04 + min(1, r / 0.12)^1.5)
+    P = D W D
+
+where W multiplies the wave of frequency r, in cycles per pixel, of each channel by
+
+    W(r) = 1 / (0.04 + min(1, r / 0.12)^1.5)
 
 from 25 for a constant to 0.96 for periods of 8 pixels and less. The shortest waves, though flat, get no more:
-what moves there is noise. Not from the paper; ``docs/performance.md`` has the measurements behind it.
+what moves there is noise. Nor does it curve alike in all parts of a picture. D divides each pixel by the root
+of the :mod:`~glstylenet.curvature` there, once that is known from the steps of a run: it is learnt at the
+beginning of each round. Not from the paper; ``docs/performance.md`` has the measurements behind it.
 """
 
 import torch
 from torch import Tensor
+
+from glstylenet.curvature import curvature
+from glstylenet.history import Snapshot
 
 __all__ = ["Preconditioner"]
 
@@ -28,20 +37,33 @@ _LAUNCHED_PIXELS = 2**22
 class Preconditioner:
     """P, symmetric and positive definite, for pictures of any size.
 
-    The factors of the last size are kept: a sixth of a picture's vector.
+    The factors of the last size are kept: half a channel for W, and for D a channel once something is learnt.
     """
 
     def __init__(self) -> None:
         self._factors = torch.empty(0)
         self._size: tuple[int, int, torch.device] | None = None
+        self._reach: Tensor | None = None
+
+    def learn(self, pairs: Snapshot, like: Tensor) -> None:
+        """Know D of the ``pairs`` of a history, and only of these; of vectors like this one, (..., H, W)."""
+        self._reach = None  # not beside the next one
+        steepness = curvature(pairs, like)
+        self._reach = None if steepness is None else steepness.rsqrt()
 
     def __call__(self, pictures: Tensor) -> None:
         """Multiply ``pictures`` (..., H, W), contiguous, by P in place; they repeat beyond their edges."""
         height, width = pictures.shape[-2:]
         factors = self._factors_for(height, width, pictures.device)
+        reach = self._reach if self._reach is not None and self._reach.shape == (height, width) else None
         for channels in torch.split(pictures.view(-1, height, width), _channels_at_once(pictures)):
+            if reach is not None:
+                channels.mul_(reach)
             waves = torch.fft.rfft2(channels).mul_(factors)
             channels.copy_(torch.fft.irfft2(waves, s=(height, width)))
+            del waves
+            if reach is not None:
+                channels.mul_(reach)
 
     def _factors_for(self, height: int, width: int, device: torch.device) -> Tensor:
         size = (height, width, device)

@@ -323,8 +323,13 @@ class Stages:
     def _optimizer(self, plan: Plan) -> Optimizer:
         if self.settings.optimizer == "adam":
             return Adam()
+        form = Preconditioner()
         return Lbfgs(
-            history=plan.history, half_history=plan.half_history, precondition=Preconditioner(), guess=_GUESS
+            history=plan.history,
+            half_history=plan.half_history,
+            precondition=form,
+            guess=_GUESS,
+            learn=form.learn,
         )
 
     def _compute_in(self, place: Device) -> None:
