@@ -40,6 +40,7 @@ from glstylenet.bench.speedup import (
     reach,
 )
 from glstylenet.cli import main
+from glstylenet.cli.figures import figures_as_text
 from glstylenet.errors import GLStyleNetError, MemoryLimitError
 from glstylenet.events import Matched, ScaleStarted, Started, Step, Warned
 from glstylenet.fusion import SCHEMES
@@ -616,6 +617,14 @@ def test_the_table(stubs: dict[str, dict[str, Any]], capsys: pytest.CaptureFixtu
     ):
         assert told in text
     assert "\x1b" not in streams.out
+
+
+def test_a_speedup_over_fewer_evaluations_has_its_target_elsewhere() -> None:
+    environment, whole = describe_environment(Settings()), a_speedup()
+    fewer = dataclasses.replace(whole, literal=dataclasses.replace(whole.literal, granted=40))
+    tables = [figures_as_text(Report("default", environment, speedup=found)) for found in (fewer, whole)]
+    told = ["at least 15 of 500 evaluations" in table for table in tables]
+    assert told == [True, False]
 
 
 def test_quiet_tells_no_progress(

@@ -62,7 +62,7 @@ def test_format_bytes(count: int, words: str) -> None:
 def test_fixed_bytes_by_hand() -> None:
     """512 x 352 pixels and as large a style, float32, scheme (g): 64 x 44 positions of 960 channels."""
     pixels = 512 * 352
-    vectors = (4 * 12 + 2) * pixels
+    vectors = (4 * 12 + 2 + 4) * pixels  # of the preconditioner half a channel of waves, and a channel
     pictures = 12 * 2 * pixels
     base = demand_module._BASE_BYTES + demand_module._WINOGRAD_BYTES  # float32 on a CPU
     expected = base + BLOCK_BYTES + vectors + pictures

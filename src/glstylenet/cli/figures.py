@@ -8,6 +8,7 @@ from rich.table import Table
 
 from glstylenet.bench.environment import Environment
 from glstylenet.bench.overhead import PARTS, Overhead
+from glstylenet.bench.plan import PLANS
 from glstylenet.bench.report import Report
 from glstylenet.bench.scaling import Scaling
 from glstylenet.bench.schemes import PAPER_SECONDS, Schemes
@@ -58,9 +59,13 @@ def _environment(machine: Environment, mode: str) -> str:
 def _summary(report: Report) -> Table:
     """Each figure beside its target."""
     overhead, speedup, schemes, scaling = report.overhead, report.speedup, report.schemes, report.scaling
+    whole = PLANS["full"].literal_evaluations
+    shorter = speedup is not None and speedup.literal.granted < whole
+    # After fewer evaluations the literal method has not yet come to where it falls slowly.
+    least = f"at least 15 of {whole} evaluations" if shorter else "at least 15"
     rows: list[tuple[str, float | None, str]] = [
         ("overhead over the bare network", None if overhead is None else overhead.ratio, "at most 1.25"),
-        ("speedup over the literal method", None if speedup is None else speedup.ratio, "at least 15"),
+        ("speedup over the literal method", None if speedup is None else speedup.ratio, least),
         ("scheme (g) / (h)", None if schemes is None else schemes.ratio("g", "h"), "at most 0.75"),
         ("scheme (g) / (c)", None if schemes is None else schemes.ratio("g", "c"), "at most 1.10"),
         ("exponent of time over pixels", None if scaling is None else scaling.exponent, "at most 1.05"),
