@@ -10,8 +10,6 @@ where |s_i| alone is the length of the whole step: late and short ones count as 
 the paper; ``docs/performance.md`` has the measurements behind it.
 """
 
-from collections.abc import Iterator
-
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -20,12 +18,12 @@ from torch import Tensor
 from glstylenet.chunks import chunk_length
 from glstylenet.history import Snapshot
 
-__all__ = ["CELL_SIDE", "FEWEST_PAIRS", "curvature"]
+__all__ = ["CELL_SIDE", "curvature"]
 
 CELL_SIDE = 4
 """Pixels of a cell, each way."""
 
-FEWEST_PAIRS = 3
+_FEWEST_PAIRS = 3
 """Fewer tell more of themselves than of the objective."""
 
 _LARGEST_FACTOR = 8.0
@@ -42,7 +40,7 @@ def curvature(pairs: Snapshot, like: Tensor) -> Tensor | None:
     goes evenly (bilinear).
     """
     rows = pairs.tensors.get("rows")
-    if rows is None or len(rows) < 2 * FEWEST_PAIRS:
+    if rows is None or len(rows) < 2 * _FEWEST_PAIRS:
         return None
     height, width = like.shape[-2:]
     pictures = rows.view(len(rows), -1, height, width)
@@ -56,11 +54,11 @@ def curvature(pairs: Snapshot, like: Tensor) -> Tensor | None:
     return whole[0, 0, :height, :width]
 
 
-def _bands(pictures: Tensor) -> Iterator[Tensor]:
+def _bands(pictures: Tensor) -> tuple[Tensor, ...]:
     """Rows after rows of whole cells, few enough for the processor's cache on a CPU."""
     pairs, channels, _, width = pictures.shape
     rows = chunk_length(pictures.device, 2 * pairs) // (channels * width)
-    return iter(torch.split(pictures, max(1, rows // CELL_SIDE) * CELL_SIDE, dim=2))
+    return torch.split(pictures, max(1, rows // CELL_SIDE) * CELL_SIDE, dim=2)
 
 
 def _cell_energies(band: Tensor, weights: Tensor) -> Tensor:
