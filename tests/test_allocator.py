@@ -11,7 +11,7 @@ from glstylenet.allocator import Holder, MemoryValve
 
 
 @pytest.mark.parametrize(
-    ("allowed", "tile", "keeps", "first", "later"),
+    ("allowed", "tile", "reuses", "first", "later"),
     [
         (0.9, 0.1, True, 1, 1),  # too much is held already
         (1.5, 0.1, True, 0, 0),
@@ -24,13 +24,13 @@ from glstylenet.allocator import Holder, MemoryValve
 def test_the_valve_opens_before_too_much_is_held(
     allowed: float,
     tile: float,
-    keeps: bool,
+    reuses: bool,
     first: int,
     later: int,
 ) -> None:
     """In multiples of what is held."""
     given: list[int] = []
-    holder = Holder(lambda: 1000, lambda: given.append(1), lambda: keeps)
+    holder = Holder(lambda: 1000, lambda: given.append(1), lambda: reuses)
     valve = MemoryValve(int(allowed * 1000), int(tile * 1000), holder)
     # After a last tile the optimiser's vectors come, which may be larger than all that a tile leaves.
     for steps, expected in (
@@ -48,9 +48,9 @@ def test_this_process_keeps_what_it_frees_once_it_is_asked_to(monkeypatch: pytes
     monkeypatch.setattr(allocator, "_kept", kept)
     holder = allocator.this_process()
     assert 2**20 < holder.held() < 2**45
-    assert not holder.keeps()
+    assert not holder.reuses()
     kept.set()
-    assert holder.keeps()
+    assert holder.reuses()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="glibc's allocator")

@@ -186,6 +186,20 @@ def test_a_device_that_is_full_means_smaller_tiles(monkeypatch: pytest.MonkeyPat
     assert result.evaluations == 6
 
 
+@pytest.mark.parametrize(
+    ("precision", "mebibytes"),
+    [("float32", 1450), ("float32", 2000), ("float32", 2300), ("bfloat16", 1250), ("bfloat16", 1600)],
+)
+def test_tiles_stay_within_what_the_run_may_use(precision: str, mebibytes: int) -> None:
+    """All that PyTorch holds: long enough for the history to be full, and with the result's measurement."""
+    torch.cuda.empty_cache()
+    torch.cuda.reset_peak_memory_stats()
+    content, style = drawn_picture((1032, 1544), 0), drawn_picture((700, 900), 1)
+    settings = Settings(device="cuda", precision=precision, iterations=14, scales=1, memory=f"{mebibytes}MiB")
+    stylize(content, style, settings=settings)
+    assert torch.cuda.max_memory_reserved() <= mebibytes * 2**20
+
+
 @pytest.mark.usefixtures("little_memory")
 def test_a_device_that_is_too_small_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("glstylenet.transfer.available_memory", lambda _device: 2**40)

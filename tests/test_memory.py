@@ -126,7 +126,8 @@ def test_network_bytes_on_a_gpu_by_hand() -> None:
     assert replace(small, precision="bfloat16").network_bytes(None) == 2 * (950 + 4 * 30) * 1024 * 1024
     # Who only looks replays nothing, and tiles are not replayed.
     assert replace(small, optimizes=False).network_bytes(None) == (1010 + 4 * 60) * 1024 * 1024
-    assert small.network_bytes(512) == (1010 + 4 * 60 + 150) * (512 + 40) ** 2
+    assert small.network_bytes(512) == (1010 + 4 * 60 + 350) * (512 + 40) ** 2
+    assert replace(small, precision="bfloat16").network_bytes(512) == (950 + 4 * 30 + 150) * (512 + 40) ** 2
 
 
 @given(

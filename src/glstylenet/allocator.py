@@ -57,11 +57,11 @@ def return_freed_memory() -> None:
 @dataclass(frozen=True)
 class Holder:
     """Who holds memory that is used no more. ``held``: bytes in all; ``give_back``: what is not in use;
-    ``keeps``: whether what is freed is kept for the next who asks."""
+    ``reuses``: whether most of what the next tile asks for fits into what the last one freed."""
 
     held: Callable[[], int]
     give_back: Callable[[], None]
-    keeps: Callable[[], bool]
+    reuses: Callable[[], bool]
 
 
 def this_process() -> Holder:
@@ -74,8 +74,9 @@ class MemoryValve:
     """Gives freed memory back where its ``holder``, who may hold ``allowed`` bytes, would come to hold more.
 
     ``tile_bytes``: what a tile takes. Tiles of several sizes leave pieces behind into which the next tile
-    does not fit. Where freed memory is kept (:func:`keep_freed_memory`), a tile that follows another is at
-    work in that one's memory, and needs but little more.
+    does not fit. Where this process keeps what it frees (:func:`keep_freed_memory`), a tile that follows
+    another is at work in that one's memory, and needs but little more. PyTorch's blocks on a GPU fit less
+    well: there each may need as much as the first.
     """
 
     def __init__(self, allowed: int, tile_bytes: int, holder: Holder) -> None:
@@ -86,7 +87,7 @@ class MemoryValve:
 
     def before_tile(self) -> None:
         """To be called before a tile is looked at."""
-        growth = _GROWTH if self._follows_tile and self._holder.keeps() else 1.0
+        growth = _GROWTH if self._follows_tile and self._holder.reuses() else 1.0
         if self._holder.held() > self.allowed - int(self.tile_bytes * growth):
             self._holder.give_back()
         self._follows_tile = True

@@ -111,7 +111,7 @@ def _empty_cache() -> None:
 def memory_holder(device: torch.device) -> Holder:
     """Who holds the memory of what is computed on ``device``: this process, or PyTorch on a CUDA device."""
     if device.type == "cuda":
-        return Holder(lambda: torch.cuda.memory_reserved(device), _empty_cache, lambda: True)
+        return Holder(lambda: torch.cuda.memory_reserved(device), _empty_cache, lambda: False)
     return this_process()
 
 
