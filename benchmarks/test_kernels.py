@@ -198,4 +198,8 @@ def test_twenty_steps_of_lbfgs(timed: Timed, pictures: tuple[Tensor, Tensor]) ->
         slope = steepness * (x - bottom)
         return float((slope * (x - bottom)).sum()) / 2, slope
 
-    timed(lambda: list(Lbfgs(precondition=Preconditioner()).run(evaluate, start, 20)))
+    def run() -> None:
+        form = Preconditioner()
+        list(Lbfgs(precondition=form, learn=form.learn).run(evaluate, start, 20))
+
+    timed(run)

@@ -59,11 +59,12 @@ def test_it_is_that_of_a_bowl(half: bool) -> None:
     assert float(ratio) == pytest.approx(4.0, rel=0.02)
 
 
-def test_a_late_short_step_counts_as_much() -> None:
+@pytest.mark.parametrize("half", [False, True])
+def test_a_late_short_step_counts_as_much(half: bool) -> None:
     """Of six, three long ones saw the left half steep and three short ones the right: they are even."""
     long = [(100 * _noise(seed), 100 * _noise(seed) * _halves(4.0, 1.0)) for seed in range(3)]
     short = [(_noise(seed) / 100, _noise(seed) / 100 * _halves(1.0, 4.0)) for seed in range(3)]
-    found = _curvature(_history(*long, *short, size=6))
+    found = _curvature(_history(*long, *short, half=half, size=6))
     assert float(found[:, 20:].mean() / found[:, :12].mean()) == pytest.approx(1.0, rel=0.02)
 
 
@@ -71,6 +72,14 @@ def test_where_nothing_moved_the_whole_counts() -> None:
     moved = _halves(1.0, 0.0)
     found = _curvature(_history(*((s * moved, 7 * s * moved) for s in map(_noise, range(3)))))
     torch.testing.assert_close(found[:, 24:], torch.ones(24, 8))
+
+
+def test_what_answers_where_nothing_moved_does_not_count() -> None:
+    """Pixels at a bound rest, and their slopes change with their neighbours'."""
+    moved = _halves(1.0, 0.0)
+    still = _curvature(_history(*((s * moved, 7 * s * moved) for s in map(_noise, range(3)))))
+    answered = _curvature(_history(*((s * moved, 7 * s) for s in map(_noise, range(3)))))
+    torch.testing.assert_close(answered, still)
 
 
 def test_no_part_is_beyond_the_limits() -> None:
@@ -115,7 +124,7 @@ def _patchy(shape: tuple[int, ...]) -> Evaluate:
 
 
 def test_it_saves_evaluations_where_parts_are_steeper() -> None:
-    """Counted, not timed: a second run of ten evaluations after a first one that taught."""
+    """Three runs of ten evaluations each, the first of which can only teach, come to half the loss."""
     evaluate, found = _patchy((1, 1, 64, 64)), []
     for learns in (False, True):
         form = Preconditioner()

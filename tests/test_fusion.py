@@ -352,12 +352,13 @@ def test_spread_gradient_is_autograd_s(size: tuple[int, int], group: tuple[int, 
         torch.testing.assert_close(found[layer], gradient, rtol=1e-9, atol=1e-12)
 
 
-@pytest.mark.parametrize("size", [(8, 6), (7, 6), (8, 5), (2, 2), (3, 3)], ids=str)
-def test_halving_by_sums_is_pooling(size: tuple[int, int]) -> None:
+@pytest.mark.parametrize("side", [1, 2, 4])
+@pytest.mark.parametrize("size", [(8, 6), (7, 6), (8, 5), (4, 4), (5, 7)], ids=str)
+def test_means_by_sums_are_pooling(size: tuple[int, int], side: int) -> None:
     """As on a GPU; a last row or column of an odd size is dropped."""
     feature = torch.randn(1, 5, *size, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     feature = feature.contiguous(memory_format=torch.channels_last)
-    found = resampling._halved_by_sums(feature)
-    torch.testing.assert_close(found, torch.nn.functional.avg_pool2d(feature, 2))
-    torch.testing.assert_close(resampling.halved(feature), found)
+    found = resampling._means_by_sums(feature, side)
+    torch.testing.assert_close(found, torch.nn.functional.avg_pool2d(feature, side))
+    torch.testing.assert_close(resampling.block_means(feature, side), found)
     assert found.is_contiguous(memory_format=torch.channels_last)

@@ -17,6 +17,7 @@ from glstylenet.device import available_memory
 from glstylenet.errors import MemoryLimitError
 from glstylenet.events import Event, Warned
 from glstylenet.fusion import SCHEMES
+from glstylenet.history import History, measure
 from glstylenet.objective import Objective
 from glstylenet.preconditioner import Preconditioner
 from glstylenet.products import float32_product
@@ -265,6 +266,29 @@ def test_long_waves_are_moved_as_on_the_cpu(size: tuple[int, int]) -> None:
     for picture in (expected, found):
         Preconditioner()(picture)
     torch.testing.assert_close(found.cpu(), expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("half", [False, True])
+def test_what_is_steep_is_learnt_as_on_the_cpu(half: bool) -> None:
+    """Of a bowl ten times as steep to the right."""
+    generator = torch.Generator().manual_seed(0)
+    steps = [torch.randn((1, 3, 45, 37), generator=generator) for _ in range(4)]
+    bowl = torch.linspace(1.0, 10.0, 37)
+    found = []
+    for device in ("cpu", "cuda"):
+        history, form = History(4, half=half), Preconditioner()
+        for step in steps:
+            s, y = step.to(device), (bowl * step).to(device)
+            origin = torch.zeros_like(s)
+            assert history.add(measure(origin, origin, s, y), origin, origin, s, y)
+        form.learn(history.snapshot(), origin)
+        picture = steps[0].to(device, copy=True)
+        form(picture)
+        found.append(picture.cpu())
+    torch.testing.assert_close(found[1], found[0], rtol=1e-4, atol=1e-4)
+    untaught = steps[0].clone()
+    Preconditioner()(untaught)
+    assert float((found[0] - untaught).abs().mean()) > 0.01
 
 
 @pytest.mark.long

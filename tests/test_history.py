@@ -399,8 +399,8 @@ def test_a_preconditioned_direction_holds_two_vectors(masked: bool) -> None:
 
 @pytest.mark.filterwarnings("ignore")  # the profiler's own
 @pytest.mark.parametrize("half", [False, True])
-@pytest.mark.parametrize("preconditioned", [False, True])
-def test_a_run_holds_four_vectors_beside_its_history(half: bool, preconditioned: bool) -> None:
+@pytest.mark.parametrize(("preconditioned", "learns"), [(False, False), (True, False), (True, True)])
+def test_a_run_holds_four_vectors_beside_its_history(half: bool, preconditioned: bool, learns: bool) -> None:
     """x, its gradient, a candidate and its gradient; the rest are chunks, and factors of P."""
     shape = (1, 3, 512, 512)
     target = torch.linspace(-100.0, 300.0, ENTRIES).view(shape)
@@ -410,20 +410,25 @@ def test_a_run_holds_four_vectors_beside_its_history(half: bool, preconditioned:
         gradient = (x - target).mul_(curvatures)
         return 0.5 * float((x - target).flatten() @ gradient.flatten()), gradient
 
-    vector, calls = 4 * ENTRIES, 14
-    optimizer = Lbfgs(history=2, half_history=half, precondition=Preconditioner() if preconditioned else None)
+    vector, calls, pairs, form = 4 * ENTRIES, 14, 3, Preconditioner()
+    optimizer = Lbfgs(
+        history=pairs,
+        half_history=half,
+        precondition=form if preconditioned else None,
+        learn=form.learn if learns else None,
+    )
     with recorded() as changes:
         accepted = 0
         for step in optimizer.run(evaluate, torch.full(shape, 128.0), calls):
             accepted += step.accepted
             del step
-    assert accepted > 4
+    assert accepted > (10 if learns else 4)
     # The start, x and the history; three for each call of evaluate, candidate included; the directions, and
     # Py for each.
     made = (calls - 1) * (2 if preconditioned else 1)
     assert sum(size >= vector // 2 for size in changes) <= 3 + 3 * calls - 1 + made
     peak = peak_of(changes)
     # The peak is in evaluate, whose own temporary vector is a sixth.
-    factors = 4 * 512 * 257 if preconditioned else 0
-    expected = history_bytes(2, ENTRIES, half) + 5 * vector + factors
+    factors = (4 * 512 * 257 if preconditioned else 0) + (4 * 512 * 512 if learns else 0)
+    expected = history_bytes(pairs, ENTRIES, half) + 5 * vector + factors
     assert expected <= peak <= expected + 4 * chunks.CACHED_ENTRIES

@@ -249,7 +249,6 @@ def test_the_first_step_goes_where_the_preconditioner_says() -> None:
 
 
 def test_who_learns_hears_the_pairs_at_every_start_and_each_tenth_step() -> None:
-    """What it knows at a start follows from the pairs alone, so that a run resumed there is the same."""
     evaluate, _ = _quadratic()
     heard: list[int] = []
 
@@ -263,6 +262,24 @@ def test_who_learns_hears_the_pairs_at_every_start_and_each_tenth_step() -> None
     steps = list(optimizer.run(evaluate, last.x, 24))
     assert all(step.accepted for step in steps)
     assert heard == [0, 2, 4, 4]
+
+
+def test_who_learns_hears_that_the_pairs_were_dropped() -> None:
+    """After six evaluations no step goes down any more, neither that of the pairs nor the gradient's."""
+    evaluate, _ = _quadratic()
+    calls = itertools.count(1)
+
+    def jumping(x: Tensor) -> tuple[float, Tensor]:
+        loss, gradient = evaluate(x)
+        return (loss if next(calls) <= 6 else 1e9), gradient
+
+    heard: list[int] = []
+    optimizer = Lbfgs(learn=lambda pairs, _like: heard.append(len(pairs.numbers["lengths"])))
+    assert sum(step.accepted for step in optimizer.run(jumping, torch.zeros(40), 200)) == 6
+    assert heard == [0, 0]
+    list(optimizer.run(evaluate, torch.zeros(40), 8))
+    list(optimizer.run(evaluate, torch.zeros(40), 1))
+    assert heard == [0, 0, 0, 7]
 
 
 def test_no_mask_where_all_are_free() -> None:

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from glstylenet.convolution import Convolution
 from glstylenet.fusion import Contribution, blank_feature
-from glstylenet.resampling import halved
+from glstylenet.resampling import block_means
 from glstylenet.signs import Signs, room_for_signs
 
 __all__ = ["Block", "BlockTrail", "spread_mean"]
@@ -122,7 +122,7 @@ class Block:
             return
         seen = band.grown(self._closing_sees)
         closed = self._closing.forward(_cut(opened, seen, rows), (origin[0] + seen[0], origin[1]))
-        pooled[..., band.top // 2 : band.bottom // 2, :] = halved(_cut(closed, own, seen))
+        pooled[..., band.top // 2 : band.bottom // 2, :] = block_means(_cut(closed, own, seen), 2)
         for room in signs[1]:
             room.write(_cut(closed, band.grown(1), seen))
 

@@ -21,7 +21,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from glstylenet.resampling import Axis, resample, resample_adjoint, source_window
+from glstylenet.resampling import Axis, block_means, resample, resample_adjoint, source_window
 from glstylenet.window import Window, whole
 
 __all__ = [
@@ -172,14 +172,21 @@ class Pyramid:
         above, below = rows or (0, feature.shape[-2])
         # Each layer goes its own way down, and channels meet at the end only: concatenated earlier, as Eq. 1
         # is printed, they would be the same numbers, written again at every size.
-        step = min(number + 1, len(self._layers) - 1)
+        step, block = self._first_way(number)
         size, target_size, target = self._sizes[number], self._sizes[step], self._windows[step]
-        begin, end = Axis(size[0], target_size[0]).readers(top + above, top + below)
+        if block:
+            begin, end = (top + above) // block, (top + below) // block
+        else:
+            begin, end = Axis(size[0], target_size[0]).readers(top + above, top + below)
         part = Window(max(begin, target.top), target.left, min(end, target.bottom), target.right)
         if part.top >= part.bottom:
             return
-        source = source_window(size, target_size, part).inside(Window(top + above, left, 0, 0))
-        feature = resample(feature[..., *source.slices], target_size, size=size, window=part)
+        source = part.times(block) if block else source_window(size, target_size, part)
+        feature = feature[..., *source.inside(Window(top + above, left, 0, 0)).slices]
+        if block:
+            feature = block_means(feature, block)
+        else:
+            feature = resample(feature, target_size, size=size, window=part)
         rows_of_part = slice(part.top - target.top, part.bottom - target.top)
         if step == len(self._layers) - 1:
             self._own_channels(number, feature)[..., rows_of_part, :] = feature
@@ -194,6 +201,14 @@ class Pyramid:
                     feature, self._sizes[later], size=self._sizes[later - 1], window=self._windows[later]
                 )
             self._own_channels(number, feature)[:] = feature
+
+    def _first_way(self, number: int) -> tuple[int, int]:
+        """How far down the layer goes at once, and the side of the blocks that a position there is the mean
+        of: halvings that follow each other are one mean. 0, where the next is no halving."""
+        step, last = number, len(self._layers) - 1
+        while step < last and self._sizes[step] == tuple(2 * length for length in self._sizes[step + 1]):
+            step += 1
+        return (step, 2 ** (step - number)) if step > number or step == last else (number + 1, 0)
 
     def _own_channels(self, number: int, like: Tensor) -> Tensor:
         """Those of a layer in the fusion, for which room is made when the first comes."""

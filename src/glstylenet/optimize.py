@@ -101,8 +101,8 @@ class Lbfgs(Optimizer):
     in half the memory. ``first_step``: how far the largest entry moves in the first step, before anything
     is known of the curvature. ``precondition``: multiplies a vector in place by P, the form of the first
     guess of the inverse Hessian; the identity if ``None``. ``guess``: a factor of that guess. ``learn`` may
-    change P by what the pairs tell: it hears them at the start of every run, as far as there are any, and
-    after every tenth step of a run, so that the next run depends on nothing but the pairs.
+    change P by what the pairs tell: it hears them at the start of every run, as far as there are any, after
+    every tenth step of a run, and when they are dropped: what P is depends on nothing but the pairs.
 
     Beside the history (:func:`~glstylenet.history.history_bytes`) and what ``precondition`` keeps a run holds
     four vectors: x and its gradient, and where it tries to go with the gradient there. The direction is not
@@ -176,9 +176,14 @@ class Lbfgs(Optimizer):
             if not moved and used < evaluations:
                 if not len(self._history):
                     return  # not even the gradient's direction goes down any more
-                self.forget()
+                self._start_over(x)
             if moved and steps % _STEPS_BETWEEN_LESSONS == 0:
                 self._teach(x)
+
+    def _start_over(self, like: Tensor) -> None:
+        """Without the pairs, and without what was learnt of them."""
+        self.forget()
+        self._teach(like)
 
     def _teach(self, like: Tensor) -> None:
         if self._learn is not None:
@@ -202,7 +207,8 @@ class Lbfgs(Optimizer):
             return None
         direction = self._history.direction(gradient, free)
         if direction is None:
-            self.forget()
+            if len(self._history):
+                self._start_over(x)
             direction = -gradient
             keep(direction, free)
             if self._precondition is not None:

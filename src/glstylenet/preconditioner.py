@@ -14,8 +14,9 @@ where W multiplies the wave of frequency r, in cycles per pixel, of each channel
 
 from 25 for a constant to 0.96 for periods of 8 pixels and less. The shortest waves, though flat, get no more:
 what moves there is noise. Nor does it curve alike in all parts of a picture. D divides each pixel by the root
-of the :mod:`~glstylenet.curvature` there, once that is known from the steps of a run: it is learnt at the
-beginning of each round. Not from the paper; ``docs/performance.md`` has the measurements behind it.
+of the :mod:`~glstylenet.curvature` there, as far as the pairs of L-BFGS tell of it: it learns from them at
+the beginning of a round, and again after each tenth step of a longer one. Not from the paper;
+``docs/performance.md`` has the measurements behind it.
 """
 
 import torch
@@ -52,7 +53,10 @@ class Preconditioner:
         self._reach = None if steepness is None else steepness.rsqrt()
 
     def __call__(self, pictures: Tensor) -> None:
-        """Multiply ``pictures`` (..., H, W), contiguous, by P in place; they repeat beyond their edges."""
+        """Multiply ``pictures`` (..., H, W), contiguous, by P in place; they repeat beyond their edges.
+
+        Without D where they are of another size than those it was learnt of.
+        """
         height, width = pictures.shape[-2:]
         factors = self._factors_for(height, width, pictures.device)
         reach = self._reach if self._reach is not None and self._reach.shape == (height, width) else None

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from glstylenet.window import Window, whole
 
-__all__ = ["Axis", "halved", "resample", "resample_adjoint", "source_window"]
+__all__ = ["Axis", "block_means", "resample", "resample_adjoint", "source_window"]
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def resample(
         return feature
     down, across = Axis(size[0], target_size[0]), Axis(size[1], target_size[1])
     if down.halves and across.halves:
-        return halved(feature)  # the sample point lies in the middle of a 2x2 block
+        return block_means(feature, 2)  # the sample point lies in the middle of a 2x2 block
     if window is None:
         window = whole(target_size)
         rows, columns = source_window(size, target_size, window).slices
@@ -87,16 +87,19 @@ def resample(
     return lines.permute(2, 0, 1)[None]
 
 
-def halved(feature: Tensor) -> Tensor:
-    """The means of (1, C, H, W), channels last, over blocks of 2x2, which is also the network's pooling."""
+def block_means(feature: Tensor, side: int) -> Tensor:
+    """The means of (1, C, H, W), channels last, over blocks of ``side`` x ``side``; what is left over at the
+    right and below is in none. Of 2x2, they are also the network's pooling."""
+    if side == 1:
+        return feature
     # A GPU sums in less time than it pools (docs/performance.md).
-    return F.avg_pool2d(feature, 2) if feature.device.type == "cpu" else _halved_by_sums(feature)
+    return F.avg_pool2d(feature, side) if feature.device.type == "cpu" else _means_by_sums(feature, side)
 
 
-def _halved_by_sums(feature: Tensor) -> Tensor:
-    height, width = feature.shape[-2] // 2, feature.shape[-1] // 2
-    lines = feature[0].permute(1, 2, 0)[: 2 * height, : 2 * width]
-    blocks = torch.unflatten(torch.unflatten(lines, 1, (width, 2)), 0, (height, 2))
+def _means_by_sums(feature: Tensor, side: int) -> Tensor:
+    height, width = feature.shape[-2] // side, feature.shape[-1] // side
+    lines = feature[0].permute(1, 2, 0)[: side * height, : side * width]
+    blocks = torch.unflatten(torch.unflatten(lines, 1, (width, side)), 0, (height, side))
     return blocks.mean((1, 3)).permute(2, 0, 1)[None]
 
 

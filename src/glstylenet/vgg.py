@@ -20,7 +20,7 @@ from torch import Tensor
 from glstylenet.block import Block, BlockTrail, spread_mean
 from glstylenet.convolution import Convolution
 from glstylenet.fusion import Contribution, blank_feature, layer_size
-from glstylenet.resampling import halved
+from glstylenet.resampling import block_means
 from glstylenet.signs import Signs, signs_of
 
 __all__ = ["CONVOLUTIONS", "DEEPER_CONVOLUTIONS", "MEAN_RGB", "Network", "Take", "Trail"]
@@ -193,7 +193,7 @@ class Network:
                 if stage.is_beyond(deepest):
                     break
                 if stage.block > 3:
-                    value = halved(value)
+                    value = block_means(value, 2)
                 value = stage.convolution.forward(value, stage.origin(origin))
                 if keeping:
                     trail.signs.append(signs_of(value))

@@ -28,6 +28,10 @@ class Window:
         """With ``more`` rows and columns at the end: from patches, numbered by corner, to what they cover."""
         return Window(self.top, self.left, self.bottom + more, self.right + more)
 
+    def times(self, block: int) -> "Window":
+        """What it covers where each position is ``block`` x ``block`` of them."""
+        return Window(self.top * block, self.left * block, self.bottom * block, self.right * block)
+
     def inside(self, other: "Window") -> "Window":
         """The same rectangle in the coordinates of ``other``, which contains it."""
         return Window(

@@ -62,7 +62,7 @@ def _summary(report: Report) -> Table:
     whole = PLANS["full"].literal_evaluations
     shorter = speedup is not None and speedup.literal.granted < whole
     # After fewer evaluations the literal method has not yet come to where it falls slowly.
-    least = f"at least 15 of {whole} evaluations" if shorter else "at least 15"
+    least = f"at least 15, after {whole} evaluations" if shorter else "at least 15"
     rows: list[tuple[str, float | None, str]] = [
         ("overhead over the bare network", None if overhead is None else overhead.ratio, "at most 1.25"),
         ("speedup over the literal method", None if speedup is None else speedup.ratio, least),
