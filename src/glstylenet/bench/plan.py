@@ -54,11 +54,11 @@ PLANS: Mapping[str, Plan] = MappingProxyType(
             Plan(
                 name="quick",
                 size=256,
-                iterations=60,
+                iterations=40,
                 repeats=5,
                 rounds=5,
                 patience=3.0,
-                pair_size=128,
+                pair_size=112,
                 literal_evaluations=40,
                 points=(PointSize(0.1, 4), PointSize(0.2, 3), PointSize(0.4, 3)),
             ),
