@@ -282,6 +282,23 @@ def test_who_learns_hears_that_the_pairs_were_dropped() -> None:
     assert heard == [0, 0, 0, 7]
 
 
+def test_who_learns_hears_that_no_pair_helps() -> None:
+    """All that is known lies along the first variable, which rests at its bound when the second moves."""
+    heard: list[int] = []
+    optimizer = Lbfgs(first_step=1.0, learn=lambda pairs, _like: heard.append(len(pairs.numbers["lengths"])))
+
+    def bowl(x: Tensor) -> tuple[float, Tensor]:
+        gradient = (x - torch.tensor([100.0, 50.0])) * torch.tensor([1.0, 0.0])
+        return 0.5 * float(gradient @ gradient), gradient
+
+    def slope(x: Tensor) -> tuple[float, Tensor]:
+        return float(x[0] - x[1]), torch.tensor([1.0, -1.0])
+
+    list(optimizer.run(bowl, torch.tensor([90.0, 10.0]), 2))
+    list(optimizer.run(slope, torch.tensor([0.0, 10.0]), 2))
+    assert heard == [0, 1, 0]
+
+
 def test_no_mask_where_all_are_free() -> None:
     optimizer, x = Lbfgs(), torch.tensor([0.0, 100.0, 255.0])
     assert optimizer._free(x, torch.tensor([-1.0, 1.0, 1.0])) == (None, False)

@@ -74,9 +74,8 @@ class MemoryValve:
     """Gives freed memory back where its ``holder``, who may hold ``allowed`` bytes, would come to hold more.
 
     ``tile_bytes``: what a tile takes. Tiles of several sizes leave pieces behind into which the next tile
-    does not fit. Where this process keeps what it frees (:func:`keep_freed_memory`), a tile that follows
-    another is at work in that one's memory, and needs but little more. PyTorch's blocks on a GPU fit less
-    well: there each may need as much as the first.
+    does not fit. Where the holder reuses what was freed, a tile that follows another is at work in that one's
+    memory, and needs but little more.
     """
 
     def __init__(self, allowed: int, tile_bytes: int, holder: Holder) -> None:

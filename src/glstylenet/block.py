@@ -28,7 +28,8 @@ _LAUNCHED_BAND_ENTRIES = 2**26
 faster for small blocks, a megapixel in one band."""
 
 _ALIGNMENT = 8
-"""Bands meet at multiples of it: what a deeper layer's gradient is the same for lies in one band."""
+"""Bands meet at multiples of it: what a deeper layer's position is the mean of, and its gradient is the same
+for, lies in one band."""
 
 _Origin = tuple[int, int]
 """Row and column at which something begins in a whole it was cut from."""

@@ -7,8 +7,8 @@ it, tells of this everywhere at once. In a cell of the picture the curvature is 
     c^2 = sum_i (|y_i| in the cell / |s_i|)^2 / sum_i (|s_i| in the cell / |s_i|)^2
 
 where |s_i| alone is the length of the whole step: late and short ones count as much as early ones. Of y_i
-only the pixels count that moved: where none did, nothing is known, and the whole's curvature counts. Not from
-the paper; ``docs/performance.md`` has the measurements behind it.
+only the entries count that moved, however little: where none did, nothing is known, and the whole's curvature
+counts. Not from the paper; ``docs/performance.md`` has the measurements behind it.
 """
 
 import numpy as np
@@ -56,8 +56,8 @@ def curvature(pairs: Snapshot, like: Tensor) -> Tensor | None:
 
 
 def _bands(pictures: Tensor) -> tuple[Tensor, ...]:
-    """Lines after lines of whole cells, few enough for the processor's cache on a CPU unless a single one of
-    cells is more."""
+    """Lines after lines of whole cells, few enough for the processor's cache on a CPU, but no fewer than a
+    cell has."""
     rows, channels, _, width = pictures.shape
     lines = chunk_length(pictures.device, 2 * rows) // (channels * width)  # as they are, and widened
     return torch.split(pictures, max(1, lines // CELL_SIDE) * CELL_SIDE, dim=2)
@@ -67,7 +67,7 @@ def _cell_energies(band: Tensor, weights: Tensor) -> Tensor:
     """Over each cell the mean of (2 pairs, C, h, W), of all s and of all y: (2, cells down, cells across)."""
     energies = (band * weights[:, None, None, None]).square_()
     moved, answered = energies[0::2], energies[1::2]
-    # A pixel that rests at 0 or 255 did not move; what answers there are its neighbours' steps.
+    # What rests at 0 or 255 did not move; what answers there are its neighbours' steps.
     answered *= band[0::2] != 0
     sums = torch.stack((moved.sum((0, 1)), answered.sum((0, 1))))
     # A last cell that the picture's edge cuts is the mean of what there is.

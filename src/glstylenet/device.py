@@ -111,6 +111,7 @@ def _empty_cache() -> None:
 def memory_holder(device: torch.device) -> Holder:
     """Who holds the memory of what is computed on ``device``: this process, or PyTorch on a CUDA device."""
     if device.type == "cuda":
+        # PyTorch keeps what is freed, but in blocks that do not fit: a tile may need as much as the first.
         return Holder(lambda: torch.cuda.memory_reserved(device), _empty_cache, lambda: False)
     return this_process()
 

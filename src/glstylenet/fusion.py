@@ -126,6 +126,46 @@ def fused_size(size: tuple[int, int], layers: tuple[int, ...]) -> tuple[int, int
     return layer_size(size, layers[-1])
 
 
+@dataclass(frozen=True)
+class _Way:
+    """How a layer of ``size`` first goes down, to ``target_size``, that of layer ``step`` of its group (from
+    0): as means over blocks of ``block`` x ``block`` positions, or bilinearly if ``None``."""
+
+    step: int
+    size: tuple[int, int]
+    target_size: tuple[int, int]
+    block: int | None
+
+    def reached(self, first: int, last: int) -> tuple[int, int]:
+        """The target's rows that have all they read once the source's rows before ``last`` are there, and had
+        not before ``first``: from, and before. Blocks do not reach across either."""
+        if self.block is None:
+            return Axis(self.size[0], self.target_size[0]).readers(first, last)
+        return first // self.block, last // self.block
+
+    def source(self, window: Window) -> Window:
+        """What the target's ``window`` reads."""
+        if self.block is None:
+            return source_window(self.size, self.target_size, window)
+        return window.times(self.block)
+
+    def go(self, source: Tensor, window: Window) -> Tensor:
+        """The target's ``window``, of what it reads."""
+        if self.block is None:
+            return resample(source, self.target_size, size=self.size, window=window)
+        return block_means(source, self.block)
+
+
+def _first_way(sizes: list[tuple[int, int]], number: int) -> _Way:
+    """Halvings that follow each other, from the layer's own size on, are one mean."""
+    step, last = number, len(sizes) - 1
+    while step < last and sizes[step] == (2 * sizes[step + 1][0], 2 * sizes[step + 1][1]):
+        step += 1
+    if step == number < last:
+        return _Way(number + 1, sizes[number], sizes[number + 1], None)
+    return _Way(step, sizes[number], sizes[step], 2 ** (step - number))
+
+
 class Pyramid:
     """Eq. 1, layer by layer: the fusion of ``layers`` (shallow to deep) for who need not have all at once.
 
@@ -148,6 +188,7 @@ class Pyramid:
         self._origin = origin
         self._sizes = sizes
         self._windows = _windows(sizes, window or whole(sizes[-1]))
+        self._ways = [_first_way(sizes, number) for number in range(len(layers))]
         ends = list(itertools.accumulate(channels[layer] for layer in layers))
         self._places = [slice(end - channels[layer], end) for layer, end in zip(layers, ends, strict=True)]
         self._fused: Tensor | None = None
@@ -163,7 +204,7 @@ class Pyramid:
         """F^layer (1, C_l, H_l, W_l), which is not kept; nothing happens if it is none of the layers.
 
         ``rows``: it comes in parts from above, this one with the crop's rows from the first to before the
-        last, and one more where there is one.
+        last, and one more where there is one. Parts meet at multiples of 8, which no mean reaches across.
         """
         if layer not in self._layers:
             return
@@ -172,21 +213,14 @@ class Pyramid:
         above, below = rows or (0, feature.shape[-2])
         # Each layer goes its own way down, and channels meet at the end only: concatenated earlier, as Eq. 1
         # is printed, they would be the same numbers, written again at every size.
-        step, block = self._first_way(number)
-        size, target_size, target = self._sizes[number], self._sizes[step], self._windows[step]
-        if block:
-            begin, end = (top + above) // block, (top + below) // block
-        else:
-            begin, end = Axis(size[0], target_size[0]).readers(top + above, top + below)
+        way = self._ways[number]
+        step, target = way.step, self._windows[way.step]
+        begin, end = way.reached(top + above, top + below)
         part = Window(max(begin, target.top), target.left, min(end, target.bottom), target.right)
         if part.top >= part.bottom:
             return
-        source = part.times(block) if block else source_window(size, target_size, part)
-        feature = feature[..., *source.inside(Window(top + above, left, 0, 0)).slices]
-        if block:
-            feature = block_means(feature, block)
-        else:
-            feature = resample(feature, target_size, size=size, window=part)
+        source = way.source(part).inside(Window(top + above, left, 0, 0))
+        feature = way.go(feature[..., *source.slices], part)
         rows_of_part = slice(part.top - target.top, part.bottom - target.top)
         if step == len(self._layers) - 1:
             self._own_channels(number, feature)[..., rows_of_part, :] = feature
@@ -201,14 +235,6 @@ class Pyramid:
                     feature, self._sizes[later], size=self._sizes[later - 1], window=self._windows[later]
                 )
             self._own_channels(number, feature)[:] = feature
-
-    def _first_way(self, number: int) -> tuple[int, int]:
-        """How far down the layer goes at once, and the side of the blocks that a position there is the mean
-        of: halvings that follow each other are one mean. 0, where the next is no halving."""
-        step, last = number, len(self._layers) - 1
-        while step < last and self._sizes[step] == tuple(2 * length for length in self._sizes[step + 1]):
-            step += 1
-        return (step, 2 ** (step - number)) if step > number or step == last else (number + 1, 0)
 
     def _own_channels(self, number: int, like: Tensor) -> Tensor:
         """Those of a layer in the fusion, for which room is made when the first comes."""

@@ -102,7 +102,8 @@ class Lbfgs(Optimizer):
     is known of the curvature. ``precondition``: multiplies a vector in place by P, the form of the first
     guess of the inverse Hessian; the identity if ``None``. ``guess``: a factor of that guess. ``learn`` may
     change P by what the pairs tell: it hears them at the start of every run, as far as there are any, after
-    every tenth step of a run, and when they are dropped: what P is depends on nothing but the pairs.
+    every tenth step of a run, and when a run drops them, so that the next run depends on nothing but the
+    pairs.
 
     Beside the history (:func:`~glstylenet.history.history_bytes`) and what ``precondition`` keeps a run holds
     four vectors: x and its gradient, and where it tries to go with the gradient there. The direction is not

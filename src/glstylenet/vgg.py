@@ -48,7 +48,7 @@ DEEPER_CONVOLUTIONS: Mapping[str, tuple[int, int]] = {
 
 Take = Callable[[int, Tensor, tuple[int, int]], None]
 """Is given a layer, rows of its feature (1, C, h, W), from the first to before the last of (first, last) and
-one more where there is one; band after band, from above."""
+one more where there is one; band after band, from above, which meet at multiples of 8."""
 
 MEAN_RGB = (123.68, 116.779, 103.939)
 """Mean colour of the training pictures, red, green, blue, 0..255."""
