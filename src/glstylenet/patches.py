@@ -167,44 +167,27 @@ class Comparison:
     query: Tensor
     query_scale: Tensor
 
-    def cosines(self, query_block: "_Block", style_block: "_Block") -> Tensor:
+    def cosines(self, query_block: Window, style_block: Window) -> Tensor:
         """Weighted cosines of the patches in one block with those in another: float32 (r, c, s, t)."""
         channels = self.query.shape[-1]
-        query = self.query[query_block.positions()]
-        style = self.style.positions[style_block.positions()]
+        query = self.query[query_block.grown(PATCH - 1).slices]
+        style = self.style.positions[style_block.grown(PATCH - 1).slices]
         # Summed in float32 even for bfloat16 features: candidates often differ in the third digit only.
         shape = (*query.shape[:2], *style.shape[:2])
         # Nobody else holds the products, so that they are given free on the way.
         sums = diagonal_sums(
             float32_product(query.reshape(-1, channels), style.reshape(-1, channels).T).view(shape)
         )
-        sums *= self.style.scale[style_block.patches()]
-        sums *= self.query_scale[query_block.patches()][:, :, None, None]
+        sums *= self.style.scale[style_block.slices]
+        sums *= self.query_scale[query_block.slices][:, :, None, None]
         return sums
 
 
-@dataclass(frozen=True)
-class _Block:
-    """A rectangle of patches."""
-
-    top: int
-    left: int
-    bottom: int
-    right: int
-
-    def patches(self) -> tuple[slice, slice]:
-        return slice(self.top, self.bottom), slice(self.left, self.right)
-
-    def positions(self) -> tuple[slice, slice]:
-        """The positions under the patches."""
-        return slice(self.top, self.bottom + PATCH - 1), slice(self.left, self.right + PATCH - 1)
-
-
-def _blocks(height: int, width: int, rows: int, columns: int) -> Iterator[_Block]:
+def _blocks(height: int, width: int, rows: int, columns: int) -> Iterator[Window]:
     """Cover height x width patches with blocks of at most rows x columns, row by row."""
     for top in range(0, height, rows):
         for left in range(0, width, columns):
-            yield _Block(top, left, min(top + rows, height), min(left + columns, width))
+            yield Window(top, left, min(top + rows, height), min(left + columns, width))
 
 
 def diagonal_sums(products: Tensor) -> Tensor:
@@ -232,7 +215,7 @@ def exact_search(sides: list[Comparison], block_bytes: int) -> Matches:
         (height, width), (style_height, style_width), block_bytes
     )
     for query_block in _blocks(height, width, *query_block_size):
-        here = query_block.patches()
+        here = query_block.slices
         for block in _blocks(style_height, style_width, *style_block_size):
             score = sides[0].cosines(query_block, block)
             for side in sides[1:]:
