@@ -18,6 +18,7 @@ LAYERS = (
     "fusion",
     "products",
     "patches",
+    "screening",
     "guidance",
     "neighbours",
     "settings",

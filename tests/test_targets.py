@@ -9,9 +9,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from glstylenet import targets
-from glstylenet.fusion import SCHEMES, fuse, fused_size
+from glstylenet.bench.drawing import drawn_picture, picture_tensor
+from glstylenet.fusion import LAYER_CHANNELS, SCHEMES, fuse, fused_size
 from glstylenet.losses import CentredStyle, gram
+from glstylenet.neighbours import StylePatches
 from glstylenet.patches import match_patches
+from glstylenet.screening import Screen
 from glstylenet.targets import (
     StyleTarget,
     TargetStore,
@@ -102,6 +105,34 @@ def test_the_map_steers_the_search(exact: Network) -> None:
     expected = match_patches(query, target.feature, query_map=query_map, style_map=small, map_factor=0.3)
     assert torch.equal(found.index, expected.index)
     assert not torch.equal(found.index, match_patches(query, target.feature).index)
+
+
+@pytest.mark.parametrize("scheme", ["d", "f", "g"])
+def test_a_screened_search_finds_what_a_plain_one_does(
+    scheme: str, tensors: Mapping[str, Tensor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the features of a network, of float32; with those of other types there is no screen."""
+    network = Network(tensors)
+    made: list[Screen | None] = []
+    real = Screen.of
+
+    def listening(*given: Any) -> Screen | None:
+        made.append(real(*given))
+        return made[-1]
+
+    monkeypatch.setattr(Screen, "of", listening)
+    style = drawn_picture((300, 280), 1)
+    [target] = _targets(network, scheme, picture_tensor(style, network.device))
+    query = fuse(network.features(picture_tensor(drawn_picture((96, 120), 0), network.device)), target.layers)
+    found = target.patches.search(query)
+    [screen] = made
+    assert screen is not None
+    assert len(screen.basis) == sum(LAYER_CHANNELS[layer] for layer in target.layers[:-1])
+    assert screen.kept < 0.8 * len(screen.basis)
+    assert torch.equal(found.index, match_patches(query, target.feature).index)
+    StylePatches(target.feature.half(), shallow=128)
+    StylePatches(target.feature.to(torch.bfloat16), shallow=128)
+    assert len(made) == 1
 
 
 def test_what_is_derived_is_computed_once(exact: Network) -> None:

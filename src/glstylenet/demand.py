@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from glstylenet.fusion import LAYER_CHANNELS, Scheme, layer_size
 from glstylenet.history import history_bytes
+from glstylenet.neighbours import EXACT_POSITIONS
 from glstylenet.patches import BLOCK_BYTES
 from glstylenet.replay import LARGEST_REPLAYED
 from glstylenet.tiling import CELL, DEEPEST, HALO, LONGEST_REST, crop_lengths, tile_lengths
@@ -124,7 +125,19 @@ class Demand:
         content = kept * LAYER_CHANNELS[DEEPEST] * _area(self.size) // 64
         entries = sum(map(math.prod, self.scheme.shapes(self.style_size)))
         # And the means of a large style's cells (:mod:`~glstylenet.guidance`).
-        return content + kept * entries + entry * entries // 16
+        means = entry * entries // 16
+        return content + kept * entries + means + (0 if half else self._screen_bytes)
+
+    @property
+    def _screen_bytes(self) -> int:
+        """For a style's features once more, turned (:mod:`~glstylenet.screening`)."""
+        if self.on_gpu or self.precision != "float32":
+            return 0
+        groups = zip(self.scheme.groups, self.scheme.shapes(self.style_size), strict=True)
+        turned = [
+            shape for group, shape in groups if len(group) > 1 and shape[0] * shape[1] <= EXACT_POSITIONS
+        ]
+        return _ENTRY_BYTES[self.precision] * sum(map(math.prod, turned))
 
     def network_bytes(self, tile_side: int | None) -> int:
         """For the largest tile with what surrounds it; the whole picture for ``None``."""

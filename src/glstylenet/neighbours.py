@@ -2,10 +2,12 @@
 
 from functools import cached_property
 
+import torch
 from torch import Tensor
 
 from glstylenet.guidance import cell_means, guided_search
 from glstylenet.patches import BLOCK_BYTES, Matches, Side, exact_search
+from glstylenet.screening import Screen
 
 __all__ = ["EXACT_POSITIONS", "StylePatches"]
 
@@ -20,6 +22,7 @@ class StylePatches:
 
     ``style`` (1, C, A, B) are features of any float type, ``style_map`` (1, K, A, B) the class channels at
     the same positions; ``map_factor`` (:func:`~glstylenet.patches.semantic_factor`) weighs the maps' cosine.
+    ``shallow``: the first so many channels are of layers that were brought down to the deepest's size.
     Raises :class:`~glstylenet.errors.InputError` if a feature is smaller than one patch.
     """
 
@@ -29,12 +32,17 @@ class StylePatches:
         style_map: Tensor | None = None,
         *,
         map_factor: float = 0.0,
+        shallow: int = 0,
         block_bytes: int = BLOCK_BYTES,
     ) -> None:
         self._block_bytes = block_bytes
         self._is_large = style.shape[-2] * style.shape[-1] > EXACT_POSITIONS
         self._features = Side(style, 1.0)
         self._map = Side(style_map, map_factor) if style_map is not None and map_factor != 0.0 else None
+        # Units for bfloat16 and GPUs multiply sooner than they sort out; who keeps features in half precision
+        # has no memory to spare.
+        is_slow = style.device.type == "cpu" and style.dtype == torch.float32
+        self._screen = Screen.of(self._features, shallow) if is_slow and not self._is_large else None
 
     @cached_property
     def _means(self) -> list[Tensor]:
@@ -49,7 +57,7 @@ class StylePatches:
         ``origin``: row and column of the first patch, where ``query`` is a part of a picture. Exact for a
         style of up to ``EXACT_POSITIONS``; a larger one is searched with :mod:`~glstylenet.guidance`.
         """
-        sides = [self._features.compared(query)]
+        sides = [(self._screen or self._features).compared(query)]
         if self._map is not None and query_map is not None:
             sides.append(self._map.compared(query_map))
         if self._is_large:

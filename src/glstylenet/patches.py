@@ -169,9 +169,20 @@ class Comparison:
 
     def cosines(self, query_block: Window, style_block: Window) -> Tensor:
         """Weighted cosines of the patches in one block with those in another: float32 (r, c, s, t)."""
-        channels = self.query.shape[-1]
         query = self.query[query_block.grown(PATCH - 1).slices]
         style = self.style.positions[style_block.grown(PATCH - 1).slices]
+        return self.weighted(query, style, query_block, style_block)
+
+    def best(self, score: Tensor, query_block: Window, style_block: Window) -> tuple[Tensor, Tensor]:
+        """The largest ``score`` (r, c, s, t) of every patch in one block with those in another, and which of
+        these has it: (r, c) each. ``score`` is a sum with :meth:`cosines` in it, and may be overwritten."""
+        value, place = score.flatten(2).max(dim=2)
+        return value, place
+
+    def weighted(self, query: Tensor, style: Tensor, query_block: Window, style_block: Window) -> Tensor:
+        """Products of the patches of ``query`` (r+2, c+2, C) with those of ``style`` (s+2, t+2, C), weighted
+        as the cosines of two blocks: (r, c, s, t)."""
+        channels = query.shape[-1]
         # Summed in float32 even for bfloat16 features: candidates often differ in the third digit only.
         shape = (*query.shape[:2], *style.shape[:2])
         # Nobody else holds the products, so that they are given free on the way.
@@ -203,6 +214,8 @@ def diagonal_sums(products: Tensor) -> Tensor:
 def exact_search(sides: list[Comparison], block_bytes: int) -> Matches:
     """The style patch with the largest sum of the cosines in ``sides``, for every patch of the query.
 
+    The first of ``sides`` says which is largest (:meth:`Comparison.best`).
+
     Sums and comparisons are float32. Of equally good style patches the first, row by row, wins, whatever
     the block size.
     """
@@ -220,7 +233,7 @@ def exact_search(sides: list[Comparison], block_bytes: int) -> Matches:
             score = sides[0].cosines(query_block, block)
             for side in sides[1:]:
                 score += side.cosines(query_block, block)
-            value, place = score.flatten(2).max(dim=2)
+            value, place = sides[0].best(score, query_block, block)
             columns = block.right - block.left
             number = (block.top + place // columns) * style_width + block.left + place % columns
             # Equals go to the smaller number, so that the answer does not depend on the blocks.

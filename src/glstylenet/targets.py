@@ -54,7 +54,7 @@ class StyleTarget:
 
     @property
     def nbytes(self) -> int:
-        """Memory that it takes with all that is derived: the search holds normalised features once more."""
+        """Memory that it takes with all that is derived: the search may hold features once more, turned."""
         channels = self.feature.shape[1]
         return 2 * _bytes_of(self.feature) + 4 * channels**2
 
@@ -72,7 +72,11 @@ class StyleTarget:
     def patches(self) -> StylePatches:
         """The patches, to be searched."""
         return StylePatches(
-            self.feature, self.class_channels, map_factor=self.map_factor, block_bytes=self.block_bytes
+            self.feature,
+            self.class_channels,
+            map_factor=self.map_factor,
+            shallow=sum(LAYER_CHANNELS[layer] for layer in self.layers[:-1]),
+            block_bytes=self.block_bytes,
         )
 
     @cached_property
