@@ -78,7 +78,12 @@ def measure(plan: Plan, subjects: Subjects, settings: Settings, tell: Callable[[
         tell=tell,
     )
     schemes = measure_schemes(
-        plan.scheme_size, machine, rounds=plan.rounds, patience=plan.patience, tell=tell
+        plan.scheme_size,
+        machine,
+        rounds=plan.rounds,
+        patience=plan.patience,
+        pairs=plan.pairs,
+        tell=tell,
     )
     speedup = measure_speedup(
         subjects.pair,
@@ -133,5 +138,6 @@ def _scheme_details(schemes: Schemes) -> dict[str, Any]:
         "precision": schemes.precision,
         "counts": {name: cost.count for name, cost in schemes.costs.items()},
         "g_vs_h": schemes.ratio("g", "h"),
-        "g_vs_c": schemes.ratio("g", "c"),
+        "g_vs_c": schemes.g_vs_c,
+        "pairs": schemes.pairs,
     }

@@ -15,7 +15,15 @@ from glstylenet.terms import LossWeights
 from glstylenet.vgg import Network
 from glstylenet.weights import load_weights
 
-__all__ = ["CLASSES", "PAPER_SECONDS", "SchemeCost", "Schemes", "measure_schemes", "timed_in_turns"]
+__all__ = [
+    "CLASSES",
+    "PAPER_SECONDS",
+    "SchemeCost",
+    "Schemes",
+    "measure_schemes",
+    "ratio_of_neighbours",
+    "timed_in_turns",
+]
 
 CLASSES = 5
 """Classes of the maps in Figure 11."""
@@ -44,11 +52,17 @@ class SchemeCost:
 
 @dataclass(frozen=True)
 class Schemes:
-    """Every scheme's cost by its letter, for a content and a style of ``size`` (height, width)."""
+    """Every scheme's cost by its letter, for a content and a style of ``size`` (height, width).
+
+    ``g_vs_c``: seconds of (g) over those of (c), told by ``pairs`` of evaluations
+    (:func:`ratio_of_neighbours`): a tenth lies between them, and as much between two rounds of all schemes.
+    """
 
     size: tuple[int, int]
     costs: Mapping[str, SchemeCost]
     precision: str
+    g_vs_c: float
+    pairs: int
 
     def ratio(self, name: str, other: str) -> float:
         """Seconds of scheme ``name`` over those of ``other``."""
@@ -56,11 +70,18 @@ class Schemes:
 
 
 def measure_schemes(
-    size: tuple[int, int], settings: Settings, *, rounds: int, patience: float, tell: Callable[[str], None]
+    size: tuple[int, int],
+    settings: Settings,
+    *,
+    rounds: int,
+    patience: float,
+    pairs: int,
+    tell: Callable[[str], None],
 ) -> Schemes:
-    """Time all eight schemes on drawn pictures of ``size`` (height, width), ``rounds`` times each.
+    """Time all eight schemes on drawn pictures of ``size`` (height, width), ``rounds`` times each, and then
+    (g) and (c) in ``pairs``.
 
-    They take turns (:func:`timed_in_turns`).
+    All take turns (:func:`timed_in_turns`).
     """
     place = choose_device(settings.device, settings.precision)
     network = Network(load_weights(settings.weights).tensors, device=place.device, dtype=place.dtype)
@@ -96,6 +117,8 @@ def measure_schemes(
             for name, scheme in SCHEMES.items()
         },
         precision=place.precision,
+        g_vs_c=ratio_of_neighbours("g", "c", evaluate, pairs=pairs, tell=tell),
+        pairs=pairs,
     )
 
 
@@ -120,3 +143,17 @@ def timed_in_turns(
             if sum(seconds[name]) <= patience:
                 seconds[name].append(time(name))
     return {name: times[1:] or times for name, times in seconds.items()}
+
+
+def ratio_of_neighbours(
+    name: str, other: str, time: Callable[[str], float], *, pairs: int, tell: Callable[[str], None]
+) -> float:
+    """Median of ``pairs`` ratios of the seconds of ``name`` to those of ``other``, told by ``time`` one right
+    after the other: what slows a machine for seconds slows both. Each goes first every second time."""
+    ratios = []
+    for number in range(1, pairs + 1):
+        tell(f"schemes: ({name}) beside ({other}) {number}/{pairs}")
+        first, second = (name, other) if number % 2 else (other, name)
+        seconds = {first: time(first), second: time(second)}
+        ratios.append(seconds[name] / seconds[other])
+    return statistics.median(ratios)

@@ -12,7 +12,7 @@ from glstylenet.settings import Settings
 __all__ = ["COST"]
 
 _SIZE = (512, 352)  # the paper's
-_ROUNDS, _PATIENCE = 3, 10.0
+_ROUNDS, _PATIENCE, _PAIRS = 3, 10.0, 11
 
 
 def _table(shared: Mapping[str, Any]) -> Table:
@@ -20,7 +20,9 @@ def _table(shared: Mapping[str, Any]) -> Table:
     settings = Settings(
         **{name: value for name, value in shared.items() if name in ("device", "precision", "weights")}
     )
-    schemes = measure_schemes(_SIZE, settings, rounds=_ROUNDS, patience=_PATIENCE, tell=_unheard)
+    schemes = measure_schemes(
+        _SIZE, settings, rounds=_ROUNDS, patience=_PATIENCE, pairs=_PAIRS, tell=_unheard
+    )
     rows = []
     for name in fusion.SCHEMES:
         cost = schemes.costs[name]
@@ -46,7 +48,7 @@ def _table(shared: Mapping[str, Any]) -> Table:
         ),
         _at_most(
             "(g) takes little more than (c), its deepest layer alone",
-            schemes.ratio("g", "c"),
+            schemes.g_vs_c,
             PAPER_SECONDS["g"] / PAPER_SECONDS["c"],
             1.2,
         ),
