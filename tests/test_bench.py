@@ -787,7 +787,7 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> Plan:
         repeats=1,
         rounds=1,
         patience=10.0,
-        pairs=2,
+        scheme_pairs=2,
         pair_size=None,
         literal_evaluations=2,
         points=(PointSize(0.002, 3), PointSize(0.006, 3)),
@@ -810,6 +810,8 @@ def test_a_tiny_run_fills_every_key(tiny: Plan, tmp_path: Path, capsys: pytest.C
     check_shape(found)
     assert [each["megapixels"] for each in found["scaling"]["points"]] == [0.002, 0.006]
     assert found["schemes"]["g"]["size"] == [[8, 6, 980]]
+    assert found["details"]["schemes"]["pairs"] == 2
+    assert "schemes: (g) beside (c) 2/2" in streams.err
     assert found["details"]["speedup"]["size"] == [64, 51]
     assert found["details"]["speedup"]["literal"]["evaluations"] == 2
     assert sum(each["evaluations"] for each in found["details"]["overhead"]["scales"]) == 4

@@ -9,6 +9,7 @@ from torch import Tensor
 from glstylenet import neighbours
 from glstylenet.guidance import cell_means, guided_search
 from glstylenet.patches import BLOCK_BYTES, Comparison, Matches, Side, exact_search
+from glstylenet.screening import Screen
 
 
 def _feature(seed: int, size: tuple[int, int]) -> Tensor:
@@ -65,7 +66,8 @@ def test_a_style_s_cells_are_averaged_once_for_all_searches(monkeypatch: pytest.
     monkeypatch.setattr(neighbours, "EXACT_POSITIONS", 50)
     monkeypatch.setattr(neighbours, "cell_means", counted)
     style = _feature(0, (21, 18))
-    patches = neighbours.StylePatches(style)
+    monkeypatch.delattr(Screen, "of")  # turned, it would be in memory twice
+    patches = neighbours.StylePatches(style, shallow=6)
     first, second = (patches.search(_feature(seed, (12, 10))) for seed in (1, 1))
     assert torch.equal(first.index, second.index)
     assert calls == 1

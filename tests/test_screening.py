@@ -124,6 +124,47 @@ def test_what_is_in_question_is_compared_with_the_rest(lead: float, first: float
     torch.testing.assert_close(found.similarity[0, 10], expected.similarity[0, 10])
 
 
+@pytest.mark.usefixtures("no_last_resort")
+def test_maps_have_their_say_in_what_is_in_question() -> None:
+    """Here they outweigh the rest: of the twins the first is of the query's class."""
+    query, style = _twins(0.01, 0.0, 0.05)
+    maps = [torch.zeros(1, 2, *each.shape[-2:]) for each in (query, style)]
+    maps[0][:, 0] = 1.0
+    maps[1][:, 0, :, :20] = 1.0
+    maps[1][:, 1, :, 20:] = 1.0
+    sides: list[Comparison] = [_screen(style).compared(query), Side(maps[1], 1e-3).compared(maps[0])]
+    assert exact_search(sides, 2**27).index[0, 10] == 10
+    sides[1] = Side(maps[1], 1e-5).compared(maps[0])
+    assert exact_search(sides, 2**27).index[0, 10] == 50
+
+
+@pytest.mark.parametrize("rows_at_once", [1, 3, 100])
+def test_pairs_in_question_by_the_definition(rows_at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whose score, with all the rest may add, is the best's with all that it may take away."""
+    monkeypatch.setattr(screening, "_ROWS_AT_ONCE", rows_at_once)
+    generator = torch.Generator().manual_seed(0)
+    score, bound = torch.rand((40, 7), generator=generator), 0.4 * torch.rand(40, generator=generator)
+    share = torch.rand(7, generator=generator)
+    value, place = score.max(dim=1)
+    expected = []
+    for row in range(40):
+        second = score[row].topk(2).values[1]
+        if second >= value[row] - 2 * bound[row] * share.max():
+            least = value[row] - bound[row] * share[place[row]]
+            expected += [
+                [row, column]
+                for column in range(7)
+                if score[row, column] + bound[row] * share[column] >= least
+            ]
+    before = score.clone()
+    found = screening._in_question(score, value, place, bound, share, most=len(expected))
+    assert found is not None
+    assert found.tolist() == expected
+    assert 3 < len({row for row, _ in expected}) < 40
+    assert torch.equal(score, before)
+    assert screening._in_question(score, value, place, bound, share, most=len(expected) - 1) is None
+
+
 def test_the_first_of_equals() -> None:
     style = _feature(3, (16, 24))
     style[..., 12:] = style[..., :12]
@@ -200,13 +241,18 @@ def test_single_pairs_by_hand() -> None:
 
 
 @pytest.mark.filterwarnings("ignore")  # the profiler's own
-def test_a_search_holds_little_more_than_its_products() -> None:
+@pytest.mark.parametrize(("gathered", "most"), [(0.25, 2.2), (0.0, 3.2)])
+def test_a_search_holds_little_more_than_its_blocks(
+    gathered: float, most: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With single pairs, and where all get the rest beside the scores."""
+    monkeypatch.setattr(screening, "_MOST_GATHERED", gathered)
     query, style = _feature(5, (40, 30)), _feature(6, (33, 32))
     compared = _screen(style).compared(query)
     with recorded() as changes:
         exact_search([compared], 2**30)
     products = 4 * 40 * 30 * 33 * 32
-    assert 1.7 * products < peak_of(changes) < 2.2 * products
+    assert (most - 0.6) * products < peak_of(changes) < most * products
 
 
 def test_a_screened_comparison_is_one() -> None:

@@ -129,6 +129,7 @@ def test_a_screened_search_finds_what_a_plain_one_does(
     assert screen is not None
     assert len(screen.basis) == sum(LAYER_CHANNELS[layer] for layer in target.layers[:-1])
     assert screen.kept < 0.8 * len(screen.basis)
+    assert screen.main.nbytes + screen.rest.nbytes == target.feature.nbytes  # what demand counts
     assert torch.equal(found.index, match_patches(query, target.feature).index)
     StylePatches(target.feature.half(), shallow=128)
     StylePatches(target.feature.to(torch.bfloat16), shallow=128)

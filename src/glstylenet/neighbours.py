@@ -41,8 +41,8 @@ class StylePatches:
         self._map = Side(style_map, map_factor) if style_map is not None and map_factor != 0.0 else None
         # Units for bfloat16 and GPUs multiply sooner than they sort out; who keeps features in half precision
         # has no memory to spare.
-        is_slow = style.device.type == "cpu" and style.dtype == torch.float32
-        self._screen = Screen.of(self._features, shallow) if is_slow and not self._is_large else None
+        pays = style.device.type == "cpu" and style.dtype == torch.float32 and not self._is_large
+        self._screen = Screen.of(self._features, shallow) if pays else None
 
     @cached_property
     def _means(self) -> list[Tensor]:

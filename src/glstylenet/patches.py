@@ -62,7 +62,8 @@ class Matches:
     """For every query patch its nearest style patch.
 
     ``index``: int64 (H-2, W-2), number of the style patch. ``similarity``: float32 (H-2, W-2), the
-    maximised sum of Eq. 3, between -1 - w and 1 + w for map weight w.
+    maximised sum of Eq. 3, between -1 - w and 1 + w for map weight w; from a screened search
+    (:mod:`~glstylenet.screening`) it may lack what could not have changed the match.
     """
 
     index: Tensor
@@ -214,7 +215,7 @@ def diagonal_sums(products: Tensor) -> Tensor:
 def exact_search(sides: list[Comparison], block_bytes: int) -> Matches:
     """The style patch with the largest sum of the cosines in ``sides``, for every patch of the query.
 
-    The first of ``sides`` says which is largest (:meth:`Comparison.best`).
+    The first of ``sides`` says which is largest (:meth:`Comparison.best`); only this one may be screened.
 
     Sums and comparisons are float32. Of equally good style patches the first, row by row, wins, whatever
     the block size.

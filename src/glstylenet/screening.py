@@ -23,8 +23,8 @@ from glstylenet.window import Window
 __all__ = ["Screen", "ScreenedComparison"]
 
 _REST = 1 / 48
-"""The norm of the rest over that of the features, at most, over the whole style: so small that few pairs are
-in question, so large that a third of the products is saved."""
+"""The norm of the rest over that of all channels, at most, over the whole style: so small that few pairs are
+in question, so large that a seventh to a third of the products is saved."""
 
 _GRANULE = 16
 """What is kept is a multiple of it."""
@@ -35,12 +35,12 @@ _LEAST_SAVING = 1 / 16
 _ROWS_AT_ONCE = 256
 """Patches in question that are looked at at a time."""
 
-_SLOWNESS = 4
-"""Pairs one by one take about so many times longer than in one product; where too many are in question, as in
-pictures that are flat, all are compared with the rest."""
+_MOST_GATHERED = 1 / 4
+"""Of as many numbers as a block has scores: what the rests of single pairs may take, offset by offset. Where
+they would take more, as in pictures that are flat, all pairs get theirs in one product."""
 
 _ROUNDING = 2.0**-18
-"""More than two sums of cosines differ that are added in another order."""
+"""Well above what another order of sums changes in a score: 3e-7 was the most that was seen."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ class ScreenedComparison(Comparison):
             flat = score.flatten(2).flatten(0, 1)
             bound = (_norms(rest) * scale).flatten()
             share = self.screen.share.flatten()
-            most = score.numel() / (rest.shape[-1] * _SLOWNESS)
+            most = _MOST_GATHERED * score.numel() / rest.shape[-1]
             pairs = _in_question(flat, value.flatten(), place.flatten(), bound, share, most=most)
             if pairs is not None:
                 row, column = pairs.unbind(dim=1)
@@ -126,8 +126,8 @@ class ScreenedComparison(Comparison):
 
 
 def _main_directions(rows: Tensor, spare: float) -> tuple[Tensor, int]:
-    """The directions (n, n) of ``rows`` (M, n), those with most energy first, and how many of them leave no
-    more than ``spare`` energy to the rest."""
+    """The directions (n, n) of ``rows`` (M, n), those with most energy first, and how many of them, a
+    multiple of ``_GRANULE``, leave no more than ``spare`` energy to the rest."""
     energies, directions = torch.linalg.eigh((rows.T @ rows).double())
     left = int((energies.cumsum(0) <= spare).sum())
     kept = _GRANULE * math.ceil((rows.shape[1] - left) / _GRANULE)

@@ -24,9 +24,9 @@ class Plan:
     ``size``: longest side of the default run whose overhead is taken, ``None`` for the samples' own;
     ``iterations`` of that run. ``repeats``: how often the bare network is timed before the run, and again
     after it. ``scheme_size`` (height, width) of the schemes, in how many ``rounds`` each is timed once, and
-    the ``patience``: seconds in all after which one is not timed again; ``pairs`` of (g) and (c) besides.
-    ``pair_size``: longest side of the
-    pair of the speedup, ``None`` for its own; ``literal_evaluations`` the literal method gets on it.
+    the ``patience``: seconds in all after which one is not timed again;
+    ``scheme_pairs`` of (g) and (c) come besides. ``pair_size``: longest side of the pair of the speedup,
+    ``None`` for its own; ``literal_evaluations`` the literal method gets on it.
     ``points`` of the scaling, each within ``point_memory`` bytes.
     """
 
@@ -36,7 +36,7 @@ class Plan:
     repeats: int
     rounds: int
     patience: float
-    pairs: int
+    scheme_pairs: int
     pair_size: int | None
     literal_evaluations: int
     points: tuple[PointSize, ...]
@@ -60,7 +60,7 @@ PLANS: Mapping[str, Plan] = MappingProxyType(
                 repeats=5,
                 rounds=5,
                 patience=3.0,
-                pairs=11,
+                scheme_pairs=11,
                 pair_size=112,
                 literal_evaluations=40,
                 points=(PointSize(0.1, 4), PointSize(0.2, 3), PointSize(0.4, 3)),
@@ -72,7 +72,7 @@ PLANS: Mapping[str, Plan] = MappingProxyType(
                 repeats=7,
                 rounds=5,
                 patience=30.0,
-                pairs=21,
+                scheme_pairs=21,
                 pair_size=None,
                 literal_evaluations=100,
                 points=_SMALL,
@@ -84,7 +84,7 @@ PLANS: Mapping[str, Plan] = MappingProxyType(
                 repeats=11,
                 rounds=11,
                 patience=120.0,
-                pairs=31,
+                scheme_pairs=31,
                 pair_size=None,
                 literal_evaluations=500,
                 points=(*_SMALL, PointSize(24.0, 3)),

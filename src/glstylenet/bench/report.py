@@ -82,7 +82,7 @@ def measure(plan: Plan, subjects: Subjects, settings: Settings, tell: Callable[[
         machine,
         rounds=plan.rounds,
         patience=plan.patience,
-        pairs=plan.pairs,
+        pairs=plan.scheme_pairs,
         tell=tell,
     )
     speedup = measure_speedup(

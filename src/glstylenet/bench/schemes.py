@@ -78,11 +78,8 @@ def measure_schemes(
     pairs: int,
     tell: Callable[[str], None],
 ) -> Schemes:
-    """Time all eight schemes on drawn pictures of ``size`` (height, width), ``rounds`` times each, and then
-    (g) and (c) in ``pairs``.
-
-    All take turns (:func:`timed_in_turns`).
-    """
+    """Time all eight schemes on drawn pictures of ``size`` (height, width), ``rounds`` times each, in turns
+    (:func:`timed_in_turns`), and then (g) and (c) in ``pairs`` (:func:`ratio_of_neighbours`)."""
     place = choose_device(settings.device, settings.precision)
     network = Network(load_weights(settings.weights).tensors, device=place.device, dtype=place.dtype)
     content, style, pixels = (picture_tensor(drawn_picture(size, seed), place.device) for seed in range(3))
