@@ -61,9 +61,10 @@ PLANS: Mapping[str, Plan] = MappingProxyType(
                 rounds=2,
                 patience=3.0,
                 scheme_pairs=9,
-                pair_size=96,
+                pair_size=112,
                 literal_evaluations=40,
-                points=(PointSize(0.1, 4), PointSize(0.2, 3), PointSize(0.4, 3)),
+                # One between them would not change the slope.
+                points=(PointSize(0.1, 4), PointSize(0.4, 3)),
             ),
             Plan(
                 name="default",
