@@ -9,7 +9,7 @@ import signal
 import stat
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,7 +20,7 @@ from PIL import Image
 
 from benchmarks import literal as literal_program
 from glstylenet.bench import plan as plans
-from glstylenet.bench import plot, point, report, scaling, speedup
+from glstylenet.bench import plot, point, report, scaling, schemes, speedup
 from glstylenet.bench.drawing import drawn_classes, drawn_picture, picture_tensor
 from glstylenet.bench.environment import _processor, describe_environment
 from glstylenet.bench.literal import LiteralObjective, minimise
@@ -303,7 +303,6 @@ def some_schemes() -> Schemes:
         },
         precision="float32",
         g_vs_c=1.0957,
-        pairs=7,
     )
 
 
@@ -317,19 +316,30 @@ def test_the_schemes_are_those_of_figure_11() -> None:
     assert found.ratio("g", "h") == pytest.approx(0.243 / 0.327)
 
 
-def test_neighbours_are_compared_in_pairs() -> None:
-    """The machine takes twice as long from the fourth pair on; of the fifth, (g) is disturbed."""
-    order: list[str] = []
+def test_the_ratio_of_neighbours_by_hand() -> None:
+    """The machine is half as fast in two rounds, which matters not; the largest and smallest do not count."""
+    assert ratio_of_neighbours([1.1, 1.08, 2.2, 2.16, 9.0], [1.0, 1.0, 2.0, 2.0, 1.0]) == pytest.approx(
+        (1.1 + 1.1 + 1.08) / 3
+    )
+    assert ratio_of_neighbours([3.0, 4.0], [1.0, 1.0]) == 3.5
 
-    def time(name: str) -> float:
-        order.append(name)
-        pair = (len(order) + 1) // 2
-        slowness = 2.0 if pair >= 4 else 1.0
-        disturbance = 7.0 if (pair, name) == (5, "g") else 0.0
-        return slowness * (1.1 if name == "g" else 1.0) + disturbance
 
-    assert ratio_of_neighbours("g", "c", time, pairs=5, tell=silence) == pytest.approx(1.1)
-    assert "".join(order) == "gccggccggc"
+def test_g_and_c_take_turns_by_themselves(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[list[str], int, float]] = []
+
+    def timed(names: Sequence[str], _time: object, *, rounds: int, patience: float, tell: object) -> Any:
+        asked.append((list(names), rounds, patience))
+        return {name: [PAPER_SECONDS[name]] * rounds for name in names}
+
+    monkeypatch.setattr(schemes, "timed_in_turns", timed)
+    found = schemes.measure_schemes(
+        (48, 32), Settings(precision="float32"), rounds=2, patience=5.0, pairs=4, tell=silence
+    )
+    assert asked == [(list("abdefh"), 2, 5.0), (["g", "c"], 4, math.inf)]
+    assert found.g_vs_c == pytest.approx(0.243 / 0.220)
+    assert {name: cost.count for name, cost in found.costs.items()} == dict(
+        zip("abcdefgh", (2, 2, 4, 2, 2, 2, 4, 2), strict=True)
+    )
 
 
 def test_schemes_take_turns_and_the_slow_ones_fewer() -> None:
@@ -546,7 +556,6 @@ def test_json_of_each_mode(
     assert found["speedup"] == pytest.approx(20.0)
     assert found["scaling"]["exponent"] == pytest.approx(1.0, abs=0.01)
     assert found["details"]["schemes"]["g_vs_c"] == 1.0957
-    assert found["details"]["schemes"]["pairs"] == 7
     for name, (shapes, pixels, seconds) in FIGURE_11.items():
         row = found["schemes"][name]
         assert (row["size"], row["pixels"], row["paper_seconds"]) == (shapes, pixels, seconds)
@@ -810,11 +819,16 @@ def test_a_tiny_run_fills_every_key(tiny: Plan, tmp_path: Path, capsys: pytest.C
     check_shape(found)
     assert [each["megapixels"] for each in found["scaling"]["points"]] == [0.002, 0.006]
     assert found["schemes"]["g"]["size"] == [[8, 6, 980]]
-    assert found["details"]["schemes"]["pairs"] == 2
-    assert "schemes: (g) beside (c) 2/2" in streams.err
+    assert found["details"]["schemes"]["counts"]["c"] == 2
+    assert "schemes g c: round 2/2" in streams.err
     assert found["details"]["speedup"]["size"] == [64, 51]
     assert found["details"]["speedup"]["literal"]["evaluations"] == 2
     assert sum(each["evaluations"] for each in found["details"]["overhead"]["scales"]) == 4
     assert place.is_file()
-    for told in ("scaling: 0.006 megapixels", "overhead: a whole run", "schemes: round 1/1", "speedup: "):
+    for told in (
+        "scaling: 0.006 megapixels",
+        "overhead: a whole run",
+        "schemes a b d e f h: round 1/1",
+        "speedup: ",
+    ):
         assert told in streams.err

@@ -85,19 +85,21 @@ def test_fixed_bytes_by_hand() -> None:
 
 
 def test_target_bytes_by_hand() -> None:
-    """The same: F^4 of the content, the fused features of the style, these turned, and means of every 16."""
+    """The same: F^4 of the content, the fused features of the style, means of every 16, and once more what is
+    turned, with the rest of 448 shallow channels."""
     demand, positions = _demand((512, 352)), 64 * 44
     content, style, means = 512 * positions, 960 * positions, 60 * positions
-    assert demand.target_bytes(half=False) == 4 * (content + 2 * style + means)
+    assert demand.target_bytes(half=False) == 4 * (content + 2 * style + 448 * positions + means)
     assert replace(demand, on_gpu=True).target_bytes(half=False) == 4 * (content + style + means)
     # A layer by itself is not turned, nor are more than 128 x 128 positions, which have guidance.
     alone = replace(demand, scheme=EVERY_SCHEME["c"])
     assert alone.target_bytes(half=False) == 4 * (content + 512 * positions + 32 * positions)
     largest, larger = ((1024, 8 * columns) for columns in (128, 129))
-    for size, copies in ((largest, 2), (larger, 1)):
+    for size, once_more in ((largest, 960 + 448), (larger, 0)):
         of_style = 960 * 128 * size[1] // 8
+        turned = once_more * 128 * size[1] // 8
         found = replace(demand, style_size=size).target_bytes(half=False)
-        assert found == 4 * (content + copies * of_style + of_style // 16)
+        assert found == 4 * (content + of_style + turned + of_style // 16)
     assert demand.target_bytes(half=True) == 2 * (content + style) + 4 * means
     # bfloat16 has 16 bits as it is.
     rough = replace(demand, precision="bfloat16")

@@ -42,7 +42,7 @@ def no_last_resort(monkeypatch: pytest.MonkeyPatch) -> None:
     real = Comparison.weighted
 
     def weighted(self: Comparison, query: Tensor, *others: object) -> Tensor:
-        assert query.shape[-1] != SHALLOW - KEPT
+        assert query.shape[-1] != SHALLOW
         return real(self, query, *others)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Comparison, "weighted", weighted)
@@ -60,10 +60,11 @@ def test_neighbours_are_those_of_every_pair(seed: int) -> None:
 
 def test_few_directions_are_multiplied() -> None:
     screen = _screen(_feature(0, (16, 21)))
-    assert screen.kept == KEPT  # three factors and the mean of the noise, rounded up
+    assert screen.directions.shape == (SHALLOW, KEPT)  # three, and the mean of the noise, rounded up
     assert screen.main.shape == (16, 21, KEPT + DEEP)
-    assert screen.rest.shape == (16, 21, SHALLOW - KEPT)
-    torch.testing.assert_close(screen.basis.T @ screen.basis, torch.eye(SHALLOW), rtol=0, atol=1e-6)
+    assert screen.rest.shape == (16, 21, SHALLOW)
+    lengths = screen.directions.T @ screen.directions
+    torch.testing.assert_close(lengths, torch.eye(KEPT), rtol=0, atol=1e-6)
 
 
 def test_main_and_rest_are_the_whole() -> None:
@@ -84,10 +85,8 @@ def test_the_rest_stays_within_its_bound(noise: float) -> None:
     compared = screen.compared(query)
     windows = Window(0, 0, *compared.query_scale.shape), Window(0, 0, *screen.share.shape)
     plain = screen.style.compared(query).cosines(*windows)
-    rest = screening._turned(compared.query, screen.basis[:, screen.kept :])
-    bound = screening._norms(rest) * compared.query_scale
     missing = (plain - compared.cosines(*windows)).abs()
-    assert (missing <= bound[:, :, None, None] * screen.share + 1e-6).all()
+    assert (missing <= compared.bound[:, :, None, None] * screen.share + 1e-6).all()
     assert missing.max() > 1e-5
 
 
@@ -165,12 +164,13 @@ def test_pairs_in_question_by_the_definition(rows_at_once: int, monkeypatch: pyt
     assert screening._in_question(score, value, place, bound, share, most=len(expected) - 1) is None
 
 
+@pytest.mark.usefixtures("no_last_resort")
 def test_the_first_of_equals() -> None:
-    style = _feature(3, (16, 24))
-    style[..., 12:] = style[..., :12]
+    style = _feature(3, (16, 36))
+    style[..., 18:] = style[..., :18]
     found = _search(style, style[..., :5, :9].clone())
     rows, columns = torch.meshgrid(torch.arange(3), torch.arange(7), indexing="ij")
-    assert torch.equal(found.index, rows * 22 + columns)
+    assert torch.equal(found.index, rows * 34 + columns)
 
 
 @pytest.mark.parametrize("alike", [True, False])

@@ -127,9 +127,11 @@ def test_a_screened_search_finds_what_a_plain_one_does(
     found = target.patches.search(query)
     [screen] = made
     assert screen is not None
-    assert len(screen.basis) == sum(LAYER_CHANNELS[layer] for layer in target.layers[:-1])
-    assert screen.kept < 0.8 * len(screen.basis)
-    assert screen.main.nbytes + screen.rest.nbytes == target.feature.nbytes  # what demand counts
+    shallow, kept = screen.directions.shape
+    assert shallow == sum(LAYER_CHANNELS[layer] for layer in target.layers[:-1])
+    assert kept < 0.8 * shallow
+    # What demand counts.
+    assert screen.main.nbytes + screen.rest.nbytes < target.feature.nbytes * (1 + shallow / (shallow + 512))
     assert torch.equal(found.index, match_patches(query, target.feature).index)
     StylePatches(target.feature.half(), shallow=128)
     StylePatches(target.feature.to(torch.bfloat16), shallow=128)

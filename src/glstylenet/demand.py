@@ -130,14 +130,17 @@ class Demand:
 
     @property
     def _screen_bytes(self) -> int:
-        """For a style's features once more, turned (:mod:`~glstylenet.screening`)."""
+        """For a style's features once more, turned, and the rest of those of shallow layers, of a style small
+        enough (:mod:`~glstylenet.screening`)."""
         if self.on_gpu or self.precision != "float32":
             return 0
-        groups = zip(self.scheme.groups, self.scheme.shapes(self.style_size), strict=True)
-        turned = [
-            shape for group, shape in groups if len(group) > 1 and shape[0] * shape[1] <= EXACT_POSITIONS
-        ]
-        return _ENTRY_BYTES[self.precision] * sum(map(math.prod, turned))
+        entries = 0
+        shapes = self.scheme.shapes(self.style_size)
+        for group, (height, width, channels) in zip(self.scheme.groups, shapes, strict=True):
+            shallow = channels - LAYER_CHANNELS[group[-1]]
+            if shallow and height * width <= EXACT_POSITIONS:
+                entries += height * width * (channels + shallow)
+        return _ENTRY_BYTES[self.precision] * entries
 
     def network_bytes(self, tile_side: int | None) -> int:
         """For the largest tile with what surrounds it; the whole picture for ``None``."""

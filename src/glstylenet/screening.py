@@ -36,24 +36,26 @@ _ROWS_AT_ONCE = 256
 """Patches in question that are looked at at a time."""
 
 _MOST_GATHERED = 1 / 4
-"""Of as many numbers as a block has scores: what the rests of single pairs may take, offset by offset. Where
-they would take more, as in pictures that are flat, all pairs get theirs in one product."""
+"""Of as many numbers as a block has scores: what is gathered for single pairs, offset by offset. Where it
+would be more, as in pictures that are flat, all pairs get theirs in one product."""
 
 _ROUNDING = 2.0**-18
-"""Well above what another order of sums changes in a score: 3e-7 was the most that was seen."""
+"""Well above what another order of sums changes in a score (3e-7 was the most that was seen) and, relative to
+it, in an energy."""
 
 
 @dataclass(frozen=True)
 class Screen:
-    """The positions of a style with the first n of its C channels turned: ``basis`` (n, n), orthogonal, the
-    main directions first.
+    """The positions of a style with the first n of its C channels turned to ``directions`` (n, k), of length
+    1 and at right angles.
 
-    ``main`` (A, B, k + C - n): along the first k of them, and the channels that are not turned; ``rest``
-    (A, B, n - k). ``share`` (A-2, B-2): the norm of each patch's rest over that of the patch.
+    ``main`` (A, B, k + C - n): along the directions, and the channels that are not turned; ``rest`` (A, B,
+    n): what the directions leave of the first n. ``share`` (A-2, B-2): the norm of each patch's rest over
+    that of the patch.
     """
 
     style: Side
-    basis: Tensor
+    directions: Tensor
     main: Tensor
     rest: Tensor
     share: Tensor
@@ -68,87 +70,88 @@ class Screen:
         if turned < _LEAST_SAVING * channels or height * width < channels:
             return None
         energy = float(torch.linalg.vector_norm(positions).double().square())
-        basis, kept = _main_directions(positions[..., :turned].reshape(-1, turned), energy * _REST**2)
-        if turned - kept < _LEAST_SAVING * channels:
+        shallow = positions[..., :turned]
+        directions = _main_directions(shallow.reshape(-1, turned), energy * _REST**2)
+        if turned - directions.shape[1] < _LEAST_SAVING * channels:
             return None
-        rest = _turned(positions, basis[:, kept:])
-        return cls(style, basis, _main(positions, basis, kept), rest, _norms(rest) * style.scale)
+        along = _product(shallow, directions)
+        rest = shallow - _product(along, directions.T)
+        share = patch_energy(rest.permute(2, 0, 1)[None]).sqrt_() * style.scale
+        return cls(style, directions, torch.cat((along, positions[..., turned:]), dim=-1), rest, share)
 
     @property
-    def kept(self) -> int:
-        """k, of the directions."""
-        return self.basis.shape[1] - self.rest.shape[-1]
+    def turned(self) -> int:
+        """n, of the channels."""
+        return len(self.directions)
 
     def compared(self, query: Tensor) -> "ScreenedComparison":
         """With the patches of ``query`` (1, C, H, W)."""
         plain = self.style.compared(query)
-        return ScreenedComparison(plain.style, plain.query, plain.query_scale, self)
+        along = _product(plain.query[..., : self.turned], self.directions)
+        energy = patch_energy(query[:, : self.turned])
+        rest = (energy - patch_energy(along.permute(2, 0, 1)[None])).clamp_(min=0.0)
+        bound = rest.add_(energy, alpha=_ROUNDING).sqrt_() * plain.query_scale
+        return ScreenedComparison(plain.style, plain.query, plain.query_scale, self, along, bound)
 
 
 @dataclass(frozen=True)
 class ScreenedComparison(Comparison):
     """A :class:`~glstylenet.patches.Comparison` whose ``cosines`` lack the rest, which ``best`` takes in
-    where it may decide. The best score of a patch about which there is no question may lack it too."""
+    where it may decide. The best score of a patch about which there is no question may lack it too.
+
+    ``along`` (H, W, k): the query's first channels along the directions; ``bound`` (H-2, W-2): the weighted
+    share of each patch's rest, at least.
+    """
 
     screen: Screen
+    along: Tensor
+    bound: Tensor
 
     def cosines(self, query_block: Window, style_block: Window) -> Tensor:
         """Weighted cosines of the patches in one block with those in another, without the rest."""
-        query = _main(self._query_in(query_block), self.screen.basis, self.screen.kept)
+        here = query_block.grown(PATCH - 1).slices
+        query = torch.cat((self.along[here], self.query[here][..., self.screen.turned :]), dim=-1)
         style = self.screen.main[style_block.grown(PATCH - 1).slices]
         return self.weighted(query, style, query_block, style_block)
 
     def best(self, score: Tensor, query_block: Window, style_block: Window) -> tuple[Tensor, Tensor]:
         """The largest of ``score`` (r, c, s, t) with the rest, and which it is: (r, c) each."""
-        rest = _turned(self._query_in(query_block), self.screen.basis[:, self.screen.kept :])
-        style_rest = self.screen.rest[style_block.grown(PATCH - 1).slices]
-        scale = self.query_scale[query_block.slices]
+        # The query's own rest is not needed: with a rest its main part has no product.
+        query = self.query[query_block.grown(PATCH - 1).slices][..., : self.screen.turned]
+        rest = self.screen.rest[style_block.grown(PATCH - 1).slices]
         # Of several blocks the best will be compared with each other, and none may lack the rest.
         if style_block.size == tuple(self.style.scale.shape):
             value, place = super().best(score, query_block, style_block)
-            flat = score.flatten(2).flatten(0, 1)
-            bound = (_norms(rest) * scale).flatten()
-            share = self.screen.share.flatten()
-            most = _MOST_GATHERED * score.numel() / rest.shape[-1]
+            flat, share = score.flatten(2).flatten(0, 1), self.screen.share.flatten()
+            bound = self.bound[query_block.slices].flatten()
+            most = _MOST_GATHERED * score.numel() / self.screen.turned
             pairs = _in_question(flat, value.flatten(), place.flatten(), bound, share, most=most)
             if pairs is not None:
                 row, column = pairs.unbind(dim=1)
-                weight = scale.flatten()[row] * self.style.scale.flatten()[column]
-                settled = flat[row, column] + weight * _patch_products(rest, row, style_rest, column)
+                weight = self.query_scale[query_block.slices].flatten()[row]
+                weight = weight * self.style.scale.flatten()[column]
+                settled = flat[row, column] + weight * _patch_products(query, row, rest, column)
                 _put_largest(value.view(-1), place.view(-1), settled, row, column)
                 return value, place
-        score += self.weighted(rest, style_rest, query_block, style_block)
+        score += self.weighted(query, rest, query_block, style_block)
         return super().best(score, query_block, style_block)
 
-    def _query_in(self, block: Window) -> Tensor:
-        """Positions under the patches of ``block``."""
-        return self.query[block.grown(PATCH - 1).slices]
 
-
-def _main_directions(rows: Tensor, spare: float) -> tuple[Tensor, int]:
-    """The directions (n, n) of ``rows`` (M, n), those with most energy first, and how many of them, a
-    multiple of ``_GRANULE``, leave no more than ``spare`` energy to the rest."""
+def _main_directions(rows: Tensor, spare: float) -> Tensor:
+    """As many of the directions (n, k) of ``rows`` (M, n), those with most energy, as leave no more than
+    ``spare`` energy, rounded up to a multiple of ``_GRANULE``."""
     energies, directions = torch.linalg.eigh((rows.T @ rows).double())
     left = int((energies.cumsum(0) <= spare).sum())
-    kept = _GRANULE * math.ceil((rows.shape[1] - left) / _GRANULE)
-    return directions.flip(1).to(rows.dtype).contiguous(), min(kept, rows.shape[1])
+    kept = _GRANULE * max(1, math.ceil((rows.shape[1] - left) / _GRANULE))
+    main: Tensor = directions.flip(1)[:, :kept].to(rows.dtype)
+    return main.contiguous()
 
 
-def _turned(positions: Tensor, directions: Tensor) -> Tensor:
-    """The first channels of ``positions`` (H, W, C) along ``directions`` (n, m): (H, W, m)."""
-    height, width = positions.shape[:2]
-    rows = positions[..., : len(directions)].reshape(height * width, -1)
-    return float32_product(rows, directions).view(height, width, -1)
-
-
-def _main(positions: Tensor, basis: Tensor, kept: int) -> Tensor:
-    """``positions`` (H, W, C) along what is kept of ``basis``, with the channels that are not turned."""
-    return torch.cat((_turned(positions, basis[:, :kept]), positions[..., len(basis) :]), dim=-1)
-
-
-def _norms(positions: Tensor) -> Tensor:
-    """Of each patch of (H, W, C): (H-2, W-2)."""
-    return patch_energy(positions.permute(2, 0, 1)[None]).sqrt_()
+def _product(positions: Tensor, matrix: Tensor) -> Tensor:
+    """``positions`` (H, W, C) times ``matrix`` (C, m): (H, W, m)."""
+    height, width, channels = positions.shape
+    product = float32_product(positions.reshape(-1, channels), matrix)
+    return product.view(height, width, -1)
 
 
 def _in_question(
@@ -167,11 +170,11 @@ def _in_question(
     least = value - bound * share[place] - _ROUNDING
     pairs: list[Tensor] = []
     for some in torch.split(rows, _ROWS_AT_ONCE):
-        possible = score[some].addcmul_(bound[some, None], share) >= least[some, None]
-        most -= int(possible.count_nonzero())
+        possible = score.index_select(0, some).addcmul_(bound[some, None], share) >= least[some, None]
+        number, column = possible.nonzero(as_tuple=True)
+        most -= len(number)
         if most < 0:
             return None
-        number, column = possible.nonzero(as_tuple=True)
         pairs.append(torch.stack((some[number], column), dim=1))
     return torch.cat(pairs)
 

@@ -24,8 +24,8 @@ class Plan:
     ``size``: longest side of the default run whose overhead is taken, ``None`` for the samples' own;
     ``iterations`` of that run. ``repeats``: how often the bare network is timed before the run, and again
     after it. ``scheme_size`` (height, width) of the schemes, in how many ``rounds`` each is timed once, and
-    the ``patience``: seconds in all after which one is not timed again;
-    ``scheme_pairs`` of (g) and (c) come besides. ``pair_size``: longest side of the pair of the speedup,
+    the ``patience``: seconds in all after which one is not timed again; (g) and (c) are timed in
+    ``scheme_pairs``. ``pair_size``: longest side of the pair of the speedup,
     ``None`` for its own; ``literal_evaluations`` the literal method gets on it.
     ``points`` of the scaling, each within ``point_memory`` bytes.
     """
@@ -60,7 +60,7 @@ PLANS: Mapping[str, Plan] = MappingProxyType(
                 repeats=5,
                 rounds=2,
                 patience=3.0,
-                scheme_pairs=9,
+                scheme_pairs=13,
                 pair_size=112,
                 literal_evaluations=40,
                 # One between them would not change the slope.

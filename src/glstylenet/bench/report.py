@@ -139,5 +139,4 @@ def _scheme_details(schemes: Schemes) -> dict[str, Any]:
         "counts": {name: cost.count for name, cost in schemes.costs.items()},
         "g_vs_h": schemes.ratio("g", "h"),
         "g_vs_c": schemes.g_vs_c,
-        "pairs": schemes.pairs,
     }
