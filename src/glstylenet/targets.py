@@ -54,14 +54,20 @@ class StyleTarget:
 
     @property
     def nbytes(self) -> int:
-        """Memory that it takes with all that is derived: the search may hold features once more, turned."""
+        """Memory that it takes with all that is derived: the search may hold features once more, turned, and
+        the rest of the shallow ones."""
         channels = self.feature.shape[1]
-        return 2 * _bytes_of(self.feature) + 4 * channels**2
+        return _bytes_of(self.feature) * (2 * channels + self.shallow) // channels + 4 * channels**2
 
     @property
     def layer(self) -> int:
         """The deepest layer, whose positions the feature has."""
         return self.layers[-1]
+
+    @property
+    def shallow(self) -> int:
+        """How many channels, the first, are of layers that were brought down to the deepest's size."""
+        return sum(LAYER_CHANNELS[layer] for layer in self.layers[:-1])
 
     @cached_property
     def gram(self) -> Tensor:
@@ -75,7 +81,7 @@ class StyleTarget:
             self.feature,
             self.class_channels,
             map_factor=self.map_factor,
-            shallow=sum(LAYER_CHANNELS[layer] for layer in self.layers[:-1]),
+            shallow=self.shallow,
             block_bytes=self.block_bytes,
         )
 
