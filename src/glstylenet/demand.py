@@ -25,8 +25,8 @@ _WINOGRAD_BYTES = 106 * 2**20
 # Bytes the network takes for a pixel of what it is shown, features and gradients, and beside them the fused
 # features, their gradient and what the local loss asks of them. With the rest of a plan they lie above the
 # peaks that benchmarks/memory.py measured in float32 at 256, 512, 768 and 1024 pixels a side: 617, 822, 1243
-# and 1610 MiB, where 681, 901, 1263 and 1767 are planned. bfloat16 was measured before
-# :mod:`~glstylenet.block` and :mod:`~glstylenet.signs`.
+# and 1610 MiB, before :mod:`~glstylenet.screening`, without which 681, 901, 1263 and 1767 are planned.
+# bfloat16 was measured before :mod:`~glstylenet.block` and :mod:`~glstylenet.signs`.
 _NETWORK_BYTES = {"float32": 500, "bfloat16": 1680}
 
 # The same on a GPU, whose memory PyTorch holds in blocks that do not fit all, and what its libraries take.
