@@ -56,9 +56,9 @@ PLANS: Mapping[str, Plan] = MappingProxyType(
             Plan(
                 name="quick",
                 size=256,
-                iterations=40,
+                iterations=30,
                 repeats=5,
-                rounds=2,
+                rounds=1,
                 patience=3.0,
                 scheme_pairs=13,
                 pair_size=112,
