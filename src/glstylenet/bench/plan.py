@@ -60,7 +60,7 @@ PLANS: Mapping[str, Plan] = MappingProxyType(
                 repeats=5,
                 rounds=1,
                 patience=3.0,
-                scheme_pairs=13,
+                scheme_pairs=11,
                 pair_size=112,
                 literal_evaluations=40,
                 # One between them would not change the slope.
