@@ -10,7 +10,7 @@ from torch import Tensor
 from benchmarks.literal import literal_matches
 from glstylenet import screening
 from glstylenet.patches import Comparison, Matches, Side, exact_search, match_patches, patch_energy
-from glstylenet.screening import Screen, ScreenedComparison
+from glstylenet.screening import Screen
 from glstylenet.window import Window, whole
 from tests.allocations import peak_of, recorded
 
@@ -41,9 +41,11 @@ def no_last_resort(monkeypatch: pytest.MonkeyPatch) -> None:
     """Only the cosines of all pairs may be summed, not their rest."""
     real = Comparison.weighted
 
-    def weighted(self: Comparison, query: Tensor, *others: object) -> Tensor:
+    def weighted(
+        self: Comparison, query: Tensor, style: Tensor, query_block: Window, style_block: Window
+    ) -> Tensor:
         assert query.shape[-1] != SHALLOW
-        return real(self, query, *others)  # type: ignore[arg-type]
+        return real(self, query, style, query_block, style_block)
 
     monkeypatch.setattr(Comparison, "weighted", weighted)
 
@@ -253,9 +255,3 @@ def test_a_search_holds_little_more_than_its_blocks(
         exact_search([compared], 2**30)
     products = 4 * 40 * 30 * 33 * 32
     assert (most - 0.6) * products < peak_of(changes) < most * products
-
-
-def test_a_screened_comparison_is_one() -> None:
-    compared = _screen(_feature(0, (16, 21))).compared(_feature(1, (9, 9)))
-    assert isinstance(compared, ScreenedComparison)
-    assert compared.style.scale.shape == (14, 19)

@@ -24,9 +24,9 @@ class Plan:
     ``size``: longest side of the default run whose overhead is taken, ``None`` for the samples' own;
     ``iterations`` of that run. ``repeats``: how often the bare network is timed before the run, and again
     after it. ``scheme_size`` (height, width) of the schemes, in how many ``rounds`` each is timed once, and
-    the ``patience``: seconds in all after which one is not timed again; (g) and (c) are timed in
-    ``scheme_pairs``. ``pair_size``: longest side of the pair of the speedup,
-    ``None`` for its own; ``literal_evaluations`` the literal method gets on it.
+    the ``patience``: seconds in all after which one is not timed again; (g) and (c) have
+    ``scheme_pairs`` rounds by themselves. ``pair_size``: longest side of the pair of the speedup, ``None``
+    for its own; ``literal_evaluations`` the literal method gets on it.
     ``points`` of the scaling, each within ``point_memory`` bytes.
     """
 

@@ -82,7 +82,7 @@ def measure_schemes(
     tell: Callable[[str], None],
 ) -> Schemes:
     """Time all eight schemes on drawn pictures of ``size`` (height, width), ``rounds`` times each, but (g)
-    and (c) in ``pairs`` by themselves; they take turns (:func:`timed_in_turns`)."""
+    and (c) ``pairs`` times by themselves; they take turns (:func:`timed_in_turns`)."""
     place = choose_device(settings.device, settings.precision)
     network = Network(load_weights(settings.weights).tensors, device=place.device, dtype=place.dtype)
     content, style, pixels = (picture_tensor(drawn_picture(size, seed), place.device) for seed in range(3))
