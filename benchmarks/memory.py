@@ -1,4 +1,4 @@
-"""Peak memory of runs of growing size: where the numbers in ``glstylenet.demand`` come from.
+"""Peak memory of runs of growing size: where the numbers in ``glstylenet.memory.estimate`` come from.
 
 ``python -m benchmarks.memory [DEVICE]`` paints noise over noise in a process of its own for each size and
 precision, a few evaluations at full size only, and fits bytes = base + slope * pixels. ``DEVICE``: cpu, the

@@ -7,34 +7,28 @@ import pytest
 import torch
 from torch import Tensor
 
-from glstylenet.bench.drawing import drawn_classes, drawn_picture, picture_tensor
+from glstylenet.bench.synthetic_pictures import drawn_classes, drawn_picture, picture_tensor
 from glstylenet.bench.timing import wait_for
-from glstylenet.device import Device, choose_device
-from glstylenet.fusion import SCHEMES, fuse, fused_size
-from glstylenet.losses import (
-    CentredStyle,
-    LocalTarget,
-    content_loss,
-    global_gradient,
-    global_loss,
-    gram,
-    local_loss,
-    local_target,
-    smoothness_loss,
-)
-from glstylenet.objective import Objective
-from glstylenet.optimize import Lbfgs
-from glstylenet.patches import match_patches, semantic_factor
-from glstylenet.preconditioner import Preconditioner
-from glstylenet.settings import Settings
-from glstylenet.targets import map_at
-from glstylenet.terms import LossWeights
-from glstylenet.vgg import Network
-from glstylenet.weights import load_weights
+from glstylenet.machine.device import Device, choose_device
+from glstylenet.maps.labels import map_at
+from glstylenet.matching.exact import match_patches, semantic_factor
+from glstylenet.network.vgg import VGG19
+from glstylenet.network.weights import load_weights
+from glstylenet.objective.content import content_loss
+from glstylenet.objective.gram import global_gradient, global_loss, gram
+from glstylenet.objective.local import LocalTarget, StyleStatistics, local_loss, local_target
+from glstylenet.objective.objective import Objective
+from glstylenet.objective.smoothness import smoothness_loss
+from glstylenet.objective.terms import LossWeights
+from glstylenet.optim.lbfgs import Lbfgs
+from glstylenet.optim.preconditioner import Preconditioner
+from glstylenet.pyramid.fuse import fuse
+from glstylenet.pyramid.schemes import PAPER_SCHEMES, fused_size
+from glstylenet.settings.model import Settings
 
 SIZE = (512, 352)
 CLASSES = 5
-[LAYERS] = SCHEMES["g"].groups
+[LAYERS] = PAPER_SCHEMES["g"].groups
 
 
 class Benchmark(Protocol):
@@ -69,8 +63,8 @@ def timed(benchmark: Benchmark, place: Device) -> Timed:
 
 
 @pytest.fixture(scope="module")
-def network(place: Device) -> Network:
-    return Network(load_weights("embedded").tensors, device=place.device, dtype=place.dtype)
+def network(place: Device) -> VGG19:
+    return VGG19(load_weights("embedded").tensors, device=place.device, dtype=place.dtype)
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +82,7 @@ def maps(place: Device) -> tuple[Tensor, Tensor]:
 
 
 @pytest.fixture(scope="module")
-def features(network: Network, pictures: tuple[Tensor, Tensor]) -> tuple[Mapping[int, Tensor], ...]:
+def features(network: VGG19, pictures: tuple[Tensor, Tensor]) -> tuple[Mapping[int, Tensor], ...]:
     """F^1 to F^4 of both."""
     with torch.no_grad():
         return tuple(network.features(picture) for picture in pictures)
@@ -102,17 +96,15 @@ def fused(features: tuple[Mapping[int, Tensor], ...]) -> tuple[Tensor, Tensor]:
 
 @pytest.fixture(scope="module")
 def target(fused: tuple[Tensor, Tensor]) -> LocalTarget:
-    return local_target(CentredStyle.of(fused[1]), match_patches(*fused).index)
+    return local_target(StyleStatistics.of(fused[1]), match_patches(*fused).index)
 
 
-def test_network_forward(timed: Timed, network: Network, pictures: tuple[Tensor, Tensor]) -> None:
+def test_network_forward(timed: Timed, network: VGG19, pictures: tuple[Tensor, Tensor]) -> None:
     with torch.no_grad():
         timed(lambda: network.features(pictures[0]))
 
 
-def test_network_forward_and_backward(
-    timed: Timed, network: Network, pictures: tuple[Tensor, Tensor]
-) -> None:
+def test_network_forward_and_backward(timed: Timed, network: VGG19, pictures: tuple[Tensor, Tensor]) -> None:
     def compute() -> None:
         variable = pictures[0].clone().requires_grad_()
         torch.autograd.grad(network.features(variable)[4].mean(), variable)
@@ -140,7 +132,7 @@ def test_match_patches(
 
 
 def test_local_target(timed: Timed, fused: tuple[Tensor, Tensor]) -> None:
-    index, style = match_patches(*fused).index, CentredStyle.of(fused[1])
+    index, style = match_patches(*fused).index, StyleStatistics.of(fused[1])
     timed(lambda: local_target(style, index))
 
 
@@ -170,7 +162,7 @@ def test_smoothness_loss(timed: Timed, pictures: tuple[Tensor, Tensor]) -> None:
 @pytest.mark.parametrize("rematch", [False, True], ids=["matches held", "matches fresh"])
 def test_evaluation(
     timed: Timed,
-    network: Network,
+    network: VGG19,
     pictures: tuple[Tensor, Tensor],
     maps: tuple[Tensor, Tensor],
     rematch: bool,
@@ -178,7 +170,7 @@ def test_evaluation(
     content, style = pictures
     objective = Objective(
         network,
-        SCHEMES["g"],
+        PAPER_SCHEMES["g"],
         LossWeights.of(Settings()),
         content,
         style,
@@ -200,6 +192,6 @@ def test_twenty_steps_of_lbfgs(timed: Timed, pictures: tuple[Tensor, Tensor]) ->
 
     def run() -> None:
         form = Preconditioner()
-        list(Lbfgs(precondition=form, learn=form.learn).run(evaluate, start, 20))
+        list(Lbfgs(precondition=form, update_preconditioner=form.fit).run(evaluate, start, 20))
 
     timed(run)

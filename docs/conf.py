@@ -12,9 +12,9 @@ from typer.main import get_command
 
 import glstylenet
 from glstylenet.cli import app as command_line
-from glstylenet.fusion import SCHEMES
-from glstylenet.invocation import option_name
-from glstylenet.settings import GROUPS, Settings, field_help
+from glstylenet.pyramid.schemes import PAPER_SCHEMES
+from glstylenet.settings.command_line import option_name
+from glstylenet.settings.model import GROUPS, Settings, field_help
 
 project = "glstylenet"
 author = "The glstylenet team"
@@ -92,7 +92,7 @@ def command_tables() -> str:
 def scheme_table() -> str:
     """The eight schemes for pictures of 512 x 352 with five classes, as in Figure 11."""
     rows = []
-    for name, scheme in SCHEMES.items():
+    for name, scheme in PAPER_SCHEMES.items():
         layers = " and ".join("+".join(map(str, group)) for group in scheme.groups)
         layers += " apart" if len(scheme.groups) > 1 else ""
         shapes = scheme.shapes((512, 352), classes=5)

@@ -6,8 +6,8 @@ import threading
 import psutil
 import pytest
 
-from glstylenet import allocator
-from glstylenet.allocator import Holder, MemoryValve
+from glstylenet.machine import malloc
+from glstylenet.machine.malloc import FreedMemoryTrimmer, MemoryPool
 
 
 @pytest.mark.parametrize(
@@ -30,8 +30,8 @@ def test_the_valve_opens_before_too_much_is_held(
 ) -> None:
     """In multiples of what is held."""
     given: list[int] = []
-    holder = Holder(lambda: 1000, lambda: given.append(1), lambda: reuses)
-    valve = MemoryValve(int(allowed * 1000), int(tile * 1000), holder)
+    holder = MemoryPool(lambda: 1000, lambda: given.append(1), lambda: reuses)
+    valve = FreedMemoryTrimmer(int(allowed * 1000), int(tile * 1000), holder)
     # After a last tile the optimiser's vectors come, which may be larger than all that a tile leaves.
     for steps, expected in (
         (valve.before_tile, first),
@@ -45,15 +45,15 @@ def test_the_valve_opens_before_too_much_is_held(
 
 def test_this_process_keeps_what_it_frees_once_it_is_asked_to(monkeypatch: pytest.MonkeyPatch) -> None:
     kept = threading.Event()
-    monkeypatch.setattr(allocator, "_kept", kept)
-    holder = allocator.this_process()
+    monkeypatch.setattr(malloc, "_kept", kept)
+    holder = malloc.process_memory()
     assert 2**20 < holder.held() < 2**45
     assert not holder.reuses()
     kept.set()
     assert holder.reuses()
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="glibc's allocator")
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc's malloc")
 def test_freed_memory_goes_back() -> None:
     """Blocks too small to be mapped apart, and one that stays between them and the end of the heap."""
     process = psutil.Process()
@@ -62,7 +62,7 @@ def test_freed_memory_goes_back() -> None:
     full = process.memory_info().rss
     del blocks
     if process.memory_info().rss < full - 50 * 2**20:
-        pytest.skip("this allocator keeps nothing")
-    allocator.return_freed_memory()
+        pytest.skip("this malloc keeps nothing")
+    malloc.return_freed_memory()
     assert process.memory_info().rss < full - 50 * 2**20
     assert len(stays) == 64 * 2**10

@@ -20,36 +20,29 @@ from PIL import Image
 
 from benchmarks import literal as literal_program
 from glstylenet.bench import plan as plans
-from glstylenet.bench import plot, point, report, scaling, schemes, speedup
-from glstylenet.bench.drawing import drawn_classes, drawn_picture, picture_tensor
+from glstylenet.bench import plot, report, scaling, schemes, speedup, subprocess_run
 from glstylenet.bench.environment import _processor, describe_environment
 from glstylenet.bench.literal import LiteralObjective, minimise
 from glstylenet.bench.overhead import PARTS, Overhead, RunWatch, ScaleCost, assemble
 from glstylenet.bench.pair import sample_pair
-from glstylenet.bench.plan import PLANS, Plan, PointSize
-from glstylenet.bench.point import Point, PointRequest, StepWatch, measure_point, picture_size
+from glstylenet.bench.plan import PLANS, BenchPlan, PointSize
 from glstylenet.bench.report import Report
 from glstylenet.bench.scaling import Scaling, fitted_exponent, measure_scaling, point_of
 from glstylenet.bench.schemes import PAPER_SECONDS, SchemeCost, Schemes, ratio_of_neighbours, timed_in_turns
-from glstylenet.bench.speedup import (
-    Attempt,
-    LiteralRun,
-    SnapshotWatch,
-    Speedup,
-    first_reaching,
-    reach,
-)
+from glstylenet.bench.speedup import Attempt, LiteralRun, SnapshotWatch, Speedup, first_reaching, reach
+from glstylenet.bench.subprocess_run import Point, PointRequest, StepWatch, measure_point, picture_size
+from glstylenet.bench.synthetic_pictures import drawn_classes, drawn_picture, picture_tensor
 from glstylenet.cli import main
-from glstylenet.cli.figures import figures_as_text
+from glstylenet.cli.bench_tables import figures_as_text
 from glstylenet.errors import GLStyleNetError, MemoryLimitError
-from glstylenet.events import Matched, ScaleStarted, Started, Step, Warned
-from glstylenet.fusion import SCHEMES
-from glstylenet.schedule import Scale
-from glstylenet.settings import Settings
-from glstylenet.terms import LossTerms, LossWeights
-from glstylenet.transfer import Timings
-from glstylenet.vgg import Network
-from glstylenet.weights import load_weights
+from glstylenet.network.vgg import VGG19
+from glstylenet.network.weights import load_weights
+from glstylenet.objective.terms import LossTerms, LossWeights
+from glstylenet.pyramid.schemes import PAPER_SCHEMES
+from glstylenet.run.events import Matched, ScaleStarted, Started, Step, Warned
+from glstylenet.run.scales import Scale
+from glstylenet.run.stylize import Timings
+from glstylenet.settings.model import Settings
 
 FIGURE_11: Mapping[str, tuple[list[list[int]], int, float]] = {
     "a": ([[256, 176, 202]], 9101312, 1.404),
@@ -234,27 +227,27 @@ def test_the_time_of_keeping_pictures_does_not_count() -> None:
 
 
 @pytest.fixture(scope="module")
-def network() -> Network:
-    return Network(load_weights("embedded").tensors)
+def network() -> VGG19:
+    return VGG19(load_weights("embedded").tensors)
 
 
-def a_literal(network: Network) -> LiteralObjective:
+def a_literal(network: VGG19) -> LiteralObjective:
     content, style = (picture_tensor(drawn_picture((40, 32), seed), network.device) for seed in range(2))
     maps = (drawn_classes((40, 32), 3, seed) for seed in range(2))
-    return LiteralObjective(network, SCHEMES["h"], LossWeights.of(Settings()), content, style, *maps)
+    return LiteralObjective(network, PAPER_SCHEMES["h"], LossWeights.of(Settings()), content, style, *maps)
 
 
 def test_the_literal_method_computes_its_targets_once(
-    network: Network, monkeypatch: pytest.MonkeyPatch
+    network: VGG19, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[torch.Tensor] = []
-    real = Network.features
+    real = VGG19.features
 
-    def listening(self: Network, pixels: torch.Tensor, *layers: Any) -> dict[int, torch.Tensor]:
+    def listening(self: VGG19, pixels: torch.Tensor, *layers: Any) -> dict[int, torch.Tensor]:
         seen.append(pixels)
         return real(self, pixels, *layers)
 
-    monkeypatch.setattr(Network, "features", listening)
+    monkeypatch.setattr(VGG19, "features", listening)
     objective = a_literal(network)
     for _ in range(3):
         objective.evaluate(objective.content + 1.0)
@@ -263,7 +256,7 @@ def test_the_literal_method_computes_its_targets_once(
     assert sum(pixels is objective.content for pixels in seen) == 1
 
 
-def test_the_literal_method_spends_what_it_is_granted(network: Network) -> None:
+def test_the_literal_method_spends_what_it_is_granted(network: VGG19) -> None:
     objective = a_literal(network)
     losses: list[float] = []
     best, loss = minimise(
@@ -299,7 +292,7 @@ def some_schemes() -> Schemes:
             name: SchemeCost(
                 name, tuple(scheme.shapes((512, 352), classes=5)), 2.0 * PAPER_SECONDS[name], count=3
             )
-            for name, scheme in SCHEMES.items()
+            for name, scheme in PAPER_SCHEMES.items()
         },
         precision="float32",
         g_vs_c=1.0957,
@@ -327,7 +320,7 @@ def test_the_ratio_of_neighbours_by_hand() -> None:
 def test_g_and_c_take_turns_by_themselves(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[list[str], int, float]] = []
 
-    def timed(names: Sequence[str], _time: object, *, rounds: int, patience: float, tell: object) -> Any:
+    def timed(names: Sequence[str], _time: object, *, rounds: int, patience: float, emit: object) -> Any:
         asked.append((list(names), rounds, patience))
         return {name: [PAPER_SECONDS[name]] * rounds for name in names}
 
@@ -453,7 +446,7 @@ def test_a_point_in_a_process_of_its_own() -> None:
 def test_what_is_wrong_with_a_point_is_handed_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     result = tmp_path / "result.json"
     request = dataclasses.replace(REQUEST, memory=64 * 2**20)
-    point.main(json.dumps(dataclasses.asdict(request)), str(result))
+    subprocess_run.main(json.dumps(dataclasses.asdict(request)), str(result))
     monkeypatch.setattr(sys, "executable", a_program(tmp_path, f'cp {result} "$5"'))
     with pytest.raises(MemoryLimitError, match=r"of 0\.004 megapixels failed: .* needs .* MiB") as caught:
         point_of(request)
@@ -787,9 +780,9 @@ def test_the_processor_is_named(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def tiny(monkeypatch: pytest.MonkeyPatch) -> Plan:
+def tiny(monkeypatch: pytest.MonkeyPatch) -> BenchPlan:
     """A plan of a few seconds, and points measured in this process."""
-    small = Plan(
+    small = BenchPlan(
         name="quick",
         size=64,
         iterations=4,
@@ -811,7 +804,9 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> Plan:
     return small
 
 
-def test_a_tiny_run_fills_every_key(tiny: Plan, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_tiny_run_fills_every_key(
+    tiny: BenchPlan, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     place = tmp_path / "plot.png"
     assert main(["bench", "--quick", "--json", "--precision", "float32", "--plot", str(place)]) == 0
     streams = capsys.readouterr()

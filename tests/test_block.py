@@ -1,16 +1,17 @@
-"""Block: bands give what the two convolutions and the pooling give as a whole, there and back."""
+"""BandedBlock: bands give what the two convolutions and the pooling give as a whole, there and back."""
 
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from glstylenet import block as module
-from glstylenet.block import Block, BlockTrail, spread_mean
-from glstylenet.convolution import Convolution
-from glstylenet.fusion import Contribution
-from glstylenet.signs import Signs, room_for_signs
-from glstylenet.window import Window
+from glstylenet.network import banded_block as module
+from glstylenet.network.banded_block import BandedBlock, SavedBlock
+from glstylenet.network.conv_relu import ConvRelu
+from glstylenet.network.pooling import avg_pool_backward
+from glstylenet.network.relu_mask import ReluMask, empty_relu_mask
+from glstylenet.network.windowed_grad import WindowedGrad
+from glstylenet.numerics.rectangle import Rect
 
 INPUTS, CHANNELS = 3, 4
 SIZES = [(40, 24), (41, 25), (33, 16), (34, 16), (37, 16), (16, 40), (9, 8), (8, 8), (3, 5)]
@@ -26,9 +27,9 @@ def _weights() -> tuple[Tensor, Tensor, Tensor, Tensor]:
     return (*opening, *closing)
 
 
-def _block() -> Block:
+def _block() -> BandedBlock:
     opening, opening_bias, closing, closing_bias = _weights()
-    return Block(Convolution(opening, opening_bias), Convolution(closing, closing_bias), CHANNELS)
+    return BandedBlock(ConvRelu(opening, opening_bias), ConvRelu(closing, closing_bias), CHANNELS)
 
 
 def _literal(value: Tensor) -> tuple[Tensor, Tensor]:
@@ -44,8 +45,8 @@ def eight_rows(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _forward(
-    value: Tensor, *, keeping: bool = True, through: bool = True
-) -> tuple[Tensor, list[tuple[int, int]], Tensor | None, BlockTrail]:
+    value: Tensor, *, save_for_backward: bool = True, through: bool = True
+) -> tuple[Tensor, list[tuple[int, int]], Tensor | None, SavedBlock]:
     bands: list[Tensor] = []
     ends: list[tuple[int, int]] = []
 
@@ -55,7 +56,9 @@ def _forward(
         assert opened.shape[-2] == min(rows[1] + 1, value.shape[-2]) - rows[0]
         bands.append(opened[..., : rows[1] - rows[0], :])
 
-    pooled, trail = _block().forward(value, take, (0, 0), keeping=keeping, through=through)
+    pooled, trail = _block().forward(
+        value, take, (0, 0), save_for_backward=save_for_backward, through=through
+    )
     return torch.cat(bands, dim=2), ends, pooled, trail
 
 
@@ -80,7 +83,7 @@ def test_back(size: tuple[int, int], through: bool) -> None:
     """Beside what comes from the pooling, a contribution to the opening results over all bands."""
     value = _random(5, 1, INPUTS, *size).requires_grad_()
     opened, pooled = _literal(value)
-    window = Window(1, 1, size[0], size[1])
+    window = Rect(1, 1, size[0], size[1])
     other, later = _random(6, 1, CHANNELS, size[0] - 1, size[1] - 1), _random(7, *pooled.shape)
     total = (opened[..., *window.slices] * other).sum()
     if through:
@@ -90,7 +93,7 @@ def test_back(size: tuple[int, int], through: bool) -> None:
         _, _, _, trail = _forward(value, through=through)
         # The quarter of the mean is the caller's.
         gradient = 0.25 * later if through else None
-        parts = [Contribution(other, window)]
+        parts = [WindowedGrad(other, window)]
         found = _block().backward(gradient, trail, parts, (0, 0), torch.empty(0, dtype=torch.float64))
     torch.testing.assert_close(found, expected)
 
@@ -101,7 +104,7 @@ def test_a_small_picture_is_one_band() -> None:
 
 
 def test_bands_are_about_equal_and_hold_what_they_may() -> None:
-    block = Block(_block()._opening, _block()._closing, 64)
+    block = BandedBlock(_block()._opening, _block()._closing, 64)
     for height in range(8, 3000, 7):
         bands = list(block._bands((height, 1000), torch.device("cpu")))
         rows = module._BAND_ENTRIES // 64_000
@@ -111,7 +114,7 @@ def test_bands_are_about_equal_and_hold_what_they_may() -> None:
 
 
 def test_who_passes_leaves_nothing() -> None:
-    _, _, pooled, trail = _forward(_random(5, 1, INPUTS, 16, 16), keeping=False)
+    _, _, pooled, trail = _forward(_random(5, 1, INPUTS, 16, 16), save_for_backward=False)
     assert pooled is not None
     assert (trail.opened, trail.closed) == ([], [])
 
@@ -121,30 +124,30 @@ def test_room_for_signs_is_made_before_the_first_band(
 ) -> None:
     """Else it lies between the blocks of memory that bands share, and keeps them apart."""
     diary: list[str] = []
-    make, convolve = room_for_signs, Convolution.forward
+    make, convolve = empty_relu_mask, ConvRelu.forward
 
-    def made(shape: tuple[int, int, int, int], device: torch.device) -> Signs:
+    def made(shape: tuple[int, int, int, int], device: torch.device) -> ReluMask:
         diary.append("room")
         return make(shape, device)
 
-    def convolved(self: Convolution, value: Tensor, origin: tuple[int, int]) -> Tensor:
+    def convolved(self: ConvRelu, value: Tensor, origin: tuple[int, int]) -> Tensor:
         diary.append("convolution")
         return convolve(self, value, origin)
 
-    monkeypatch.setattr(module, "room_for_signs", made)
-    monkeypatch.setattr(Convolution, "forward", convolved)
+    monkeypatch.setattr(module, "empty_relu_mask", made)
+    monkeypatch.setattr(ConvRelu, "forward", convolved)
     _forward(_random(5, 1, INPUTS, 24, 16))
     assert diary == ["room"] * 6 + ["convolution"] * 6  # three bands
 
 
 def test_a_mean_s_gradient_is_spread() -> None:
     gradient = torch.tensor([[1.0, 2.0]]).view(1, 1, 1, 2)
-    found = spread_mean(gradient, (3, 5))
+    found = avg_pool_backward(gradient, (3, 5))
     assert found[0, 0].tolist() == [[1, 1, 2, 2, 0], [1, 1, 2, 2, 0], [0, 0, 0, 0, 0]]
 
 
 def test_a_gpu_takes_a_megapixel_in_one_band() -> None:
-    layer = Block(_block()._opening, _block()._closing, 64)
+    layer = BandedBlock(_block()._opening, _block()._closing, 64)
     device = torch.device("cuda")
     assert len(list(layer._bands((1024, 1024), device))) == 1
     assert len(list(layer._bands((1032, 1024), device))) == 2

@@ -18,15 +18,15 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import glstylenet
-from glstylenet.checkpoint import Run, State, checkpoint_file, load, open_checkpoint, save
 from glstylenet.cli import main, painting
-from glstylenet.demand import AtHand, Demand
 from glstylenet.errors import InputError, OutputError, UsageError
-from glstylenet.events import Event, Started, Step, Warned
-from glstylenet.fusion import SCHEMES
-from glstylenet.memory import Plan, plan_memory
-from glstylenet.settings import Settings
-from glstylenet.transfer import Result, stylize
+from glstylenet.memory.estimate import HeldPictures, MemoryEstimate
+from glstylenet.memory.plan import MemoryPlan, plan_memory
+from glstylenet.pyramid.schemes import PAPER_SCHEMES
+from glstylenet.run.checkpoint import Run, State, checkpoint_file, load, open_checkpoint, save
+from glstylenet.run.events import Event, Started, Step, Warned
+from glstylenet.run.stylize import Result, stylize
+from glstylenet.settings.model import Settings
 
 Picture = NDArray[np.uint8]
 
@@ -124,14 +124,14 @@ def test_what_the_optimiser_knew_matters(tmp_path: Path) -> None:
     """Else the test above would pass without it."""
     _stopped(tmp_path, 7)
     run, state = load(tmp_path)
-    assert state.learnt.tensors["rows"].abs().sum() > 0
+    assert state.optimizer_state.tensors["rows"].abs().sum() > 0
     save(tmp_path, run, _without_knowledge(state))
     assert not torch.equal(_resumed(tmp_path).pixels, _whole("lbfgs").pixels)
 
 
 def _without_knowledge(state: State) -> State:
-    forgotten = type(state.learnt)({}, state.learnt.numbers)
-    return State(**{**state.__dict__, "learnt": forgotten})
+    forgotten = type(state.optimizer_state)({}, state.optimizer_state.numbers)
+    return State(**{**state.__dict__, "optimizer_state": forgotten})
 
 
 def test_a_run_may_be_interrupted_twice(tmp_path: Path) -> None:
@@ -255,15 +255,15 @@ def test_with_a_little_less_memory_fewer_tiles_are_kept(interrupted: Path, tmp_p
     """Which changes no number; other tiles would. Only where that does not suffice, the plan is another."""
     run, state = load(interrupted)
     size, style_size = (4000, 6000), (1000, 1000)
-    at_hand = AtHand(0, pixel_bytes=12).resized(size, style_size)
-    demand = Demand(size, style_size, size, style_size, "float32", SCHEMES["g"], at_hand)
+    held_pictures = HeldPictures(0, pixel_bytes=12).resized(size, style_size)
+    demand = MemoryEstimate(size, style_size, size, style_size, "float32", PAPER_SCHEMES["g"], held_pictures)
     then, now = (plan_memory(demand, gibibytes * 2**30) for gibibytes in (12, 5))
-    assert then.kept_tiles == then.tiles > 1
+    assert then.cached_tiles == then.tiles > 1
     assert now.history != then.history
     plans = [(demand, now) for _ in run.plans]
     save(tmp_path, Run(run.identity, run.machine, (then,) * len(plans)), replace(state, plan=then))
 
-    def opened(allowed: int) -> tuple[State | None, list[tuple[Demand, Plan]]]:
+    def opened(allowed: int) -> tuple[State | None, list[tuple[MemoryEstimate, MemoryPlan]]]:
         _, found, planned = open_checkpoint(
             tmp_path,
             run.identity,
@@ -271,13 +271,15 @@ def test_with_a_little_less_memory_fewer_tiles_are_kept(interrupted: Path, tmp_p
             resume=True,
             device=torch.device("cpu"),
             allowed=allowed,
-            tell=lambda _event: None,
+            emit=lambda _event: None,
         )
         return found, planned
 
     found, planned = opened(then.needed_bytes - 1)
-    assert planned[0][1].kept_tiles == then.kept_tiles - 1
-    assert planned[0][1] == replace(then, kept_tiles=then.tiles - 1, needed_bytes=planned[0][1].needed_bytes)
+    assert planned[0][1].cached_tiles == then.cached_tiles - 1
+    assert planned[0][1] == replace(
+        then, cached_tiles=then.tiles - 1, needed_bytes=planned[0][1].needed_bytes
+    )
     assert found is not None
     assert found.plan == planned[0][1]
     found, planned = opened(now.needed_bytes)
@@ -324,7 +326,7 @@ def test_a_disk_that_is_full_costs_the_checkpoint_not_the_run(
         raise OutputError(f"{path}: writing failed (No space left on device)")
         yield
 
-    monkeypatch.setattr("glstylenet.checkpoint.replacing", full)
+    monkeypatch.setattr("glstylenet.run.checkpoint.replacing", full)
     events: list[Event] = []
     done = _resumed(tmp_path, events)
     assert torch.equal(done.pixels, _whole("lbfgs").pixels)

@@ -1,19 +1,23 @@
 """Ranges of long vectors."""
 
+import importlib
+
 import pytest
 import torch
 
-from glstylenet import chunks as module
+from glstylenet.numerics.chunks import CACHED_ENTRIES, chunk_slices, keep
+
+module = importlib.import_module("glstylenet.numerics.chunks")
 
 
 def test_chunks_cover_every_entry_once(monkeypatch: pytest.MonkeyPatch) -> None:
     entries = torch.zeros(100_000)
-    for part in module.chunks(entries, 21):
-        assert len(entries[part]) * 21 <= module.CACHED_ENTRIES
+    for part in chunk_slices(entries, 21):
+        assert len(entries[part]) * 21 <= CACHED_ENTRIES
         entries[part] += 1
     assert bool((entries == 1).all())
     monkeypatch.setattr(module, "chunk_length", lambda _device, _rows: 7)
-    assert [len(entries[:17][part]) for part in module.chunks(entries[:17])] == [7, 7, 3]
+    assert [len(entries[:17][part]) for part in chunk_slices(entries[:17])] == [7, 7, 3]
 
 
 def test_keep_leaves_what_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -21,7 +25,7 @@ def test_keep_leaves_what_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
     generator = torch.Generator().manual_seed(1)
     before, free = torch.randn(3, 11, generator=generator), torch.rand(33, generator=generator) < 0.6
     vector = before.clone()
-    module.keep(vector, free)
+    keep(vector, free)
     assert torch.equal(vector.flatten(), torch.where(free, before.flatten(), 0.0))
-    module.keep(vector, None)
+    keep(vector, None)
     assert torch.equal(vector.flatten(), torch.where(free, before.flatten(), 0.0))

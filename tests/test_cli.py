@@ -19,21 +19,23 @@ from PIL import Image
 
 import glstylenet
 from glstylenet.cli import app, main, painting
-from glstylenet.cli.failure import exit_code_of
-from glstylenet.cli.interruption import Interruption
+from glstylenet.cli.exit_codes import exit_code_of
 from glstylenet.cli.options import resolve_settings
+from glstylenet.cli.signals import Interruption
 from glstylenet.cli.stylize import stylize_command
 from glstylenet.errors import MemoryLimitError, OptimizationError, OutputError
-from glstylenet.events import Event, Finished, ScaleStarted, Started, Step
-from glstylenet.images import read_picture
-from glstylenet.invocation import option_name
-from glstylenet.memory import Plan
-from glstylenet.outputs import claim_output, read_recipe, write_picture
-from glstylenet.schedule import Scale
-from glstylenet.semantics import label_maps
-from glstylenet.settings import GROUPS, PRESETS, Preset, Settings, field_help
-from glstylenet.terms import LossTerms
-from glstylenet.transfer import Result, stylize
+from glstylenet.files.lock import claim_output
+from glstylenet.maps.labels import label_maps
+from glstylenet.memory.plan import MemoryPlan
+from glstylenet.objective.terms import LossTerms
+from glstylenet.pictures.read import read_picture
+from glstylenet.pictures.write import read_recipe, write_picture
+from glstylenet.run.events import Event, Finished, ScaleStarted, Started, Step
+from glstylenet.run.scales import Scale
+from glstylenet.run.stylize import Result, stylize
+from glstylenet.settings.command_line import option_name
+from glstylenet.settings.model import GROUPS, Settings, field_help
+from glstylenet.settings.presets import PRESETS, Preset
 
 FAST = ("--iterations", "2", "--precision", "float32")
 RESULT_KEYS = {
@@ -382,7 +384,7 @@ def test_more_threads_than_processors_are_not_repeated(
     assert run("stylize", "content.png", "style.png", "-o", "out.png") == 0
     table = json.loads(read_recipe(desk / "out.png") or "{}")
     monkeypatch.setattr(
-        "glstylenet.outputs.read_recipe", lambda _file: json.dumps({**table, "threads": 1024})
+        "glstylenet.pictures.write.read_recipe", lambda _file: json.dumps({**table, "threads": 1024})
     )
     monkeypatch.setattr("os.cpu_count", lambda: 1)
     capsys.readouterr()
@@ -512,7 +514,7 @@ def breaking_off(error: BaseException) -> Callable[..., None]:
         import torch  # noqa: PLC0415
 
         scales = (Scale(0.5, (32, 32), 1), Scale(1.0, (64, 64), 1))
-        plans = (Plan(None, 1, 10, False, 0),) * 2
+        plans = (MemoryPlan(None, 1, 10, False, 0),) * 2
         on_event(Started("cpu", "float32", scales, plans, (64, 64), "", "embedded", 0))
         pixels = torch.full((1, 3, 32, 32), 90.0)
         on_event(Step(1, 2, 1, 1, LossTerms(1.0, 1.0, 1.0, 1.0), pixels, 0.0))
@@ -840,7 +842,7 @@ def test_fetching_while_offline_is_4(
 def test_fetching_says_beforehand_that_it_is_large(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("glstylenet.weights.fetch_weights", lambda: Path("fetched"))
+    monkeypatch.setattr("glstylenet.network.weights.fetch_weights", lambda: Path("fetched"))
     assert main(["weights", "fetch"]) == 0
     assert "downloading several hundred MB\n" in capsys.readouterr().err
 

@@ -5,9 +5,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from glstylenet import convolution
-from glstylenet.convolution import Convolution
-from glstylenet.taps import TapKernel
+from glstylenet.network import conv_relu
+from glstylenet.network.conv_relu import ConvRelu
+from glstylenet.network.matmul_conv import MatmulConv
 
 # Channels in and out: Winograd's way takes the larger ones, in float32.
 SHAPES = [(3, 8), (8, 3), (64, 128)]
@@ -23,11 +23,11 @@ def _random(seed: int, *shape: int) -> Tensor:
 def test_there_and_back(
     channels: tuple[int, int], dtype: torch.dtype, fuses: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(convolution, "_HAS_FUSED_RELU", fuses and convolution._HAS_FUSED_RELU)
+    monkeypatch.setattr(conv_relu, "_HAS_FUSED_RELU", fuses and conv_relu._HAS_FUSED_RELU)
     inputs, outputs = channels
     weight, bias = _random(1, outputs, inputs, 3, 3).to(dtype), _random(2, outputs).to(dtype)
     weight *= inputs**-0.5
-    one = Convolution(weight, bias, input_factor=0.25)
+    one = ConvRelu(weight, bias, input_factor=0.25)
     value = _random(3, 1, inputs, 13, 18).to(dtype).contiguous(memory_format=torch.channels_last)
     variable = value.clone().requires_grad_()
     expected = F.relu(F.conv2d(variable, weight, bias, padding=1))
@@ -44,7 +44,7 @@ def test_there_and_back(
 def test_only_large_ones_in_float32_take_winograd_s_way() -> None:
     def way(inputs: int, outputs: int, dtype: torch.dtype) -> bool:
         weight = torch.zeros(outputs, inputs, 3, 3, dtype=dtype)
-        return Convolution(weight, torch.zeros(outputs, dtype=dtype)).takes_winograd
+        return ConvRelu(weight, torch.zeros(outputs, dtype=dtype)).takes_winograd
 
     assert way(64, 128, torch.float32)
     assert way(512, 256, torch.float32)
@@ -54,11 +54,11 @@ def test_only_large_ones_in_float32_take_winograd_s_way() -> None:
 
 
 def test_bfloat16_works_where_onednn_lacks_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a CPU without the instructions its convolution with ReLU refuses; PyTorch's own does not."""
-    monkeypatch.setattr(convolution, "_has_bfloat16", lambda: False)
+    """On a CPU without the instructions its conv_relu with ReLU refuses; PyTorch's own does not."""
+    monkeypatch.setattr(conv_relu, "_has_bfloat16", lambda: False)
     weight, bias = _random(1, 8, 4, 3, 3).bfloat16(), torch.zeros(8, dtype=torch.bfloat16)
     value = _random(2, 1, 4, 9, 9).bfloat16()
-    one = Convolution(weight, bias)
+    one = ConvRelu(weight, bias)
     assert not one._fuses
     found = one.forward(value)
     exact = F.relu(F.conv2d(value.float(), weight.float(), padding=1))
@@ -73,7 +73,7 @@ def test_nine_products_are_the_convolution(channels: tuple[int, int], size: tupl
     weight, bias = _random(1, outputs, inputs, 3, 3).double(), _random(2, outputs).double()
     value = _random(3, 1, inputs, *size).double().contiguous(memory_format=torch.channels_last)
     expected = F.conv2d(value, weight, padding=1)
-    kernel = TapKernel(weight)
+    kernel = MatmulConv(weight)
     torch.testing.assert_close(kernel.convolve(value), expected)
     found = kernel.convolve_relu(value, bias, origin=(8, 16))
     torch.testing.assert_close(found, F.relu(expected + bias.view(1, -1, 1, 1)))

@@ -4,18 +4,19 @@ import pytest
 import torch
 from torch import Tensor
 
-from glstylenet import curvature as module
-from glstylenet.curvature import CELL_SIDE, curvature
-from glstylenet.history import History, measure
-from glstylenet.optimize import Evaluate, Lbfgs
-from glstylenet.preconditioner import Preconditioner
+from glstylenet.optim import curvature as module
+from glstylenet.optim.base import Evaluate
+from glstylenet.optim.curvature import CELL_SIDE, curvature
+from glstylenet.optim.lbfgs import Lbfgs
+from glstylenet.optim.lbfgs_memory import LbfgsMemory, measure
+from glstylenet.optim.preconditioner import Preconditioner
 
 SHAPE = (1, 3, 24, 32)
 
 
-def _history(*pairs: tuple[Tensor, Tensor], half: bool = False, size: int = 5) -> History:
+def _history(*pairs: tuple[Tensor, Tensor], half: bool = False, size: int = 5) -> LbfgsMemory:
     """Of steps from the origin, where the gradient is 0: pairs as they are."""
-    history = History(size, half=half)
+    history = LbfgsMemory(size, half=half)
     for s, y in pairs:
         origin = torch.zeros_like(s)
         assert history.add(measure(origin, origin, s, y), origin, origin, s, y)
@@ -26,8 +27,8 @@ def _noise(seed: int, shape: tuple[int, ...] = SHAPE) -> Tensor:
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
 
 
-def _curvature(history: History, shape: tuple[int, ...] = SHAPE) -> Tensor:
-    found = curvature(history.snapshot(), torch.empty(shape))
+def _curvature(history: LbfgsMemory, shape: tuple[int, ...] = SHAPE) -> Tensor:
+    found = curvature(history.state_dict(), torch.empty(shape))
     assert found is not None
     assert found.shape == shape[-2:]
     return found
@@ -92,8 +93,8 @@ def test_no_part_is_beyond_the_limits() -> None:
 
 def test_too_few_pairs_tell_nothing() -> None:
     pairs = [(s, s) for s in map(_noise, range(2))]
-    assert curvature(_history().snapshot(), torch.empty(SHAPE)) is None
-    assert curvature(_history(*pairs).snapshot(), torch.empty(SHAPE)) is None
+    assert curvature(_history().state_dict(), torch.empty(SHAPE)) is None
+    assert curvature(_history(*pairs).state_dict(), torch.empty(SHAPE)) is None
 
 
 @pytest.mark.parametrize("shape", [(1, 3, 24, 32), (1, 3, 23, 31), (3, 5, 9), (1, 1, 2, 3)])
@@ -128,7 +129,7 @@ def test_it_saves_evaluations_where_parts_are_steeper() -> None:
     evaluate, found = _patchy((1, 1, 64, 64)), []
     for learns in (False, True):
         form = Preconditioner()
-        optimizer = Lbfgs(history=5, precondition=form, learn=form.learn if learns else None)
+        optimizer = Lbfgs(history=5, precondition=form, update_preconditioner=form.fit if learns else None)
         x = torch.full((1, 1, 64, 64), 100.0)
         for _ in range(3):
             *_, last = optimizer.run(evaluate, x, 10)

@@ -8,12 +8,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from glstylenet.descent import Descent, Matching, descend
 from glstylenet.errors import OptimizationError
-from glstylenet.objective import Objective
-from glstylenet.optimize import Adam, Lbfgs, Optimizer
-from glstylenet.stopwatch import Stopwatch
-from glstylenet.terms import Evaluation, LossTerms
+from glstylenet.machine.stopwatch import Stopwatch
+from glstylenet.objective.objective import Objective
+from glstylenet.objective.terms import Evaluation, LossTerms
+from glstylenet.optim.adam import Adam
+from glstylenet.optim.base import Optimizer
+from glstylenet.optim.lbfgs import Lbfgs
+from glstylenet.run.rounds import Evaluated, Rematched, optimise_in_rounds
 
 Function = Callable[[Tensor, int], tuple[float, Tensor]]
 
@@ -58,8 +60,8 @@ def _start() -> Tensor:
 
 def _run(
     objective: Objective, evaluations: int, round_length: int, optimizer: Optimizer | None = None
-) -> list[Matching | Descent]:
-    return list(descend(objective, optimizer or Lbfgs(), _start(), evaluations, round_length))
+) -> list[Rematched | Evaluated]:
+    return list(optimise_in_rounds(objective, optimizer or Lbfgs(), _start(), evaluations, round_length))
 
 
 def _rounds(diary: list[str]) -> list[int]:
@@ -78,22 +80,22 @@ def test_the_budget_is_spent_in_rounds_with_one_matching_each(
     objective = Scripted(_bowl(1000.0))
     told = _run(objective, evaluations, length)
     assert _rounds(objective.diary) == expected
-    assert [one.round for one in told if isinstance(one, Matching)] == list(range(1, len(expected) + 1))
-    steps = [one for one in told if isinstance(one, Descent)]
+    assert [one.round for one in told if isinstance(one, Rematched)] == list(range(1, len(expected) + 1))
+    steps = [one for one in told if isinstance(one, Evaluated)]
     assert [len(list(group)) for _, group in itertools.groupby(step.round for step in steps)] == expected
-    assert all(one.seconds == 0.25 for one in told if isinstance(one, Matching))
+    assert all(one.seconds == 0.25 for one in told if isinstance(one, Rematched))
 
 
 def test_every_round_is_announced_before_its_steps() -> None:
     told = _run(Scripted(_bowl()), 9, 3)
-    kinds = ["M" if isinstance(one, Matching) else "D" for one in told]
+    kinds = ["M" if isinstance(one, Rematched) else "D" for one in told]
     assert "".join(kinds) == "MDDD" * 3
 
 
 @pytest.mark.parametrize("optimizer", [Lbfgs, Adam])
 def test_the_minimum_is_found_over_rounds(optimizer: type[Optimizer]) -> None:
     told = _run(Scripted(_bowl(4.0)), 400, 40, optimizer())
-    steps = [one for one in told if isinstance(one, Descent)]
+    steps = [one for one in told if isinstance(one, Evaluated)]
     assert steps[-1].terms.total < 1e-2 * steps[0].terms.total
 
 
@@ -104,7 +106,7 @@ def test_a_round_starts_where_the_last_one_ended() -> None:
     ends = [
         one.pixels
         for one, after in zip(told, [*told[1:], None], strict=True)
-        if isinstance(one, Descent) and not isinstance(after, Descent)
+        if isinstance(one, Evaluated) and not isinstance(after, Evaluated)
     ]
     for place, end in zip(objective.matched_at[1:], ends[:-1], strict=True):
         assert torch.equal(place, end)
@@ -120,7 +122,7 @@ def test_terms_belong_to_the_pixels_beside_them() -> None:
         ).cos() * 20 / 9
 
     told = _run(Scripted(valley), 40, 10)
-    steps = [one for one in told if isinstance(one, Descent)]
+    steps = [one for one in told if isinstance(one, Evaluated)]
     for step in steps:
         assert valley(step.pixels, 0)[0] == step.terms.total
     assert len({step.terms.total for step in steps}) < len(steps)  # a step failed indeed
@@ -133,7 +135,7 @@ def test_within_a_round_the_loss_never_rises_even_if_matching_raises_it() -> Non
         loss, gradient = _bowl(1000.0)(x, matchings)
         return loss + 1000.0 * matchings, gradient
 
-    steps = [one for one in _run(Scripted(rising), 12, 4) if isinstance(one, Descent)]
+    steps = [one for one in _run(Scripted(rising), 12, 4) if isinstance(one, Evaluated)]
     for number, group in itertools.groupby(steps, key=lambda step: step.round):
         losses = [step.terms.total for step in group]
         assert losses == sorted(losses, reverse=True)
@@ -149,10 +151,10 @@ def test_the_history_is_warm_in_the_second_round() -> None:
         return float(0.5 * (gradient * (x - 100.0)).sum()), gradient
 
     start = torch.linspace(0, 255, 48).view(1, 3, 4, 4)
-    told = list(descend(Scripted(bowl), Lbfgs(), start, 30, 15))
-    steps = [one for one in told if isinstance(one, Descent)]
-    cold = list(descend(Scripted(bowl), Lbfgs(), steps[14].pixels, 15, 15))[-1]
-    assert isinstance(cold, Descent)
+    told = list(optimise_in_rounds(Scripted(bowl), Lbfgs(), start, 30, 15))
+    steps = [one for one in told if isinstance(one, Evaluated)]
+    cold = list(optimise_in_rounds(Scripted(bowl), Lbfgs(), steps[14].pixels, 15, 15))[-1]
+    assert isinstance(cold, Evaluated)
     assert steps[-1].terms.total < 0.9 * cold.terms.total
 
 
@@ -163,7 +165,7 @@ def test_ends_early_when_stuck(slope: float) -> None:
     told = _run(objective, 1000, 200)
     assert objective.diary.count("match") == 1
     assert objective.diary.count("evaluate") < 30
-    steps = [one for one in told if isinstance(one, Descent)]
+    steps = [one for one in told if isinstance(one, Evaluated)]
     assert torch.equal(steps[-1].pixels, _start())
     assert steps[-1].terms.total == 5.0
 
@@ -174,7 +176,7 @@ def test_stuck_only_in_the_second_round_keeps_the_first() -> None:
         return (loss, gradient) if matchings == 1 else (7.0, torch.zeros_like(x))
 
     objective = Scripted(function)
-    steps = [one for one in _run(objective, 100, 6) if isinstance(one, Descent)]
+    steps = [one for one in _run(objective, 100, 6) if isinstance(one, Evaluated)]
     assert _rounds(objective.diary) == [6, 1]
     assert not torch.equal(steps[-1].pixels, _start())
     assert steps[-1].terms.total == 7.0
@@ -194,7 +196,7 @@ def test_a_step_to_nan_is_undone() -> None:
         loss, gradient = _bowl()(x, matchings)
         return (math.nan, gradient) if calls in (3, 5) else (loss, gradient)
 
-    steps = [one for one in _run(Scripted(sometimes), 30, 10) if isinstance(one, Descent)]
+    steps = [one for one in _run(Scripted(sometimes), 30, 10) if isinstance(one, Evaluated)]
     assert all(math.isfinite(step.terms.total) and bool(step.pixels.isfinite().all()) for step in steps)
     assert steps[-1].terms.total < steps[0].terms.total
 
@@ -205,9 +207,9 @@ def test_a_round_of_one_matches_at_every_evaluation_and_still_descends(optimizer
     objective = Scripted(_bowl(30.0))
     told = _run(objective, 25, 1, optimizer())
     assert objective.diary == ["match", "evaluate"] * 25
-    assert ["M" if isinstance(one, Matching) else "D" for one in told] == ["M", "D"] * 25
-    assert [one.round for one in told if isinstance(one, Descent)] == list(range(1, 26))
-    steps = [one for one in told if isinstance(one, Descent)]
+    assert ["M" if isinstance(one, Rematched) else "D" for one in told] == ["M", "D"] * 25
+    assert [one.round for one in told if isinstance(one, Evaluated)] == list(range(1, 26))
+    steps = [one for one in told if isinstance(one, Evaluated)]
     assert steps[-1].terms.total < 0.5 * steps[0].terms.total
 
 
@@ -222,6 +224,6 @@ def test_a_path_that_the_box_bends_uphill_is_not_taken() -> None:
     calls = itertools.count()
     objective = Scripted(lambda _x, _matchings: (100.0 + 1e-6 * next(calls), slope))
     start = torch.tensor([0.5, 100.0]).repeat(6).view(1, 3, 2, 2)
-    steps = [one for one in descend(objective, Bent(), start, 8, 8) if isinstance(one, Descent)]
+    steps = [one for one in optimise_in_rounds(objective, Bent(), start, 8, 8) if isinstance(one, Evaluated)]
     assert [step.terms.total for step in steps] == [100.0] * 8
     assert torch.equal(steps[-1].pixels, start)

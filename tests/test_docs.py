@@ -12,12 +12,13 @@ from typer.main import get_command
 
 import glstylenet
 from glstylenet.cli import app
-from glstylenet.invocation import option_name
 from glstylenet.report.grid import make_grid
-from glstylenet.settings import PRESETS, Settings, field_help
+from glstylenet.settings.command_line import option_name
+from glstylenet.settings.model import Settings, field_help
+from glstylenet.settings.presets import PRESETS
 from glstylenet.studio.application import make_application
 from glstylenet.studio.runner import Runner
-from glstylenet.studio.shelf import Shelf
+from glstylenet.studio.storage import Storage
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -122,6 +123,6 @@ def test_local_links_and_pictures_are_there() -> None:
 
 
 def test_every_route_of_the_studio_is_described() -> None:
-    application = make_application(cast(Shelf, None), cast(Runner, None), {})
+    application = make_application(cast(Storage, None), cast(Runner, None), {})
     for path in application.openapi()["paths"]:
         assert re.search(rf"`(GET|POST|DELETE) {re.escape(path)}[`?]", PAGES["studio.md"]), path

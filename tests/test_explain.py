@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from glstylenet.errors import OutputError, UsageError
-from glstylenet.events import Event, ScaleStarted, Step
 from glstylenet.explain import folder as folder_module
 from glstylenet.explain.charts import class_chart, curve_chart, drawn_text, require_matplotlib
 from glstylenet.explain.class_losses import ClassLosses
@@ -25,15 +24,16 @@ from glstylenet.explain.explanation import Explanation, explain
 from glstylenet.explain.folder import FILES, check_folder, explanation_folder, write_explanation
 from glstylenet.explain.page import explanation_page
 from glstylenet.explain.panels import correspondence_sheet, result_panel, style_panel
-from glstylenet.memory import Plan
-from glstylenet.objective import Objective
-from glstylenet.schedule import Scale
-from glstylenet.settings import Settings
-from glstylenet.stages import make_objective
-from glstylenet.terms import LossTerms
-from glstylenet.transfer import Result, picture_losses, stylize
-from glstylenet.vgg import Network
-from glstylenet.weights import load_weights
+from glstylenet.memory.plan import MemoryPlan
+from glstylenet.network.vgg import VGG19
+from glstylenet.network.weights import load_weights
+from glstylenet.objective.objective import Objective
+from glstylenet.objective.terms import LossTerms
+from glstylenet.run.assembly import make_objective
+from glstylenet.run.events import Event, ScaleStarted, Step
+from glstylenet.run.scales import Scale
+from glstylenet.run.stylize import Result, picture_losses, stylize
+from glstylenet.settings.model import Settings
 
 Picture = NDArray[np.uint8]
 HEIGHT, WIDTH = 72, 64
@@ -152,7 +152,7 @@ def test_the_class_of_a_position_is_the_largest_under_it() -> None:
 @pytest.mark.parametrize("layer", [1, 2, 3, 4])
 def test_what_a_position_sees(layer: int) -> None:
     """Changing a pixel at the edge of what is seen changes the position; one pixel further does not."""
-    network = Network(load_weights("embedded").tensors, dtype=torch.float64)
+    network = VGG19(load_weights("embedded").tensors, dtype=torch.float64)
     before, after = receptive_pixels(layer)
     cell = 1 << (layer - 1)
     position = 48 // cell
@@ -207,12 +207,12 @@ def test_tiles_explain_the_same() -> None:
     plain = explain(result, curve)
     sides: list[int] = []
 
-    def in_tiles(*arguments: Any, plan: Plan, **options: Any) -> Objective:
+    def in_tiles(*arguments: Any, plan: MemoryPlan, **options: Any) -> Objective:
         sides.append(64)
         return make_objective(*arguments, plan=replace(plan, tile_side=64), **options)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("glstylenet.measurement.make_objective", in_tiles)
+        patch.setattr("glstylenet.run.final_losses.make_objective", in_tiles)
         tiled = explain(result, curve)
     assert sides == [64]
     assert plain.correspondence is not None

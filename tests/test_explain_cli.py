@@ -11,7 +11,7 @@ import pytest
 from glstylenet.cli import painting
 from glstylenet.errors import MemoryLimitError
 from glstylenet.explain.folder import FILES
-from glstylenet.transfer import Result, stylize
+from glstylenet.run.stylize import Result, stylize
 from tests.test_cli import desk, draw, error_of, failing, run, stray_files
 
 __all__ = ["desk", "failing"]  # fixtures

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, Request
 
 from glstylenet.explain.explanation import Explanation
 from glstylenet.explain.page import explanation_page
-from glstylenet.inputs import Origin
+from glstylenet.run.inputs import Origin
 from tests.browser import needs_chromium, running_browser
 from tests.test_explain import explained
 

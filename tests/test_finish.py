@@ -6,7 +6,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from glstylenet.finish import PHOTO_EPSILON, guided_filter, photo_finish, photo_radius
+from glstylenet.pictures.guided_filter import PHOTO_EPSILON, guided_filter, photo_finish, photo_radius
 
 
 def _noise(seed: int, *shape: int) -> Tensor:
@@ -20,7 +20,7 @@ def _literal(
     epsilon: float,
     mask: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """Window by window: ridge regression of the source on the guide, then the mean of all windows' answers.
+    """Rect by window: ridge regression of the source on the guide, then the mean of all windows' answers.
 
     ``guide``, ``source`` (H, W, 3), ``mask`` (H, W). The regression is solved as a least-squares system with
     the ridge as additional rows, so that no formula of the module is repeated.

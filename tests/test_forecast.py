@@ -2,18 +2,18 @@
 
 import torch
 
-from glstylenet.device import Device
-from glstylenet.events import Started
-from glstylenet.forecast import Speed, forecast_seconds, measure_speed
-from glstylenet.memory import Plan
-from glstylenet.schedule import Scale
-from glstylenet.settings import Settings
-from glstylenet.weights import load_weights
+from glstylenet.machine.device import Device
+from glstylenet.memory.plan import MemoryPlan
+from glstylenet.network.weights import load_weights
+from glstylenet.run.events import Started
+from glstylenet.run.scales import Scale
+from glstylenet.run.time_estimate import Speed, estimate_seconds, measure_speed
+from glstylenet.settings.model import Settings
 
 
 def _started(scale: Scale, tile_side: int | None) -> Started:
     """In one piece, or in two tiles of which one is kept."""
-    whole, tiled = Plan(None, 1, 10, False, 0), Plan(tile_side, 2, 10, False, 0, kept_tiles=1)
+    whole, tiled = MemoryPlan(None, 1, 10, False, 0), MemoryPlan(tile_side, 2, 10, False, 0, cached_tiles=1)
     plan = whole if tile_side is None else tiled
     return Started(
         device="cpu",
@@ -30,17 +30,17 @@ def _started(scale: Scale, tile_side: int | None) -> Started:
 def test_a_whole_picture_by_hand() -> None:
     """64 x 48 on a canvas of 80 x 64: 10 x 8 positions, a style of half 80 x 160: 5 x 10."""
     settings = Settings(round_length=20)
-    seconds = forecast_seconds(_started(Scale(0.5, (64, 48), 50), None), settings, Speed(1e-3, 1e-4))
+    seconds = estimate_seconds(_started(Scale(0.5, (64, 48), 50), None), settings, Speed(1e-3, 1e-4))
     assert abs(seconds - (50 * 80 * 64 * 1e-3 + 3 * (10 * 8) * (5 * 10) * 1e-4)) < 1e-9
 
 
 def test_tiles_are_seen_with_what_surrounds_them_and_twice_where_not_kept() -> None:
     """A canvas of 256 x 64 in two tiles of 128 x 64, each with 40 more rows on one side; one is kept."""
     settings = Settings(local_weight=0.0)
-    seconds = forecast_seconds(_started(Scale(1.0, (240, 48), 1), 128), settings, Speed(4e-3, 0.0))
+    seconds = estimate_seconds(_started(Scale(1.0, (240, 48), 1), 128), settings, Speed(4e-3, 0.0))
     assert abs(seconds - 2 * (168 * 64) * 4e-3 * (1 + 0.49 / 2)) < 1e-9
     settings = settings.replace(global_weight=0.0)
-    seconds = forecast_seconds(_started(Scale(1.0, (240, 48), 1), 128), settings, Speed(4e-3, 0.0))
+    seconds = estimate_seconds(_started(Scale(1.0, (240, 48), 1), 128), settings, Speed(4e-3, 0.0))
     assert abs(seconds - 2 * (168 * 64) * 4e-3) < 1e-9
 
 

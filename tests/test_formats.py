@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 
 from glstylenet.errors import ImageError
-from glstylenet.formats import READERS, file_format, read_bytes
-from glstylenet.images import read_picture
+from glstylenet.pictures.formats import READERS, file_format, read_bytes
+from glstylenet.pictures.read import read_picture
 
 
 @pytest.mark.parametrize("kind", list(READERS))

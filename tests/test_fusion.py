@@ -8,22 +8,15 @@ import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glstylenet import resampling
-from glstylenet.fusion import (
-    LAYER_CHANNELS,
-    SCHEMES,
-    Contribution,
-    Pyramid,
-    fuse,
-    fused_size,
-    layer_size,
-    layer_sizes,
-    spread_gradient,
-)
-from glstylenet.resampling import Axis, resample, resample_adjoint, source_window
-from glstylenet.targets import map_at
-from glstylenet.tiling import Tile, cut_into_tiles
-from glstylenet.window import Window, whole
+from glstylenet.maps.labels import map_at
+from glstylenet.network import pooling
+from glstylenet.network.layers import LAYER_CHANNELS, layer_size, layer_sizes
+from glstylenet.network.windowed_grad import WindowedGrad
+from glstylenet.numerics.rectangle import Rect, whole
+from glstylenet.pyramid.fuse import Pyramid, fuse, fuse_backward
+from glstylenet.pyramid.resample import Axis, resample, resample_adjoint, source_window
+from glstylenet.pyramid.schemes import PAPER_SCHEMES, fused_size
+from glstylenet.pyramid.tiles import Tile, cut_into_tiles
 
 # Scheme: sizes (height, width, channels) with five map classes at 512 x 352, and pixels.
 FIGURE_11 = {
@@ -51,26 +44,26 @@ def _random_features(
 @pytest.mark.parametrize("name", FIGURE_11)
 def test_figure_11(name: str) -> None:
     shapes, pixels = FIGURE_11[name]
-    assert SCHEMES[name].shapes((512, 352), classes=5) == shapes
+    assert PAPER_SCHEMES[name].shapes((512, 352), classes=5) == shapes
     assert sum(height * width * channels for height, width, channels in shapes) == pixels
     # And the tensors really have these shapes.
     features = _random_features((512, 352), extra=5)
-    for group, (height, width, channels) in zip(SCHEMES[name].groups, shapes, strict=True):
+    for group, (height, width, channels) in zip(PAPER_SCHEMES[name].groups, shapes, strict=True):
         assert fuse(features, group).shape == (1, channels, height, width)
 
 
 def test_schemes_are_the_papers_eight() -> None:
-    assert "".join(SCHEMES) == "abcdefgh"
-    assert SCHEMES["g"].layers == (1, 2, 3, 4)
-    assert SCHEMES["h"].groups == ((3,), (4,))
-    assert SCHEMES["g"].shapes((512, 352))[0][2] == 960
+    assert "".join(PAPER_SCHEMES) == "abcdefgh"
+    assert PAPER_SCHEMES["g"].layers == (1, 2, 3, 4)
+    assert PAPER_SCHEMES["h"].groups == ((3,), (4,))
+    assert PAPER_SCHEMES["g"].shapes((512, 352))[0][2] == 960
 
 
 @pytest.mark.parametrize("name", FIGURE_11)
 @pytest.mark.parametrize("size", [(101, 67), (50, 33), (64, 95)])
 def test_odd_sizes(name: str, size: tuple[int, int]) -> None:
     features = _random_features(size)
-    for group in SCHEMES[name].groups:
+    for group in PAPER_SCHEMES[name].groups:
         fused = fuse(features, group)
         assert fused.shape[-2:] == fused_size(size, group)
         assert fused_size(size, group) == (size[0] // 2 ** (group[-1] - 1), size[1] // 2 ** (group[-1] - 1))
@@ -120,15 +113,15 @@ def test_map_shares_sum_to_one() -> None:
 
 
 def test_windows_by_hand() -> None:
-    window = Window(2, 3, 7, 5)
+    window = Rect(2, 3, 7, 5)
     assert window.size == (5, 2)
     assert torch.arange(80).view(8, 10)[window.slices].tolist() == [
         [10 * y + 3, 10 * y + 4] for y in range(2, 7)
     ]
-    assert window.grown(2) == Window(2, 3, 9, 7)
-    assert window.times(4) == Window(8, 12, 28, 20)
-    assert window.inside(Window(2, 1, 9, 9)) == Window(0, 2, 5, 4)
-    assert whole((4, 6)) == Window(0, 0, 4, 6)
+    assert window.expand(2) == Rect(2, 3, 9, 7)
+    assert window.scale(4) == Rect(8, 12, 28, 20)
+    assert window.relative_to(Rect(2, 1, 9, 9)) == Rect(0, 2, 5, 4)
+    assert whole((4, 6)) == Rect(0, 0, 4, 6)
 
 
 def test_an_axis_by_hand() -> None:
@@ -174,10 +167,10 @@ def test_resampling_equals_torch_s(size: tuple[int, int], target_size: tuple[int
     torch.testing.assert_close(resample(feature, target_size), expected, rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize("window", [Window(0, 0, 3, 2), Window(2, 1, 5, 4), Window(3, 4, 4, 5)], ids=str)
+@pytest.mark.parametrize("window", [Rect(0, 0, 3, 2), Rect(2, 1, 5, 4), Rect(3, 4, 4, 5)], ids=str)
 @pytest.mark.parametrize(("size", "target_size"), RESAMPLINGS)
 def test_a_resampled_window_is_the_cut_of_the_whole(
-    size: tuple[int, int], target_size: tuple[int, int], window: Window
+    size: tuple[int, int], target_size: tuple[int, int], window: Rect
 ) -> None:
     feature = torch.rand(1, 3, *size, dtype=torch.float64)
     source = source_window(size, target_size, window)
@@ -202,11 +195,11 @@ ODD_SIZES = [(101, 67), (75, 93), (96, 64), (100, 72)]
 def test_a_fused_window_is_the_cut_of_the_whole(name: str, size: tuple[int, int], side: int | None) -> None:
     """Out of the features of a tile's crop, at the positions that the tile needs."""
     features = _random_features(size, dtype=torch.float64)
-    for group in SCHEMES[name].groups:
+    for group in PAPER_SCHEMES[name].groups:
         expected = fuse(features, group)
         for tile in cut_into_tiles(size, side):
             crop = {layer: _cropped(features[layer], layer, tile.crop) for layer in group}
-            window = tile.patches(group[-1]).grown(2)
+            window = tile.patches(group[-1]).expand(2)
             part = _fused_of_crop(crop, group, tile, window)
             torch.testing.assert_close(part, expected[..., *window.slices], rtol=1e-12, atol=1e-12)
 
@@ -215,7 +208,7 @@ def _fused_of_crop(
     features: dict[int, torch.Tensor],
     group: tuple[int, ...],
     tile: Tile,
-    window: Window,
+    window: Rect,
     rows_at_once: int = 1000,
 ) -> torch.Tensor:
     pyramid = Pyramid(group, layer_sizes(tile.size, group), origin=tile.origin, window=window)
@@ -233,10 +226,10 @@ def _fused_of_crop(
 @pytest.mark.parametrize("name", FIGURE_11)
 def test_layers_may_come_in_bands(name: str, size: tuple[int, int], side: int | None, rows: int) -> None:
     features = _random_features(size, dtype=torch.float64)
-    for group in SCHEMES[name].groups:
+    for group in PAPER_SCHEMES[name].groups:
         for tile in cut_into_tiles(size, side):
             crop = {layer: _cropped(features[layer], layer, tile.crop) for layer in group}
-            window = tile.patches(group[-1]).grown(2)
+            window = tile.patches(group[-1]).expand(2)
             expected = _fused_of_crop(crop, group, tile, window)
             found = _fused_of_crop(crop, group, tile, window, rows)
             torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)
@@ -255,9 +248,9 @@ def test_readers_are_whose_lower_source_lies_there(target: int, odd: int, start:
 @pytest.mark.parametrize("block", [1, 2, 4])
 def test_a_contribution_is_added_band_by_band(block: int) -> None:
     """Bands of 8 rows of 24; the window begins where a band does not."""
-    window = Window(4, 3, 20, 3 + 2 * block)
+    window = Rect(4, 3, 20, 3 + 2 * block)
     values = torch.rand((1, 2, 16 // block, 2), generator=torch.Generator().manual_seed(0))
-    contribution = Contribution(values, window, block=block, factor=0.5)
+    contribution = WindowedGrad(values, window, block=block, factor=0.5)
     expected, found = torch.zeros(1, 2, 24, 16), torch.zeros(1, 2, 24, 16)
     spread = values.repeat_interleave(block, dim=2).repeat_interleave(block, dim=3)
     expected[..., *window.slices] = 0.5 * spread
@@ -269,7 +262,7 @@ def test_a_contribution_is_added_band_by_band(block: int) -> None:
     contribution.add_to(torch.zeros(1, 2, 2, 16), 22)  # rows beyond its window: nothing
 
 
-def _cropped(feature: torch.Tensor, layer: int, crop: Window) -> torch.Tensor:
+def _cropped(feature: torch.Tensor, layer: int, crop: Rect) -> torch.Tensor:
     """``feature`` as the network would give it for the pixels of ``crop`` alone, were there no padding."""
     (top, left), (height, width) = layer_size((crop.top, crop.left), layer), layer_size(crop.size, layer)
     return feature[..., top : top + height, left : left + width]
@@ -278,8 +271,8 @@ def _cropped(feature: torch.Tensor, layer: int, crop: Window) -> torch.Tensor:
 def test_contributions_by_hand() -> None:
     gradient = torch.ones(1, 1, 5, 6)
     values = torch.tensor([[1.0, 2.0], [3.0, 4.0]]).view(1, 1, 2, 2)
-    Contribution(values, Window(3, 0, 5, 2), factor=10.0).add_to(gradient)
-    Contribution(values, Window(0, 2, 4, 6), block=2).add_to(gradient)
+    WindowedGrad(values, Rect(3, 0, 5, 2), factor=10.0).add_to(gradient)
+    WindowedGrad(values, Rect(0, 2, 4, 6), block=2).add_to(gradient)
     assert gradient[0, 0].tolist() == [
         [1, 1, 2, 2, 3, 3],
         [1, 1, 2, 2, 3, 3],
@@ -292,13 +285,13 @@ def test_contributions_by_hand() -> None:
 def test_a_mean_s_gradient_is_not_written_out() -> None:
     """Sizes that halve exactly, all the way: one number for 4 x 4 and for 2 x 2 positions."""
     gradient = torch.rand(1, 960 - 256, 4, 5)
-    parts = spread_gradient(gradient, (1, 2, 4), size=(32, 40), crop=whole((32, 40)), window=whole((4, 5)))
+    parts = fuse_backward(gradient, (1, 2, 4), size=(32, 40), crop=whole((32, 40)), window=whole((4, 5)))
     assert {layer: (part.block, part.factor) for layer, part in parts.items()} == {
         4: (1, 1.0),
         2: (1, 1.0),
         1: (2, 0.25),
     }
-    parts = spread_gradient(
+    parts = fuse_backward(
         torch.rand(1, 960, 4, 5), (1, 2, 3, 4), size=(32, 40), crop=whole((32, 40)), window=whole((4, 5))
     )
     assert {layer: (part.block, part.factor) for layer, part in parts.items()} == {
@@ -310,7 +303,7 @@ def test_a_mean_s_gradient_is_not_written_out() -> None:
 
 
 def _written_out(
-    parts: Mapping[int, Contribution], features: Mapping[int, torch.Tensor]
+    parts: Mapping[int, WindowedGrad], features: Mapping[int, torch.Tensor]
 ) -> dict[int, torch.Tensor]:
     """The contributions to the gradients with respect to ``features``."""
     gradients = {layer: torch.zeros_like(features[layer]) for layer in parts}
@@ -327,12 +320,12 @@ def test_spread_gradient_is_the_adjoint_of_fuse(name: str, size: tuple[int, int]
     features = _random_features(size, dtype=torch.float64)
     generator = torch.Generator().manual_seed(1)
     for tile in cut_into_tiles(size, side):
-        crop = {layer: _cropped(features[layer], layer, tile.crop) for layer in SCHEMES[name].layers}
-        for group in SCHEMES[name].groups:
+        crop = {layer: _cropped(features[layer], layer, tile.crop) for layer in PAPER_SCHEMES[name].layers}
+        for group in PAPER_SCHEMES[name].groups:
             window = tile.positions(group[-1])
             part = _fused_of_crop(crop, group, tile, window)
             other = torch.randn(part.shape, generator=generator, dtype=torch.float64)
-            parts = spread_gradient(other, group, size=size, crop=tile.crop, window=window)
+            parts = fuse_backward(other, group, size=size, crop=tile.crop, window=window)
             assert tuple(sorted(parts)) == group
             found = sum(float((crop[layer] * x).sum()) for layer, x in _written_out(parts, crop).items())
             assert found == pytest.approx(float((part * other).sum()), rel=1e-9)
@@ -348,7 +341,7 @@ def test_spread_gradient_is_autograd_s(size: tuple[int, int], group: tuple[int, 
     other = torch.randn(fused.shape, dtype=torch.float64)
     expected = torch.autograd.grad(fused, list(features.values()), other)
     window = whole((fused.shape[-2], fused.shape[-1]))
-    found = _written_out(spread_gradient(other, group, size=size, crop=whole(size), window=window), features)
+    found = _written_out(fuse_backward(other, group, size=size, crop=whole(size), window=window), features)
     for layer, gradient in zip(group, expected, strict=True):
         torch.testing.assert_close(found[layer], gradient, rtol=1e-9, atol=1e-12)
 
@@ -359,7 +352,7 @@ def test_means_by_sums_are_pooling(size: tuple[int, int], side: int) -> None:
     """As on a GPU; a last row or column of an odd size is dropped."""
     feature = torch.randn(1, 5, *size, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     feature = feature.contiguous(memory_format=torch.channels_last)
-    found = resampling._means_by_sums(feature, side)
+    found = pooling._means_by_sums(feature, side)
     torch.testing.assert_close(found, torch.nn.functional.avg_pool2d(feature, side))
-    torch.testing.assert_close(resampling.block_means(feature, side), found)
+    torch.testing.assert_close(pooling.avg_pool(feature, side), found)
     assert found.is_contiguous(memory_format=torch.channels_last)

@@ -10,23 +10,24 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from glstylenet import replay
-from glstylenet.bench.drawing import drawn_picture
-from glstylenet.convolution import Convolution
-from glstylenet.device import available_memory
+from glstylenet.bench.synthetic_pictures import drawn_picture
 from glstylenet.errors import MemoryLimitError
-from glstylenet.events import Event, Warned
-from glstylenet.fusion import SCHEMES
-from glstylenet.history import History, measure
-from glstylenet.objective import Objective
-from glstylenet.preconditioner import Preconditioner
-from glstylenet.products import float32_product
+from glstylenet.machine import cuda_graph
+from glstylenet.machine.device import available_memory
+from glstylenet.network.conv_relu import ConvRelu
+from glstylenet.network.vgg import VGG19
+from glstylenet.network.weights import load_weights
+from glstylenet.numerics.matmul import matmul_f32
+from glstylenet.objective.objective import Objective
+from glstylenet.objective.terms import Evaluation, LossWeights
+from glstylenet.optim.lbfgs_memory import LbfgsMemory, measure
+from glstylenet.optim.preconditioner import Preconditioner
+from glstylenet.pyramid.schemes import PAPER_SCHEMES
+from glstylenet.run.events import Event, Warned
+from glstylenet.run.stylize import stylize
 from glstylenet.samples import sample_file
-from glstylenet.settings import Settings, preset_settings
-from glstylenet.terms import Evaluation, LossWeights
-from glstylenet.transfer import stylize
-from glstylenet.vgg import Network
-from glstylenet.weights import load_weights
+from glstylenet.settings.model import Settings
+from glstylenet.settings.presets import preset_settings
 
 pytestmark = [
     pytest.mark.gpu,
@@ -78,8 +79,8 @@ def _objective(
     tile_side: int | None = None,
 ) -> Objective:
     return Objective(
-        Network(tensors, device=device, dtype=dtype),
-        SCHEMES[scheme],
+        VGG19(tensors, device=device, dtype=dtype),
+        PAPER_SCHEMES[scheme],
         weights,
         _picture(1, SIZE).to(device),
         _picture(2, STYLE_SIZE).to(device),
@@ -133,7 +134,7 @@ def test_a_replay_gives_the_numbers_of_the_work(
     found_by = _objective(tensors, "cuda", dtype, scheme=scheme, weights=weights)
     found = [found_by.evaluate(pixels, rematch=rematch) for pixels, rematch in steps]
     assert found_by._replay is not None
-    monkeypatch.setattr("glstylenet.objective.is_worthwhile", lambda *_: False)
+    monkeypatch.setattr("glstylenet.objective.objective.is_worthwhile", lambda *_: False)
     asked = _objective(tensors, "cuda", dtype, scheme=scheme, weights=weights)
     for (pixels, rematch), one in zip(steps, found, strict=True):
         expected = asked.evaluate(pixels, rematch=rematch)
@@ -148,7 +149,7 @@ def test_without_memory_for_a_replay_the_work_goes_on(
     objective = _objective(tensors, "cuda", torch.float32)
     pixels = _picture(5, SIZE).cuda()
     expected = objective.evaluate(pixels)
-    monkeypatch.setattr(replay, "available_memory", lambda _device: torch.cuda.memory_reserved())
+    monkeypatch.setattr(cuda_graph, "available_memory", lambda _device: torch.cuda.memory_reserved())
     found = objective.evaluate(pixels)
     assert objective._replay is None
     assert found.terms.as_dict() == pytest.approx(expected.terms.as_dict(), rel=1e-6)
@@ -176,7 +177,7 @@ def test_a_part_of_the_device_is_all_that_is_free(little_memory: int) -> None:
 @pytest.mark.usefixtures("little_memory")
 def test_a_device_that_is_full_means_smaller_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where it has less than it seemed to: while painting, and while the result is measured."""
-    monkeypatch.setattr("glstylenet.transfer.available_memory", lambda _device: 2**40)
+    monkeypatch.setattr("glstylenet.run.stylize.available_memory", lambda _device: 2**40)
     events: list[Event] = []
     content, style = drawn_picture((900, 900), 0), drawn_picture((200, 200), 1)
     settings = Settings(device="cuda", precision="bfloat16", iterations=6, scales=1)
@@ -203,7 +204,7 @@ def test_tiles_stay_within_what_the_run_may_use(precision: str, mebibytes: int) 
 
 @pytest.mark.usefixtures("little_memory")
 def test_a_device_that_is_too_small_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("glstylenet.transfer.available_memory", lambda _device: 2**40)
+    monkeypatch.setattr("glstylenet.run.stylize.available_memory", lambda _device: 2**40)
     with pytest.raises(MemoryLimitError, match="ran out of memory"):
         stylize(
             drawn_picture((2000, 2000), 0),
@@ -230,7 +231,7 @@ def test_float32_convolutions_have_all_digits() -> None:
     weight, bias = (torch.randn(shape, generator=generator) for shape in ((80, 64, 3, 3), (80,)))
     value, gradient = (torch.randn(1, channels, 37, 50, generator=generator) for channels in (64, 80))
     last = torch.channels_last
-    one = Convolution(weight.cuda(), bias.cuda())
+    one = ConvRelu(weight.cuda(), bias.cuda())
     forward = one.forward(value.cuda().contiguous(memory_format=last)).cpu().double()
     backward = one.backward(gradient.cuda().contiguous(memory_format=last)).cpu().double()
     exact = functional.conv2d(value.double(), weight.double(), bias.double(), padding=1).relu_()
@@ -254,7 +255,7 @@ def test_a_second_device_replays_its_own_numbers(tensors: Mapping[str, Tensor]) 
 def test_products_of_bfloat16_are_summed_in_float32() -> None:
     generator = torch.Generator().manual_seed(0)
     left, right = (torch.randn(shape, generator=generator).bfloat16() for shape in ((64, 960), (960, 80)))
-    product = float32_product(left.cuda(), right.cuda())
+    product = matmul_f32(left.cuda(), right.cuda())
     assert product.dtype == torch.float32
     torch.testing.assert_close(product.cpu().double(), left.double() @ right.double(), rtol=1e-4, atol=1e-3)
 
@@ -276,12 +277,12 @@ def test_what_is_steep_is_learnt_as_on_the_cpu(half: bool) -> None:
     bowl = torch.linspace(1.0, 10.0, 37)
     found = []
     for device in ("cpu", "cuda"):
-        history, form = History(4, half=half), Preconditioner()
+        history, form = LbfgsMemory(4, half=half), Preconditioner()
         for step in steps:
             s, y = step.to(device), (bowl * step).to(device)
             origin = torch.zeros_like(s)
             assert history.add(measure(origin, origin, s, y), origin, origin, s, y)
-        form.learn(history.snapshot(), origin)
+        form.fit(history.state_dict(), origin)
         picture = steps[0].to(device, copy=True)
         form(picture)
         found.append(picture.cpu())

@@ -6,10 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from glstylenet import neighbours
-from glstylenet.guidance import cell_means, guided_search
-from glstylenet.patches import BLOCK_BYTES, Comparison, Matches, Side, exact_search
-from glstylenet.screening import Screen
+from glstylenet.matching import index
+from glstylenet.matching.coarse_to_fine import cell_means, coarse_to_fine_search
+from glstylenet.matching.exact import BLOCK_BYTES, Matches, NormalisedPatches, PatchCosines, exact_search
 
 
 def _feature(seed: int, size: tuple[int, int]) -> Tensor:
@@ -20,15 +19,15 @@ def _feature(seed: int, size: tuple[int, int]) -> Tensor:
     return smooth + 0.1 * torch.rand((1, 12, *size), generator=generator)
 
 
-def _guided(sides: list[Comparison], block_bytes: int = BLOCK_BYTES) -> Matches:
+def _guided(sides: list[PatchCosines], block_bytes: int = BLOCK_BYTES) -> Matches:
     means = [cell_means(side.style.positions) for side in sides]
-    return guided_search(sides, means, (0, 0), block_bytes)
+    return coarse_to_fine_search(sides, means, (0, 0), block_bytes)
 
 
 @pytest.mark.parametrize("size", [(21, 18), (24, 24), (8, 31)])
 def test_the_style_itself_is_found_position_by_position(size: tuple[int, int]) -> None:
     feature = _feature(0, size)
-    found = _guided([Side(feature, 1.0).compared(feature)])
+    found = _guided([NormalisedPatches(feature, 1.0).compared(feature)])
     height, width = size[0] - 2, size[1] - 2
     assert torch.equal(found.index, torch.arange(height * width).view(height, width))
     torch.testing.assert_close(found.similarity, torch.ones(height, width))
@@ -39,7 +38,10 @@ def test_what_is_found_has_the_similarity_that_is_told(block_bytes: int) -> None
     """That of the exact search where both found the same patch, and never above the best there is."""
     query, style = _feature(1, (22, 19)), _feature(2, (26, 17))
     query_map, style_map = _feature(3, (22, 19)), _feature(4, (26, 17))
-    sides = [Side(style, 1.0).compared(query), Side(style_map, 0.6).compared(query_map)]
+    sides = [
+        NormalisedPatches(style, 1.0).compared(query),
+        NormalisedPatches(style_map, 0.6).compared(query_map),
+    ]
     found, best = _guided(sides, block_bytes), exact_search(sides, BLOCK_BYTES)
     same = found.index == best.index
     assert float(same.double().mean()) > 0.3
@@ -49,7 +51,7 @@ def test_what_is_found_has_the_similarity_that_is_told(block_bytes: int) -> None
 
 def test_a_style_smaller_than_a_window_is_searched_whole() -> None:
     query, style = _feature(5, (9, 10)), _feature(6, (5, 6))
-    sides = [Side(style, 1.0).compared(query)]
+    sides = [NormalisedPatches(style, 1.0).compared(query)]
     found, best = _guided(sides), exact_search(sides, BLOCK_BYTES)
     assert torch.equal(found.index, best.index)
 
@@ -63,11 +65,10 @@ def test_a_style_s_cells_are_averaged_once_for_all_searches(monkeypatch: pytest.
         calls += 1
         return cell_means(positions)
 
-    monkeypatch.setattr(neighbours, "EXACT_POSITIONS", 50)
-    monkeypatch.setattr(neighbours, "cell_means", counted)
+    monkeypatch.setattr(index, "EXACT_POSITIONS", 50)
+    monkeypatch.setattr(index, "cell_means", counted)
     style = _feature(0, (21, 18))
-    monkeypatch.delattr(Screen, "of")  # turned, it would be in memory twice
-    patches = neighbours.StylePatches(style, shallow=6)
+    patches = index.StylePatchIndex(style)
     first, second = (patches.search(_feature(seed, (12, 10))) for seed in (1, 1))
     assert torch.equal(first.index, second.index)
     assert calls == 1
@@ -88,7 +89,9 @@ def test_cells_are_averaged_by_hand_however_high_the_style_is(height: int, width
 def test_a_style_kept_as_float16_is_searched_in_float32(height: int) -> None:
     """As its own numbers widened are, to the last digit."""
     query, style = _feature(7, (21, 18)), _feature(8, (height, 30)).half()
-    kept, widened = (_guided([Side(each, 1.0).compared(query)]) for each in (style, style.float()))
+    kept, widened = (
+        _guided([NormalisedPatches(each, 1.0).compared(query)]) for each in (style, style.float())
+    )
     assert kept.similarity.dtype == torch.float32
     assert torch.equal(kept.index, widened.index)
     assert torch.equal(kept.similarity, widened.similarity)

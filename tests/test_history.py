@@ -7,11 +7,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from glstylenet import chunks
-from glstylenet import history as module
-from glstylenet.history import Change, History, Precondition, history_bytes, measure
-from glstylenet.optimize import Lbfgs
-from glstylenet.preconditioner import Preconditioner
+from glstylenet.numerics.chunks import CACHED_ENTRIES
+from glstylenet.optim import lbfgs_memory as module
+from glstylenet.optim.lbfgs import Lbfgs
+from glstylenet.optim.lbfgs_memory import LbfgsMemory, Precondition, SecantPair, history_bytes, measure
+from glstylenet.optim.preconditioner import Preconditioner
 from tests.allocations import peak_of, recorded
 
 Pair = tuple[Tensor, Tensor]
@@ -29,7 +29,7 @@ def _pairs(count: int, *, size: float = 1.0, rise: float = 1.0, seed: int = 0) -
     return [(step, curvatures * step) for step in steps]
 
 
-def _add(history: History, pairs: Sequence[Pair]) -> list[bool]:
+def _add(history: LbfgsMemory, pairs: Sequence[Pair]) -> list[bool]:
     """Each pair as a step from the origin, where the gradient is 0: the pair is stored as it is."""
     origin = torch.zeros(SHAPE)
     return [history.add(measure(origin, origin, s, y), origin, origin, s, y) for s, y in pairs]
@@ -74,8 +74,8 @@ def _textbook(
         alphas.append(s @ q / (s @ y))
         q = q - alphas[-1] * y
     s, y = cut[-1]
-    guess = mask.diag() if matrix is None else mask[:, None] * matrix * mask
-    r = s @ y / (y @ guess @ y) * (guess @ q)
+    initial_scale = mask.diag() if matrix is None else mask[:, None] * matrix * mask
+    r = s @ y / (y @ initial_scale @ y) * (initial_scale @ q)
     for (s, y), alpha in zip(cut, reversed(alphas), strict=True):
         r = r + s * (alpha - y @ r / (s @ y))
     return -r.view_as(gradient)
@@ -92,7 +92,7 @@ def _error(found: Tensor | None, expected: Tensor) -> float:
 @pytest.mark.parametrize(("half", "tolerance"), [(False, TIGHT), (True, HALF)])
 @pytest.mark.parametrize("count", [1, 4, 7])
 def test_the_direction_is_the_textbooks(masked: bool, half: bool, tolerance: float, count: int) -> None:
-    history, pairs = History(7, half=half), _pairs(count)
+    history, pairs = LbfgsMemory(7, half=half), _pairs(count)
     assert _add(history, pairs) == [True] * count
     free = _free() if masked else None
     found = history.direction(_gradient(), free)
@@ -110,7 +110,7 @@ def test_a_preconditioned_direction_is_the_textbooks(
 ) -> None:
     """Also through the ring of seven pairs, whose newest is then not the last row."""
     matrix = _matrix()
-    history, pairs = History(7, half=half, precondition=_by(matrix)), _pairs(count)
+    history, pairs = LbfgsMemory(7, half=half, precondition=_by(matrix)), _pairs(count)
     _add(history, pairs)
     free = _free() if masked else None
     found = history.direction(_gradient(), free)
@@ -124,18 +124,18 @@ def test_a_preconditioned_direction_is_the_textbooks(
 
 def test_a_preconditioned_direction_knows_the_newest_step() -> None:
     """The secant condition H y = s, for the newest pair."""
-    history, pairs = History(4, precondition=_by(_matrix())), _pairs(6)
+    history, pairs = LbfgsMemory(4, precondition=_by(_matrix())), _pairs(6)
     _add(history, pairs)
     s, y = pairs[-1]
     assert _error(history.direction(y), -s.double()) < TIGHT
 
 
 def test_a_bolder_guess_is_the_textbooks_of_a_larger_one() -> None:
-    """Twice the guess: the newest step stays known, what no pair knows moves twice as far."""
+    """Twice the initial_scale: the newest step stays known, what no pair knows moves twice as far."""
     s, y = _pairs(1)[0]
     found = []
-    for guess in (1.0, 2.0):
-        history = History(1, guess=guess)
+    for initial_scale in (1.0, 2.0):
+        history = LbfgsMemory(1, initial_scale=initial_scale)
         _add(history, [(s, y)])
         assert _error(history.direction(y), -s.double()) < TIGHT
         unknown = _gradient()
@@ -150,7 +150,7 @@ def test_a_bolder_guess_is_the_textbooks_of_a_larger_one() -> None:
 def test_a_multiple_of_the_preconditioner_is_the_same_guess() -> None:
     found = []
     for factor in (1.0, 1e-3):
-        history = History(3, precondition=_by(factor * _matrix()))
+        history = LbfgsMemory(3, precondition=_by(factor * _matrix()))
         _add(history, _pairs(3))
         found.append(history.direction(_gradient()))
     first, second = found
@@ -161,7 +161,7 @@ def test_a_multiple_of_the_preconditioner_is_the_same_guess() -> None:
 def test_half_precision_is_exact_for_the_pairs_as_they_are_stored() -> None:
     """Pairs that float16 holds exactly, up to a power of two, give the direction of float32."""
     pairs = [(s.half().float(), y.half().float() * 2.0**-9) for s, y in _pairs(5)]
-    history = History(5, half=True)
+    history = LbfgsMemory(5, half=True)
     _add(history, pairs)
     assert _error(history.direction(_gradient()), _textbook(pairs, _gradient(), None)) < TIGHT
 
@@ -169,7 +169,7 @@ def test_half_precision_is_exact_for_the_pairs_as_they_are_stored() -> None:
 @pytest.mark.parametrize("half", [False, True])
 @pytest.mark.parametrize("count", [3, 4, 5, 8])
 def test_the_ring_keeps_the_newest(half: bool, count: int) -> None:
-    history, pairs = History(3, half=half), _pairs(count)
+    history, pairs = LbfgsMemory(3, half=half), _pairs(count)
     _add(history, pairs)
     assert len(history) == 3
     error = _error(history.direction(_gradient()), _textbook(pairs[-3:], _gradient(), None))
@@ -177,7 +177,7 @@ def test_the_ring_keeps_the_newest(half: bool, count: int) -> None:
 
 
 def test_after_clear_only_new_pairs_count() -> None:
-    history, pairs = History(3), _pairs(6)
+    history, pairs = LbfgsMemory(3), _pairs(6)
     _add(history, pairs[:4])
     history.clear()
     assert len(history) == 0
@@ -189,7 +189,7 @@ def test_after_clear_only_new_pairs_count() -> None:
 @pytest.mark.parametrize("half", [False, True])
 def test_a_pair_without_curvature_is_refused(half: bool) -> None:
     """Refused before it is written: the oldest pair, whose place it would take, is still whole."""
-    history, pairs = History(2, half=half), _pairs(2)
+    history, pairs = LbfgsMemory(2, half=half), _pairs(2)
     s, y = pairs[0]
     _add(history, pairs)
     before = history.direction(_gradient())
@@ -207,11 +207,11 @@ def test_a_pair_without_curvature_among_the_free_is_left_out() -> None:
     pairs, free = _pairs(3), _free()
     s, y = pairs[1]
     bent = y * torch.where(free, -0.1, 5.0).view(SHAPE)
-    history = History(3)
+    history = LbfgsMemory(3)
     assert _add(history, [pairs[0], (s, bent), pairs[2]]) == [True] * 3
     expected = _textbook([pairs[0], pairs[2]], _gradient(), free)
     assert _error(history.direction(_gradient(), free), expected) < TIGHT
-    alone = History(1)
+    alone = LbfgsMemory(1)
     _add(alone, [(s, bent)])
     assert alone.direction(_gradient(), free) is None
 
@@ -220,7 +220,7 @@ def test_the_guess_is_that_of_the_newest_pair_that_is_curved_among_the_free() ->
     pairs, free, matrix = _pairs(3), _free(), _matrix()
     s, y = pairs[-1]
     bent = y * torch.where(free, -0.1, 5.0).view(SHAPE)
-    history = History(3, precondition=_by(matrix))
+    history = LbfgsMemory(3, precondition=_by(matrix))
     _add(history, [*pairs[:2], (s, bent)])
     expected = _textbook(pairs[:2], _gradient(), free, matrix)
     assert _error(history.direction(_gradient(), free), expected) < TIGHT
@@ -229,19 +229,19 @@ def test_the_guess_is_that_of_the_newest_pair_that_is_curved_among_the_free() ->
 def test_a_preconditioner_that_is_none_gives_no_direction() -> None:
     """One that is not positive definite, here negative or 0: refused, and no division by 0."""
     for factor in (-1.0, 0.0):
-        history = History(3, precondition=_by(factor * _matrix()))
+        history = LbfgsMemory(3, precondition=_by(factor * _matrix()))
         _add(history, _pairs(2))
         assert history.direction(_gradient()) is None
 
 
 def test_a_history_of_no_pairs_has_no_direction() -> None:
-    history = History(0)
+    history = LbfgsMemory(0)
     assert _add(history, _pairs(1)) == [False]
     assert history.direction(_gradient()) is None
 
 
 def test_products_that_overflow_give_no_direction() -> None:
-    history = History(2)
+    history = LbfgsMemory(2)
     _add(history, _pairs(2))
     assert history.direction(_gradient() * 1e25) is None
 
@@ -261,8 +261,8 @@ def test_chunks_change_nothing(
     found = []
     for patched in (False, True):
         if patched:
-            monkeypatch.setattr(chunks, "chunk_length", lambda _device, _rows: length)
-        history = History(4, half=half, precondition=precondition)
+            monkeypatch.setattr("glstylenet.numerics.chunks.chunk_length", lambda _device, _rows: length)
+        history = LbfgsMemory(4, half=half, precondition=precondition)
         _add(history, _pairs(6))
         found.append(history.direction(_gradient(), free))
     whole, parts = found
@@ -276,7 +276,7 @@ def test_chunks_change_nothing(
 def test_tiny_and_huge_rows_survive_half_precision(size: float, rise: float, preconditioned: bool) -> None:
     """Unscaled, float16 would round the tiny to 0 and the huge to infinity."""
     matrix = _matrix() if preconditioned else None
-    history = History(4, half=True, precondition=None if matrix is None else _by(matrix))
+    history = LbfgsMemory(4, half=True, precondition=None if matrix is None else _by(matrix))
     pairs = _pairs(5, size=size, rise=rise)
     assert _add(history, pairs) == [True] * 5
     assert _error(history.direction(_gradient()), _textbook(pairs[1:], _gradient(), None, matrix)) < HALF
@@ -290,7 +290,7 @@ def test_small_entries_beside_a_large_one_survive_half_precision() -> None:
         y.view(-1)[5] *= 1e6
     free = torch.ones(math.prod(SHAPE), dtype=torch.bool)
     free[5] = False
-    history = History(3, half=True)
+    history = LbfgsMemory(3, half=True)
     _add(history, pairs)
     assert _error(history.direction(_gradient(), free), _textbook(pairs, _gradient(), free)) < HALF
 
@@ -307,7 +307,7 @@ def test_a_scale_is_a_power_of_two_and_fits(largest: float) -> None:
 
 @pytest.mark.parametrize("half", [False, True])
 def test_history_bytes_are_the_storages(half: bool) -> None:
-    history = History(6, half=half)
+    history = LbfgsMemory(6, half=half)
     assert history.nbytes == 0
     _add(history, _pairs(1))
     assert history._rows is not None
@@ -321,7 +321,7 @@ def test_history_bytes_are_the_storages(half: bool) -> None:
     "other", [torch.ones(1, 3, 13, 11), torch.ones(1, 3, 5, 5), torch.ones(SHAPE, dtype=torch.float64)]
 )
 def test_another_kind_of_vector_starts_empty(other: Tensor) -> None:
-    history = History(3)
+    history = LbfgsMemory(3)
     _add(history, _pairs(3))
     history.fit(torch.ones(SHAPE))
     assert len(history) == 3
@@ -333,11 +333,13 @@ def test_another_kind_of_vector_starts_empty(other: Tensor) -> None:
 @pytest.mark.parametrize("length", [None, 1, 37])
 def test_a_change_is_measured(monkeypatch: pytest.MonkeyPatch, length: int | None) -> None:
     if length is not None:
-        monkeypatch.setattr(chunks, "chunk_length", lambda _device, _rows: length)
+        monkeypatch.setattr("glstylenet.numerics.chunks.chunk_length", lambda _device, _rows: length)
     x, gradient, new_x, new_gradient = (_gradient(seed) for seed in range(4))
     s, y = (new_x - x).double(), (new_gradient - gradient).double()
     found = measure(x, gradient, new_x, new_gradient)
-    expected = Change(*(float(v) for v in ((s * y).sum(), s.norm(), y.norm(), s.abs().max(), y.abs().max())))
+    expected = SecantPair(
+        *(float(v) for v in ((s * y).sum(), s.norm(), y.norm(), s.abs().max(), y.abs().max()))
+    )
     for name, value in vars(expected).items():
         assert getattr(found, name) == pytest.approx(value, rel=1e-5), name
     assert found.finite
@@ -363,7 +365,7 @@ def test_a_direction_allocates_one_vector(half: bool, masked: bool) -> None:
     generator = torch.Generator().manual_seed(0)
     x, gradient = torch.zeros(ENTRIES), torch.randn(ENTRIES, generator=generator)
     free = torch.rand(ENTRIES, generator=generator) < 0.7 if masked else None
-    history = History(3, half=half)
+    history = LbfgsMemory(3, half=half)
     for _ in range(3):
         s = torch.randn(ENTRIES, generator=generator)
         history.add(measure(x, x, s, 2 * s), x, x, s, 2 * s)
@@ -374,7 +376,7 @@ def test_a_direction_allocates_one_vector(half: bool, masked: bool) -> None:
     assert direction is not None
     made = sorted(size for size in changes if size > 0)
     assert made[-1] == 4 * ENTRIES
-    assert made[-2] <= 4 * chunks.CACHED_ENTRIES
+    assert made[-2] <= 4 * CACHED_ENTRIES
 
 
 @pytest.mark.filterwarnings("ignore")  # the profiler's own
@@ -385,7 +387,7 @@ def test_a_preconditioned_direction_holds_two_vectors(masked: bool) -> None:
     shape = (1, 3, 512, 512)
     x, gradient = torch.zeros(shape), torch.randn(shape, generator=generator)
     free = torch.rand(ENTRIES, generator=generator) < 0.7 if masked else None
-    history = History(2, precondition=Preconditioner())
+    history = LbfgsMemory(2, precondition=Preconditioner())
     s = torch.randn(shape, generator=generator)
     history.add(measure(x, x, s, 2 * s), x, x, s, 2 * s)
     history.direction(gradient, free)  # makes the factors, which are kept
@@ -394,7 +396,7 @@ def test_a_preconditioned_direction_holds_two_vectors(masked: bool) -> None:
     assert direction is not None
     peak, vector = peak_of(changes), 4 * ENTRIES
     # Of one channel: complex waves, half as many and twice as large, and what they become.
-    assert vector <= peak <= 2 * vector + 4 * chunks.CACHED_ENTRIES
+    assert vector <= peak <= 2 * vector + 4 * CACHED_ENTRIES
 
 
 @pytest.mark.filterwarnings("ignore")  # the profiler's own
@@ -415,7 +417,7 @@ def test_a_run_holds_four_vectors_beside_its_history(half: bool, preconditioned:
         history=pairs,
         half_history=half,
         precondition=form if preconditioned else None,
-        learn=form.learn if learns else None,
+        update_preconditioner=form.fit if learns else None,
     )
     with recorded() as changes:
         accepted = 0
@@ -431,4 +433,4 @@ def test_a_run_holds_four_vectors_beside_its_history(half: bool, preconditioned:
     # The peak is in evaluate, whose own temporary vector is a sixth.
     factors = (4 * 512 * 257 if preconditioned else 0) + (4 * 512 * 512 if learns else 0)
     expected = history_bytes(pairs, ENTRIES, half) + 5 * vector + factors
-    assert expected <= peak <= expected + 4 * chunks.CACHED_ENTRIES
+    assert expected <= peak <= expected + 4 * CACHED_ENTRIES

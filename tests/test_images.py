@@ -19,7 +19,8 @@ from PIL import Image, ImageOps
 from PIL.PngImagePlugin import PngInfo
 
 from glstylenet.errors import ImageError
-from glstylenet.images import Picture, find_pictures, fitted_size, read_picture, resize
+from glstylenet.pictures.read import Picture, find_pictures, read_picture
+from glstylenet.pictures.resize import fitted_size, resize
 
 ROWS, COLUMNS = np.indices((10, 12), dtype=np.uint8)
 RGB = np.stack([COLUMNS * 20, ROWS * 20, np.full_like(ROWS, 77)], 2)  # (10, 12, 3)

@@ -8,9 +8,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from glstylenet.demand import AtHand
-from glstylenet.inputs import Inputs, KeptPicture, Sources, prepare_inputs, read_sources
-from glstylenet.settings import Settings
+from glstylenet.memory.estimate import HeldPictures
+from glstylenet.run.inputs import HeldPicture, Inputs, Sources, prepare_inputs, read_sources
+from glstylenet.settings.model import Settings
 
 
 def _bytes(size: tuple[int, int], channels: int = 3, seed: int = 0) -> np.ndarray:
@@ -33,7 +33,7 @@ def _both(content: np.ndarray, style: np.ndarray, **settings: object) -> tuple[S
 )
 def test_a_picture_is_kept_as_it_is_in_bytes_where_they_hold_it(pixels: Tensor, entry: int) -> None:
     picture = pixels.view(1, 1, 2, 2).expand(1, 3, 2, 2).contiguous()
-    kept = KeptPicture.of(picture)
+    kept = HeldPicture.of(picture)
     assert torch.equal(kept.pixels, picture)
     assert kept.pixels.dtype == torch.float32
     assert kept.nbytes == 12 * entry
@@ -42,9 +42,9 @@ def test_a_picture_is_kept_as_it_is_in_bytes_where_they_hold_it(pixels: Tensor, 
 
 def test_every_row_of_a_high_picture_is_looked_at() -> None:
     picture = torch.zeros((1, 3, 1000, 2))
-    assert KeptPicture.of(picture).nbytes == 6000
+    assert HeldPicture.of(picture).nbytes == 6000
     picture[0, 2, 999, 1] = 0.5
-    assert KeptPicture.of(picture).nbytes == 4 * 6000
+    assert HeldPicture.of(picture).nbytes == 4 * 6000
 
 
 def test_what_pictures_take_is_known_before_they_are_brought_to_size() -> None:
@@ -54,7 +54,7 @@ def test_what_pictures_take_is_known_before_they_are_brought_to_size() -> None:
     assert inputs.size == (60, 40)
     assert inputs.style_size == (45, 60)
     expected = 3 * 60 * 40 + 4 * 3 * 45 * 60
-    assert sources.at_hand == inputs.at_hand == AtHand(expected, pixel_bytes=12)
+    assert sources.held_pictures == inputs.held_pictures == HeldPictures(expected, pixel_bytes=12)
     assert inputs.content is not None
     assert torch.equal(inputs.content[0].permute(1, 2, 0), torch.from_numpy(content).float())
     assert inputs.style.dtype == torch.float32
@@ -66,6 +66,6 @@ def test_transparency_and_a_start_are_kept_too(tmp_path: Path) -> None:
     sources, inputs = _both(_bytes((60, 40), channels=4), _bytes((64, 64), seed=1), init=str(path))
     # The content was laid over white, which leaves no whole numbers; the style is reduced to 60 pixels.
     expected = (12 + 4 + 3) * 60 * 40 + 12 * 60 * 60
-    assert sources.at_hand == inputs.at_hand == AtHand(expected, pixel_bytes=12 + 4 + 12)
+    assert sources.held_pictures == inputs.held_pictures == HeldPictures(expected, pixel_bytes=12 + 4 + 12)
     start = inputs.start(str(path), (60, 40), 0)
     assert torch.equal(start[0].permute(1, 2, 0), torch.from_numpy(_bytes((60, 40), seed=2)).float())

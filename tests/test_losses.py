@@ -9,21 +9,13 @@ import torch
 from torch import Tensor
 
 from benchmarks.literal import literal_global, literal_local, literal_smoothness
-from glstylenet import losses
-from glstylenet.losses import (
-    CentredStyle,
-    LocalTarget,
-    Loss,
-    content_loss,
-    global_gradient,
-    global_loss,
-    gram,
-    local_loss,
-    local_target,
-    patch_losses,
-    smoothness_loss,
-)
-from glstylenet.window import Window
+from glstylenet.numerics.rectangle import Rect
+from glstylenet.objective import local
+from glstylenet.objective.content import content_loss
+from glstylenet.objective.gram import global_gradient, global_loss, gram
+from glstylenet.objective.local import LocalTarget, StyleStatistics, local_loss, local_target, patch_losses
+from glstylenet.objective.loss import Loss
+from glstylenet.objective.smoothness import smoothness_loss
 
 EXACT = torch.float64
 
@@ -43,8 +35,8 @@ def _index(seed: int, size: tuple[int, int], style_size: tuple[int, int]) -> Ten
     return torch.randint(patches, (size[0] - 2, size[1] - 2), generator=generator)
 
 
-def _target(style: Tensor, index: Tensor, window: Window | None = None) -> LocalTarget:
-    return local_target(CentredStyle.of(style), index, window)
+def _target(style: Tensor, index: Tensor, window: Rect | None = None) -> LocalTarget:
+    return local_target(StyleStatistics.of(style), index, window)
 
 
 def _as_feature(lines: Tensor, like: Tensor) -> Tensor:
@@ -146,7 +138,7 @@ def test_smoothness_sees_rows_and_columns_not_channels() -> None:
 
 def test_a_centred_style_by_hand() -> None:
     style = torch.stack((torch.arange(12.0), torch.ones(12))).view(1, 2, 3, 4)
-    centred = CentredStyle.of(style)
+    centred = StyleStatistics.of(style)
     assert centred.centre.tolist() == [5.5, 1.0]
     # Squares of 0, 1, 2, 4, 5, 6, 8, 9, 10 less 5.5, and the same from behind; of the ones nothing is left.
     assert centred.energies.tolist() == [[104.25, 104.25]]
@@ -154,7 +146,7 @@ def test_a_centred_style_by_hand() -> None:
 
 def test_a_centred_style_of_many_rows_adds_strips() -> None:
     style = _random(6, 1, 3, 37, 5)
-    centred = CentredStyle.of(style)
+    centred = StyleStatistics.of(style)
     torch.testing.assert_close(centred.centre, style.mean(dim=(0, 2, 3)))
     patches = torch.nn.functional.unfold(style - style.mean(dim=(2, 3), keepdim=True), 3)
     torch.testing.assert_close(centred.energies, patches[0].square().sum(dim=0).view(35, 3))
@@ -194,7 +186,7 @@ def test_local_without_patches_equals_literal(size: tuple[int, int], style_size:
 
 
 # A feature of 9 x 7 positions in four windows, one of them a single position.
-WINDOWS = (Window(0, 0, 4, 6), Window(0, 6, 4, 7), Window(4, 0, 9, 6), Window(4, 6, 9, 7))
+WINDOWS = (Rect(0, 0, 4, 6), Rect(0, 6, 4, 7), Rect(4, 0, 9, 6), Rect(4, 6, 9, 7))
 
 
 def test_local_targets_of_windows_are_the_cuts_of_the_whole() -> None:
@@ -260,7 +252,7 @@ def _gradient_cases() -> dict[str, Case]:
     index = _index(16, (5, 6), (5, 6))
     whole = _target(other, index)
     # As the part of a tile: the third and fourth row of a picture, of which the tile has these alone.
-    window = Window(2, 1, 4, 5)
+    window = Rect(2, 1, 4, 5)
     part = _target(other, index, window)
     cut = (1, 4, *window.size)
     return {
@@ -367,12 +359,12 @@ def test_wishes_are_summed_alike_sparingly_and_at_once() -> None:
     expected = torch.stack(
         [share @ (table[rows] - centre) for share, rows in zip(shares, asked, strict=True)]
     )
-    for gather in (losses._sum_sparingly, losses._sum_at_once):
+    for gather in (local._sum_sparingly, local._sum_at_once):
         torch.testing.assert_close(gather(table, centre, asked, shares), expected)
 
 
 def test_a_target_takes_another_s_numbers_in_its_own_places() -> None:
-    style = CentredStyle.of(_random(1, 1, 4, 6, 7))
+    style = StyleStatistics.of(_random(1, 1, 4, 6, 7))
     held, other = (local_target(style, _index(seed, (5, 6), (6, 7))) for seed in (2, 3))
     places = held.mean.data_ptr(), held.count.data_ptr(), held.constant.data_ptr()
     assert not torch.equal(held.mean, other.mean)

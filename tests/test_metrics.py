@@ -18,15 +18,11 @@ from glstylenet.metrics.lines import REACH, line_deviation, straight_segments
 from glstylenet.metrics.luminance import luminance
 from glstylenet.metrics.plausibility import patch_distance
 from glstylenet.metrics.sharpness import high_frequency_energy, sharpness_ratio
-from glstylenet.metrics.structure import (
-    MOST_POSITIONS,
-    self_similarity_distance,
-    structural_similarity,
-)
+from glstylenet.metrics.structure import MOST_POSITIONS, self_similarity_distance, structural_similarity
 from glstylenet.metrics.texture import texture_distance
 from glstylenet.metrics.wasserstein import DIRECTIONS, QUANTILES, random_directions, sliced_wasserstein
-from glstylenet.vgg import Network
-from glstylenet.weights import load_weights
+from glstylenet.network.vgg import VGG19
+from glstylenet.network.weights import load_weights
 
 Grey = npt.NDArray[np.float64]
 
@@ -164,7 +160,7 @@ def test_the_deeper_network_goes_on_where_the_losses_end(network: DeepNetwork) -
     pixels = picture("blobs")
     names = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
     ours = network.features(pixels, names)
-    theirs = Network(load_weights("embedded").tensors).features(pixels)
+    theirs = VGG19(load_weights("embedded").tensors).features(pixels)
     for layer, name in enumerate(names[:4], start=1):
         assert torch.allclose(ours[name], theirs[layer], rtol=1e-3, atol=0.5)
     assert ours["conv5_1"].shape == (1, 512, 4, 4)
@@ -390,7 +386,7 @@ def test_luminance_of_the_primaries() -> None:
 
 def test_measures_are_imported_without_scikit_image(monkeypatch: pytest.MonkeyPatch) -> None:
     from glstylenet.errors import UsageError  # noqa: PLC0415
-    from glstylenet.metrics.requirement import require_scikit_image  # noqa: PLC0415
+    from glstylenet.metrics.optional_dependency import require_scikit_image  # noqa: PLC0415
 
     require_scikit_image()
     monkeypatch.setitem(sys.modules, "skimage", None)

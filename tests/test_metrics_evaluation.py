@@ -17,7 +17,7 @@ from glstylenet.errors import InputError, SemanticMapError, UsageError
 from glstylenet.metrics import METRICS, Metrics, evaluate_picture
 from glstylenet.metrics import evaluation as module
 from glstylenet.metrics.evaluation import LONGEST_SIDE, USED_SETTINGS
-from glstylenet.settings import Settings
+from glstylenet.settings.model import Settings
 
 Pixels = npt.NDArray[np.uint8]
 

@@ -10,17 +10,18 @@ import torch
 from torch import Tensor
 
 from benchmarks.literal import LiteralObjective
-from glstylenet import block, neighbours
-from glstylenet.fusion import EVERY_SCHEME
-from glstylenet.objective import Objective
-from glstylenet.patches import Matches
-from glstylenet.sight import Survey
-from glstylenet.stopwatch import Stopwatch
-from glstylenet.targets import CONTENT_LAYER
-from glstylenet.terms import Evaluation, LossTerms, LossWeights
-from glstylenet.tiling import cut_into_tiles
-from glstylenet.vgg import Network, Take, Trail
-from glstylenet.weights import load_weights
+from glstylenet.machine.stopwatch import Stopwatch
+from glstylenet.matching import index
+from glstylenet.matching.exact import Matches
+from glstylenet.network import banded_block
+from glstylenet.network.vgg import VGG19, FeatureSink, SavedForBackward
+from glstylenet.network.weights import load_weights
+from glstylenet.objective.objective import Objective
+from glstylenet.objective.style_target import CONTENT_LAYER
+from glstylenet.objective.terms import Evaluation, LossTerms, LossWeights
+from glstylenet.objective.tile_features import FirstPass
+from glstylenet.pyramid.schemes import SCHEMES
+from glstylenet.pyramid.tiles import cut_into_tiles
 
 SIZE, STYLE_SIZE = (48, 40), (40, 56)
 CLASSES = 3
@@ -33,14 +34,14 @@ def tensors() -> Mapping[str, Tensor]:
 
 
 @pytest.fixture(scope="module")
-def exact(tensors: Mapping[str, Tensor]) -> Network:
+def exact(tensors: Mapping[str, Tensor]) -> VGG19:
     """In float64, so that what is compared is the mathematics."""
-    return Network(tensors, dtype=torch.float64)
+    return VGG19(tensors, dtype=torch.float64)
 
 
 @pytest.fixture(scope="module")
-def network(tensors: Mapping[str, Tensor]) -> Network:
-    return Network(tensors)
+def network(tensors: Mapping[str, Tensor]) -> VGG19:
+    return VGG19(tensors)
 
 
 def _picture(seed: int, size: tuple[int, int], dtype: torch.dtype = torch.float64) -> Tensor:
@@ -60,7 +61,7 @@ def _class_map(seed: int, size: tuple[int, int], dtype: torch.dtype = torch.floa
 
 
 def _pair(
-    network: Network, scheme: str = "g", weights: LossWeights = PAPER, *, maps: bool = False
+    network: VGG19, scheme: str = "g", weights: LossWeights = PAPER, *, maps: bool = False
 ) -> tuple[Objective, LiteralObjective, Tensor]:
     """Ours, the paper's, and the pixels to look at; all of ``network``'s type."""
     dtype = network.dtype
@@ -68,16 +69,16 @@ def _pair(
     content_map = _class_map(3, SIZE, dtype) if maps else None
     style_map = _class_map(4, STYLE_SIZE, dtype) if maps else None
     ours = Objective(
-        network, EVERY_SCHEME[scheme], weights, content, style, content_map=content_map, style_map=style_map
+        network, SCHEMES[scheme], weights, content, style, content_map=content_map, style_map=style_map
     )
-    literal = LiteralObjective(network, EVERY_SCHEME[scheme], weights, content, style, content_map, style_map)
+    literal = LiteralObjective(network, SCHEMES[scheme], weights, content, style, content_map, style_map)
     return ours, literal, _picture(5, SIZE, dtype)
 
 
 @pytest.mark.parametrize("maps", [False, True])
-@pytest.mark.parametrize("scheme", sorted(EVERY_SCHEME))
-def test_equals_the_paper_line_by_line(exact: Network, scheme: str, maps: bool) -> None:
-    """Loss and gradient, with the nearest neighbours found for these very pixels."""
+@pytest.mark.parametrize("scheme", sorted(SCHEMES))
+def test_equals_the_paper_line_by_line(exact: VGG19, scheme: str, maps: bool) -> None:
+    """Loss and gradient, with the nearest index found for these very pixels."""
     ours, literal, pixels = _pair(exact, scheme, maps=maps)
     loss, gradient = literal.evaluate(pixels)
     ours.match(pixels)
@@ -87,7 +88,7 @@ def test_equals_the_paper_line_by_line(exact: Network, scheme: str, maps: bool) 
     assert float((found.gradient - gradient).norm() / gradient.norm()) < 1e-9
 
 
-def test_the_maps_change_the_matches(exact: Network) -> None:
+def test_the_maps_change_the_matches(exact: VGG19) -> None:
     """Else the comparison with maps would show nothing."""
     plain, _, pixels = _pair(exact)
     steered, _, _ = _pair(exact, maps=True)
@@ -95,7 +96,7 @@ def test_the_maps_change_the_matches(exact: Network) -> None:
     assert float((with_none.index != with_maps.index).double().mean()) > 0.2
 
 
-def test_float32_equals_the_paper_too(network: Network) -> None:
+def test_float32_equals_the_paper_too(network: VGG19) -> None:
     """What a run computes in. Rounding in a network of nine convolutions: a few 1e-6."""
     ours, literal, pixels = _pair(network, maps=True)
     loss, gradient = literal.evaluate(pixels)
@@ -106,7 +107,7 @@ def test_float32_equals_the_paper_too(network: Network) -> None:
     assert found.gradient.dtype == torch.float32
 
 
-def test_every_term_equals_the_paper_s_with_the_other_weights_zero(exact: Network) -> None:
+def test_every_term_equals_the_paper_s_with_the_other_weights_zero(exact: VGG19) -> None:
     ours, _, pixels = _pair(exact)
     terms = ours.terms(pixels)
     named = {"content": terms.content, "local": terms.local, "global_": terms.global_}
@@ -120,7 +121,7 @@ def test_every_term_equals_the_paper_s_with_the_other_weights_zero(exact: Networ
 
 
 @pytest.mark.parametrize("scheme", ["g", "h"])
-def test_the_gradient_is_that_of_finite_differences(exact: Network, scheme: str) -> None:
+def test_the_gradient_is_that_of_finite_differences(exact: VGG19, scheme: str) -> None:
     """Of the whole, with the matches held, in random pixels: float64, central differences."""
     ours, _, pixels = _pair(exact, scheme, maps=True)
     ours.match(pixels)
@@ -135,7 +136,7 @@ def test_the_gradient_is_that_of_finite_differences(exact: Network, scheme: str)
         assert (up - down) / (2 * step) == pytest.approx(expected, rel=1e-5, abs=1e-6)
 
 
-def test_a_rematch_is_a_match_and_an_evaluation(exact: Network) -> None:
+def test_a_rematch_is_a_match_and_an_evaluation(exact: VGG19) -> None:
     """And holds what it found."""
     ours, _, pixels = _pair(exact, "h", maps=True)
     ours.match(_picture(8, SIZE))
@@ -149,7 +150,7 @@ def test_a_rematch_is_a_match_and_an_evaluation(exact: Network) -> None:
         assert torch.equal(found.gradient, apart.gradient)
 
 
-def test_matches_are_held_until_asked_again(exact: Network) -> None:
+def test_matches_are_held_until_asked_again(exact: VGG19) -> None:
     ours, literal, pixels = _pair(exact)
     elsewhere = _picture(8, SIZE)
     ours.match(elsewhere)
@@ -158,34 +159,34 @@ def test_matches_are_held_until_asked_again(exact: Network) -> None:
     fresh = ours.terms(pixels)
     with torch.no_grad():
         assert fresh.total == pytest.approx(float(literal.total(pixels)), rel=1e-9)
-    # Others' neighbours fit worse than one's own, and only the local term knows of them.
+    # Others' index fit worse than one's own, and only the local term knows of them.
     assert held.local > fresh.local
     assert (held.content, held.global_, held.smoothness) == pytest.approx(
         (fresh.content, fresh.global_, fresh.smoothness), rel=1e-12
     )
 
 
-def test_the_first_evaluation_matches_by_itself(exact: Network) -> None:
+def test_the_first_evaluation_matches_by_itself(exact: VGG19) -> None:
     ours, _, pixels = _pair(exact)
     first = ours.evaluate(pixels).terms
     again, _, _ = _pair(exact)
     assert first == again.terms(pixels)
 
 
-def test_terms_are_the_evaluation_s_with_fresh_matches(exact: Network) -> None:
+def test_terms_are_the_evaluation_s_with_fresh_matches(exact: VGG19) -> None:
     ours, _, pixels = _pair(exact, maps=True)
     terms = ours.terms(pixels)
     assert ours.evaluate(pixels).terms.as_dict() == pytest.approx(terms.as_dict(), rel=1e-12)
 
 
-def test_matches_cover_every_group(exact: Network) -> None:
+def test_matches_cover_every_group(exact: VGG19) -> None:
     for scheme in ("g", "h"):
         ours, _, pixels = _pair(exact, scheme)
         shapes = [tuple(found.index.shape) for found in ours.match(pixels)]
-        assert shapes == [(h - 2, w - 2) for h, w, _ in EVERY_SCHEME[scheme].shapes(SIZE)]
+        assert shapes == [(h - 2, w - 2) for h, w, _ in SCHEMES[scheme].shapes(SIZE)]
 
 
-def _listen(network: Network, monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, ...]]:
+def _listen(network: VGG19, monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, ...]]:
     """A diary of the layers that are asked for, with or without a way back."""
     asked: list[tuple[int, ...]] = []
     features, forward = network.features, network.forward
@@ -194,7 +195,9 @@ def _listen(network: Network, monkeypatch: pytest.MonkeyPatch) -> list[tuple[int
         asked.append(tuple(layers))
         return features(pixels, layers)
 
-    def hear_forward(pixels: Tensor, layers: tuple[int, ...], take: Take, **options: Any) -> Trail:
+    def hear_forward(
+        pixels: Tensor, layers: tuple[int, ...], take: FeatureSink, **options: Any
+    ) -> SavedForBackward:
         asked.append(tuple(layers))
         return forward(pixels, layers, take, **options)
 
@@ -203,7 +206,7 @@ def _listen(network: Network, monkeypatch: pytest.MonkeyPatch) -> list[tuple[int
     return asked
 
 
-def test_a_weight_of_zero_is_not_computed(exact: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_weight_of_zero_is_not_computed(exact: VGG19, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = _listen(exact, monkeypatch)
     nothing = LossWeights(content=0.0, local=0.0, semantic=10.0, global_=0.0, smoothness=0.0)
     ours, _, pixels = _pair(exact, weights=nothing)
@@ -215,7 +218,7 @@ def test_a_weight_of_zero_is_not_computed(exact: Network, monkeypatch: pytest.Mo
     assert torch.equal(found.gradient, torch.zeros_like(pixels))
 
 
-def test_without_local_weight_nothing_is_matched(exact: Network) -> None:
+def test_without_local_weight_nothing_is_matched(exact: VGG19) -> None:
     weights = LossWeights(content=10.0, local=0.0, semantic=10.0, global_=0.1, smoothness=1.0)
     ours, literal, pixels = _pair(exact, weights=weights)
     assert ours.match(pixels) == []
@@ -224,7 +227,7 @@ def test_without_local_weight_nothing_is_matched(exact: Network) -> None:
     assert found.terms.total == pytest.approx(literal.evaluate(pixels)[0], rel=1e-9)
 
 
-def test_the_content_alone_looks_at_its_layer_only(exact: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_content_alone_looks_at_its_layer_only(exact: VGG19, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = _listen(exact, monkeypatch)
     weights = LossWeights(content=10.0, local=0.0, semantic=0.0, global_=0.0, smoothness=0.0)
     ours, _, pixels = _pair(exact, "b", weights)
@@ -234,7 +237,7 @@ def test_the_content_alone_looks_at_its_layer_only(exact: Network, monkeypatch: 
     assert set(asked) == {(CONTENT_LAYER,)}
 
 
-def test_smoothness_alone(exact: Network) -> None:
+def test_smoothness_alone(exact: VGG19) -> None:
     weights = LossWeights(content=0.0, local=0.0, semantic=0.0, global_=0.0, smoothness=2.0)
     ours, _, _ = _pair(exact, weights=weights)
     pixels = torch.zeros(1, 3, *SIZE, dtype=torch.float64)
@@ -245,24 +248,24 @@ def test_smoothness_alone(exact: Network) -> None:
     assert found.gradient[0, 0, 0, 0].item() == pytest.approx(2.0 * 12.0 * (1 / down + 1 / across) / 3)
 
 
-def test_a_doodle_has_no_content(exact: Network) -> None:
+def test_a_doodle_has_no_content(exact: VGG19) -> None:
     weights = LossWeights(content=0.0, local=100.0, semantic=10.0, global_=0.1, smoothness=1.0)
-    ours = Objective(exact, EVERY_SCHEME["g"], weights, None, _picture(2, STYLE_SIZE))
+    ours = Objective(exact, SCHEMES["g"], weights, None, _picture(2, STYLE_SIZE))
     _, literal, pixels = _pair(exact, weights=weights)
     found = ours.evaluate(pixels)
     assert found.terms.content == 0.0
     assert found.terms.total == pytest.approx(literal.evaluate(pixels)[0], rel=1e-9)
 
 
-def test_the_content_itself_costs_no_content(exact: Network) -> None:
+def test_the_content_itself_costs_no_content(exact: VGG19) -> None:
     ours, _, _ = _pair(exact)
     assert ours.terms(_picture(1, SIZE)).content == 0.0
 
 
-def test_the_style_itself_costs_no_style(exact: Network) -> None:
+def test_the_style_itself_costs_no_style(exact: VGG19) -> None:
     """Every patch finds itself, and the Gram matrices agree."""
     style = _picture(2, STYLE_SIZE)
-    ours = Objective(exact, EVERY_SCHEME["g"], PAPER, style, style)
+    ours = Objective(exact, SCHEMES["g"], PAPER, style, style)
     terms = ours.terms(style)
     assert terms.local == pytest.approx(0.0, abs=1e-9)
     assert terms.global_ == pytest.approx(0.0, abs=1e-9)
@@ -276,10 +279,10 @@ def test_terms_in_words() -> None:
     assert all(math.isfinite(value) for value in terms.as_dict().values())
 
 
-def test_seconds_are_told_by_part(exact: Network) -> None:
+def test_seconds_are_told_by_part(exact: VGG19) -> None:
     watch = Stopwatch()
     objective = Objective(
-        exact, EVERY_SCHEME["g"], PAPER, _picture(1, SIZE), _picture(2, STYLE_SIZE), stopwatch=watch
+        exact, SCHEMES["g"], PAPER, _picture(1, SIZE), _picture(2, STYLE_SIZE), stopwatch=watch
     )
     assert set(watch.seconds) == {"network"}
     objective.evaluate(_picture(5, SIZE))
@@ -301,7 +304,7 @@ class Tiled:
 
     def __init__(
         self,
-        network: Network,
+        network: VGG19,
         size: tuple[int, int] = STRIP,
         style_size: tuple[int, int] = STRIP_STYLE,
         *,
@@ -310,7 +313,7 @@ class Tiled:
         maps: bool = True,
     ) -> None:
         dtype = torch.promote_types(network.dtype, torch.float32)
-        self._network, self._scheme, self._weights = network, EVERY_SCHEME[scheme], weights
+        self._network, self._scheme, self._weights = network, SCHEMES[scheme], weights
         self._content, self._style = _picture(1, size, dtype), _picture(2, style_size, dtype)
         self._maps: dict[str, Tensor] = {}
         if maps:
@@ -330,7 +333,7 @@ class Tiled:
             self._content,
             self._style,
             tile_side=side,
-            kept_tiles=kept,
+            cached_tiles=kept,
             half_features=half_features,
             **self._maps,  # type: ignore[arg-type]
         )
@@ -356,8 +359,8 @@ def _same_matches(found: list[Matches], expected: list[Matches]) -> None:
         torch.testing.assert_close(ours.similarity, theirs.similarity, rtol=0, atol=1e-5)
 
 
-@pytest.mark.parametrize("scheme", sorted(EVERY_SCHEME))
-def test_tiles_give_the_numbers_of_the_whole(network: Network, scheme: str) -> None:
+@pytest.mark.parametrize("scheme", sorted(SCHEMES))
+def test_tiles_give_the_numbers_of_the_whole(network: VGG19, scheme: str) -> None:
     """With 14, 4 and 3 tiles. Rounding alone: about 1e-6 in float32."""
     pictures = Tiled(network, scheme=scheme)
     expected, expected_matches = pictures.evaluated(None)
@@ -370,21 +373,19 @@ def test_tiles_give_the_numbers_of_the_whole(network: Network, scheme: str) -> N
 
 
 @pytest.mark.parametrize("scheme", ["a", "f", "g", "h"])
-def test_bands_give_the_numbers_of_one(
-    network: Network, scheme: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_bands_give_the_numbers_of_one(network: VGG19, scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """In the real network, whose convolutions take several ways, whole and in tiles."""
     pictures = Tiled(network, scheme=scheme)
     expected, expected_matches = pictures.evaluated(None)
-    monkeypatch.setattr(block, "_BAND_ENTRIES", 1)
+    monkeypatch.setattr(banded_block, "_BAND_ENTRIES", 1)
     for side in (None, 64):
         found, matches = pictures.evaluated(side)
         _same_matches(matches, expected_matches)
         _same(found, expected, 1e-5)
 
 
-def test_tiles_in_both_directions_give_the_numbers_of_the_whole(network: Network, exact: Network) -> None:
-    """Tiles with neighbours on every side, in corners and along each border; the style in tiles too."""
+def test_tiles_in_both_directions_give_the_numbers_of_the_whole(network: VGG19, exact: VGG19) -> None:
+    """Tiles with index on every side, in corners and along each border; the style in tiles too."""
     for seen_by, sides, tolerance in ((network, (32, 64, 96), 1e-5), (exact, (64,), 1e-12)):
         pictures = Tiled(seen_by, WIDE, WIDE_STYLE)
         expected, expected_matches = pictures.evaluated(None)
@@ -394,7 +395,7 @@ def test_tiles_in_both_directions_give_the_numbers_of_the_whole(network: Network
             _same(found, expected, tolerance)
 
 
-def test_every_look_at_a_tile_is_announced(network: Network) -> None:
+def test_every_look_at_a_tile_is_announced(network: VGG19) -> None:
     """What keeps memory within its plan is asked before each: targets, the first visit and the second.
 
     And once more at the end, before the optimiser makes vectors.
@@ -405,7 +406,7 @@ def test_every_look_at_a_tile_is_announced(network: Network) -> None:
         nonlocal asked
         asked += 1
 
-    def tell() -> None:
+    def emit() -> None:
         nonlocal told
         assert asked == 3 * content + style
         told += 1
@@ -415,14 +416,14 @@ def test_every_look_at_a_tile_is_announced(network: Network) -> None:
         asked = told = 0
         objective = Objective(
             network,
-            EVERY_SCHEME["g"],
+            SCHEMES["g"],
             PAPER,
             pictures._content,
             pictures._style,
             tile_side=64,
-            kept_tiles=kept,
+            cached_tiles=kept,
             between_tiles=ask,
-            after_tiles=tell,
+            after_tiles=emit,
         )
         assert asked == content + style
         objective.evaluate(pictures.pixels)
@@ -431,7 +432,7 @@ def test_every_look_at_a_tile_is_announced(network: Network) -> None:
 
 @pytest.mark.parametrize("kept", [0, 1, 3])
 @pytest.mark.parametrize("scheme", ["a", "g", "h"])
-def test_what_is_kept_of_tiles_changes_nothing(network: Network, scheme: str, kept: int) -> None:
+def test_what_is_kept_of_tiles_changes_nothing(network: VGG19, scheme: str, kept: int) -> None:
     pictures = Tiled(network, scheme=scheme)
     expected, _ = pictures.evaluated(64)
     found, _ = pictures.evaluated(64, kept)
@@ -443,7 +444,7 @@ def test_what_is_kept_of_tiles_changes_nothing(network: Network, scheme: str, ke
 @pytest.mark.parametrize("kept", [0, 1, None])
 @pytest.mark.parametrize("scheme", ["a", "g", "h"])
 def test_features_in_half_precision_are_nearly_the_same(
-    network: Network, scheme: str, kept: int | None, monkeypatch: pytest.MonkeyPatch
+    network: VGG19, scheme: str, kept: int | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of content and style, and of tiles that wait. Matches may be others where two are as good; so the same
     ones are held for both."""
@@ -454,20 +455,20 @@ def test_features_in_half_precision_are_nearly_the_same(
     expected = whole.evaluate(pictures.pixels, rematch=True)
     half._matches = whole._matches
     waited: list[torch.dtype] = []
-    survey_of = half._survey
+    survey_of = half._first_pass
 
-    def watched(*arguments: Any, **options: Any) -> Survey:
-        survey = survey_of(*arguments, **options)
-        waited.extend(fused.dtype for sight in survey.sights.values() for fused in sight.fused)
-        return survey
+    def watched(*arguments: Any, **options: Any) -> FirstPass:
+        first = survey_of(*arguments, **options)
+        waited.extend(fused.dtype for seen_tile in first.tiles_seen.values() for fused in seen_tile.fused)
+        return first
 
-    monkeypatch.setattr(half, "_survey", watched)
+    monkeypatch.setattr(half, "_first_pass", watched)
     found = half.evaluate(pictures.pixels)
     assert set(waited) == (set() if kept == 0 else {torch.float16})
     _same(found, expected, 1e-4)
 
 
-def test_a_breakdown_in_half_precision_is_nearly_the_same(network: Network) -> None:
+def test_a_breakdown_in_half_precision_is_nearly_the_same(network: VGG19) -> None:
     pictures = Tiled(network, scheme="g")
     whole, half = pictures.objective(None), pictures.objective(64, half_features=True)
     expected, found = whole.breakdown(pictures.pixels), half.breakdown(pictures.pixels)
@@ -479,7 +480,7 @@ def test_a_breakdown_in_half_precision_is_nearly_the_same(network: Network) -> N
 
 
 @pytest.mark.parametrize("scheme", ["g", "h"])
-def test_in_exact_numbers_tiles_are_the_whole(exact: Network, scheme: str) -> None:
+def test_in_exact_numbers_tiles_are_the_whole(exact: VGG19, scheme: str) -> None:
     """In float64 nothing but the last digits is left of the difference."""
     pictures = Tiled(exact, scheme=scheme)
     expected, expected_matches = pictures.evaluated(None)
@@ -488,7 +489,7 @@ def test_in_exact_numbers_tiles_are_the_whole(exact: Network, scheme: str) -> No
     _same(found, expected, 1e-12)
 
 
-def test_terms_of_tiles_are_those_of_the_whole(network: Network) -> None:
+def test_terms_of_tiles_are_those_of_the_whole(network: VGG19) -> None:
     pictures = Tiled(network)
     expected = pictures.objective(None).terms(pictures.pixels)
     found = pictures.objective(64).terms(pictures.pixels)
@@ -511,7 +512,7 @@ ALONE = LossWeights(content=0.0, local=0.0, semantic=10.0, global_=0.0, smoothne
     ],
     ids=["content", "local", "global", "smoothness", "style", "blind", "no maps"],
 )
-def test_tiles_of_some_terms_are_the_whole(network: Network, weights: LossWeights, maps: bool) -> None:
+def test_tiles_of_some_terms_are_the_whole(network: VGG19, weights: LossWeights, maps: bool) -> None:
     pictures = Tiled(network, weights=weights, maps=maps)
     expected, expected_matches = pictures.evaluated(None)
     found, matches = pictures.evaluated(64)
@@ -521,7 +522,7 @@ def test_tiles_of_some_terms_are_the_whole(network: Network, weights: LossWeight
         _same_matches(matches, expected_matches)
 
 
-def test_held_matches_serve_every_tile(network: Network) -> None:
+def test_held_matches_serve_every_tile(network: VGG19) -> None:
     """Found elsewhere, and held for pixels they were not found for; twice, since they are to stay."""
     pictures = Tiled(network, scheme="h")
     elsewhere = _picture(8, STRIP, torch.float32)
@@ -534,12 +535,12 @@ def test_held_matches_serve_every_tile(network: Network) -> None:
     assert fresh.terms.local < 0.99 * expected.terms.local
 
 
-def test_a_doodle_in_tiles(network: Network) -> None:
+def test_a_doodle_in_tiles(network: VGG19) -> None:
     """No content at all, not merely no weight."""
     weights = replace(PAPER, content=0.0)
     style, pixels = (_picture(seed, size, torch.float32) for seed, size in ((2, STRIP_STYLE), (5, STRIP)))
     expected, found = (
-        Objective(network, EVERY_SCHEME["g"], weights, None, style, tile_side=side).evaluate(pixels)
+        Objective(network, SCHEMES["g"], weights, None, style, tile_side=side).evaluate(pixels)
         for side in (None, 64)
     )
     assert expected.terms.content == 0.0
@@ -547,13 +548,13 @@ def test_a_doodle_in_tiles(network: Network) -> None:
 
 
 def test_a_large_style_is_searched_alike_in_every_tile(
-    network: Network, monkeypatch: pytest.MonkeyPatch
+    network: VGG19, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where not every patch is compared, which are must not depend on the tiles."""
     pictures = Tiled(network, STRIP, (403, 371))
     pixels = pictures.pixels
     exact_matches = pictures.objective(None).match(pixels)
-    monkeypatch.setattr(neighbours, "EXACT_POSITIONS", 50)
+    monkeypatch.setattr(index, "EXACT_POSITIONS", 50)
     expected = pictures.objective(None).match(pixels)
     assert not torch.equal(expected[0].index, exact_matches[0].index)  # another search indeed
     for side in (32, 64):
@@ -567,7 +568,7 @@ def test_tiles_in_bfloat16(tensors: Mapping[str, Tensor]) -> None:
     On the way in, a feature whose last digit was rounded the other way, as another order of summation may
     do, differs by 2^-8; a term is a mean over 10^5 of them, and keeps five digits.
     """
-    network = Network(tensors, dtype=torch.bfloat16)
+    network = VGG19(tensors, dtype=torch.bfloat16)
     pictures = Tiled(network)
     expected, _ = pictures.evaluated(None)
     for side in (32, 64):
@@ -580,9 +581,9 @@ def test_tiles_in_bfloat16(tensors: Mapping[str, Tensor]) -> None:
 
 @pytest.mark.parametrize("tile_side", [None, 32])
 @pytest.mark.parametrize("scheme", ["g", "h", "a"])
-def test_a_breakdown_adds_up_to_the_terms(exact: Network, scheme: str, tile_side: int | None) -> None:
+def test_a_breakdown_adds_up_to_the_terms(exact: VGG19, scheme: str, tile_side: int | None) -> None:
     content, style = _picture(1, (70, 66)), _picture(2, STYLE_SIZE)
-    objective = Objective(exact, EVERY_SCHEME[scheme], PAPER, content, style, tile_side=tile_side)
+    objective = Objective(exact, SCHEMES[scheme], PAPER, content, style, tile_side=tile_side)
     pixels = _picture(5, (70, 66))
     found = objective.breakdown(pixels)
     terms = objective.terms(pixels)
@@ -593,16 +594,16 @@ def test_a_breakdown_adds_up_to_the_terms(exact: Network, scheme: str, tile_side
     assert sum(float(part.sum()) for part in found.local) == pytest.approx(terms.local, rel=1e-9)
     for part, matches in zip(found.local, found.matches, strict=True):
         assert part.shape == matches.index.shape
-    assert len(found.local) == len(EVERY_SCHEME[scheme].groups)
+    assert len(found.local) == len(SCHEMES[scheme].groups)
 
 
-def test_a_breakdown_tells_where(exact: Network) -> None:
+def test_a_breakdown_tells_where(exact: VGG19) -> None:
     """The content's part is 0 wherever the network sees no change, and largest where there is one."""
     content = _picture(1, (96, 96))
     pixels = content.clone()
     pixels[..., 80:, 80:] = 0.0
     weights = LossWeights(content=10.0, local=0.0, semantic=0.0, global_=0.0, smoothness=0.0)
-    found = Objective(exact, EVERY_SCHEME["g"], weights, content, _picture(2, STYLE_SIZE)).breakdown(pixels)
+    found = Objective(exact, SCHEMES["g"], weights, content, _picture(2, STYLE_SIZE)).breakdown(pixels)
     assert found.local == [] == found.matches
     assert found.content is not None
     assert float(found.content[:5, :5].abs().max()) == 0.0  # sees pixels up to 8 * 4 + 37
@@ -630,14 +631,14 @@ class _StandIn:
 
 @pytest.fixture
 def replays(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("glstylenet.objective.Replay", _StandIn)
-    monkeypatch.setattr("glstylenet.objective.is_worthwhile", lambda _pixels: True)
+    monkeypatch.setattr("glstylenet.objective.objective.CudaGraph", _StandIn)
+    monkeypatch.setattr("glstylenet.objective.objective.is_worthwhile", lambda _pixels: True)
     monkeypatch.setattr(_StandIn, "made", [])
 
 
 @pytest.mark.usefixtures("replays")
 @pytest.mark.parametrize("scheme", ["g", "h"])
-def test_a_replay_reads_the_matches_where_they_were(exact: Network, scheme: str) -> None:
+def test_a_replay_reads_the_matches_where_they_were(exact: VGG19, scheme: str) -> None:
     """From the second evaluation on that holds matches; what is matched anew after that is written there."""
     ours, literal, _ = _pair(exact, scheme)
     for number, rematch in enumerate([True, True, False, True, False, False]):
@@ -665,19 +666,19 @@ def test_a_replay_reads_the_matches_where_they_were(exact: Network, scheme: str)
 
 @pytest.mark.usefixtures("replays")
 @pytest.mark.parametrize("side", [32, 96])
-def test_tiles_are_not_replayed(network: Network, side: int) -> None:
+def test_tiles_are_not_replayed(network: VGG19, side: int) -> None:
     """Not even a single one: between tiles memory may be given back."""
     content, style, pixels = (_picture(seed, (96, 96), torch.float32) for seed in (1, 2, 3))
-    objective = Objective(network, EVERY_SCHEME["g"], PAPER, content, style, tile_side=side)
+    objective = Objective(network, SCHEMES["g"], PAPER, content, style, tile_side=side)
     for _ in range(3):
         objective.evaluate(pixels)
     assert not _StandIn.made
 
 
 @pytest.mark.usefixtures("replays")
-def test_other_pixels_than_were_recorded_are_not_replayed(exact: Network) -> None:
+def test_other_pixels_than_were_recorded_are_not_replayed(exact: VGG19) -> None:
     weights = LossWeights(content=0.0, local=0.0, semantic=0.0, global_=1.0, smoothness=1.0)
-    objective = Objective(exact, EVERY_SCHEME["g"], weights, None, _picture(2, STYLE_SIZE))
+    objective = Objective(exact, SCHEMES["g"], weights, None, _picture(2, STYLE_SIZE))
     small, large = _picture(5, SIZE), _picture(5, (56, 48))
     expected = objective.evaluate(large)
     objective.evaluate(small)

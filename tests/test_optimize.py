@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 
 from glstylenet.errors import OptimizationError
-from glstylenet.history import Snapshot
-from glstylenet.optimize import Adam, Evaluate, Lbfgs, Optimizer, Step
+from glstylenet.optim.adam import Adam
+from glstylenet.optim.base import Evaluate, Optimizer, OptimizerState, Step
+from glstylenet.optim.lbfgs import Lbfgs
 
 LBFGS_IN_HALF = functools.partial(Lbfgs, half_history=True)
 KINDS = [Lbfgs, LBFGS_IN_HALF, Adam]
@@ -252,11 +253,11 @@ def test_who_learns_hears_the_pairs_at_every_start_and_each_tenth_step() -> None
     evaluate, _ = _quadratic()
     heard: list[int] = []
 
-    def learn(pairs: Snapshot, like: Tensor) -> None:
+    def fit(pairs: OptimizerState, like: Tensor) -> None:
         assert like.shape == (40,)
         heard.append(len(pairs.numbers["lengths"]))
 
-    optimizer = Lbfgs(history=4, learn=learn)
+    optimizer = Lbfgs(history=4, update_preconditioner=fit)
     *_, last = optimizer.run(evaluate, torch.zeros(40), 3)
     assert heard == [0]
     steps = list(optimizer.run(evaluate, last.x, 24))
@@ -274,7 +275,7 @@ def test_who_learns_hears_that_the_pairs_were_dropped() -> None:
         return (loss if next(calls) <= 6 else 1e9), gradient
 
     heard: list[int] = []
-    optimizer = Lbfgs(learn=lambda pairs, _like: heard.append(len(pairs.numbers["lengths"])))
+    optimizer = Lbfgs(update_preconditioner=lambda pairs, _like: heard.append(len(pairs.numbers["lengths"])))
     assert sum(step.accepted for step in optimizer.run(jumping, torch.zeros(40), 200)) == 6
     assert heard == [0, 0]
     list(optimizer.run(evaluate, torch.zeros(40), 8))
@@ -285,7 +286,9 @@ def test_who_learns_hears_that_the_pairs_were_dropped() -> None:
 def test_who_learns_hears_that_no_pair_helps() -> None:
     """All that is known lies along the first variable, which rests at its bound when the second moves."""
     heard: list[int] = []
-    optimizer = Lbfgs(first_step=1.0, learn=lambda pairs, _like: heard.append(len(pairs.numbers["lengths"])))
+    optimizer = Lbfgs(
+        first_step=1.0, update_preconditioner=lambda pairs, _like: heard.append(len(pairs.numbers["lengths"]))
+    )
 
     def bowl(x: Tensor) -> tuple[float, Tensor]:
         gradient = (x - torch.tensor([100.0, 50.0])) * torch.tensor([1.0, 0.0])

@@ -10,7 +10,7 @@ import sys
 import time
 from io import BytesIO
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,10 +20,13 @@ import torch
 from PIL import Image, ImageCms, JpegImagePlugin
 from torch import Tensor
 
-from glstylenet import outputs, replacement
 from glstylenet.errors import ImageError, OutputError, SettingsError
-from glstylenet.images import read_picture
-from glstylenet.outputs import FORMATS, check_output, claim_output, read_recipe, write_picture
+from glstylenet.files import atomic
+from glstylenet.files.lock import claim_output
+from glstylenet.pictures import write as writing
+from glstylenet.pictures.png16 import write_png
+from glstylenet.pictures.read import read_picture
+from glstylenet.pictures.write import FORMATS, check_output, read_recipe, write_picture
 
 RECIPE = json.dumps({"artist": "齐白石 – Größe", "mood": "🌊", "seed": 7}, ensure_ascii=False)
 ENVIRONMENT = {
@@ -117,7 +120,7 @@ def test_an_srgb_profile_and_nothing_else(tmp_path: Path, suffix: str) -> None:
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".tif"])
 def test_the_same_call_writes_the_same_bytes(tmp_path: Path, suffix: str) -> None:
     code = (
-        "import sys, torch; from pathlib import Path; from glstylenet.outputs import write_picture\n"
+        "import sys, torch; from pathlib import Path; from glstylenet.pictures.write import write_picture\n"
         "write_picture(Path(sys.argv[1]), torch.full((1, 3, 5, 6), 77.7), recipe='{\"a\": 1}')"
     )
     first, second = tmp_path / f"a{suffix}", tmp_path / f"b{suffix}"
@@ -178,7 +181,7 @@ def test_an_existing_file_is_replaced_only_when_asked(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("step", "nameless"),
     [
-        *(("_write_png", nameless) for nameless in (True, False)),
+        *(("write_png", nameless) for nameless in (True, False)),
         *(("fsync", nameless) for nameless in (True, False)),
         *(("replace", nameless) for nameless in (True, False)),
         ("link", True),
@@ -196,8 +199,8 @@ def test_when_writing_fails_the_old_file_stays_and_nothing_else(
         raise fault
 
     if not nameless:
-        monkeypatch.setattr(replacement, "_nameless_file", lambda folder: None)
-    monkeypatch.setattr(outputs if step == "_write_png" else os, step, fail)
+        monkeypatch.setattr(atomic, "_nameless_file", lambda folder: None)
+    monkeypatch.setattr(writing if step == "write_png" else os, step, fail)
     expected = OutputError if isinstance(fault, OSError) else type(fault)
     with pytest.raises(expected) as caught:
         write_picture(place, picture(), overwrite=True)
@@ -213,21 +216,21 @@ def test_when_writing_fails_the_old_file_stays_and_nothing_else(
 def test_a_file_that_appears_meanwhile_is_not_replaced(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nameless: bool, links: bool
 ) -> None:
-    place, write = tmp_path / "a.png", outputs._write_png
+    place, write = tmp_path / "a.png", write_png
     if not nameless:
-        monkeypatch.setattr(replacement, "_nameless_file", lambda folder: None)
+        monkeypatch.setattr(atomic, "_nameless_file", lambda folder: None)
     if not links:
-        monkeypatch.setattr(replacement, "_nameless_file", lambda folder: None)
+        monkeypatch.setattr(atomic, "_nameless_file", lambda folder: None)
         monkeypatch.setattr(os, "link", _no_links)
     write_picture(place, picture())
     assert read_picture(place).size == (9, 14)
     place.unlink()
 
-    def slow(file: IO[bytes], samples: npt.NDArray[np.uint8], recipe: str | None) -> None:
-        write(file, samples, recipe)
+    def slow(file: IO[bytes], samples: npt.NDArray[np.uint8], **facts: Any) -> None:
+        write(file, samples, **facts)
         place.write_bytes(b"of another run")
 
-    monkeypatch.setattr(outputs, "_write_png", slow)
+    monkeypatch.setattr(writing, "write_png", slow)
     with pytest.raises(OutputError, match="exists already"):
         write_picture(place, picture())
     assert place.read_bytes() == b"of another run"
@@ -241,10 +244,10 @@ def _no_links(*args: object, **kwargs: object) -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has files without names")
 def test_a_killed_run_leaves_nothing(tmp_path: Path) -> None:
     code = (
-        "import os, signal, sys, torch; from pathlib import Path; from glstylenet import outputs\n"
+        "import os, signal, sys, torch; from pathlib import Path; from glstylenet.pictures import write\n"
         "die = lambda: os.kill(os.getpid(), signal.SIGKILL)\n"
-        "outputs._write_png = lambda file, *_: (file.write(b'half'), file.flush(), die())\n"
-        "outputs.write_picture(Path(sys.argv[1]), torch.zeros(1, 3, 4, 4))"
+        "write.write_png = lambda file, *_, **__: (file.write(b'half'), file.flush(), die())\n"
+        "write.write_picture(Path(sys.argv[1]), torch.zeros(1, 3, 4, 4))"
     )
     done = subprocess.run([sys.executable, "-c", code, str(tmp_path / "a.png")], check=False, env=ENVIRONMENT)
     assert done.returncode == -signal.SIGKILL
@@ -338,7 +341,7 @@ def test_an_unwritable_folder_is_refused_even_for_root() -> None:
 
 
 HOLD = (
-    "import sys; from pathlib import Path; from glstylenet.outputs import claim_output\n"
+    "import sys; from pathlib import Path; from glstylenet.files import claim_output\n"
     "with claim_output(Path(sys.argv[1])):\n    print('held', flush=True); sys.stdin.read()"
 )
 

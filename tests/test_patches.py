@@ -7,12 +7,12 @@ from hypothesis import strategies as st
 
 from benchmarks.literal import literal_matches
 from glstylenet.errors import InputError
-from glstylenet.patches import (
-    Side,
+from glstylenet.matching.exact import (
+    NormalisedPatches,
     _block_sizes,
     exact_search,
     match_patches,
-    patch_energy,
+    patch_norm_squared,
     patch_sums,
     semantic_factor,
 )
@@ -114,9 +114,9 @@ def test_a_search_holds_no_more_than_its_blocks(maps: bool) -> None:
     """One block here: two of products, sums across and sums down, and the features' sums beside the map's."""
     query, style = _features(5, 4, (40, 30), (28, 33))
     query_map, style_map = _class_maps(6, 3, (40, 30), (28, 33))
-    sides = [Side(style, 1.0).compared(query)]
+    sides = [NormalisedPatches(style, 1.0).compared(query)]
     if maps:
-        sides.append(Side(style_map, 0.6).compared(query_map))
+        sides.append(NormalisedPatches(style_map, 0.6).compared(query_map))
     with recorded() as changes:
         exact_search(sides, 2**30)
     products = 4 * 40 * 30 * 28 * 33
@@ -177,7 +177,7 @@ def test_patch_sums_by_hand() -> None:
     torch.testing.assert_close(patch_sums(grid), torch.tensor([[45.0, 54.0]]))
     two_channels = torch.stack((grid, grid))[None]
     expected = 2.0 * torch.tensor([[(grid[:, :3] ** 2).sum(), (grid[:, 1:] ** 2).sum()]])
-    torch.testing.assert_close(patch_energy(two_channels), expected)
+    torch.testing.assert_close(patch_norm_squared(two_channels), expected)
 
 
 @pytest.mark.parametrize(("query", "style"), [((2, 9), (5, 5)), ((5, 5), (9, 2))])

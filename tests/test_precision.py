@@ -6,11 +6,11 @@ import math
 import pytest
 import torch
 
-from glstylenet.device import has_fast_bfloat16
-from glstylenet.events import Event, Step
+from glstylenet.machine.device import has_fast_bfloat16
+from glstylenet.run.events import Event, Step
+from glstylenet.run.stylize import Result, stylize
 from glstylenet.samples import sample_file
-from glstylenet.settings import PRESETS, preset_settings
-from glstylenet.transfer import Result, stylize
+from glstylenet.settings.presets import PRESETS, preset_settings
 
 
 def _painted(preset: str, precision: str) -> Result:

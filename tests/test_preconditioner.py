@@ -6,11 +6,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from glstylenet import preconditioner
-from glstylenet.curvature import curvature
-from glstylenet.history import History, Snapshot, measure
-from glstylenet.optimize import Lbfgs
-from glstylenet.preconditioner import Preconditioner
+from glstylenet.optim import preconditioner
+from glstylenet.optim.base import OptimizerState
+from glstylenet.optim.curvature import curvature
+from glstylenet.optim.lbfgs import Lbfgs
+from glstylenet.optim.lbfgs_memory import LbfgsMemory, measure
+from glstylenet.optim.preconditioner import Preconditioner
 
 SHAPES = [(1, 3, 8, 8), (1, 3, 9, 8), (1, 3, 8, 9), (1, 2, 7, 11), (1, 1, 1, 5), (1, 3, 1, 1)]
 
@@ -66,13 +67,13 @@ def _taught(like: Tensor) -> tuple[Preconditioner, Tensor]:
     """By a bowl that is nine times as steep on the right, and the factors that follow for each pixel."""
     bowl = torch.ones(like.shape)
     bowl[..., like.shape[-1] // 2 :] = 9.0
-    history, origin = History(3), torch.zeros(like.shape)
+    history, origin = LbfgsMemory(3), torch.zeros(like.shape)
     for seed in range(3):
         s = _noise(tuple(like.shape), seed).float()
         history.add(measure(origin, origin, s, bowl * s), origin, origin, s, bowl * s)
     form = Preconditioner()
-    form.learn(history.snapshot(), like)
-    steepness = curvature(history.snapshot(), like)
+    form.fit(history.state_dict(), like)
+    steepness = curvature(history.state_dict(), like)
     assert steepness is not None
     return form, steepness.double().rsqrt()
 
@@ -86,9 +87,9 @@ def test_steep_parts_move_less() -> None:
     form(found)
     expected = factors * _applied(factors * picture)
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)  # the factors are float32
-    form.learn(Snapshot({}, {}), picture)
+    form.fit(OptimizerState({}, {}), picture)
     form(picture_again := picture.clone())
-    assert torch.equal(picture_again, _applied(picture)), "what was learnt is not forgotten"
+    assert torch.equal(picture_again, _applied(picture)), "what was optimizer_state is not forgotten"
 
 
 def test_what_was_learnt_is_symmetric_and_positive_definite() -> None:

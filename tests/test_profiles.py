@@ -11,8 +11,8 @@ import pytest
 import tifffile
 from PIL import Image, ImageCms
 
-from glstylenet.images import Picture, read_picture
-from glstylenet.profiles import to_srgb
+from glstylenet.pictures.colour_profiles import to_srgb
+from glstylenet.pictures.read import Picture, read_picture
 
 ROWS, COLUMNS = np.indices((10, 12), dtype=np.uint8)
 RGB = np.stack([COLUMNS * 20, ROWS * 20, np.full_like(ROWS, 77)], 2)  # (10, 12, 3)

@@ -8,14 +8,14 @@ import torch
 from rich.console import Console
 
 from glstylenet.cli.progress import BarProgress, PlainProgress, Reporting, duration, open_progress
-from glstylenet.events import Event, Finished, ScaleStarted, Started, Step, Warned
-from glstylenet.memory import Plan
-from glstylenet.schedule import Scale
-from glstylenet.terms import LossTerms
+from glstylenet.memory.plan import MemoryPlan
+from glstylenet.objective.terms import LossTerms
+from glstylenet.run.events import Event, Finished, ScaleStarted, Started, Step, Warned
+from glstylenet.run.scales import Scale
 
 SCALES = (Scale(0.5, (32, 48), 30), Scale(1.0, (64, 96), 15))
 # The coarse size fits in one piece, the fine one does not.
-PLANS = (Plan(None, 1, 10, False, 2**29), Plan(512, 6, 3, True, 2**30, half_features=True))
+PLANS = (MemoryPlan(None, 1, 10, False, 2**29), MemoryPlan(512, 6, 3, True, 2**30, half_features=True))
 TERMS = LossTerms(content=1.0, local=20.0, global_=300.0, smoothness=4.0)
 
 

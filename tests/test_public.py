@@ -18,7 +18,7 @@ def test_every_public_name_is_there() -> None:
 
 
 def test_the_entry_stays_a_function_whatever_was_imported_before() -> None:
-    code = "import glstylenet.transfer, glstylenet.cli, glstylenet; assert callable(glstylenet.stylize)"
+    code = "import glstylenet.run.stylize, glstylenet.cli, glstylenet; assert callable(glstylenet.stylize)"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 

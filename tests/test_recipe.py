@@ -10,12 +10,12 @@ import torch
 from PIL import Image
 
 from glstylenet.errors import InputError, WeightsError
-from glstylenet.inputs import prepare_inputs, read_sources
-from glstylenet.recipe import find_inputs, make_recipe, parse_recipe, settings_to_repeat
-from glstylenet.settings import Settings
-from glstylenet.terms import LossTerms
-from glstylenet.transfer import Result, Timings
-from glstylenet.weights import LoadedWeights, load_weights
+from glstylenet.network.weights import LoadedWeights, load_weights
+from glstylenet.objective.terms import LossTerms
+from glstylenet.run.inputs import prepare_inputs, read_sources
+from glstylenet.run.recipe import find_inputs, make_recipe, parse_recipe, settings_to_repeat
+from glstylenet.run.stylize import Result, Timings
+from glstylenet.settings.model import Settings
 
 
 def picture(path: Path, shade: int) -> Path:

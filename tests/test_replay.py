@@ -1,4 +1,4 @@
-"""A replay's dealings with PyTorch, by stand-ins for a device; tests/test_gpu.py has the numbers of one."""
+"""A cuda_graph's dealings with PyTorch, by stand-ins for a device; tests/test_gpu.py has the numbers of one."""
 
 import contextlib
 import threading
@@ -10,9 +10,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from glstylenet import replay
-from glstylenet.device import ALLOCATOR
-from glstylenet.replay import LARGEST_REPLAYED, Replay, is_worthwhile
+from glstylenet.machine import cuda_graph
+from glstylenet.machine.cuda_graph import LARGEST_REPLAYED, CudaGraph, is_worthwhile
+from glstylenet.machine.device import ALLOCATOR
 
 
 def _lock_is_free() -> bool:
@@ -36,7 +36,7 @@ def test_work_is_recorded_on_a_stream_of_its_device_one_at_a_time(monkeypatch: p
     played: list[int] = []
 
     class Graph:
-        def replay(self) -> None:
+        def cuda_graph(self) -> None:
             played.append(1)
 
     @contextlib.contextmanager
@@ -51,9 +51,9 @@ def test_work_is_recorded_on_a_stream_of_its_device_one_at_a_time(monkeypatch: p
     monkeypatch.setattr(torch.cuda, "CUDAGraph", Graph)
     monkeypatch.setattr(torch.cuda, "graph", graph)
     monkeypatch.setattr(torch.cuda, "device", lambda _device: contextlib.nullcontext())
-    monkeypatch.setattr(replay, "_recording_stream", lambda number: f"stream of {number}")
+    monkeypatch.setattr(cuda_graph, "_recording_stream", lambda number: f"stream of {number}")
     pixels = torch.ones(1, 3, 4, 4)
-    one = Replay(work, pixels)
+    one = CudaGraph(work, pixels)
     assert asked == [{"stream": f"stream of {pixels.get_device()}", "capture_error_mode": "thread_local"}]
     assert free == [False]
     assert _lock_is_free()
@@ -71,9 +71,9 @@ def test_it_is_for_small_pictures_on_a_gpu_with_room(monkeypatch: pytest.MonkeyP
         return SimpleNamespace(shape=(1, 3, 1, pixels), device=torch.device("cuda"))
 
     monkeypatch.setattr(torch.cuda, "memory_reserved", lambda _device: 1000)
-    monkeypatch.setattr(replay, "available_memory", lambda _device: 1001)
+    monkeypatch.setattr(cuda_graph, "available_memory", lambda _device: 1001)
     assert is_worthwhile(picture(LARGEST_REPLAYED))
     assert not is_worthwhile(picture(LARGEST_REPLAYED + 1))
     assert not is_worthwhile(torch.ones(1, 3, 4, 4))
-    monkeypatch.setattr(replay, "available_memory", lambda _device: 1000)
+    monkeypatch.setattr(cuda_graph, "available_memory", lambda _device: 1000)
     assert not is_worthwhile(picture(LARGEST_REPLAYED))

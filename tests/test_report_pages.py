@@ -14,16 +14,16 @@ from playwright.sync_api import Browser
 
 from glstylenet.cli import main
 from glstylenet.errors import UsageError
-from glstylenet.invocation import Pictures
 from glstylenet.metrics import METRICS
 from glstylenet.report import reproduction
 from glstylenet.report.experiment import Table, falls, lowest
 from glstylenet.report.experiments import EXPERIMENTS
 from glstylenet.report.gallery import Exhibit, Gallery
 from glstylenet.report.inputs import LAYOUT, find_pairs
-from glstylenet.report.ledger import Record
 from glstylenet.report.page import embedded, render
 from glstylenet.report.reproduction import chosen_experiments
+from glstylenet.report.results_file import Record
+from glstylenet.settings.command_line import Pictures
 from tests.browser import needs_chromium, opened, running_browser
 
 SHARED: Mapping[str, Any] = {"size": 64, "iterations": 1}

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from glstylenet.schedule import SMALLEST_CLASS, SMALLEST_SIDE, Scale, plan_scales
+from glstylenet.run.scales import SMALLEST_CLASS, SMALLEST_SIDE, Scale, plan_scales
 
 SIZES = st.tuples(st.integers(SMALLEST_SIDE, 6000), st.integers(SMALLEST_SIDE, 6000))
 BUDGETS = st.integers(1, 2000)

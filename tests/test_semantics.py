@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 
 from glstylenet.errors import SemanticMapError, SettingsError
-from glstylenet.semantics import Semantics, label_maps, resize_labels
+from glstylenet.maps.labels import Semantics, label_maps, resize_labels
 
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
 YELLOW, WHITE, BLACK, GREY = (255, 255, 0), (255, 255, 255), (0, 0, 0), (191, 191, 191)

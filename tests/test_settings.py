@@ -11,16 +11,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from glstylenet.errors import SettingsError
-from glstylenet.settings import (
-    GROUPS,
-    INIT_CHOICES,
-    PRESETS,
-    Settings,
-    field_help,
-    parse_bytes,
-    preset_settings,
-    read_config,
-)
+from glstylenet.settings.config import read_config
+from glstylenet.settings.model import GROUPS, INIT_CHOICES, Settings, field_help, parse_bytes
+from glstylenet.settings.presets import PRESETS, preset_settings
 
 FIELDS = sorted(Settings.model_fields)
 DOCS = Path(__file__).parent.parent / "docs"

@@ -1,11 +1,11 @@
-"""Signs: what is written comes back, whatever the length, type and layout, packed or not."""
+"""ReluMask: what is written comes back, whatever the length, type and layout, packed or not."""
 
 import pytest
 import torch
 from torch import Tensor
 
-from glstylenet import signs as module
-from glstylenet.signs import PackedSigns, Signs, WholeSigns, signs_of
+from glstylenet.network import relu_mask as module
+from glstylenet.network.relu_mask import PackedReluMask, ReluMask, WholeReluMask, relu_mask
 
 CPU = torch.device("cpu")
 
@@ -21,7 +21,7 @@ def _pair(shape: tuple[int, int, int, int], dtype: torch.dtype = torch.float32) 
 def test_eight_entries_are_one_byte() -> None:
     """Entry k is bit k."""
     feature = torch.tensor([0.0, 3.0, 0.0, 0.0, 0.5, 1e-30, 0.0, 9.0]).view(1, 8, 1, 1)
-    signs = PackedSigns((1, 8, 1, 1), CPU)
+    signs = PackedReluMask((1, 8, 1, 1), CPU)
     signs.write(feature)
     assert signs.nbytes == 1
     assert signs._packed.tolist() == [0b10110010]
@@ -34,19 +34,19 @@ def test_eight_entries_are_one_byte() -> None:
     "shape", [(1, 64, 7, 5), (1, 3, 5, 7), (1, 1, 1, 1), (1, 5, 3, 1), (1, 9, 1, 1)], ids=str
 )
 @pytest.mark.parametrize("at_once", [16, 2**21])
-@pytest.mark.parametrize(("kind", "per_byte"), [(PackedSigns, 8), (WholeSigns, 1)])
+@pytest.mark.parametrize(("kind", "per_byte"), [(PackedReluMask, 8), (WholeReluMask, 1)])
 def test_a_gradient_is_cut_where_the_feature_was_zero(
     shape: tuple[int, int, int, int],
     dtype: torch.dtype,
     at_once: int,
-    kind: type[PackedSigns | WholeSigns],
+    kind: type[PackedReluMask | WholeReluMask],
     per_byte: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(module, "_ENTRIES_AT_ONCE", at_once)
     feature, gradient = _pair(shape, dtype)
     expected = torch.where(feature > 0, gradient, 0)
-    signs: Signs = kind(shape, CPU)
+    signs: ReluMask = kind(shape, CPU)
     signs.write(feature)
     assert signs.shape == shape
     assert signs.nbytes == -(-feature.numel() // per_byte)
@@ -59,7 +59,7 @@ def test_a_part_of_rows_is_cut_in_place() -> None:
     feature, gradient = _pair((1, 4, 6, 3))
     expected = gradient.clone()
     expected[..., 2:5, :] = torch.where(feature[..., 2:5, :] > 0, gradient[..., 2:5, :], 0)
-    signs_of(feature[..., 2:5, :]).cut(gradient[..., 2:5, :])
+    relu_mask(feature[..., 2:5, :]).cut(gradient[..., 2:5, :])
     assert torch.equal(gradient, expected)
 
 
@@ -67,7 +67,7 @@ def test_only_a_gradient_is_asked_to_lie_channels_last() -> None:
     """A copy would be cut, and the gradient would stay as it was."""
     feature, gradient = _pair((1, 4, 6, 3))
     expected = torch.where(feature > 0, gradient, 0)
-    signs = signs_of(feature.contiguous())
+    signs = relu_mask(feature.contiguous())
     with pytest.raises(RuntimeError, match="view"):
         signs.cut(gradient.contiguous())
     assert torch.equal(signs.cut(gradient), expected)

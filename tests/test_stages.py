@@ -12,31 +12,32 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from glstylenet import images
-from glstylenet.demand import AtHand, Demand
-from glstylenet.descent import Descent, descend
-from glstylenet.device import Device
 from glstylenet.errors import MemoryLimitError, OptimizationError
-from glstylenet.events import Event, Finished, ScaleStarted, Started, Step, Warned
-from glstylenet.fusion import SCHEMES
-from glstylenet.inputs import Sources, canvas_size, prepare_inputs, read_sources
-from glstylenet.memory import DEFAULT_SHARE, HISTORY, Plan, format_bytes, plan_memory
-from glstylenet.objective import Objective
-from glstylenet.optimize import Lbfgs
-from glstylenet.preconditioner import Preconditioner
-from glstylenet.schedule import Scale
-from glstylenet.settings import Settings
-from glstylenet.stages import plan_stages, stage_demand
-from glstylenet.targets import nothing
-from glstylenet.terms import Evaluation
-from glstylenet.tiling import cut_into_tiles
-from glstylenet.transfer import picture_losses, plan_run, stylize
-from glstylenet.vgg import Network
-from glstylenet.weights import load_weights
+from glstylenet.machine.device import Device
+from glstylenet.memory.estimate import HeldPictures, MemoryEstimate
+from glstylenet.memory.plan import DEFAULT_SHARE, HISTORY, MemoryPlan, format_bytes, plan_memory
+from glstylenet.network.vgg import VGG19
+from glstylenet.network.weights import load_weights
+from glstylenet.objective.objective import Objective
+from glstylenet.objective.style_target import nothing
+from glstylenet.objective.terms import Evaluation
+from glstylenet.optim.lbfgs import Lbfgs
+from glstylenet.optim.preconditioner import Preconditioner
+from glstylenet.pictures import read
+from glstylenet.pyramid.schemes import PAPER_SCHEMES
+from glstylenet.pyramid.tiles import cut_into_tiles
+from glstylenet.run.assembly import estimate_memory, plan_scale_memory
+from glstylenet.run.canvas import canvas_size
+from glstylenet.run.events import Event, Finished, ScaleStarted, Started, Step, Warned
+from glstylenet.run.inputs import Sources, prepare_inputs, read_sources
+from glstylenet.run.rounds import Evaluated, optimise_in_rounds
+from glstylenet.run.scales import Scale
+from glstylenet.run.stylize import picture_losses, plan_run, stylize
+from glstylenet.settings.model import Settings
 
 # The modules themselves, to put scripted parts into.
-stages: Any = importlib.import_module("glstylenet.stages")
-transfer: Any = importlib.import_module("glstylenet.transfer")
+stages: Any = importlib.import_module("glstylenet.run.coarse_to_fine")
+transfer: Any = importlib.import_module("glstylenet.run.stylize")
 
 Picture = NDArray[np.uint8]
 MIB = 2**20
@@ -124,12 +125,12 @@ def test_what_goes_on_starts_at_the_best_pixels(
     found: list[Tensor] = []
 
     def watched(*arguments: Any) -> Iterator[object]:
-        for step in descend(*arguments):
-            if isinstance(step, Descent):
+        for step in optimise_in_rounds(*arguments):
+            if isinstance(step, Evaluated):
                 found.append(step.pixels)
             yield step
 
-    monkeypatch.setattr(stages, "descend", watched)
+    monkeypatch.setattr(stages, "optimise_in_rounds", watched)
     stylize(content, style, settings=_settings())
     assert torch.equal(machine.asked_at[4], found[2])
 
@@ -187,7 +188,7 @@ def test_a_run_in_tiles_is_the_run_in_one_piece(
     whole = stylize(tall, style, settings=settings)
     in_tiles: list[int] = []
 
-    def planned(demand: Demand, allowed: int) -> Plan:
+    def planned(demand: MemoryEstimate, allowed: int) -> MemoryPlan:
         plan = replace(plan_memory(demand, allowed), tile_side=64)
         in_tiles.append(len(cut_into_tiles(demand.size, 64)))
         return plan
@@ -210,10 +211,10 @@ class Precisions:
         def descend_in(objective: Objective, *rest: Any) -> Iterator[object]:
             dtype = objective._network.dtype
             self.used.append(dtype)
-            steps = descend(objective, *rest)
+            steps = optimise_in_rounds(objective, *rest)
             return broken(steps) if dtype == torch.bfloat16 else steps
 
-        monkeypatch.setattr(stages, "descend", descend_in)
+        monkeypatch.setattr(stages, "optimise_in_rounds", descend_in)
 
 
 def _stuck(steps: Iterator[object]) -> Iterator[object]:
@@ -245,9 +246,9 @@ def test_memory_is_watched_between_tiles_only(content: Picture, style: Picture) 
     inputs = prepare_inputs(
         read_sources(content, style, content_map=None, style_map=None, settings=settings), settings
     )
-    network = Network(load_weights("embedded").tensors)
+    network = VGG19(load_weights("embedded").tensors)
     scaled = inputs.scaled(inputs.size, 1.0, network.device)
-    tiled = Plan(256, 2, 3, True, 5000, tile_bytes=1000)
+    tiled = MemoryPlan(256, 2, 3, True, 5000, tile_bytes=1000)
     watched = stages.make_objective(network, settings, scaled, plan=tiled)
     valve = watched._between_tiles.__self__
     assert (valve.allowed, valve.tile_bytes) == (5000, 1000)
@@ -266,7 +267,7 @@ def test_what_goes_on_in_float32_is_planned_anew(
     Precisions(monkeypatch, _stuck)
     asked: list[str] = []
 
-    def plan(demand: Demand, allowed: int) -> Plan:
+    def plan(demand: MemoryEstimate, allowed: int) -> MemoryPlan:
         if not demand.optimizes:  # the final measurement, planned at once
             return plan_memory(demand, allowed)
         asked.append(demand.precision)
@@ -278,7 +279,7 @@ def test_what_goes_on_in_float32_is_planned_anew(
     sides: list[int | None] = []
     make = stages.make_objective
 
-    def noted(*arguments: Any, plan: Plan, **options: Any) -> Objective:
+    def noted(*arguments: Any, plan: MemoryPlan, **options: Any) -> Objective:
         sides.append(plan.tile_side)
         made: Objective = make(*arguments, plan=plan, **options)
         return made
@@ -315,7 +316,7 @@ def test_the_next_size_tries_bfloat16_again(
 def test_a_stuck_float32_run_ends_its_size(
     monkeypatch: pytest.MonkeyPatch, content: Picture, style: Picture
 ) -> None:
-    monkeypatch.setattr(stages, "descend", lambda *rest: _stuck(descend(*rest)))
+    monkeypatch.setattr(stages, "optimise_in_rounds", lambda *rest: _stuck(optimise_in_rounds(*rest)))
     events: list[Event] = []
     result = stylize(content, style, settings=_settings(), on_event=events.append)
     assert result.evaluations == 1
@@ -325,7 +326,7 @@ def test_a_stuck_float32_run_ends_its_size(
 def test_a_start_that_is_not_finite_in_float32_is_an_error(
     monkeypatch: pytest.MonkeyPatch, content: Picture, style: Picture
 ) -> None:
-    monkeypatch.setattr(stages, "descend", lambda *rest: _not_finite(descend(*rest)))
+    monkeypatch.setattr(stages, "optimise_in_rounds", lambda *rest: _not_finite(optimise_in_rounds(*rest)))
     with pytest.raises(OptimizationError, match="nan"):
         stylize(content, style, settings=_settings())
 
@@ -347,7 +348,7 @@ def _planned(shape: tuple[int, int], **changes: object) -> Started:
 def test_plans_follow_the_memory_that_is_allowed() -> None:
     shape = (1024, 1536)
     plenty = _planned(shape)
-    assert plenty.plans == (Plan(None, 1, HISTORY, False, plenty.memory_bytes),)
+    assert plenty.plans == (MemoryPlan(None, 1, HISTORY, False, plenty.memory_bytes),)
     little = _planned(shape, memory=plenty.memory_bytes // 2)
     assert little.memory_bytes <= plenty.memory_bytes // 2
     [plan] = little.plans
@@ -392,7 +393,7 @@ def test_the_plan_s_history_is_the_optimiser_s(
         made.append(options)
         return Lbfgs(**options)
 
-    def planned(demand: Demand, allowed: int) -> Plan:
+    def planned(demand: MemoryEstimate, allowed: int) -> MemoryPlan:
         return replace(plan_memory(demand, allowed), history=3, half_history=True)
 
     monkeypatch.setattr(stages, "Lbfgs", lbfgs)
@@ -401,14 +402,14 @@ def test_the_plan_s_history_is_the_optimiser_s(
     (options,) = made
     form = options.pop("precondition")
     assert isinstance(form, Preconditioner)
-    assert options.pop("learn") == form.learn
-    assert options == {"history": 3, "half_history": True, "guess": stages._GUESS}
+    assert options.pop("learn") == form.fit
+    assert options == {"history": 3, "half_history": True, "initial_scale": stages._GUESS}
 
 
 def test_a_stage_s_demand_by_hand() -> None:
     """Half of 1000 x 800 with a style of 601 x 400: painted with a margin."""
-    at_hand = AtHand(123, pixel_bytes=12)
-    demand = stage_demand(
+    held_pictures = HeldPictures(123, pixel_bytes=12)
+    demand = estimate_memory(
         _settings(scheme="h"),
         CPU,
         size=(500, 400),
@@ -416,22 +417,22 @@ def test_a_stage_s_demand_by_hand() -> None:
         full_size=(1000, 800),
         full_style_size=(601, 400),
         classes=4,
-        at_hand=at_hand,
+        held_pictures=held_pictures,
     )
-    assert demand == Demand(
+    assert demand == MemoryEstimate(
         size=(516, 416),
         style_size=(300, 200),
         full_size=(1000, 800),
         full_style_size=(601, 400),
         precision="float32",
-        scheme=SCHEMES["h"],
+        scheme=PAPER_SCHEMES["h"],
         classes=4,
-        at_hand=at_hand,
+        held_pictures=held_pictures,
     )
     assert canvas_size((500, 400)) == demand.size
 
 
-def _least(demand: Demand) -> int:
+def _least(demand: MemoryEstimate) -> int:
     """The bytes of the smallest plan there is, found by asking for ever less."""
     allowed = PLENTY
     while True:
@@ -446,13 +447,13 @@ def test_the_refusal_speaks_of_the_result_not_of_a_coarse_size() -> None:
     scales = [Scale(0.5, (2000, 3000), 10), Scale(1.0, (4000, 6000), 10)]
     pixels = torch.zeros(1, 1, 1, 1)
     pictures = {
-        role: images.Picture(pixels.expand(1, 3, *size), None, role, None, "")
+        role: read.Picture(pixels.expand(1, 3, *size), None, role, None, "")
         for role, size in (("content", (4000, 6000)), ("style", (500, 500)))
     }
     sources = Sources(pictures, (4000, 6000), (500, 500))
     with pytest.raises(MemoryLimitError) as caught:
-        plan_stages(scales, sources, _settings(), CPU, 900 * MIB, classes=0)
+        plan_scale_memory(scales, sources, _settings(), CPU, 900 * MIB, classes=0)
     assert "a result of 6000 x 4000 pixels" in str(caught.value)
-    [(demand, _)] = plan_stages(scales[1:], sources, _settings(), CPU, PLENTY, classes=0)
+    [(demand, _)] = plan_scale_memory(scales[1:], sources, _settings(), CPU, PLENTY, classes=0)
     least = _least(demand)
     assert f"needs at least {format_bytes(least)}" in str(caught.value)

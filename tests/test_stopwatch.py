@@ -2,8 +2,8 @@
 
 import pytest
 
-from glstylenet import stopwatch
-from glstylenet.stopwatch import Stopwatch
+from glstylenet.machine import stopwatch
+from glstylenet.machine.stopwatch import Stopwatch
 
 
 class Clock:

@@ -15,14 +15,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from glstylenet.outputs import read_recipe
-from glstylenet.settings import Settings
+from glstylenet.pictures.write import read_recipe
+from glstylenet.settings.model import Settings
 from glstylenet.studio.application import MOST_UPLOADS, UPLOAD_BYTES, make_application
-from glstylenet.studio.catalogue import OFFERED, PALETTE, catalogue
-from glstylenet.studio.guard import Guard
 from glstylenet.studio.job import ROLES, Job
 from glstylenet.studio.runner import Runner
-from glstylenet.studio.shelf import FullError, Shelf
+from glstylenet.studio.security import Guard
+from glstylenet.studio.setting_schema import OFFERED, PALETTE, catalogue
+from glstylenet.studio.storage import FullError, Storage
 
 HERE = "http://127.0.0.1:7860"
 SMALL = {"size": 48, "iterations": 3}
@@ -53,7 +53,7 @@ class Studio:
     """A server's parts; requests go to the application in this process."""
 
     def __init__(self, folder: Path, samples: Mapping[str, Path], *, token: str | None = None) -> None:
-        self.shelf = Shelf(folder, max_pixels=1_000_000)
+        self.shelf = Storage(folder, max_pixels=1_000_000)
         self.runner = Runner(self.shelf, [{}], most_queued=3)
         application = make_application(self.shelf, self.runner, samples)
         self.guard = Guard(application, hosts=["127.0.0.1"], token=token, upload_bytes=UPLOAD_BYTES)
@@ -403,7 +403,7 @@ def test_a_hundred_uploads_at_once(idle: Studio) -> None:
 
 
 def test_the_quota_removes_the_oldest_finished_first(tmp_path: Path) -> None:
-    shelf = Shelf(tmp_path, quota=11_000)
+    shelf = Storage(tmp_path, quota=11_000)
     for number, state in enumerate(("done", "running", "failed")):
         job = Job(f"{number:022d}", float(number), None, {}, {}, "", state=state)
         (shelf.make_folder(job.id) / "result.png").write_bytes(bytes(3000))

@@ -20,13 +20,13 @@ import pytest
 
 from glstylenet.cli import main
 from glstylenet.errors import UsageError
-from glstylenet.settings import Settings
+from glstylenet.settings.model import Settings
+from glstylenet.studio.event_log import Record
 from glstylenet.studio.job import ROLES, Job
-from glstylenet.studio.record import Record
+from glstylenet.studio.limiter import BusyError, Turns
 from glstylenet.studio.runner import Runner
 from glstylenet.studio.server import _names
-from glstylenet.studio.shelf import Shelf
-from glstylenet.studio.turns import BusyError, Turns
+from glstylenet.studio.storage import Storage
 from tests.test_studio import SMALL, Studio, _events, idle, png, samples, studio
 from tests.test_studio_server import REQUEST, running
 
@@ -254,7 +254,7 @@ def test_two_devices_paint_two_runs_at_once(tmp_path: Path, monkeypatch: pytest.
         raise UsageError("enough")
 
     monkeypatch.setattr("glstylenet.studio.runner.stylize", paint)
-    shelf = Shelf(tmp_path)
+    shelf = Storage(tmp_path)
     for name in "AB":
         job = Job(name * 22, 1.0, None, {}, dict.fromkeys(ROLES), "", state="queued")
         shelf.make_folder(job.id)
@@ -282,7 +282,7 @@ def test_a_folder_that_vanished_does_not_end_the_painting(
         raise UsageError(f"{style}: enough")
 
     monkeypatch.setattr("glstylenet.studio.runner.stylize", paint)
-    shelf = Shelf(tmp_path)
+    shelf = Storage(tmp_path)
     jobs = [Job(name * 22, float(k), None, {}, dict.fromkeys(ROLES), "") for k, name in enumerate("AB")]
     for job in jobs:
         shelf.make_folder(job.id)
@@ -304,7 +304,7 @@ def test_room_is_never_made_by_removing_what_is_painted(
     tmp_path: Path, samples: Mapping[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A job that was interrupted, and is painted by a new server, is not one of the finished."""
-    shelf = Shelf(tmp_path, quota=1)
+    shelf = Storage(tmp_path, quota=1)
     job = Job("A" * 22, 1.0, None, {}, dict.fromkeys(ROLES), "", state="interrupted")
     shelf.make_folder(job.id)
     shelf.write(job)
@@ -335,7 +335,7 @@ def test_a_run_removed_to_make_room_is_gone(studio: Studio) -> None:
 
 
 def test_runs_may_vanish_while_room_is_measured(tmp_path: Path) -> None:
-    shelf = Shelf(tmp_path, quota=10**9)
+    shelf = Storage(tmp_path, quota=10**9)
     done = threading.Event()
 
     def come_and_go() -> None:
@@ -387,7 +387,7 @@ def test_a_preview_may_be_replaced_while_it_is_given(idle: Studio) -> None:
 
 
 def test_a_claim_removes_what_was_left_half_made(tmp_path: Path) -> None:
-    shelf = Shelf(tmp_path)
+    shelf = Storage(tmp_path)
     half = shelf.make_folder("B" * 22)
     whole = Job("C" * 22, 1.0, None, {}, {}, "", state="done")
     shelf.make_folder(whole.id)
@@ -398,7 +398,7 @@ def test_a_claim_removes_what_was_left_half_made(tmp_path: Path) -> None:
 
 
 def test_nobody_else_may_look_into_the_folders(tmp_path: Path) -> None:
-    Shelf(tmp_path / "data")
+    Storage(tmp_path / "data")
     modes = {(tmp_path / "data" / name).stat().st_mode & 0o077 for name in ("jobs", "pictures")}
     assert modes == {0}
 

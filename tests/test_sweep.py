@@ -12,17 +12,18 @@ import pytest
 import torch
 from PIL import Image
 
-from glstylenet import outputs, transfer
 from glstylenet.cli import main
 from glstylenet.errors import OutputError, SettingsError, UsageError
-from glstylenet.invocation import Pictures, command_line
-from glstylenet.outputs import read_recipe
-from glstylenet.report import workshop
+from glstylenet.pictures import write
+from glstylenet.pictures.write import read_recipe
+from glstylenet.report import runner
 from glstylenet.report.gallery import Exhibit, Gallery
 from glstylenet.report.grid import make_grid, split_values
-from glstylenet.report.ledger import Ledger, Record, Task
+from glstylenet.report.results_file import Record, ResultsFile, Task
 from glstylenet.report.sheet import draw_sheet
-from glstylenet.settings import Settings
+from glstylenet.run import stylize
+from glstylenet.settings.command_line import Pictures, command_line
+from glstylenet.settings.model import Settings
 
 
 def _picture(path: Path, seed: int, size: tuple[int, int] = (48, 40)) -> Path:
@@ -137,14 +138,14 @@ def _record(name: str, file: Path | None, key: str, sha256: str | None) -> Recor
 def test_a_ledger_comes_back_and_knows_what_is_done(tmp_path: Path) -> None:
     file = tmp_path / "a.png"
     file.write_bytes(b"picture")
-    ledger = Ledger(tmp_path)
+    ledger = ResultsFile(tmp_path)
     digest = "0" * 64
     ledger.keep(_record("a", file, "key", digest))
-    again = Ledger.read(tmp_path, overwrite=False)
+    again = ResultsFile.read(tmp_path, overwrite=False)
     assert again.records == ledger.records
     assert again.finished("a", "key") is None, "the file's bytes are not those noted"
     ledger.keep(_record("a", file, "key", hashlib.sha256(b"picture").hexdigest()))
-    again = Ledger.read(tmp_path, overwrite=False)
+    again = ResultsFile.read(tmp_path, overwrite=False)
     assert again.finished("a", "key") == ledger.records["a"]
     assert again.finished("a", "another key") is None
     assert again.finished("b", "key") is None
@@ -158,27 +159,27 @@ def test_a_ledger_comes_back_and_knows_what_is_done(tmp_path: Path) -> None:
 def test_a_damaged_ledger_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "results.json").write_text(text)
     with pytest.raises(OutputError, match="cannot be read"):
-        Ledger.read(tmp_path, overwrite=False)
-    assert Ledger.read(tmp_path, overwrite=True).records == {}
+        ResultsFile.read(tmp_path, overwrite=False)
+    assert ResultsFile.read(tmp_path, overwrite=True).records == {}
 
 
 def test_a_ledger_s_files_stay_in_its_folder(tmp_path: Path) -> None:
-    ledger = Ledger(tmp_path)
+    ledger = ResultsFile(tmp_path)
     ledger.keep(_record("a", None, "key", None))
     text = (tmp_path / "results.json").read_text().replace('"file": null', '"file": "../../x"')
     (tmp_path / "results.json").write_text(text)
     with pytest.raises(OutputError, match="outside"):
-        Ledger.read(tmp_path, overwrite=False)
+        ResultsFile.read(tmp_path, overwrite=False)
 
 
 def test_a_folder_with_other_things_is_refused(tmp_path: Path) -> None:
     (tmp_path / "letter.txt").write_text("mine")
     with pytest.raises(OutputError, match="holds files already"):
-        Ledger.read(tmp_path, overwrite=False)
+        ResultsFile.read(tmp_path, overwrite=False)
     with pytest.raises(OutputError, match="is a file"):
-        Ledger.read(tmp_path / "letter.txt", overwrite=False)
+        ResultsFile.read(tmp_path / "letter.txt", overwrite=False)
     with pytest.raises(OutputError, match="does not exist"):
-        Ledger.read(tmp_path / "no" / "where", overwrite=False)
+        ResultsFile.read(tmp_path / "no" / "where", overwrite=False)
 
 
 def test_a_key_knows_bytes_and_settings(tmp_path: Path) -> None:
@@ -263,7 +264,7 @@ def test_a_second_run_paints_only_what_is_missing(
     folder = tmp_path / "sweep"
     assert _sweep(pair, folder, "--local-weight", "10,100") == 0
     painted: list[float] = []
-    original = transfer.stylize
+    original = stylize
 
     def counted(*arguments: object, **options: object) -> object:
         settings = options["settings"]
@@ -271,7 +272,7 @@ def test_a_second_run_paints_only_what_is_missing(
         painted.append(settings.local_weight)
         return original(*arguments, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(workshop, "stylize", counted)
+    monkeypatch.setattr(runner, "stylize", counted)
     assert _sweep(pair, folder, "--local-weight", "10,100") == 0
     assert painted == []
     (folder / "pictures" / "local_weight-100.png").write_bytes(b"damaged")
@@ -319,7 +320,7 @@ def test_an_interrupted_sweep_keeps_what_is_done(
     pair: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = tmp_path / "sweep"
-    original = outputs.write_picture
+    original = write.write_picture
     calls: list[Path] = []
 
     def interrupted(path: Path, *arguments: object, **options: object) -> object:
@@ -329,7 +330,7 @@ def test_an_interrupted_sweep_keeps_what_is_done(
             os.kill(os.getpid(), signal.SIGINT)
         return notes
 
-    monkeypatch.setattr(workshop, "write_picture", interrupted)
+    monkeypatch.setattr(runner, "write_picture", interrupted)
     assert _sweep(pair, folder, "--local-weight", "10,100,1000") == 130
     assert "2 of 3" in capsys.readouterr().err
     assert len(json.loads((folder / "results.json").read_text())["results"]) == 2

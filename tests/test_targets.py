@@ -8,22 +8,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from glstylenet import targets
-from glstylenet.bench.drawing import drawn_picture, picture_tensor
-from glstylenet.fusion import LAYER_CHANNELS, SCHEMES, fuse, fused_size
-from glstylenet.losses import CentredStyle, gram
-from glstylenet.neighbours import StylePatches
-from glstylenet.patches import match_patches
-from glstylenet.screening import Screen
-from glstylenet.targets import (
-    StyleTarget,
-    TargetStore,
-    content_target,
-    map_at,
-    style_targets,
-)
-from glstylenet.vgg import Network, Trail
-from glstylenet.weights import load_weights
+from glstylenet.maps.labels import map_at
+from glstylenet.matching.exact import match_patches
+from glstylenet.network.vgg import VGG19, SavedForBackward
+from glstylenet.network.weights import load_weights
+from glstylenet.objective.gram import gram
+from glstylenet.objective.local import StyleStatistics
+from glstylenet.objective.style_target import StyleTarget, content_target, style_targets
+from glstylenet.objective.target_cache import TargetStore
+from glstylenet.objective.tile_features import tile_features
+from glstylenet.pyramid.fuse import fuse
+from glstylenet.pyramid.schemes import PAPER_SCHEMES, fused_size
 
 CLASSES = 3
 
@@ -34,8 +29,8 @@ def tensors() -> Mapping[str, Tensor]:
 
 
 @pytest.fixture(scope="module")
-def exact(tensors: Mapping[str, Tensor]) -> Network:
-    return Network(tensors, dtype=torch.float64)
+def exact(tensors: Mapping[str, Tensor]) -> VGG19:
+    return VGG19(tensors, dtype=torch.float64)
 
 
 def _picture(size: tuple[int, int]) -> Tensor:
@@ -48,16 +43,16 @@ def _class_channels(size: tuple[int, int]) -> Tensor:
 
 
 def _targets(
-    network: Network, scheme: str, style: Tensor, style_map: Tensor | None = None, side: int | None = None
+    network: VGG19, scheme: str, style: Tensor, style_map: Tensor | None = None, side: int | None = None
 ) -> list[StyleTarget]:
-    groups = SCHEMES[scheme].groups
+    groups = PAPER_SCHEMES[scheme].groups
     return style_targets(network, groups, style, style_map, tile_side=side, map_factor=0.3)
 
 
 @pytest.mark.parametrize("side", [None, 32, 64])
 @pytest.mark.parametrize("size", [(151, 67), (48, 120)])
 def test_the_content_target_is_the_whole_s_feature(
-    exact: Network, size: tuple[int, int], side: int | None
+    exact: VGG19, size: tuple[int, int], side: int | None
 ) -> None:
     content = _picture(size)
     target = content_target(exact, content, side)
@@ -66,23 +61,23 @@ def test_the_content_target_is_the_whole_s_feature(
 
 @pytest.mark.parametrize("side", [None, 32, 64])
 @pytest.mark.parametrize("scheme", ["a", "g", "h"])
-def test_the_style_target_is_the_whole_s_fusion(exact: Network, scheme: str, side: int | None) -> None:
+def test_the_style_target_is_the_whole_s_fusion(exact: VGG19, scheme: str, side: int | None) -> None:
     style = _picture((151, 67))
     features = exact.features(style)
-    targets = _targets(exact, scheme, style, side=side)
-    assert [target.layers for target in targets] == list(SCHEMES[scheme].groups)
-    for target in targets:
+    style_target = _targets(exact, scheme, style, side=side)
+    assert [target.layers for target in style_target] == list(PAPER_SCHEMES[scheme].groups)
+    for target in style_target:
         assert target.layer == target.layers[-1]
         expected = fuse(features, target.layers)
         torch.testing.assert_close(target.feature, expected, rtol=1e-11, atol=1e-9)
         torch.testing.assert_close(target.gram, gram(expected))
-        torch.testing.assert_close(target.centred.energies, CentredStyle.of(expected).energies)
+        torch.testing.assert_close(target.centred.energies, StyleStatistics.of(expected).energies)
         assert target.class_channels is None
 
 
 def test_features_lie_as_they_are_read(tensors: Mapping[str, Tensor]) -> None:
     """In the network's type, with a position's channels side by side."""
-    network = Network(tensors, dtype=torch.bfloat16)
+    network = VGG19(tensors, dtype=torch.bfloat16)
     pixels = _picture((72, 64)).float()
     [target] = _targets(network, "g", pixels, side=32)
     for feature in (target.feature, content_target(network, pixels, 32)):
@@ -92,7 +87,7 @@ def test_features_lie_as_they_are_read(tensors: Mapping[str, Tensor]) -> None:
     assert target.centred.energies.dtype == target.centred.centre.dtype == torch.float32
 
 
-def test_the_map_steers_the_search(exact: Network) -> None:
+def test_the_map_steers_the_search(exact: VGG19) -> None:
     style = _picture((72, 64))
     class_channels = _class_channels((72, 64))
     [target] = _targets(exact, "g", style, class_channels)
@@ -107,45 +102,14 @@ def test_the_map_steers_the_search(exact: Network) -> None:
     assert not torch.equal(found.index, match_patches(query, target.feature).index)
 
 
-@pytest.mark.parametrize("scheme", ["d", "f", "g"])
-def test_a_screened_search_finds_what_a_plain_one_does(
-    scheme: str, tensors: Mapping[str, Tensor], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """In the features of a network, of float32; with those of other types there is no screen."""
-    network = Network(tensors)
-    made: list[Screen | None] = []
-    real = Screen.of
-
-    def listening(*given: Any) -> Screen | None:
-        made.append(real(*given))
-        return made[-1]
-
-    monkeypatch.setattr(Screen, "of", listening)
-    style = drawn_picture((300, 280), 1)
-    [target] = _targets(network, scheme, picture_tensor(style, network.device))
-    query = fuse(network.features(picture_tensor(drawn_picture((96, 120), 0), network.device)), target.layers)
-    found = target.patches.search(query)
-    [screen] = made
-    assert screen is not None
-    shallow, kept = screen.directions.shape
-    assert shallow == sum(LAYER_CHANNELS[layer] for layer in target.layers[:-1])
-    assert kept < 0.8 * shallow
-    # What demand counts.
-    assert screen.main.nbytes + screen.rest.nbytes < target.feature.nbytes * (1 + shallow / (shallow + 512))
-    assert torch.equal(found.index, match_patches(query, target.feature).index)
-    StylePatches(target.feature.half(), shallow=128)
-    StylePatches(target.feature.to(torch.bfloat16), shallow=128)
-    assert len(made) == 1
-
-
-def test_what_is_derived_is_computed_once(exact: Network) -> None:
+def test_what_is_derived_is_computed_once(exact: VGG19) -> None:
     [target] = _targets(exact, "b", _picture((40, 48)))
     assert target.gram is target.gram
     assert target.patches is target.patches
     assert target.centred is target.centred
 
 
-def test_entries_by_hand(exact: Network) -> None:
+def test_entries_by_hand(exact: VGG19) -> None:
     """101 x 67 pixels are 12 x 8 positions of the deepest layer: 10 x 6 patches of 9 x 960 numbers."""
     [target] = _targets(exact, "g", _picture((40, 48)))
     assert target.entries((101, 67)) == 10 * 6 * 9 * 960
@@ -154,10 +118,10 @@ def test_entries_by_hand(exact: Network) -> None:
     assert of_fourth.entries((101, 67)) == 10 * 6 * 9 * 512
 
 
-def test_no_groups_no_targets(exact: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_groups_no_targets(exact: VGG19, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nor is the network asked."""
-    monkeypatch.delattr(Network, "features")
-    monkeypatch.delattr(Network, "forward")
+    monkeypatch.delattr(VGG19, "features")
+    monkeypatch.delattr(VGG19, "forward")
     assert style_targets(exact, (), _picture((40, 48)), None, tile_side=None, map_factor=0.3) == []
 
 
@@ -182,24 +146,24 @@ def test_both_ways_of_reducing_a_map_are_one() -> None:
 
 
 def _shared(
-    store: TargetStore, network: Network, style: Tensor, style_map: Tensor | None = None, factor: float = 0.3
+    store: TargetStore, network: VGG19, style: Tensor, style_map: Tensor | None = None, factor: float = 0.3
 ) -> list[StyleTarget]:
-    groups = SCHEMES["g"].groups
+    groups = PAPER_SCHEMES["g"].groups
     return store.style(network, groups, style, style_map, tile_side=None, map_factor=factor)
 
 
-def test_a_store_computes_equal_targets_once(exact: Network) -> None:
+def test_a_store_computes_equal_targets_once(exact: VGG19) -> None:
     store = TargetStore(2**30)
     style, class_channels = _picture((48, 56)), _class_channels((48, 56))
     content = store.content(exact, style, None)
     assert store.content(exact, style.clone(), None) is content
     assert torch.equal(content, content_target(exact, style, None))
-    targets = _shared(store, exact, style, class_channels)
-    assert _shared(store, exact, style.clone(), class_channels.clone()) is targets
-    assert torch.equal(targets[0].feature, _targets(exact, "g", style, class_channels)[0].feature)
+    style_target = _shared(store, exact, style, class_channels)
+    assert _shared(store, exact, style.clone(), class_channels.clone()) is style_target
+    assert torch.equal(style_target[0].feature, _targets(exact, "g", style, class_channels)[0].feature)
 
 
-def test_a_store_tells_different_targets_apart(tensors: Mapping[str, Tensor], exact: Network) -> None:
+def test_a_store_tells_different_targets_apart(tensors: Mapping[str, Tensor], exact: VGG19) -> None:
     store = TargetStore(2**30)
     style, class_channels = _picture((48, 56)), _class_channels((48, 56))
     other_weights = {**tensors, "conv1_1.bias": tensors["conv1_1.bias"] + 1}
@@ -208,14 +172,14 @@ def test_a_store_tells_different_targets_apart(tensors: Mapping[str, Tensor], ex
         _shared(store, exact, style),
         _shared(store, exact, style, class_channels, factor=0.4),
         _shared(store, exact, style + 1, class_channels),
-        _shared(store, Network(tensors), style.float(), class_channels.float()),
-        _shared(store, Network(other_weights, dtype=torch.float64), style, class_channels),
+        _shared(store, VGG19(tensors), style.float(), class_channels.float()),
+        _shared(store, VGG19(other_weights, dtype=torch.float64), style, class_channels),
     ]
     assert len({id(each) for each in seen}) == len(seen)
     assert store.content(exact, style, None) is not store.content(exact, style, 32)
 
 
-def test_a_store_keeps_to_its_memory(exact: Network) -> None:
+def test_a_store_keeps_to_its_memory(exact: VGG19) -> None:
     assert TargetStore().nbytes == 0
     nothing_kept = TargetStore()
     style = _picture((48, 56))
@@ -231,16 +195,18 @@ def test_a_store_keeps_to_its_memory(exact: Network) -> None:
 
 def test_half_of_a_target_s_memory(tensors: Mapping[str, Tensor]) -> None:
     """Features as float16, rounded from those of float32; a bfloat16 network's have 16 bits as it is."""
-    network, style = Network(tensors), _picture((72, 64)).float()
+    network, style = VGG19(tensors), _picture((72, 64)).float()
     [whole] = _targets(network, "g", style)
-    [half] = style_targets(network, SCHEMES["g"].groups, style, None, tile_side=32, map_factor=0.3, half=True)
+    [half] = style_targets(
+        network, PAPER_SCHEMES["g"].groups, style, None, tile_side=32, map_factor=0.3, half=True
+    )
     content = content_target(network, style, None, half=True)
     assert half.feature.dtype == content.dtype == torch.float16
     assert half.feature.is_contiguous(memory_format=torch.channels_last)
     torch.testing.assert_close(half.feature.float(), whole.feature, rtol=2**-11, atol=1e-4)
     torch.testing.assert_close(content.float(), content_target(network, style, None), rtol=2**-11, atol=1e-4)
     assert half.gram.dtype == torch.float32
-    rough = Network(tensors, dtype=torch.bfloat16)
+    rough = VGG19(tensors, dtype=torch.bfloat16)
     assert content_target(rough, style, None, half=True).dtype == torch.bfloat16
 
 
@@ -248,24 +214,24 @@ def test_what_float16_cannot_hold_is_its_largest_number(
     monkeypatch: pytest.MonkeyPatch, tensors: Mapping[str, Tensor]
 ) -> None:
     """No picture makes such features; if weights did, infinities would spoil every number."""
-    network, style = Network(tensors), _picture((72, 64)).float()
-    looked = targets.look_at
+    network, style = VGG19(tensors), _picture((72, 64)).float()
+    looked = tile_features
 
-    def exaggerated(*arguments: Any, **options: Any) -> tuple[Trail, list[Tensor]]:
+    def exaggerated(*arguments: Any, **options: Any) -> tuple[SavedForBackward, list[Tensor]]:
         trail, seen = looked(*arguments, **options)
         return trail, [1e4 * each for each in seen]
 
-    monkeypatch.setattr(targets, "look_at", exaggerated)
+    monkeypatch.setattr("glstylenet.objective.style_target.tile_features", exaggerated)
     content = content_target(network, style, None, half=True)
     assert float(content.max()) == 65504.0
 
 
 def test_targets_of_both_precisions_are_shared_apart(tensors: Mapping[str, Tensor]) -> None:
-    network, style, store = Network(tensors), _picture((72, 64)).float(), TargetStore(2**30)
+    network, style, store = VGG19(tensors), _picture((72, 64)).float(), TargetStore(2**30)
     whole, half = (store.content(network, style, None, half=each) for each in (False, True))
     assert (whole.dtype, half.dtype) == (torch.float32, torch.float16)
     assert store.content(network, style, None, half=True) is half
-    groups = SCHEMES["g"].groups
+    groups = PAPER_SCHEMES["g"].groups
     [whole_style], [half_style] = (
         store.style(network, groups, style, None, tile_side=None, map_factor=0.3, half=each)
         for each in (False, True)

@@ -7,9 +7,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from glstylenet.fusion import LAYER_CHANNELS, layer_size
-from glstylenet.tiling import CELL, HALO, Tile, cut_into_tiles
-from glstylenet.window import Window
+from glstylenet.network.layers import LAYER_CHANNELS, layer_size
+from glstylenet.numerics.rectangle import Rect
+from glstylenet.pyramid.tiles import CELL, HALO, Tile, cut_into_tiles
 
 LAYERS = tuple(LAYER_CHANNELS)
 
@@ -21,48 +21,48 @@ def test_by_hand() -> None:
     """101 x 70 pixels, 12 x 8 positions of the deepest layer, in 3 x 2 tiles of 4 x 4 positions."""
     tiles = cut_into_tiles((101, 70), 32)
     assert [tile.cells for tile in tiles] == [
-        Window(0, 0, 4, 4),
-        Window(0, 4, 4, 8),
-        Window(4, 0, 8, 4),
-        Window(4, 4, 8, 8),
-        Window(8, 0, 12, 4),
-        Window(8, 4, 12, 8),
+        Rect(0, 0, 4, 4),
+        Rect(0, 4, 4, 8),
+        Rect(4, 0, 8, 4),
+        Rect(4, 4, 8, 8),
+        Rect(8, 0, 12, 4),
+        Rect(8, 4, 12, 8),
     ]
     middle, last = tiles[2], tiles[5]
-    assert middle.positions(4) == Window(4, 0, 8, 4)
-    assert middle.positions(3) == Window(8, 0, 16, 8)
-    assert middle.positions(1) == Window(32, 0, 64, 32)
+    assert middle.positions(4) == Rect(4, 0, 8, 4)
+    assert middle.positions(3) == Rect(8, 0, 16, 8)
+    assert middle.positions(1) == Rect(32, 0, 64, 32)
     # 40 pixels more where the picture goes on.
-    assert middle.crop == Window(0, 0, 101, 70)
-    assert tiles[0].crop == Window(0, 0, 72, 70)
-    assert last.crop == Window(24, 0, 101, 70)
+    assert middle.crop == Rect(0, 0, 101, 70)
+    assert tiles[0].crop == Rect(0, 0, 72, 70)
+    assert last.crop == Rect(24, 0, 101, 70)
     assert last.origin == (24, 0)
     # The last tile also has what is left over: rows 96-100, columns 64-69.
-    assert last.positions(1) == Window(64, 32, 101, 70)
-    assert last.positions(2) == Window(32, 16, 50, 35)
+    assert last.positions(1) == Rect(64, 32, 101, 70)
+    assert last.positions(2) == Rect(32, 16, 50, 35)
     # 10 x 6 patches of the deepest layer: the corner is one before the centre, borders are no centres.
-    assert tiles[0].patches(4) == Window(0, 0, 3, 3)
-    assert middle.patches(4) == Window(3, 0, 7, 3)
-    assert last.patches(4) == Window(7, 3, 10, 6)
+    assert tiles[0].patches(4) == Rect(0, 0, 3, 3)
+    assert middle.patches(4) == Rect(3, 0, 7, 3)
+    assert last.patches(4) == Rect(7, 3, 10, 6)
     assert [tile.is_first for tile in tiles] == [True] + [False] * 5
 
 
 def test_far_from_the_border_a_crop_goes_beyond_on_every_side() -> None:
     tile = cut_into_tiles((512, 512), 128)[5]
-    assert tile.positions(1) == Window(128, 128, 256, 256)
-    assert tile.crop == Window(88, 88, 296, 296)
+    assert tile.positions(1) == Rect(128, 128, 256, 256)
+    assert tile.crop == Rect(88, 88, 296, 296)
 
 
 @pytest.mark.parametrize("side", [None, 512, 4000])
 def test_the_whole_is_one_tile(side: int | None) -> None:
     [tile] = cut_into_tiles((101, 70), side)
-    assert tile.crop == Window(0, 0, 101, 70)
-    assert tile.positions(4) == Window(0, 0, 12, 8)
-    assert tile.patches(4) == Window(0, 0, 10, 6)
+    assert tile.crop == Rect(0, 0, 101, 70)
+    assert tile.positions(4) == Rect(0, 0, 12, 8)
+    assert tile.patches(4) == Rect(0, 0, 10, 6)
     assert tile.is_first
 
 
-def _count(windows: list[Window], size: tuple[int, int]) -> Tensor:
+def _count(windows: list[Rect], size: tuple[int, int]) -> Tensor:
     """How many of ``windows`` hold each position."""
     count = torch.zeros(size, dtype=torch.int64)
     for window in windows:
@@ -112,7 +112,7 @@ def test_every_tile_has_patches(size: tuple[int, int], side: int | None) -> None
 def test_a_crop_holds_all_that_its_positions_and_patches_see(size: tuple[int, int], side: int | None) -> None:
     """Position p of conv4_1 sees rows 8p - 30 to 8p + 37; the patches reach one position further."""
     for tile in cut_into_tiles(size, side):
-        crop, reach = tile.crop, tile.patches(4).grown(2)
+        crop, reach = tile.crop, tile.patches(4).expand(2)
         assert crop.top % CELL == crop.left % CELL == 0
         assert crop.top <= max(0, CELL * reach.top - 30)
         assert crop.left <= max(0, CELL * reach.left - 30)
@@ -158,5 +158,5 @@ def test_the_receptive_field_is_the_one_the_halo_is_made_for() -> None:
 
 def test_a_tile_knows_nothing_of_its_neighbours() -> None:
     """Its geometry follows from the picture's size and its own cells alone."""
-    tile = Tile((101, 70), Window(4, 4, 8, 8))
+    tile = Tile((101, 70), Rect(4, 4, 8, 8))
     assert tile in cut_into_tiles((101, 70), 32)

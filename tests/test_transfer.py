@@ -9,18 +9,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from glstylenet.errors import (
-    ImageError,
-    InputError,
-    MemoryLimitError,
-    UsageError,
-)
-from glstylenet.events import Event, Finished, Matched, ScaleStarted, Started, Step, Warned
-from glstylenet.inputs import MARGIN, canvas_size, prepare_inputs, read_sources, with_margin, without_margin
-from glstylenet.objective import Objective
-from glstylenet.settings import PRESETS, Settings, preset_settings
-from glstylenet.terms import LossTerms
-from glstylenet.transfer import Result, picture_losses, plan_run, stylize
+from glstylenet.errors import ImageError, InputError, MemoryLimitError, UsageError
+from glstylenet.objective.objective import Objective
+from glstylenet.objective.terms import LossTerms
+from glstylenet.run.canvas import MARGIN, canvas_size, with_margin, without_margin
+from glstylenet.run.events import Event, Finished, Matched, ScaleStarted, Started, Step, Warned
+from glstylenet.run.inputs import prepare_inputs, read_sources
+from glstylenet.run.stylize import Result, picture_losses, plan_run, stylize
+from glstylenet.settings.model import Settings
+from glstylenet.settings.presets import PRESETS, preset_settings
 
 Picture = NDArray[np.uint8]
 HEIGHT, WIDTH = 72, 64
@@ -236,7 +233,7 @@ def test_memory_is_refused_before_pictures_are_brought_to_size(
     def too_early(*_: object) -> None:
         raise AssertionError("resized before the check")
 
-    monkeypatch.setattr(importlib.import_module("glstylenet.inputs"), "resize", too_early)
+    monkeypatch.setattr(importlib.import_module("glstylenet.run.inputs"), "resize", too_early)
     with pytest.raises(MemoryLimitError, match="--size"):
         stylize(content, style, settings=_settings(size=90_000))
 

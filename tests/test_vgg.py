@@ -7,11 +7,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from glstylenet import block
-from glstylenet.fusion import LAYER_CHANNELS, Contribution, layer_size
-from glstylenet.vgg import CONVOLUTIONS, MEAN_RGB, Network, Trail
-from glstylenet.weights import load_weights
-from glstylenet.window import Window, whole
+from glstylenet.network import banded_block
+from glstylenet.network.layers import CONVOLUTIONS, LAYER_CHANNELS, layer_size
+from glstylenet.network.vgg import MEAN_RGB, VGG19, SavedForBackward
+from glstylenet.network.weights import load_weights
+from glstylenet.network.windowed_grad import WindowedGrad
+from glstylenet.numerics.rectangle import Rect, whole
 
 Weights = Mapping[str, Tensor]
 
@@ -22,8 +23,8 @@ def weights() -> Weights:
 
 
 @pytest.fixture(scope="module")
-def network(weights: Weights) -> Network:
-    return Network(weights)
+def network(weights: Weights) -> VGG19:
+    return VGG19(weights)
 
 
 def _slopes() -> Tensor:
@@ -33,8 +34,8 @@ def _slopes() -> Tensor:
 
 
 def _seen(
-    network: Network, pixels: Tensor, layers: tuple[int, ...], *, keeping: bool = True
-) -> tuple[dict[int, Tensor], Trail]:
+    network: VGG19, pixels: Tensor, layers: tuple[int, ...], *, save_for_backward: bool = True
+) -> tuple[dict[int, Tensor], SavedForBackward]:
     """The features that a pass hands over, and what it leaves behind."""
     bands: dict[int, list[Tensor]] = {layer: [] for layer in layers}
 
@@ -42,11 +43,11 @@ def _seen(
         assert sum(band.shape[-2] for band in bands[layer]) == rows[0]
         bands[layer].append(feature[..., : rows[1] - rows[0], :])
 
-    trail = network.forward(pixels, layers, take, keeping=keeping)
+    trail = network.forward(pixels, layers, take, save_for_backward=save_for_backward)
     return {layer: torch.cat(parts, dim=2) for layer, parts in bands.items()}, trail
 
 
-def _small_network(kernel: Tensor) -> Network:
+def _small_network(kernel: Tensor) -> VGG19:
     """Three channels everywhere. conv1_1 has ``kernel`` (3, 3) for each channel; the others copy."""
     weights = {}
     for name in CONVOLUTIONS:
@@ -57,10 +58,10 @@ def _small_network(kernel: Tensor) -> Network:
             else:
                 weight[channel, channel, 1, 1] = 1.0
         weights[f"{name}.weight"], weights[f"{name}.bias"] = weight, torch.zeros(3)
-    return Network(weights)
+    return VGG19(weights)
 
 
-def _copying() -> Network:
+def _copying() -> VGG19:
     return _small_network(torch.tensor([[0.0, 0, 0], [0, 1, 0], [0, 0, 0]]))
 
 
@@ -69,7 +70,7 @@ def _above_mean(values: Tensor) -> Tensor:
     return torch.tensor(MEAN_RGB).view(1, 3, 1, 1) + values
 
 
-def test_known_activations(network: Network) -> None:
+def test_known_activations(network: VGG19) -> None:
     features = network.features(_slopes())
     means = [features[layer].mean().item() for layer in (1, 2, 3, 4)]
     assert means == pytest.approx([27.260229, 127.268181, 142.294876, 418.085602], rel=1e-4)
@@ -81,7 +82,7 @@ def test_known_activations(network: Network) -> None:
     assert features[4][0, 34, 1, 1].item() == pytest.approx(5922.8037, rel=1e-4)
 
 
-def test_first_convolution_sees_blue_green_red_minus_the_mean(weights: Weights, network: Network) -> None:
+def test_first_convolution_sees_blue_green_red_minus_the_mean(weights: Weights, network: VGG19) -> None:
     """By hand, with the weights as they were trained: BGR, minus (103.939, 116.779, 123.68)."""
     pixels = _slopes()
     red, green, blue = pixels[0]
@@ -93,7 +94,7 @@ def test_first_convolution_sees_blue_green_red_minus_the_mean(weights: Weights, 
     assert float((swapped - by_hand).abs().max()) > 50
 
 
-def test_a_red_picture_is_not_a_blue_one(network: Network) -> None:
+def test_a_red_picture_is_not_a_blue_one(network: VGG19) -> None:
     red, blue = torch.zeros(1, 3, 16, 16), torch.zeros(1, 3, 16, 16)
     red[:, 0], blue[:, 2] = 255.0, 255.0
     of_red, of_blue = network.features(red), network.features(blue)
@@ -154,7 +155,7 @@ def test_computes_no_deeper_than_asked(
     assert calls == convolutions
 
 
-def test_a_layer_does_not_depend_on_which_others_are_asked(network: Network) -> None:
+def test_a_layer_does_not_depend_on_which_others_are_asked(network: VGG19) -> None:
     pixels = _slopes()
     together = network.features(pixels)
     for layer in (1, 2, 3, 4):
@@ -162,7 +163,7 @@ def test_a_layer_does_not_depend_on_which_others_are_asked(network: Network) -> 
 
 
 @pytest.mark.parametrize("size", [(16, 24), (17, 23), (8, 8), (9, 31)])
-def test_shapes(network: Network, size: tuple[int, int]) -> None:
+def test_shapes(network: VGG19, size: tuple[int, int]) -> None:
     features = network.features(torch.rand(1, 3, *size) * 255)
     for layer, channels in LAYER_CHANNELS.items():
         assert features[layer].shape == (1, channels, *layer_size(size, layer))
@@ -170,7 +171,7 @@ def test_shapes(network: Network, size: tuple[int, int]) -> None:
         assert bool((features[layer] >= 0).all())
 
 
-def test_the_gradient_reaches_every_pixel(network: Network) -> None:
+def test_the_gradient_reaches_every_pixel(network: VGG19) -> None:
     pixels = _slopes().requires_grad_()
     (gradient,) = torch.autograd.grad(network.features(pixels, (4,))[4].sum(), pixels)
     assert gradient.shape == pixels.shape
@@ -178,21 +179,21 @@ def test_the_gradient_reaches_every_pixel(network: Network) -> None:
     assert float((gradient != 0).float().mean()) > 0.99
 
 
-def test_pixels_are_left_alone(network: Network) -> None:
+def test_pixels_are_left_alone(network: VGG19) -> None:
     pixels = _slopes()
     network.features(pixels)
     assert torch.equal(pixels, _slopes())
 
 
 @pytest.mark.parametrize("size", [(16, 24), (17, 23), (8, 9)], ids=str)
-def test_features_do_not_depend_on_who_asks(network: Network, size: tuple[int, int]) -> None:
+def test_features_do_not_depend_on_who_asks(network: VGG19, size: tuple[int, int]) -> None:
     """With autograd, without, and for a way back: other kernels, the same numbers."""
     pixels = 255 * torch.rand((1, 3, *size), generator=torch.Generator().manual_seed(0))
     with_graph = network.features(pixels.clone().requires_grad_())
     with torch.no_grad():
         without = network.features(pixels)
     kept, _ = _seen(network, pixels, (1, 2, 3, 4))
-    passing, trail = _seen(network, pixels, (1, 2, 3, 4), keeping=False)
+    passing, trail = _seen(network, pixels, (1, 2, 3, 4), save_for_backward=False)
     assert with_graph[4].requires_grad
     assert not trail.blocks
     assert not trail.signs
@@ -202,9 +203,9 @@ def test_features_do_not_depend_on_who_asks(network: Network, size: tuple[int, i
             assert features[layer].is_contiguous(memory_format=torch.channels_last)
 
 
-def test_bfloat16_features_are_close(weights: Weights, network: Network) -> None:
+def test_bfloat16_features_are_close(weights: Weights, network: VGG19) -> None:
     exact = network.features(_slopes())
-    rough = Network(weights, dtype=torch.bfloat16).features(_slopes())
+    rough = VGG19(weights, dtype=torch.bfloat16).features(_slopes())
     for layer in (1, 2, 3, 4):
         assert rough[layer].dtype == torch.bfloat16
         error = (rough[layer].float() - exact[layer]).norm() / exact[layer].norm()
@@ -212,14 +213,14 @@ def test_bfloat16_features_are_close(weights: Weights, network: Network) -> None
 
 
 @pytest.fixture(scope="module")
-def exact(weights: Weights) -> Network:
+def exact(weights: Weights) -> VGG19:
     """In float64, so that what is compared is the mathematics."""
-    return Network(weights, dtype=torch.float64)
+    return VGG19(weights, dtype=torch.float64)
 
 
-def _all_of(gradient: Tensor) -> list[Contribution]:
+def _all_of(gradient: Tensor) -> list[WindowedGrad]:
     """A gradient with respect to a whole feature."""
-    return [Contribution(gradient, whole((gradient.shape[-2], gradient.shape[-1])))]
+    return [WindowedGrad(gradient, whole((gradient.shape[-2], gradient.shape[-1])))]
 
 
 SUBSETS = [(1,), (4,), (1, 2), (2, 3), (1, 4), (1, 2, 3, 4)]
@@ -227,16 +228,16 @@ SUBSETS = [(1,), (4,), (1, 2), (2, 3), (1, 4), (1, 2, 3, 4)]
 
 @pytest.mark.parametrize("layers", SUBSETS, ids=str)
 @pytest.mark.parametrize("size", [(16, 24), (17, 23), (19, 31), (8, 9), (33, 24)], ids=str)
-@pytest.mark.parametrize("band_entries", [1, block._BAND_ENTRIES])
+@pytest.mark.parametrize("band_entries", [1, banded_block._BAND_ENTRIES])
 def test_backward_is_autograd_s(
-    exact: Network,
+    exact: VGG19,
     size: tuple[int, int],
     layers: tuple[int, ...],
     band_entries: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """In one band, and in bands of eight rows."""
-    monkeypatch.setattr(block, "_BAND_ENTRIES", band_entries)
+    monkeypatch.setattr(banded_block, "_BAND_ENTRIES", band_entries)
     generator = torch.Generator().manual_seed(0)
     pixels = 255 * torch.rand((1, 3, *size), generator=generator, dtype=torch.float64)
     variable = pixels.clone().requires_grad_()
@@ -255,22 +256,22 @@ def test_backward_is_autograd_s(
     assert float((gradient - expected).abs().max()) < 1e-10 * float(expected.abs().max())
 
 
-def test_contributions_to_a_layer_add_up(exact: Network) -> None:
+def test_contributions_to_a_layer_add_up(exact: VGG19) -> None:
     """Two that overlap, to a layer that is not the deepest; nothing for the deepest."""
     pixels = _slopes().double()
     variable = pixels.clone().requires_grad_()
     feature = exact.features(variable, (2, 3))[2]
-    first, second = Window(0, 0, 8, 8), Window(3, 2, 5, 12)
+    first, second = Rect(0, 0, 8, 8), Rect(3, 2, 5, 12)
     (expected,) = torch.autograd.grad(
         3.0 * feature[..., *first.slices].sum() + feature[..., *second.slices].sum(), variable
     )
     ones = [torch.ones(1, 128, *window.size, dtype=torch.float64) for window in (first, second)]
-    parts = [Contribution(ones[0], first, factor=3.0), Contribution(ones[1], second)]
+    parts = [WindowedGrad(ones[0], first, factor=3.0), WindowedGrad(ones[1], second)]
     gradient = exact.backward(_seen(exact, pixels, (2, 3))[1], {2: parts})
     torch.testing.assert_close(gradient, expected, rtol=1e-10, atol=1e-10)
 
 
-def test_a_trail_serves_one_way_back(network: Network) -> None:
+def test_a_trail_serves_one_way_back(network: VGG19) -> None:
     features, trail = _seen(network, _slopes(), (1, 2))
     ones = torch.ones_like(features[2])
     network.backward(trail, {2: _all_of(ones)})
@@ -278,7 +279,7 @@ def test_a_trail_serves_one_way_back(network: Network) -> None:
         network.backward(trail, {2: _all_of(ones)})
 
 
-def test_a_gradient_that_was_given_is_left_alone(network: Network) -> None:
+def test_a_gradient_that_was_given_is_left_alone(network: VGG19) -> None:
     given = torch.ones(1, 128, 8, 12)
     network.backward(_seen(network, _slopes(), (2,))[1], {2: _all_of(given)})
     assert torch.equal(given, torch.ones(1, 128, 8, 12))
@@ -286,13 +287,13 @@ def test_a_gradient_that_was_given_is_left_alone(network: Network) -> None:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_a_bfloat16_gradient_is_no_rougher_than_autograd_s(
-    weights: Weights, network: Network, seed: int
+    weights: Weights, network: VGG19, seed: int
 ) -> None:
     """Three digits at each of nine convolutions, and ReLUs that open or close: about 6 % either way."""
     generator = torch.Generator().manual_seed(seed)
     pixels = 255 * torch.rand((1, 3, 32, 48), generator=generator)
     other = torch.randn((1, 512, 4, 6), generator=generator)
-    rough = Network(weights, dtype=torch.bfloat16)
+    rough = VGG19(weights, dtype=torch.bfloat16)
     low = other.bfloat16()
     gradient = rough.backward(_seen(rough, pixels, (4,))[1], {4: _all_of(low)})
     assert gradient.dtype == torch.float32
@@ -303,7 +304,7 @@ def test_a_bfloat16_gradient_is_no_rougher_than_autograd_s(
     assert float((gradient - exact).norm() / exact.norm()) < 0.1
 
 
-def test_neither_way_is_part_of_a_graph(network: Network) -> None:
+def test_neither_way_is_part_of_a_graph(network: VGG19) -> None:
     pixels = _slopes().requires_grad_()
     features, trail = _seen(network, pixels, (2,))
     assert not features[2].requires_grad

@@ -22,10 +22,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from glstylenet import weights as module
 from glstylenet.errors import WeightsError
-from glstylenet.vgg import CONVOLUTIONS, DEEPER_CONVOLUTIONS
-from glstylenet.weights import (
+from glstylenet.network import weights as module
+from glstylenet.network.layers import CONVOLUTIONS, DEEPER_CONVOLUTIONS
+from glstylenet.network.weights import (
     cache_directory,
     fetch_weights,
     is_offline,

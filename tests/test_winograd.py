@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from glstylenet import winograd
-from glstylenet.winograd import WinogradKernel
+from glstylenet.network import winograd
+from glstylenet.network.winograd import WinogradConv
 
 
 def _random(seed: int, *shape: int, dtype: torch.dtype = torch.float64) -> Tensor:
@@ -17,7 +17,7 @@ def _random(seed: int, *shape: int, dtype: torch.dtype = torch.float64) -> Tenso
 
 def test_ones_count_their_neighbours() -> None:
     """By hand: 9 of them inside, 6 at an edge, 4 in a corner."""
-    counts = WinogradKernel(torch.ones(1, 1, 3, 3)).convolve(torch.ones(1, 1, 5, 6))[0, 0]
+    counts = WinogradConv(torch.ones(1, 1, 3, 3)).convolve(torch.ones(1, 1, 5, 6))[0, 0]
     expected = torch.full((5, 6), 6.0)
     expected[1:-1, 1:-1] = 9.0
     for corner in ((0, 0), (0, -1), (-1, 0), (-1, -1)):
@@ -32,7 +32,7 @@ def test_one_tap_shifts_the_picture() -> None:
     picture = torch.arange(30, dtype=torch.float64).view(1, 1, 5, 6)
     expected = torch.zeros_like(picture)
     expected[..., 1:, 1:] = 2.0 * picture[..., :-1, :-1]
-    found = WinogradKernel(weight).convolve(picture)
+    found = WinogradConv(weight).convolve(picture)
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-12)
 
 
@@ -45,7 +45,7 @@ def test_one_tap_shifts_the_picture() -> None:
 )
 def test_it_is_the_convolution(size: tuple[int, int], inputs: int, outputs: int, seed: int) -> None:
     value, weight = _random(seed, 1, inputs, *size), _random(seed + 1, outputs, inputs, 3, 3)
-    found = WinogradKernel(weight).convolve(value)
+    found = WinogradConv(weight).convolve(value)
     torch.testing.assert_close(found, F.conv2d(value, weight, padding=1), rtol=1e-11, atol=1e-11)
 
 
@@ -59,7 +59,7 @@ def test_strips_join(
     monkeypatch.setattr(winograd, "_TILES_AT_ONCE", tiles)
     value, weight, bias = _random(1, 1, 3, *size), _random(2, 4, 3, 3, 3), _random(3, 4)
     before = value.clone()
-    found = WinogradKernel(weight).convolve_relu(value, bias, origin=origin)
+    found = WinogradConv(weight).convolve_relu(value, bias, origin=origin)
     expected = F.relu(F.conv2d(value, weight, bias, padding=1))
     assert 0.2 < float((expected == 0).double().mean()) < 0.8
     torch.testing.assert_close(found, expected, rtol=1e-11, atol=1e-11)
@@ -69,7 +69,7 @@ def test_strips_join(
 def test_a_part_rounds_as_the_whole() -> None:
     """Cut off wherever: the numbers of the whole in every tile that sees nothing of the cut."""
     weight = _random(2, 3, 64, 3, 3)
-    kernel, value = WinogradKernel(weight.float()), _random(1, 1, 64, 41, 38).float()
+    kernel, value = WinogradConv(weight.float()), _random(1, 1, 64, 41, 38).float()
     whole = kernel.convolve(value)
     for top, left in ((4, 8), (5, 2), (11, 3), (2, 17)):
         part = value[..., top:, left:]
@@ -83,19 +83,19 @@ def test_a_part_rounds_as_the_whole() -> None:
 def test_it_costs_a_digit_of_float32_and_no_more() -> None:
     value, weight = _random(1, 1, 256, 37, 30), _random(2, 128, 256, 3, 3)
     exact = F.conv2d(value, weight, padding=1)
-    found = WinogradKernel(weight.float()).convolve(value.float())
+    found = WinogradConv(weight.float()).convolve(value.float())
     assert float((found - exact).norm() / exact.norm()) < 4e-6
 
 
 def test_what_is_not_a_number_stays_seen() -> None:
     value = torch.zeros(1, 1, 8, 8)
     value[0, 0, 3, 3] = torch.nan
-    assert bool(WinogradKernel(torch.ones(1, 1, 3, 3)).convolve_relu(value, torch.zeros(1)).isnan().any())
+    assert bool(WinogradConv(torch.ones(1, 1, 3, 3)).convolve_relu(value, torch.zeros(1)).isnan().any())
 
 
 def test_results_lie_as_features_do() -> None:
     """In the memory format that pooling then recognises: else every layer after it would be laid out anew."""
     value = _random(1, 1, 3, 9, 10).contiguous(memory_format=torch.channels_last)
-    found = WinogradKernel(_random(2, 4, 3, 3, 3)).convolve(value)
+    found = WinogradConv(_random(2, 4, 3, 3, 3)).convolve(value)
     assert found.is_contiguous(memory_format=torch.channels_last)
     assert F.avg_pool2d(found, 2).is_contiguous(memory_format=torch.channels_last)

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from glstylenet.errors import GLStyleNetError
+    from glstylenet.run.stylize import Result, picture_losses, stylize
     from glstylenet.settings import PRESETS, Settings, preset_settings
-    from glstylenet.transfer import Result, picture_losses, stylize
 
 __all__ = [
     "PRESETS",
@@ -34,9 +34,9 @@ _HOMES = {
     "PRESETS": "settings",
     "Settings": "settings",
     "preset_settings": "settings",
-    "Result": "transfer",
-    "picture_losses": "transfer",
-    "stylize": "transfer",
+    "Result": "run",
+    "picture_losses": "run",
+    "stylize": "run",
 }
 
 

@@ -1,5 +1,47 @@
-"""Bench: how fast and how frugal the program is, as ratios taken inside one run on one machine.
+"""The benchmark, and the literal method that it compares with.
 
-A module for each figure (``overhead``, ``speedup``, ``schemes``, ``scaling``), the method as the paper has it
-(``literal``), and what they share. Definitions and how to read them: ``docs/bench.md``.
+- ``literal``: is the paper, equation by equation, in plain code.
+- ``report``: measures everything that a plan names.
+- ``plan``: says what each mode of the benchmark measures.
+- ``overhead``: compares a whole run with the bare network.
+- ``speedup``: compares a run with the literal method.
+- ``schemes``: times the aggregation schemes.
+- ``scaling``: measures how time and memory grow with the picture.
+- ``subprocess_run``: measures one size in a process of its own.
+- ``environment``: describes the machine.
+- ``pair``: loads the pictures that are painted.
+- ``synthetic_pictures``: draws pictures of any size.
+- ``plot``: draws the figures with matplotlib.
+- ``timing``: times a function.
 """
+
+from glstylenet.bench.environment import Environment
+from glstylenet.bench.overhead import PARTS, Overhead
+from glstylenet.bench.pair import Pair, sample_pair
+from glstylenet.bench.plan import PLANS
+from glstylenet.bench.plot import PLOT_SIZE, drawn_report, require_matplotlib
+from glstylenet.bench.report import Report, Subjects, measure, speedup_settings
+from glstylenet.bench.scaling import Scaling
+from glstylenet.bench.schemes import PAPER_SECONDS, Schemes, measure_schemes
+from glstylenet.bench.speedup import Speedup
+
+__all__ = [
+    "PAPER_SECONDS",
+    "PARTS",
+    "PLANS",
+    "PLOT_SIZE",
+    "Environment",
+    "Overhead",
+    "Pair",
+    "Report",
+    "Scaling",
+    "Schemes",
+    "Speedup",
+    "Subjects",
+    "drawn_report",
+    "measure",
+    "measure_schemes",
+    "require_matplotlib",
+    "sample_pair",
+    "speedup_settings",
+]

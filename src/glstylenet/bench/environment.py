@@ -10,7 +10,7 @@ import psutil
 import torch
 
 import glstylenet
-from glstylenet.device import choose_device
+from glstylenet.machine import choose_device
 from glstylenet.settings import Settings
 
 __all__ = ["Environment", "describe_environment"]

@@ -18,10 +18,10 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from glstylenet.fusion import Scheme, fuse, fused_size
-from glstylenet.targets import CONTENT_LAYER, map_at
-from glstylenet.terms import LossWeights
-from glstylenet.vgg import Network
+from glstylenet.maps import map_at
+from glstylenet.network import VGG19
+from glstylenet.objective import CONTENT_LAYER, LossWeights
+from glstylenet.pyramid import Scheme, fuse, fused_size
 
 __all__ = [
     "LiteralObjective",
@@ -108,9 +108,9 @@ class _StyleTarget:
 
 @dataclass
 class LiteralObjective:
-    """Eq. 8 at full size. Tensors as :class:`glstylenet.objective.Objective` takes them."""
+    """Eq. 8 at full size. Tensors as :class:`glstylenet.objective.objective.Objective` takes them."""
 
-    network: Network
+    network: VGG19
     scheme: Scheme
     weights: LossWeights
     content: Tensor

@@ -15,15 +15,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from glstylenet.bench.drawing import drawn_picture, picture_tensor
 from glstylenet.bench.pair import Pair
+from glstylenet.bench.synthetic_pictures import drawn_picture, picture_tensor
 from glstylenet.bench.timing import seconds_of
-from glstylenet.device import Device, choose_device
-from glstylenet.events import Event, ScaleStarted, Started, Step, Warned
+from glstylenet.machine import Device, choose_device
+from glstylenet.network import VGG19, load_weights
+from glstylenet.run import Event, Result, ScaleStarted, Started, Step, Timings, Warned, stylize
 from glstylenet.settings import Settings
-from glstylenet.transfer import Result, Timings, stylize
-from glstylenet.vgg import Network
-from glstylenet.weights import load_weights
 
 __all__ = ["PARTS", "Overhead", "RunWatch", "ScaleCost", "assemble", "bare_seconds", "measure_overhead"]
 
@@ -175,7 +173,7 @@ def bare_seconds(
 
     The sizes take turns, so that a machine busy for a moment does not hit one alone.
     """
-    network = Network(load_weights(settings.weights).tensors, device=place.device, dtype=place.dtype)
+    network = VGG19(load_weights(settings.weights).tensors, device=place.device, dtype=place.dtype)
     pictures = [picture_tensor(drawn_picture(size, seed=0), place.device) for size in sizes]
 
     def compute(pixels: Tensor) -> None:

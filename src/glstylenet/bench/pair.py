@@ -4,7 +4,7 @@ import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from glstylenet.inputs import Inputs, prepare_inputs, read_sources
+from glstylenet.run import Inputs, prepare_inputs, read_sources
 from glstylenet.samples import sample_file
 from glstylenet.settings import Settings
 

@@ -1,4 +1,4 @@
-"""Plan: how much each mode of the benchmark measures."""
+"""BenchPlan: how much each mode of the benchmark measures."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 from glstylenet.settings import Settings
 
-__all__ = ["PLANS", "Plan", "PointSize"]
+__all__ = ["PLANS", "BenchPlan", "PointSize"]
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class PointSize:
 
 
 @dataclass(frozen=True)
-class Plan:
+class BenchPlan:
     """The size of every measurement.
 
     ``size``: longest side of the default run whose overhead is taken, ``None`` for the samples' own;
@@ -49,11 +49,11 @@ _DEFAULT = Settings().iterations
 # Fewer evaluations for larger pictures: a point of 24 megapixels costs as much as 240 of 0.1.
 _SMALL = (PointSize(0.1, 21), PointSize(0.4, 21), PointSize(1.5, 6), PointSize(6.0, 3))
 
-PLANS: Mapping[str, Plan] = MappingProxyType(
+PLANS: Mapping[str, BenchPlan] = MappingProxyType(
     {
         plan.name: plan
         for plan in (
-            Plan(
+            BenchPlan(
                 name="quick",
                 size=256,
                 iterations=30,
@@ -66,7 +66,7 @@ PLANS: Mapping[str, Plan] = MappingProxyType(
                 # One between them would not change the slope.
                 points=(PointSize(0.1, 4), PointSize(0.4, 3)),
             ),
-            Plan(
+            BenchPlan(
                 name="default",
                 size=None,
                 iterations=_DEFAULT,
@@ -78,7 +78,7 @@ PLANS: Mapping[str, Plan] = MappingProxyType(
                 literal_evaluations=100,
                 points=_SMALL,
             ),
-            Plan(
+            BenchPlan(
                 name="full",
                 size=None,
                 iterations=_DEFAULT,

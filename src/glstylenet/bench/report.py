@@ -8,7 +8,7 @@ from typing import Any
 from glstylenet.bench.environment import Environment, describe_environment
 from glstylenet.bench.overhead import Overhead, measure_overhead
 from glstylenet.bench.pair import Pair
-from glstylenet.bench.plan import Plan
+from glstylenet.bench.plan import BenchPlan
 from glstylenet.bench.scaling import Scaling, measure_scaling
 from glstylenet.bench.schemes import PAPER_SECONDS, Schemes, measure_schemes
 from glstylenet.bench.speedup import Speedup, measure_speedup
@@ -56,12 +56,12 @@ class Report:
         }
 
 
-def speedup_settings(plan: Plan, settings: Settings) -> Settings:
+def speedup_settings(plan: BenchPlan, settings: Settings) -> Settings:
     """``settings`` of the speedup: a size that was asked for goes before the plan's."""
     return settings if settings.size is not None else settings.replace(size=plan.pair_size)
 
 
-def measure(plan: Plan, subjects: Subjects, settings: Settings, tell: Callable[[str], None]) -> Report:
+def measure(plan: BenchPlan, subjects: Subjects, settings: Settings, tell: Callable[[str], None]) -> Report:
     """Measure everything that ``plan`` asks for; ``tell`` hears a sentence at every step.
 
     ``settings``: the machine (device, precision, the network's weights) for all of it; loss weights, classes

@@ -19,7 +19,7 @@ import numpy as np
 import glstylenet
 from glstylenet import errors
 from glstylenet.bench.plan import PointSize
-from glstylenet.bench.point import Point, PointRequest
+from glstylenet.bench.subprocess_run import Point, PointRequest
 from glstylenet.errors import GLStyleNetError, MemoryLimitError
 from glstylenet.settings import Settings
 
@@ -78,7 +78,7 @@ def point_of(request: PointRequest) -> Point:
     with tempfile.TemporaryDirectory(prefix="glstylenet-") as folder:
         result = Path(folder) / "point.json"
         # -P: the current folder holds the user's files, and none of them is a module of ours.
-        command = [sys.executable, "-P", "-m", "glstylenet.bench.point"]
+        command = [sys.executable, "-P", "-m", "glstylenet.bench.subprocess_run"]
         done = subprocess.run(  # kills the process if anything is raised meanwhile, Ctrl-C included
             [*command, json.dumps(dataclasses.asdict(request)), str(result)],
             env=_environment(),

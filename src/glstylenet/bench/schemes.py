@@ -6,15 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from glstylenet.bench.drawing import drawn_classes, drawn_picture, picture_tensor
+from glstylenet.bench.synthetic_pictures import drawn_classes, drawn_picture, picture_tensor
 from glstylenet.bench.timing import seconds_of
-from glstylenet.device import choose_device
-from glstylenet.fusion import SCHEMES
-from glstylenet.objective import Objective
+from glstylenet.machine import choose_device
+from glstylenet.network import VGG19, load_weights
+from glstylenet.objective import LossWeights, Objective
+from glstylenet.pyramid import PAPER_SCHEMES
 from glstylenet.settings import Settings
-from glstylenet.terms import LossWeights
-from glstylenet.vgg import Network
-from glstylenet.weights import load_weights
 
 __all__ = [
     "CLASSES",
@@ -84,10 +82,10 @@ def measure_schemes(
     """Time all eight schemes on drawn pictures of ``size`` (height, width), ``rounds`` times each, but (g)
     and (c) ``pairs`` times by themselves; they take turns (:func:`timed_in_turns`)."""
     place = choose_device(settings.device, settings.precision)
-    network = Network(load_weights(settings.weights).tensors, device=place.device, dtype=place.dtype)
+    network = VGG19(load_weights(settings.weights).tensors, device=place.device, dtype=place.dtype)
     content, style, pixels = (picture_tensor(drawn_picture(size, seed), place.device) for seed in range(3))
     content_map, style_map = (drawn_classes(size, CLASSES, seed).to(place.device) for seed in range(2))
-    tell(f"schemes: setting up all {len(SCHEMES)} at {size[1]} x {size[0]}")
+    tell(f"schemes: setting up all {len(PAPER_SCHEMES)} at {size[1]} x {size[0]}")
     objectives = {
         name: Objective(
             network,
@@ -98,13 +96,13 @@ def measure_schemes(
             content_map=content_map,
             style_map=style_map,
         )
-        for name, scheme in SCHEMES.items()
+        for name, scheme in PAPER_SCHEMES.items()
     }
 
     def evaluate(name: str) -> float:
         return seconds_of(lambda: objectives[name].evaluate(pixels, rematch=True), place.device)
 
-    others = [name for name in SCHEMES if name not in _PAIR]
+    others = [name for name in PAPER_SCHEMES if name not in _PAIR]
     seconds = timed_in_turns(others, evaluate, rounds=rounds, patience=patience, tell=tell)
     seconds |= timed_in_turns(_PAIR, evaluate, rounds=pairs, patience=math.inf, tell=tell)
     return Schemes(
@@ -116,7 +114,7 @@ def measure_schemes(
                 statistics.median(seconds[name]),
                 len(seconds[name]),
             )
-            for name, scheme in SCHEMES.items()
+            for name, scheme in PAPER_SCHEMES.items()
         },
         precision=place.precision,
         g_vs_c=ratio_of_neighbours(*(seconds[name] for name in _PAIR)),

@@ -17,15 +17,12 @@ from torch import Tensor
 from glstylenet.bench.literal import LiteralObjective, minimise
 from glstylenet.bench.pair import Pair
 from glstylenet.bench.timing import seconds_of
-from glstylenet.device import choose_device
-from glstylenet.events import Event, Started, Step
-from glstylenet.fusion import EVERY_SCHEME
-from glstylenet.inputs import ScaledInputs
+from glstylenet.machine import choose_device
+from glstylenet.network import VGG19, load_weights
+from glstylenet.objective import LossWeights
+from glstylenet.pyramid import SCHEMES
+from glstylenet.run import Event, ScaledInputs, Started, Step, picture_losses, stylize
 from glstylenet.settings import Settings
-from glstylenet.terms import LossWeights
-from glstylenet.transfer import picture_losses, stylize
-from glstylenet.vgg import Network
-from glstylenet.weights import load_weights
 
 __all__ = [
     "Attempt",
@@ -190,7 +187,7 @@ def literal_run(
     inputs = pair.read(settings)
     scaled = inputs.scaled(inputs.size, 1.0, place.device)
     start = inputs.start("content", inputs.size, settings.seed).to(place.device)
-    network = Network(load_weights(settings.weights).tensors, device=place.device)
+    network = VGG19(load_weights(settings.weights).tensors, device=place.device)
     spent, best = 0, start
     every = max(1, evaluations // 10)
     tell(f"speedup: the literal method, {evaluations} evaluations at {start.shape[-1]} x {start.shape[-2]}")
@@ -211,12 +208,12 @@ def literal_run(
 
 
 def literal_objective(
-    network: Network, settings: Settings, content: Tensor, scaled: ScaledInputs
+    network: VGG19, settings: Settings, content: Tensor, scaled: ScaledInputs
 ) -> LiteralObjective:
     """The paper's objective with the weights and the scheme of ``settings``; computes its targets."""
     return LiteralObjective(
         network,
-        EVERY_SCHEME[settings.scheme],
+        SCHEMES[settings.scheme],
         LossWeights.of(settings),
         content,
         scaled.style,

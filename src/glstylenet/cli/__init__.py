@@ -1,7 +1,27 @@
 """The command line: ``glstylenet stylize CONTENT STYLE -o OUT`` and its companions.
 
-This package alone prints and exits; it reaches the work only through :func:`glstylenet.stylize`.
-What computes is imported inside the commands, so that ``--help`` and ``--version`` need no PyTorch.
+- ``stylize``: defines the command that paints.
+- ``demo``: paints the samples.
+- ``loss``: prints the loss terms of a picture.
+- ``evaluate``: prints the metrics of a picture.
+- ``bench``: runs the benchmark.
+- ``bench_tables``: prints its figures as tables.
+- ``sweep``: runs a sweep.
+- ``reproduce``: runs the paper's experiments.
+- ``studio``: starts the studio.
+- ``weights``: shows, verifies and fetches weights.
+- ``doctor``: describes the installation.
+- ``options``: turns the settings into options.
+- ``jobs``: finds the pictures of a batch and the places of its results.
+- ``painting``: paints a batch and writes its results.
+- ``dry_run``: says what a batch would do.
+- ``progress``: shows progress as a bar or as lines.
+- ``console``: prints to the terminal.
+- ``signals``: handles Ctrl-C and SIGTERM.
+- ``exit_codes``: turns exceptions into messages and exit codes.
+
+This package alone prints and exits. Modules that load PyTorch are imported inside the commands, so that
+``--help`` and ``--version`` do not wait for it.
 """
 
 import os
@@ -14,19 +34,19 @@ import typer
 from typer.main import get_command
 
 import glstylenet
-from glstylenet.allocator import keep_freed_memory
 from glstylenet.cli.bench import bench_command
 from glstylenet.cli.console import PROGRAM, print_result
 from glstylenet.cli.demo import demo_command
 from glstylenet.cli.doctor import doctor_command
 from glstylenet.cli.evaluate import evaluate_command
-from glstylenet.cli.failure import exit_code_of
+from glstylenet.cli.exit_codes import exit_code_of
 from glstylenet.cli.loss import loss_command
 from glstylenet.cli.reproduce import reproduce_command
 from glstylenet.cli.studio import studio_command
 from glstylenet.cli.stylize import stylize_command
 from glstylenet.cli.sweep import sweep_command
 from glstylenet.cli.weights import weights_app
+from glstylenet.machine import keep_freed_memory
 
 __all__ = ["app", "main"]
 

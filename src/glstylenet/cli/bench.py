@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from glstylenet.cli.console import inform, print_json, print_result
-from glstylenet.cli.interruption import Interruption
 from glstylenet.cli.options import (
     ContentMapOption,
     DebugOption,
@@ -19,11 +18,12 @@ from glstylenet.cli.options import (
     given_settings,
     with_options_of,
 )
+from glstylenet.cli.signals import Interruption
 from glstylenet.errors import UsageError
 from glstylenet.settings import Settings
 
 if TYPE_CHECKING:
-    from glstylenet.bench.pair import Pair
+    from glstylenet.bench import Pair
 
 __all__ = ["bench_command"]
 
@@ -94,10 +94,15 @@ def bench_command(
     # No config file: what is measured are the defaults, whatever the user has settled on.
     settings = Settings(**{**environment_settings(), **given_settings(options)})
     with Interruption(), contextlib.ExitStack() as files:
-        from glstylenet.bench.pair import Pair, sample_pair  # PyTorch is slow to import
-        from glstylenet.bench.plan import PLANS
-        from glstylenet.bench.report import Subjects, measure, speedup_settings
-        from glstylenet.cli.figures import figures_as_text
+        from glstylenet.bench import (  # PyTorch is slow to import
+            PLANS,
+            Pair,
+            Subjects,
+            measure,
+            sample_pair,
+            speedup_settings,
+        )
+        from glstylenet.cli.bench_tables import figures_as_text
 
         plan = PLANS["quick" if quick else "full" if full else "default"]
         samples = sample_pair(files)
@@ -113,8 +118,8 @@ def bench_command(
         else:
             print_result(figures_as_text(report))
         if plot is not None:
-            from glstylenet.bench.plot import drawn_report
-            from glstylenet.outputs import write_picture
+            from glstylenet.bench import drawn_report
+            from glstylenet.pictures import write_picture
 
             write_picture(plot, drawn_report(report), overwrite=overwrite)
     return 0
@@ -126,8 +131,8 @@ def _silence(_sentence: str) -> None:
 
 def _check_plot(plot: Path, pair: "Pair", *, overwrite: bool) -> None:
     """Refuse a plot that could not be drawn or written, before anything is measured."""
-    from glstylenet.bench.plot import PLOT_SIZE, require_matplotlib
-    from glstylenet.outputs import check_output
+    from glstylenet.bench import PLOT_SIZE, require_matplotlib
+    from glstylenet.pictures import check_output
 
     require_matplotlib()
     files = (pair.content, pair.style, pair.content_map, pair.style_map)

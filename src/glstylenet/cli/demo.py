@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from glstylenet.cli.interruption import Interruption
 from glstylenet.cli.options import (
     DebugOption,
     JsonOption,
@@ -16,6 +15,7 @@ from glstylenet.cli.options import (
     resolve_settings,
     with_setting_options,
 )
+from glstylenet.cli.signals import Interruption
 from glstylenet.errors import GLStyleNetError
 from glstylenet.samples import sample_file
 
@@ -44,11 +44,11 @@ def demo_command(
     settings = resolve_settings(options, preset=_DEFAULT_PRESET if preset is None else preset, config=None)
     with Interruption() as stop, contextlib.ExitStack() as files:
         from glstylenet.cli import painting, progress  # PyTorch is slow to import
-        from glstylenet.cli.jobs import Job, Plan
+        from glstylenet.cli.jobs import BatchPlan, Job
 
         content, style, content_map, style_map = (sample_file(name, files) for name in _SAMPLES)
         return painting.paint(
-            Plan((Job(content, style, content_map, style_map, Path(output)),), is_batch=False),
+            BatchPlan((Job(content, style, content_map, style_map, Path(output)),), is_batch=False),
             settings,
             painting.Keeping(overwrite=overwrite or _is_own_picture(Path(output))),
             progress.Reporting(quiet=quiet, debug=debug),
@@ -59,7 +59,7 @@ def demo_command(
 
 def _is_own_picture(output: Path) -> bool:
     """Whether ``output`` is what an earlier demo left under its own name: that may be painted again."""
-    from glstylenet.outputs import read_recipe
+    from glstylenet.pictures import read_recipe
 
     if output != Path(_DEFAULT_OUTPUT) or not output.is_file():
         return False

@@ -76,7 +76,7 @@ def _machine() -> dict[str, object]:
     """Threads, and each device with its memory and whether it multiplies bfloat16 fast."""
     import torch
 
-    from glstylenet.device import available_memory, has_fast_bfloat16
+    from glstylenet.machine import available_memory, has_fast_bfloat16
     from glstylenet.memory import format_bytes
 
     devices = [torch.device("cpu")]
@@ -115,7 +115,7 @@ def _chosen_weights(problems: list[GLStyleNetError]) -> str:
 
 def _weights(chosen: str, problems: list[GLStyleNetError]) -> dict[str, object]:
     """The state of the weights; what is wrong with them is added to ``problems``."""
-    from glstylenet.weights import cache_directory, is_offline, load_weights
+    from glstylenet.network import cache_directory, is_offline, load_weights
 
     state: dict[str, object] = {"cache": str(cache_directory()), "offline": is_offline()}
     try:

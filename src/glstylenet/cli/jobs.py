@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from glstylenet.errors import InputError, OutputError, UsageError
-from glstylenet.explain.folder import check_folder, explanation_folder
-from glstylenet.images import find_pictures, fitted_size, read_picture
-from glstylenet.outputs import FORMATS, check_output
+from glstylenet.explain import check_folder, explanation_folder
+from glstylenet.pictures import FORMATS, check_output, find_pictures, fitted_size, read_picture
 from glstylenet.settings import INIT_CHOICES, Settings
 
-__all__ = ["Job", "Plan", "check_jobs", "plan_jobs", "preview_path"]
+__all__ = ["BatchPlan", "Job", "check_jobs", "plan_jobs", "preview_path"]
 
 _FORMATS_WITHOUT_LIMIT = frozenset({"PNG", "TIFF"})
 
@@ -55,7 +54,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Plan:
+class BatchPlan:
     """The jobs of a call. ``is_batch``: results are reported together, and one failure does not end it."""
 
     jobs: tuple[Job, ...]
@@ -64,7 +63,7 @@ class Plan:
 
 def plan_jobs(
     pictures: Sequence[str], output: str, *, content_map: Path | None, style_map: Path | None
-) -> Plan:
+) -> BatchPlan:
     """Sort out ``CONTENT... STYLE`` (a doodle: ``STYLE`` alone, with both maps) and where results go.
 
     A missing output folder is made if the folder above it exists: further up, a missing folder is more likely
@@ -95,11 +94,11 @@ def plan_jobs(
         Job(content, style, content_map, style_map, target)
         for content, target in zip(contents, outputs, strict=True)
     )
-    return Plan(jobs, is_batch)
+    return BatchPlan(jobs, is_batch)
 
 
 def check_jobs(
-    plan: Plan,
+    plan: BatchPlan,
     settings: Settings,
     *,
     bits: int,

@@ -48,7 +48,7 @@ def loss_command(
             f"doodle, which needs --content-map and --style-map"
         )
     settings = resolve_settings(options, preset=preset, config=config)
-    from glstylenet.transfer import picture_losses  # PyTorch is slow to import
+    from glstylenet.run import picture_losses  # PyTorch is slow to import
 
     terms = picture_losses(
         Path(pictures[0]),

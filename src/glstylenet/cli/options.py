@@ -16,8 +16,16 @@ from typing import Annotated, Literal, get_args, get_origin
 import platformdirs
 import typer
 
-from glstylenet.invocation import option_name
-from glstylenet.settings import GROUPS, PRESETS, FieldHelp, Settings, field_help, preset_settings, read_config
+from glstylenet.settings import (
+    GROUPS,
+    PRESETS,
+    FieldHelp,
+    Settings,
+    field_help,
+    option_name,
+    preset_settings,
+    read_config,
+)
 
 __all__ = [
     "ENVIRONMENT",

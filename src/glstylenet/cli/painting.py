@@ -10,25 +10,19 @@ from pathlib import Path
 
 import torch
 
-from glstylenet.checkpoint import checkpoint_file, remove
 from glstylenet.cli.console import complain, inform, print_json
-from glstylenet.cli.failure import describe_failure, tell_failure
-from glstylenet.cli.interruption import Interruption
-from glstylenet.cli.jobs import Job, Plan, check_jobs, preview_path
+from glstylenet.cli.exit_codes import describe_failure, tell_failure
+from glstylenet.cli.jobs import BatchPlan, Job, check_jobs, preview_path
 from glstylenet.cli.progress import Listener, Reporting, describe_losses, duration, open_progress
-from glstylenet.device import choose_device
+from glstylenet.cli.signals import Interruption
 from glstylenet.errors import BatchError, OutputError, UsageError, WeightsError
-from glstylenet.events import Event, Started, Step, Warned
-from glstylenet.explain.charts import require_matplotlib
-from glstylenet.explain.curve import LossCurve
-from glstylenet.explain.explanation import explain
-from glstylenet.explain.folder import explanation_folder, write_explanation
-from glstylenet.images import resize
+from glstylenet.explain import LossCurve, explain, explanation_folder, require_matplotlib, write_explanation
+from glstylenet.files import claim_output
+from glstylenet.machine import choose_device
 from glstylenet.memory import format_bytes
-from glstylenet.outputs import claim_output, write_picture
-from glstylenet.recipe import make_recipe
+from glstylenet.pictures import resize, write_picture
+from glstylenet.run import Event, Result, Started, Step, Warned, checkpoint_file, make_recipe, remove, stylize
 from glstylenet.settings import Settings
-from glstylenet.transfer import Result, stylize
 
 __all__ = ["Keeping", "check_plan", "paint", "report", "using_threads"]
 
@@ -49,7 +43,7 @@ class Keeping:
 
 
 def paint(
-    plan: Plan,
+    plan: BatchPlan,
     settings: Settings,
     keeping: Keeping,
     reporting: Reporting,
@@ -75,7 +69,7 @@ def paint(
     return stop.exit_code if result.interrupted else 0
 
 
-def check_plan(plan: Plan, settings: Settings, keeping: Keeping) -> None:
+def check_plan(plan: BatchPlan, settings: Settings, keeping: Keeping) -> None:
     """Refuse, before anything is computed, what could not be kept as ``keeping`` says."""
     if keeping.explain:
         require_matplotlib()
@@ -121,7 +115,7 @@ def using_threads(count: int) -> Iterator[None]:
 
 
 def _paint_batch(
-    plan: Plan,
+    plan: BatchPlan,
     settings: Settings,
     keeping: Keeping,
     reporting: Reporting,
@@ -338,7 +332,7 @@ def _write_elsewhere(error: Exception, output: Path, write: Callable[[Path], Non
     error.add_note(f"the picture is in {place}")
 
 
-def _check_checkpoint(plan: Plan, keeping: Keeping) -> None:
+def _check_checkpoint(plan: BatchPlan, keeping: Keeping) -> None:
     """Refuse what a checkpoint cannot serve, and the place of one that is still wanted."""
     folder = keeping.checkpoint
     if folder is None:

@@ -15,9 +15,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.text import Text
 
 from glstylenet.cli.console import PROGRAM, inform
-from glstylenet.events import Event, ScaleStarted, Started, Step, Warned
 from glstylenet.memory import format_bytes
-from glstylenet.terms import LossTerms
+from glstylenet.objective import LossTerms
+from glstylenet.run import Event, ScaleStarted, Started, Step, Warned
 
 __all__ = [
     "BarProgress",

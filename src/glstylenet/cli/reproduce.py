@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from glstylenet.cli.console import complain, inform, print_json
-from glstylenet.cli.interruption import Interruption
 from glstylenet.cli.options import (
     DebugOption,
     JsonOption,
@@ -17,13 +16,13 @@ from glstylenet.cli.options import (
     given_settings,
     with_options_of,
 )
+from glstylenet.cli.signals import Interruption
 from glstylenet.cli.sweep import describe_progress
 from glstylenet.errors import BatchError
 from glstylenet.settings import Settings
 
 if TYPE_CHECKING:
-    from glstylenet.report.reproduction import Reproduction
-    from glstylenet.report.workshop import Progress
+    from glstylenet.report import Progress, Reproduction
 
 __all__ = ["reproduce_command"]
 
@@ -74,16 +73,14 @@ def reproduce_command(
     checked = Settings(**shared)
     shared = {name: getattr(checked, name) for name in shared}
     with Interruption() as stop, contextlib.ExitStack() as held:
-        from glstylenet.metrics.requirement import require_scikit_image
-        from glstylenet.outputs import claim_output
-        from glstylenet.report.inputs import find_pairs, sample_pairs
-        from glstylenet.report.ledger import Ledger
-        from glstylenet.report.reproduction import Reproduction, chosen_experiments
+        from glstylenet.files import claim_output
+        from glstylenet.metrics import require_scikit_image
+        from glstylenet.report import Reproduction, ResultsFile, chosen_experiments, find_pairs, sample_pairs
 
         chosen = chosen_experiments(figures or [])
         require_scikit_image()
         gathered = sample_pairs(held) if inputs is None else find_pairs(inputs)
-        ledger = Ledger.read(output, overwrite=overwrite)
+        ledger = ResultsFile.read(output, overwrite=overwrite)
         reproduction = Reproduction(chosen, gathered, inputs, shared, ledger)
         held.enter_context(claim_output(output))
         whole = _run(reproduction, stop, quiet=quiet)
@@ -94,8 +91,7 @@ def reproduce_command(
 
 def _run(reproduction: "Reproduction", stop: Interruption, *, quiet: bool) -> bool:
     """Run what is missing; whether all of it is there then. The page tells of it however that ends."""
-    from glstylenet.report.reproduction import measured
-    from glstylenet.report.workshop import Workshop
+    from glstylenet.report import Runner, measured
 
     def tell(progress: "Progress") -> None:
         stop.something_to_save(True)
@@ -103,7 +99,7 @@ def _run(reproduction: "Reproduction", stop: Interruption, *, quiet: bool) -> bo
             inform(describe_progress(progress))
 
     try:
-        return reproduction.run(Workshop(reproduction.ledger, tell, _unheard, stop.should_stop, measured))
+        return reproduction.run(Runner(reproduction.ledger, tell, _unheard, stop.should_stop, measured))
     finally:
         reproduction.publish()
 

@@ -10,8 +10,8 @@ import platformdirs
 import typer
 
 from glstylenet.cli.console import inform
-from glstylenet.cli.interruption import Interruption
 from glstylenet.cli.options import DebugOption, environment_settings, given_settings, with_options_of
+from glstylenet.cli.signals import Interruption
 from glstylenet.errors import UsageError
 from glstylenet.settings import Settings, parse_bytes
 
@@ -61,13 +61,12 @@ def studio_command(
         raise UsageError(f"quota is {quota!r}: {error}") from error
     _check_token(token)
     _require_extra()
-    from glstylenet.studio.server import Address, is_loopback, serve
-    from glstylenet.studio.shelf import Shelf
+    from glstylenet.studio import Address, Storage, is_loopback, serve
 
     if token is None and not is_loopback(host):
         token = secrets.token_urlsafe(24)
     folder = data or platformdirs.user_data_path("glstylenet") / "studio"
-    shelf = Shelf(folder, quota=limit, max_pixels=min(checked.max_pixels, 40_000_000))
+    shelf = Storage(folder, quota=limit, max_pixels=min(checked.max_pixels, 40_000_000))
 
     def ready(url: str) -> None:
         stop.something_to_save(True)  # from now on, a signal ends the run under way at its next evaluation

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from glstylenet.cli.console import complain, inform
-from glstylenet.cli.interruption import Interruption
 from glstylenet.cli.options import (
     ConfigOption,
     ContentMapOption,
@@ -25,11 +24,12 @@ from glstylenet.cli.options import (
     resolve_settings,
     with_setting_options,
 )
+from glstylenet.cli.signals import Interruption
 from glstylenet.errors import InputError, UsageError
 from glstylenet.settings import Settings
 
 if TYPE_CHECKING:
-    from glstylenet.recipe import Recipe
+    from glstylenet.run import Recipe
 
 __all__ = ["stylize_command"]
 
@@ -149,7 +149,8 @@ def stylize_command(
     with Interruption() as stop, contextlib.ExitStack() as held:
         place = _output(output, recipe)
         # PyTorch takes seconds to import: not for --help, and not before signals are answered.
-        from glstylenet.cli import painting, progress, rehearsal
+        from glstylenet.cli import painting, progress
+        from glstylenet.cli.dry_run import rehearse
         from glstylenet.cli.jobs import plan_jobs
 
         if recipe is None:
@@ -165,7 +166,7 @@ def stylize_command(
         depth = task.bits if bits is None else bits
         keeping = painting.Keeping(overwrite, depth, not no_metadata, save_every, explain, checkpoint, resume)
         if dry_run:
-            return rehearsal.rehearse(plan, task.settings, keeping, as_json=as_json)
+            return rehearse(plan, task.settings, keeping, as_json=as_json)
         return painting.paint(
             plan,
             task.settings,
@@ -184,8 +185,8 @@ def _repetition(
     changes: Mapping[str, object],
 ) -> _Task:
     """What ``--recipe file`` asks for, with pictures and settings named beside it."""
-    from glstylenet.outputs import read_recipe
-    from glstylenet.recipe import find_inputs, parse_recipe, settings_to_repeat
+    from glstylenet.pictures import read_recipe
+    from glstylenet.run import find_inputs, parse_recipe, settings_to_repeat
 
     text = read_recipe(file)
     if text is None:
@@ -220,7 +221,7 @@ def _output(output: str | None, recipe: Path | None) -> str:
         return output
     if recipe is None:
         raise UsageError("got no place for the result; give -o OUT, a file or a folder")
-    from glstylenet.outputs import FORMATS
+    from glstylenet.pictures import FORMATS
 
     suffix = recipe.suffix if recipe.suffix.lower() in FORMATS else ".png"
     return str(recipe.with_name(f"{recipe.stem}.again{suffix}"))
@@ -239,7 +240,7 @@ def _threads(file: Path, recorded: int) -> int:
 
 def _say_differences(file: Path, recipe: "Recipe") -> None:
     """Tell why a repetition may not give the very same picture."""
-    from glstylenet.recipe import current_versions
+    from glstylenet.run import current_versions
 
     differences = [
         f"{name} {recipe.versions.get(name, 'unknown')} (here {version})"

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from glstylenet.cli.console import complain, inform, print_json
-from glstylenet.cli.interruption import Interruption
 from glstylenet.cli.options import (
     ConfigOption,
     ContentMapOption,
@@ -23,14 +22,13 @@ from glstylenet.cli.options import (
     user_config,
     with_setting_options,
 )
+from glstylenet.cli.signals import Interruption
 from glstylenet.errors import BatchError, UsageError
 from glstylenet.settings import read_config
 
 if TYPE_CHECKING:
-    from glstylenet.invocation import Pictures
-    from glstylenet.report.ledger import Record
-    from glstylenet.report.sweep import Sweep
-    from glstylenet.report.workshop import Progress
+    from glstylenet.report import Progress, Record, Sweep
+    from glstylenet.settings import Pictures
 
 __all__ = ["describe_progress", "picked_pictures", "sweep_command"]
 
@@ -69,7 +67,7 @@ def sweep_command(
 
     Give a setting, or the preset, several values with commas between: --local-weight 50,100,500.
     """
-    from glstylenet.report.grid import make_grid
+    from glstylenet.report import make_grid
 
     base = _weaker(config)
     named = base.pop("preset", None)
@@ -78,8 +76,8 @@ def sweep_command(
     grid = make_grid(given, base, preset=None if chosen is None else str(chosen))
     sources = picked_pictures(pictures, content_map, style_map)
     with Interruption() as stop:
-        from glstylenet.outputs import claim_output
-        from glstylenet.report.sweep import open_sweep
+        from glstylenet.files import claim_output
+        from glstylenet.report import open_sweep
 
         sweep = open_sweep(grid, sources, output, overwrite=overwrite)
         with claim_output(output):
@@ -91,7 +89,7 @@ def sweep_command(
 
 def _paint(sweep: "Sweep", stop: Interruption, *, quiet: bool) -> "list[Record]":
     """Paint what is missing; sheet and page follow picture by picture."""
-    from glstylenet.report.workshop import Workshop
+    from glstylenet.report import Runner
 
     records: list[Record] = []
 
@@ -104,7 +102,7 @@ def _paint(sweep: "Sweep", stop: Interruption, *, quiet: bool) -> "list[Record]"
         if progress.state in ("done", "failed"):
             sweep.publish(records)
 
-    Workshop(sweep.ledger, tell, _unheard, stop.should_stop).paint(sweep.tasks)
+    Runner(sweep.ledger, tell, _unheard, stop.should_stop).paint(sweep.tasks)
     sweep.publish(records)
     return records
 
@@ -154,7 +152,7 @@ def describe_progress(progress: "Progress") -> str:
 
 def picked_pictures(words: Sequence[Path], content_map: Path | None, style_map: Path | None) -> "Pictures":
     """The pictures that ``CONTENT STYLE`` name; STYLE alone, with both maps, is a doodle."""
-    from glstylenet.invocation import Pictures
+    from glstylenet.settings import Pictures
 
     is_doodle = len(words) == 1 and content_map is not None and style_map is not None
     if len(words) != 2 and not is_doodle:

@@ -24,7 +24,7 @@ _WeightsOption = Annotated[
 @weights_app.command("info")
 def _info_command(weights: _WeightsOption = None, debug: DebugOption = False) -> int:
     """Say which weights are in use and what the cache holds."""
-    from glstylenet.weights import cache_directory, is_offline, load_weights
+    from glstylenet.network import cache_directory, is_offline, load_weights
 
     loaded = load_weights(_choice(weights))
     cache = cache_directory()
@@ -40,7 +40,7 @@ def _info_command(weights: _WeightsOption = None, debug: DebugOption = False) ->
 @weights_app.command("verify")
 def _verify_command(weights: _WeightsOption = None, debug: DebugOption = False) -> int:
     """Check hashes and push a known picture through the network; exit code 4 if anything is wrong."""
-    from glstylenet.weights import load_weights
+    from glstylenet.network import load_weights
 
     loaded = load_weights(_choice(weights))
     print_result(f"good: {loaded.origin}, SHA-256 {loaded.digest}")
@@ -50,7 +50,7 @@ def _verify_command(weights: _WeightsOption = None, debug: DebugOption = False) 
 @weights_app.command("fetch")
 def _fetch_command(debug: DebugOption = False) -> int:
     """Download the full-precision weights into the cache, for --weights full."""
-    from glstylenet.weights import fetch_weights
+    from glstylenet.network import fetch_weights
 
     inform("downloading several hundred MB")
     print_result(str(fetch_weights()))

@@ -1,6 +1,26 @@
-"""Explain: what painted what in a result, where its loss comes from, and how the run came down.
+"""What painted what, as pictures, numbers and a page.
 
-Numbers first (``correspondence``, ``class_losses``, ``curve``), gathered by ``explanation``; then their
-pictures (``colour_code``, ``panels``, ``charts``), the ``page`` and the ``folder`` that holds all.
-How to read them: ``docs/explain.md``.
+- ``explanation``: collects everything that explains one result.
+- ``correspondence``: tells which style position painted which position.
+- ``class_losses``: divides the losses among the map classes.
+- ``curve``: records the losses of a run from its events.
+- ``colour_code``: turns positions into colours.
+- ``charts``: draws losses with matplotlib.
+- ``panels``: draws matches over the pictures.
+- ``page``: writes the page.
+- ``folder``: writes all files of an explanation into a folder.
 """
+
+from glstylenet.explain.charts import require_matplotlib
+from glstylenet.explain.curve import LossCurve
+from glstylenet.explain.explanation import explain
+from glstylenet.explain.folder import check_folder, explanation_folder, write_explanation
+
+__all__ = [
+    "LossCurve",
+    "check_folder",
+    "explain",
+    "explanation_folder",
+    "require_matplotlib",
+    "write_explanation",
+]

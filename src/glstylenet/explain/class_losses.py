@@ -11,11 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from glstylenet.explain.correspondence import Correspondence, class_grid
-from glstylenet.fusion import SCHEMES
-from glstylenet.inputs import Inputs
+from glstylenet.objective import CONTENT_LAYER, LossMaps
+from glstylenet.pyramid import PAPER_SCHEMES
+from glstylenet.run import Inputs
 from glstylenet.settings import Settings
-from glstylenet.targets import CONTENT_LAYER
-from glstylenet.terms import Breakdown
 
 __all__ = ["ClassLosses", "divide_losses"]
 
@@ -42,7 +41,7 @@ class ClassLosses:
 
 
 def divide_losses(
-    breakdown: Breakdown, inputs: Inputs, settings: Settings, correspondence: Correspondence | None
+    breakdown: LossMaps, inputs: Inputs, settings: Settings, correspondence: Correspondence | None
 ) -> tuple[ClassLosses, ...]:
     """The parts of the classes that the content has, largest class first; one part without maps."""
     terms, semantics = breakdown.terms, inputs.semantics
@@ -54,7 +53,7 @@ def divide_losses(
     count = len(semantics.classes)
     local, local_mean = np.zeros(count), np.zeros(count)
     has_patches = np.zeros(count, np.bool_)
-    for part, group in zip(breakdown.local, SCHEMES[settings.scheme].groups, strict=False):
+    for part, group in zip(breakdown.local, PAPER_SCHEMES[settings.scheme].groups, strict=False):
         classes = class_grid(semantics.content, group, inputs.size)[1:-1, 1:-1]
         sums, means = _by_class(part.cpu().numpy(), classes, count)
         local += sums

@@ -11,12 +11,12 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from glstylenet.fusion import SCHEMES, fused_size
-from glstylenet.inputs import Inputs
-from glstylenet.patches import PATCH
+from glstylenet.maps import map_at
+from glstylenet.matching import PATCH
+from glstylenet.objective import LossMaps
+from glstylenet.pyramid import PAPER_SCHEMES, fused_size
+from glstylenet.run import Inputs
 from glstylenet.settings import Settings
-from glstylenet.targets import map_at
-from glstylenet.terms import Breakdown
 
 __all__ = ["Correspondence", "class_grid", "find_correspondence", "receptive_pixels"]
 
@@ -66,11 +66,11 @@ class Correspondence:
         return None if self.crossing is None else float(self.crossing.mean())
 
 
-def find_correspondence(breakdown: Breakdown, inputs: Inputs, settings: Settings) -> Correspondence | None:
+def find_correspondence(breakdown: LossMaps, inputs: Inputs, settings: Settings) -> Correspondence | None:
     """That of the deepest group of the scheme; ``None`` when the local weight is 0: nothing was matched."""
     if not breakdown.matches:
         return None
-    groups = SCHEMES[settings.scheme].groups
+    groups = PAPER_SCHEMES[settings.scheme].groups
     deepest = max(range(len(groups)), key=lambda number: groups[number][-1])
     layers = groups[deepest]
     index = breakdown.matches[deepest].index.cpu().numpy()

@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from glstylenet.events import Event, ScaleStarted, Step
-from glstylenet.schedule import Scale
-from glstylenet.terms import LossTerms
+from glstylenet.objective import LossTerms
+from glstylenet.run import Event, Scale, ScaleStarted, Step
 
 __all__ = ["CurvePoint", "LossCurve"]
 

@@ -10,8 +10,8 @@ import numpy as np
 from glstylenet.explain.class_losses import ClassLosses, divide_losses
 from glstylenet.explain.correspondence import Correspondence, find_correspondence
 from glstylenet.explain.curve import LossCurve
-from glstylenet.terms import LossTerms
-from glstylenet.transfer import Result, result_breakdown
+from glstylenet.objective import LossTerms
+from glstylenet.run import Result, result_loss_maps
 
 __all__ = ["MOST_POINTS", "Explanation", "explain"]
 
@@ -104,7 +104,7 @@ def explain(result: Result, curve: LossCurve) -> Explanation:
     The matches are found anew at the final picture, at full size in float32, within the memory that the run's
     settings allow. Raises :class:`~glstylenet.errors.MemoryLimitError` if that is not enough.
     """
-    breakdown = result_breakdown(result)
+    breakdown = result_loss_maps(result)
     correspondence = find_correspondence(breakdown, result.inputs, result.settings)
     classes = divide_losses(breakdown, result.inputs, result.settings, correspondence)
     return Explanation(result, correspondence, classes, breakdown.terms, curve)

@@ -1,7 +1,7 @@
 """Folder: an explanation as files, all of them or none.
 
 They are written into a folder beside the place, flushed and then named, as results are
-(:mod:`glstylenet.outputs`).
+(:mod:`glstylenet.pictures.write`).
 """
 
 import json
@@ -18,7 +18,7 @@ from glstylenet.explain.charts import class_chart, curve_chart
 from glstylenet.explain.explanation import Explanation
 from glstylenet.explain.page import explanation_page
 from glstylenet.explain.panels import correspondence_sheet
-from glstylenet.outputs import claim_output
+from glstylenet.files import claim_output
 
 __all__ = ["FILES", "check_folder", "explanation_folder", "write_explanation"]
 

@@ -1,11 +1,22 @@
-"""Metrics: what can be said of a result in numbers that the optimiser did not minimise.
+"""Numbers that judge a picture and that the optimiser does not minimise.
 
-A module for each question (``structure``, ``texture``, ``plausibility``, ``colour``, ``leaks``,
-``sharpness``, ``lines``), what they share (``features``, ``wasserstein``, ``luminance``), the list of all
-(``catalogue``) and the entry, :func:`evaluate_picture`. What each can and cannot tell: ``docs/metrics.md``.
+- ``evaluation``: computes all metrics of one picture.
+- ``catalogue``: lists the metrics with their names, units and directions.
+- ``features``: computes the layers of VGG-19 that no loss compares.
+- ``structure``: measures how much of the content's structure is kept.
+- ``texture``: measures the distance of textures by class.
+- ``colour``: measures the distance of colours by class.
+- ``plausibility``: measures how far patches are from the style's.
+- ``leaks``: measures how many patches are painted from another class.
+- ``sharpness``: compares the gradients of two pictures.
+- ``lines``: measures how far straight lines moved.
+- ``luminance``: converts a picture to grey.
+- ``wasserstein``: computes the sliced Wasserstein distance.
+- ``optional_dependency``: says how to install what the metrics need.
 """
 
 from glstylenet.metrics.catalogue import METRICS, Metric
 from glstylenet.metrics.evaluation import ClassMetrics, Metrics, evaluate_picture
+from glstylenet.metrics.optional_dependency import require_scikit_image
 
-__all__ = ["METRICS", "ClassMetrics", "Metric", "Metrics", "evaluate_picture"]
+__all__ = ["METRICS", "ClassMetrics", "Metric", "Metrics", "evaluate_picture", "require_scikit_image"]

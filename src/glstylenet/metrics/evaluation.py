@@ -6,9 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from glstylenet.device import choose_device
-from glstylenet.images import PictureSource, resize
-from glstylenet.inputs import Inputs, ScaledInputs, prepare_inputs, read_result, read_sources
+from glstylenet.machine import choose_device
 from glstylenet.metrics.catalogue import METRICS
 from glstylenet.metrics.colour import colour_distance, lab_colours
 from glstylenet.metrics.features import (
@@ -22,12 +20,13 @@ from glstylenet.metrics.features import (
 from glstylenet.metrics.leaks import leak_share
 from glstylenet.metrics.lines import line_deviation
 from glstylenet.metrics.luminance import luminance
+from glstylenet.metrics.optional_dependency import require_scikit_image
 from glstylenet.metrics.plausibility import patch_distance
-from glstylenet.metrics.requirement import require_scikit_image
 from glstylenet.metrics.sharpness import sharpness_ratio
 from glstylenet.metrics.structure import self_similarity_distance, structural_similarity
 from glstylenet.metrics.texture import texture_distance
-from glstylenet.schedule import SMALLEST_SIDE
+from glstylenet.pictures import PictureSource, resize
+from glstylenet.run import SMALLEST_SIDE, Inputs, ScaledInputs, prepare_inputs, read_result, read_sources
 from glstylenet.settings import Settings
 
 __all__ = ["LONGEST_SIDE", "USED_SETTINGS", "ClassMetrics", "Metrics", "evaluate_picture"]

@@ -2,7 +2,7 @@
 
 The losses compare conv1_1, conv2_1, conv3_1 and conv4_1. These are other layers of the same network, after
 their ReLU: not minimised, though not independent of what was, for conv2_2 follows from conv2_1. The network
-is the one of :mod:`glstylenet.vgg`: average pooling, zero padding, RGB 0..255 outside.
+is the one of :mod:`glstylenet.network.vgg`: average pooling, zero padding, RGB 0..255 outside.
 
 Always the embedded weights, whichever the picture was painted with: a file of the user's own may end at
 conv4_1, and one yardstick for all pictures is what makes their numbers comparable.
@@ -14,9 +14,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from glstylenet.fusion import fuse
-from glstylenet.vgg import CONVOLUTIONS, DEEPER_CONVOLUTIONS, MEAN_RGB
-from glstylenet.weights import EMBEDDED, load_deeper_weights, load_weights
+from glstylenet.network import (
+    CONVOLUTIONS,
+    DEEPER_CONVOLUTIONS,
+    EMBEDDED,
+    MEAN_RGB,
+    load_deeper_weights,
+    load_weights,
+)
+from glstylenet.pyramid import fuse
 
 __all__ = ["FUSED_LAYERS", "PATCH_LAYER", "STRUCTURE_LAYER", "TEXTURE_LAYERS", "DeepNetwork", "fused_feature"]
 

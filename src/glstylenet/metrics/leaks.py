@@ -14,8 +14,9 @@ border, where no class covers ``CLEAR_SHARE``, and patches of a class that the s
 import torch
 from torch import Tensor
 
-from glstylenet.patches import PATCH, match_patches, patch_sums
-from glstylenet.targets import map_at, picture_size
+from glstylenet.maps import map_at
+from glstylenet.matching import PATCH, match_patches, patch_sums
+from glstylenet.numerics import picture_size
 
 __all__ = ["CLEAR_SHARE", "leak_share"]
 

@@ -7,7 +7,7 @@ Phi are 3x3 patches of a layer that no loss looks at, less the style's mean of e
 there are patches that the style has not, R where the style has patches that were not used. It is the
 bidirectional similarity of Simakov, Caspi, Shechtman, Irani, *Summarizing Visual Data Using Bidirectional
 Similarity* (2008), their coherence and completeness, with cosines of features in place of squared differences
-of colours. Every pair is compared, block by block in bounded memory (:mod:`glstylenet.patches`).
+of colours. Every pair is compared, block by block in bounded memory (:mod:`glstylenet.matching.exact`).
 
 The mean is taken off because features after a ReLU all point the same way: without that, noise was nearer to
 a painting (0.26) than the photograph was (0.27); with it, 0.62 against 0.42 (docs/metrics.md).
@@ -15,7 +15,7 @@ a painting (0.26) than the photograph was (0.27); with it, 0.62 against 0.42 (do
 
 from torch import Tensor
 
-from glstylenet.patches import match_patches
+from glstylenet.matching import match_patches
 
 __all__ = ["patch_distance"]
 

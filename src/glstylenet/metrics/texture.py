@@ -12,9 +12,10 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from glstylenet.maps import map_at
 from glstylenet.metrics.features import TEXTURE_LAYERS
 from glstylenet.metrics.wasserstein import random_directions, sliced_wasserstein
-from glstylenet.targets import map_at, picture_size
+from glstylenet.numerics import picture_size
 
 __all__ = ["FEWEST_POSITIONS", "class_positions", "texture_distance"]
 

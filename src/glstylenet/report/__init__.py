@@ -1,1 +1,37 @@
-"""Report: many runs side by side: sweeps over settings, and the paper's own experiments."""
+"""Many runs side by side: sweeps over settings, and the paper's experiments.
+
+- ``grid``: lists the combinations of settings of a sweep.
+- ``sweep``: runs a sweep and writes its sheet and page.
+- ``runner``: paints the tasks that are not done yet.
+- ``results_file``: keeps the results of tasks as JSON.
+- ``experiment``: defines an experiment, its panels and its findings.
+- ``experiments``: holds the paper's experiments.
+- ``methods``: compares the methods that the paper compares.
+- ``inputs``: finds the pictures of the experiments.
+- ``reproduction``: runs the experiments and writes their report.
+- ``gallery``: arranges pictures with captions.
+- ``sheet``: draws a contact sheet.
+- ``page``: renders the self-contained page.
+"""
+
+from glstylenet.report.grid import make_grid
+from glstylenet.report.inputs import find_pairs, sample_pairs
+from glstylenet.report.reproduction import Reproduction, chosen_experiments, measured
+from glstylenet.report.results_file import Record, ResultsFile
+from glstylenet.report.runner import Progress, Runner
+from glstylenet.report.sweep import Sweep, open_sweep
+
+__all__ = [
+    "Progress",
+    "Record",
+    "Reproduction",
+    "ResultsFile",
+    "Runner",
+    "Sweep",
+    "chosen_experiments",
+    "find_pairs",
+    "make_grid",
+    "measured",
+    "open_sweep",
+    "sample_pairs",
+]

@@ -5,9 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from glstylenet.invocation import Pictures
-from glstylenet.report.ledger import Record, Task
-from glstylenet.settings import PRESETS, Settings, preset_settings
+from glstylenet.report.results_file import Record, Task
+from glstylenet.settings import PRESETS, Pictures, Settings, preset_settings
 
 __all__ = [
     "Experiment",

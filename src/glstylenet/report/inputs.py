@@ -7,8 +7,8 @@ from pathlib import Path
 from types import MappingProxyType
 
 from glstylenet.errors import InputError
-from glstylenet.invocation import Pictures
 from glstylenet.samples import sample_file
+from glstylenet.settings import Pictures
 
 __all__ = ["LAYOUT", "Gathered", "find_pairs", "find_published", "sample_pairs"]
 

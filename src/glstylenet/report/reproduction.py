@@ -6,17 +6,17 @@ from pathlib import Path
 from typing import Any
 
 from glstylenet.errors import UsageError
-from glstylenet.invocation import Pictures
+from glstylenet.files import write_text
 from glstylenet.metrics import evaluate_picture
-from glstylenet.replacement import write_text
 from glstylenet.report.experiment import Experiment, Finding, Panel, Table, written
 from glstylenet.report.experiments import EXPERIMENTS
 from glstylenet.report.gallery import Exhibit, Gallery
 from glstylenet.report.inputs import Gathered, find_published
-from glstylenet.report.ledger import Ledger, Task
 from glstylenet.report.page import render
+from glstylenet.report.results_file import ResultsFile, Task
+from glstylenet.report.runner import Runner
 from glstylenet.report.sweep import PAGE, facts_of, given_pictures
-from glstylenet.report.workshop import Workshop
+from glstylenet.settings import Pictures
 
 __all__ = ["Chapter", "Reproduction", "chosen_experiments", "measured"]
 
@@ -57,12 +57,12 @@ class Reproduction:
     gathered: Gathered
     folder: Path | None
     shared: Mapping[str, Any]
-    ledger: Ledger
+    ledger: ResultsFile
 
     def __post_init__(self) -> None:
         self.chapters = [self._chapter(experiment) for experiment in self.chosen]
 
-    def run(self, workshop: Workshop) -> bool:
+    def run(self, workshop: Runner) -> bool:
         """Everything, chapter by chapter, the page written after each; whether all of it is done.
 
         What is finished of an earlier run in the same folder is kept.

@@ -8,16 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from glstylenet.errors import OutputError
-from glstylenet.images import read_picture
-from glstylenet.invocation import Pictures
-from glstylenet.outputs import check_output, write_picture
-from glstylenet.replacement import write_text
+from glstylenet.files import write_text
+from glstylenet.pictures import check_output, read_picture, write_picture
 from glstylenet.report.gallery import Exhibit, Gallery
 from glstylenet.report.grid import Grid
-from glstylenet.report.ledger import Ledger, Record, Task
 from glstylenet.report.page import render
+from glstylenet.report.results_file import Record, ResultsFile, Task
 from glstylenet.report.sheet import draw_sheet
-from glstylenet.settings import INIT_CHOICES, Settings
+from glstylenet.settings import INIT_CHOICES, Pictures, Settings
 
 __all__ = ["PAGE", "SHEET", "Sweep", "facts_of", "given_pictures", "open_sweep"]
 
@@ -34,7 +32,7 @@ class Sweep:
 
     grid: Grid
     pictures: Pictures
-    ledger: Ledger
+    ledger: ResultsFile
 
     @property
     def tasks(self) -> list[Task]:
@@ -91,7 +89,7 @@ def open_sweep(grid: Grid, pictures: Pictures, folder: Path, *, overwrite: bool)
     settings = [cell.settings for cell in grid.cells]
     for file in _files(pictures, settings):
         read_picture(file, max_pixels=max(each.max_pixels for each in settings))
-    ledger = Ledger.read(folder, overwrite=overwrite)
+    ledger = ResultsFile.read(folder, overwrite=overwrite)
     ledger.about = {"inputs": {role: str(path) for role, path in pictures.as_dict().items()}}
     place = folder if folder.is_dir() else folder.parent
     check_output(place / SHEET, (1, 1), overwrite=True, inputs=_files(pictures, settings))

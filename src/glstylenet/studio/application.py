@@ -20,12 +20,12 @@ from starlette.responses import Response
 
 import glstylenet
 from glstylenet.errors import GLStyleNetError, InputError, MemoryLimitError
-from glstylenet.studio.catalogue import catalogue
 from glstylenet.studio.job import FINISHED, ROLES, Job
+from glstylenet.studio.limiter import BusyError
 from glstylenet.studio.requests import JobRequest, MapsRequest, Requests
 from glstylenet.studio.runner import Runner
-from glstylenet.studio.shelf import FullError, Shelf
-from glstylenet.studio.turns import BusyError
+from glstylenet.studio.setting_schema import catalogue
+from glstylenet.studio.storage import FullError, Storage
 
 __all__ = ["MOST_UPLOADS", "UPLOAD_BYTES", "make_application"]
 
@@ -46,7 +46,7 @@ _PICTURES: Mapping[str, str] = {
 }
 
 
-def make_application(shelf: Shelf, runner: Runner, samples: Mapping[str, Path]) -> FastAPI:
+def make_application(shelf: Storage, runner: Runner, samples: Mapping[str, Path]) -> FastAPI:
     """The application; ``samples``: the shipped pictures by role."""
     application = FastAPI(
         title="glstylenet studio",
@@ -102,7 +102,7 @@ def _refusal(sentence: str, status: int, headers: Mapping[str, str] | None = Non
     return Response(body, status, dict(headers or {}), media_type="application/json")
 
 
-def _offer(application: FastAPI, shelf: Shelf, samples: Mapping[str, Path]) -> None:
+def _offer(application: FastAPI, shelf: Storage, samples: Mapping[str, Path]) -> None:
     @application.get("/api/health")
     def health() -> dict[str, object]:
         """Whether the server is there."""
@@ -140,7 +140,7 @@ async def _form(request: Request) -> AsyncIterator[FormData]:
         await form.close()
 
 
-def _take_pictures(application: FastAPI, shelf: Shelf) -> None:
+def _take_pictures(application: FastAPI, shelf: Storage) -> None:
     reading = asyncio.Semaphore(MOST_UPLOADS)
 
     @application.post("/api/pictures", status_code=201)
@@ -175,7 +175,7 @@ def _take_pictures(application: FastAPI, shelf: Shelf) -> None:
         return FileResponse(place, media_type="image/png")
 
 
-def _manage_jobs(application: FastAPI, shelf: Shelf, runner: Runner, requests: Requests) -> None:
+def _manage_jobs(application: FastAPI, shelf: Storage, runner: Runner, requests: Requests) -> None:
     def shown(name: str) -> dict[str, Any]:
         found = runner.shown(name)
         if found is None:
@@ -233,7 +233,7 @@ def _manage_jobs(application: FastAPI, shelf: Shelf, runner: Runner, requests: R
         return requests.classes(request)
 
 
-def _queued(job: Job, shelf: Shelf, runner: Runner) -> str:
+def _queued(job: Job, shelf: Storage, runner: Runner) -> str:
     """The id of ``job``, which waits now; its folder is removed if it may not."""
     try:
         runner.add(job)
@@ -289,7 +289,7 @@ def _event(kind: str, content: Mapping[str, Any], number: int | None = None) -> 
     return f"{start}event: {kind}\ndata: {json.dumps(content)}\n\n"
 
 
-def _give_files(application: FastAPI, shelf: Shelf) -> None:
+def _give_files(application: FastAPI, shelf: Storage) -> None:
     @application.get("/api/jobs/{name}/{file}")
     def give(name: str, file: str) -> Response:
         """result.png, result.tiff (16 bits), preview.jpg or thumbnail.jpg of a run."""

@@ -10,14 +10,13 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from glstylenet.errors import GLStyleNetError, InputError, SettingsError, UsageError
-from glstylenet.images import read_picture
-from glstylenet.inputs import Sources, prepare_inputs, read_sources
-from glstylenet.invocation import Pictures, command_line
-from glstylenet.semantics import label_maps
-from glstylenet.settings import INIT_CHOICES, Settings, preset_settings
-from glstylenet.studio.catalogue import MOST_ITERATIONS, OFFERED, PALETTE
+from glstylenet.maps import label_maps
+from glstylenet.pictures import read_picture
+from glstylenet.run import Sources, prepare_inputs, read_sources
+from glstylenet.settings import INIT_CHOICES, Pictures, Settings, command_line, preset_settings
 from glstylenet.studio.job import ROLES, Job
-from glstylenet.studio.shelf import Shelf
+from glstylenet.studio.setting_schema import MOST_ITERATIONS, OFFERED, PALETTE
+from glstylenet.studio.storage import Storage
 
 __all__ = ["JobRequest", "MapsRequest", "Requests"]
 
@@ -52,7 +51,7 @@ class MapsRequest(BaseModel):
 class Requests:
     """Turns requests into jobs on ``shelf``. ``samples``: the shipped pictures by role."""
 
-    def __init__(self, shelf: Shelf, samples: Mapping[str, Path]) -> None:
+    def __init__(self, shelf: Storage, samples: Mapping[str, Path]) -> None:
         self._shelf, self._samples = shelf, samples
 
     def file(self, name: str, role: str) -> Path:

@@ -16,16 +16,14 @@ from PIL import Image
 from torch import Tensor
 
 from glstylenet.errors import GLStyleNetError, UsageError
-from glstylenet.events import Event, Started, Step, Warned
-from glstylenet.outputs import write_picture
-from glstylenet.recipe import make_recipe
-from glstylenet.replacement import replacing
+from glstylenet.files import replacing
+from glstylenet.pictures import write_picture
+from glstylenet.run import Event, Result, Started, Step, Warned, make_recipe, stylize
 from glstylenet.settings import Settings
+from glstylenet.studio.event_log import Message, Record
 from glstylenet.studio.job import ACTIVE, FINISHED, Job
-from glstylenet.studio.record import Message, Record
-from glstylenet.studio.shelf import Shelf
-from glstylenet.studio.turns import BusyError
-from glstylenet.transfer import Result, stylize
+from glstylenet.studio.limiter import BusyError
+from glstylenet.studio.storage import Storage
 
 __all__ = ["Runner"]
 
@@ -53,7 +51,7 @@ class Runner:
     """
 
     def __init__(
-        self, shelf: Shelf, machines: Sequence[Mapping[str, object]], *, most_queued: int = 20
+        self, shelf: Storage, machines: Sequence[Mapping[str, object]], *, most_queued: int = 20
     ) -> None:
         self._shelf, self._most_queued = shelf, most_queued
         self._changed = threading.Condition()

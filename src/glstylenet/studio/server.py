@@ -10,14 +10,14 @@ from pathlib import Path
 import psutil
 import uvicorn
 
-from glstylenet.device import every_device
 from glstylenet.errors import UsageError
+from glstylenet.machine import every_device
 from glstylenet.samples import sample_file
 from glstylenet.studio.application import UPLOAD_BYTES, make_application
-from glstylenet.studio.guard import LOOPBACK, Guard
 from glstylenet.studio.job import ROLES
 from glstylenet.studio.runner import Runner
-from glstylenet.studio.shelf import Shelf
+from glstylenet.studio.security import LOOPBACK, Guard
+from glstylenet.studio.storage import Storage
 
 __all__ = ["Address", "is_loopback", "serve"]
 
@@ -49,7 +49,7 @@ def is_loopback(host: str) -> bool:
 
 
 def serve(
-    address: Address, shelf: Shelf, machine: Mapping[str, object], *, ready: Callable[[str], None]
+    address: Address, shelf: Storage, machine: Mapping[str, object], *, ready: Callable[[str], None]
 ) -> None:
     """Answer at ``address`` until a signal comes; ``ready`` hears the address once it does.
 

@@ -4,8 +4,8 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from glstylenet import fusion
-from glstylenet.bench.schemes import PAPER_SECONDS, measure_schemes
+from glstylenet.bench import PAPER_SECONDS, measure_schemes
+from glstylenet.pyramid import PAPER_SCHEMES
 from glstylenet.report.experiment import Experiment, Finding, Table
 from glstylenet.settings import Settings
 
@@ -24,7 +24,7 @@ def _table(shared: Mapping[str, Any]) -> Table:
         _SIZE, settings, rounds=_ROUNDS, patience=_PATIENCE, pairs=_PAIRS, tell=_unheard
     )
     rows = []
-    for name in fusion.SCHEMES:
+    for name in PAPER_SCHEMES:
         cost = schemes.costs[name]
         shapes = " + ".join(f"{height} x {width} x {channels}" for height, width, channels in cost.shapes)
         paper = PAPER_SECONDS[name]

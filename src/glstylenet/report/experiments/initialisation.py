@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from glstylenet.invocation import Pictures
 from glstylenet.report.experiment import Experiment, Finding, Panel, Records, lowest, metric, preset_task
+from glstylenet.settings import Pictures
 
 __all__ = ["INITIALISATION"]
 

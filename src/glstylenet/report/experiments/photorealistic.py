@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from glstylenet.invocation import Pictures
 from glstylenet.report.experiment import Experiment, Finding, Panel, Records
 from glstylenet.report.methods import by_method, method_panel
+from glstylenet.settings import Pictures
 
 __all__ = ["PHOTOREALISTIC"]
 

@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
-from glstylenet import fusion
-from glstylenet.invocation import Pictures
+from glstylenet.pyramid import PAPER_SCHEMES
 from glstylenet.report.experiment import Experiment, Finding, Panel, Records, lowest, metric, preset_task
+from glstylenet.settings import Pictures
 
 __all__ = ["SCHEMES"]
 
-_NAMES = tuple(fusion.SCHEMES)
+_NAMES = tuple(PAPER_SCHEMES)
 _JUDGED = (
     "self_similarity_distance",
     "texture_distance_by_class",
@@ -26,7 +26,7 @@ def _panels(pairs: Mapping[str, Pictures], shared: Mapping[str, Any]) -> list[Pa
     half = len(tasks) // 2
     rows = (tuple(tasks[:half]), tuple(tasks[half:]))
     labels = [
-        f"({name}) " + " | ".join("+".join(map(str, g)) for g in fusion.SCHEMES[name].groups)
+        f"({name}) " + " | ".join("+".join(map(str, g)) for g in PAPER_SCHEMES[name].groups)
         for name in _NAMES
     ]
     return [

@@ -1,0 +1,70 @@
+"""What the machine offers: devices, memory, and the time that passes.
+
+- ``device``: resolves where and in which precision a run computes, and tells how much memory there is.
+- ``malloc``: keeps freed memory in the process or gives it back to the system.
+- ``cuda_graph``: records the work of a GPU once and replays it with other numbers.
+- ``stopwatch``: adds up the seconds of each part of the work.
+
+The names below are imported when they are first used: the command line calls :func:`keep_freed_memory` at its
+start, and ``--help`` must not wait for PyTorch.
+"""
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from glstylenet.machine.cuda_graph import LARGEST_REPLAYED, CudaGraph, is_worthwhile
+    from glstylenet.machine.device import (
+        Device,
+        available_memory,
+        choose_device,
+        every_device,
+        has_fast_bfloat16,
+        memory_pool,
+        out_of_memory,
+        peak_memory,
+    )
+    from glstylenet.machine.malloc import FreedMemoryTrimmer, keep_freed_memory, return_freed_memory
+    from glstylenet.machine.stopwatch import Stopwatch
+
+__all__ = [
+    "LARGEST_REPLAYED",
+    "CudaGraph",
+    "Device",
+    "FreedMemoryTrimmer",
+    "Stopwatch",
+    "available_memory",
+    "choose_device",
+    "every_device",
+    "has_fast_bfloat16",
+    "is_worthwhile",
+    "keep_freed_memory",
+    "memory_pool",
+    "out_of_memory",
+    "peak_memory",
+    "return_freed_memory",
+]
+
+_HOMES = {
+    "LARGEST_REPLAYED": "cuda_graph",
+    "CudaGraph": "cuda_graph",
+    "Device": "device",
+    "FreedMemoryTrimmer": "malloc",
+    "Stopwatch": "stopwatch",
+    "available_memory": "device",
+    "choose_device": "device",
+    "every_device": "device",
+    "has_fast_bfloat16": "device",
+    "is_worthwhile": "cuda_graph",
+    "keep_freed_memory": "malloc",
+    "memory_pool": "device",
+    "out_of_memory": "device",
+    "peak_memory": "device",
+    "return_freed_memory": "malloc",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)

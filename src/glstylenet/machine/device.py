@@ -1,0 +1,152 @@
+"""Device: where a run computes, in which precision, and how much memory there is."""
+
+import sys
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import torch
+
+from glstylenet.errors import UsageError
+from glstylenet.machine.malloc import MemoryPool, process_memory
+
+__all__ = [
+    "ALLOCATOR",
+    "Device",
+    "available_memory",
+    "choose_device",
+    "every_device",
+    "has_fast_bfloat16",
+    "memory_pool",
+    "out_of_memory",
+    "peak_memory",
+]
+
+
+ALLOCATOR = threading.RLock()
+"""Held while PyTorch's memory on CUDA devices is given back, or must not be: the same for all devices."""
+
+
+@dataclass(frozen=True)
+class Device:
+    """A resolved choice: nothing in it is "auto" any more."""
+
+    device: torch.device
+    precision: str
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The torch type of the network's numbers."""
+        return torch.bfloat16 if self.precision == "bfloat16" else torch.float32
+
+
+def choose_device(device: str, precision: str) -> Device:
+    """Resolve ``auto`` to what this machine has.
+
+    Raises :class:`~glstylenet.errors.UsageError` if a CUDA device is asked for that is not there.
+    """
+    name = device
+    if device == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    kind, _, number = name.partition(":")
+    if kind == "cuda":
+        count = torch.cuda.device_count()
+        # Asked of the text: torch.device keeps eight bits of the number, and cuda:256 would be cuda:0.
+        if int(number or 0) >= count:
+            raise UsageError(
+                f"--device {device} asks for a CUDA device, and PyTorch sees {count} of them here; "
+                f"use --device cpu, or --device auto to take what there is"
+            )
+    chosen = torch.device(name)
+    if precision == "auto":
+        precision = "bfloat16" if has_fast_bfloat16(chosen) else "float32"
+    return Device(chosen, precision)
+
+
+def every_device(device: str) -> list[str]:
+    """The devices that ``device`` lets a program use side by side: all GPUs for ``auto``, else the one."""
+    if device == "auto" and torch.cuda.is_available() and torch.cuda.device_count() > 1:
+        return [f"cuda:{number}" for number in range(torch.cuda.device_count())]
+    return [device]
+
+
+def has_fast_bfloat16(device: torch.device) -> bool:
+    """Whether ``device`` multiplies bfloat16 in hardware. A CPU that emulates it is slower than float32."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    # Where torch does not tell (before 2.12, other platforms) float32 is the safe answer.
+    capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
+    return bool(capabilities.get("amx_bf16") or capabilities.get("avx512_bf16"))
+
+
+def available_memory(device: torch.device) -> int:
+    """Bytes that could be used now without swapping."""
+    if device.type == "cuda":
+        free, total = torch.cuda.mem_get_info(device)
+        # What PyTorch has and uses no more is given back when needed; a program may be allowed a part only.
+        in_use = torch.cuda.memory_allocated(device)
+        unused = torch.cuda.memory_reserved(device) - in_use
+        number = torch.cuda.current_device() if device.index is None else device.index
+        allowed = int(total * torch.cuda.memory.get_per_process_memory_fraction(number))
+        return max(0, min(free + unused, allowed - in_use))
+    return min(int(psutil.virtual_memory().available), _room_in_container())
+
+
+def _room_in_container(group: Path = Path("/sys/fs/cgroup")) -> int:
+    """Bytes left under a Linux container's own limit, which the machine's figures do not show."""
+    try:
+        limit = (group / "memory.max").read_text(encoding="ascii").strip()
+        used = (group / "memory.current").read_text(encoding="ascii").strip()
+        return max(0, int(limit) - int(used))
+    except (OSError, ValueError):  # no such file, or no limit ("max")
+        return sys.maxsize
+
+
+def _empty_cache() -> None:
+    with ALLOCATOR:
+        torch.cuda.empty_cache()
+
+
+def memory_pool(device: torch.device) -> MemoryPool:
+    """Who holds the memory of what is computed on ``device``: this process, or PyTorch on a CUDA device."""
+    if device.type == "cuda":
+        # PyTorch keeps what is freed, but in blocks that do not fit: a tile may need as much as the first.
+        return MemoryPool(lambda: torch.cuda.memory_reserved(device), _empty_cache, lambda: False)
+    return process_memory()
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether ``error`` says that the device or the machine has no more memory to give."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    # On the CPU the text is the only sign.
+    signs = ("allocate memory", "not enough memory", "out of memory", "bad_alloc", "ALLOC_FAILED")
+    return isinstance(error, RuntimeError) and any(sign in str(error) for sign in signs)
+
+
+def peak_memory(device: torch.device) -> int:
+    """The most bytes held at once so far: by this process, or by PyTorch on a CUDA device."""
+    if device.type == "cuda":
+        return int(torch.cuda.max_memory_reserved(device))
+    if sys.platform == "win32":
+        return int(psutil.Process().memory_info().peak_wset)
+    if (peak := _peak_of_program()) is not None:
+        return peak
+    import resource  # noqa: PLC0415 - exists on Unix only
+
+    largest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return int(largest if sys.platform == "darwin" else largest * 1024)
+
+
+def _peak_of_program(status: Path = Path("/proc/self/status")) -> int | None:
+    """Linux's record of this program alone; ``None`` elsewhere.
+
+    What getrusage tells is handed down: a process begins with the peak of the one that started it.
+    """
+    try:
+        lines = status.read_text(encoding="ascii", errors="replace").splitlines()
+        [kibibytes] = [line.split()[1] for line in lines if line.startswith("VmHWM:")]
+        return int(kibibytes) * 1024
+    except (OSError, ValueError, IndexError):
+        return None

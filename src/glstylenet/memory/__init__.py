@@ -1,0 +1,27 @@
+"""The memory of a run, known before anything is computed.
+
+- ``estimate``: says how many bytes each part of a run takes.
+- ``plan``: chooses tiles, history and precision that fit.
+"""
+
+from glstylenet.memory.estimate import PIXEL_BYTES, HeldPictures, MemoryEstimate
+from glstylenet.memory.plan import (
+    DEFAULT_SHARE,
+    MemoryPlan,
+    format_bytes,
+    plan_memory,
+    refitted,
+    smaller_tiles,
+)
+
+__all__ = [
+    "DEFAULT_SHARE",
+    "PIXEL_BYTES",
+    "HeldPictures",
+    "MemoryEstimate",
+    "MemoryPlan",
+    "format_bytes",
+    "plan_memory",
+    "refitted",
+    "smaller_tiles",
+]

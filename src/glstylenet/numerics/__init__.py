@@ -1,0 +1,42 @@
+"""Arithmetic on tensors that knows nothing of pictures or losses.
+
+- ``matmul``: multiplies matrices with float32 sums, whatever the factors' type.
+- ``precision``: says in which type values are kept, computed with and summed.
+- ``features``: lays features out in memory, makes room for them and tells their size.
+- ``chunks``: cuts long vectors into ranges that fit the processor's cache.
+- ``rectangle``: describes a rectangle of positions of a picture or a feature.
+"""
+
+from glstylenet.numerics.chunks import chunk_length, chunk_slices, keep
+from glstylenet.numerics.features import empty_feature, flatten_positions, picture_size
+from glstylenet.numerics.matmul import matmul_f32, split_k_matmul
+from glstylenet.numerics.precision import (
+    at_least_float32,
+    compute_dtype,
+    exact_dtype,
+    sum_dtype,
+    sum_of_squares,
+    to_half,
+    upcast,
+)
+from glstylenet.numerics.rectangle import Rect, whole
+
+__all__ = [
+    "Rect",
+    "at_least_float32",
+    "chunk_length",
+    "chunk_slices",
+    "compute_dtype",
+    "empty_feature",
+    "exact_dtype",
+    "flatten_positions",
+    "keep",
+    "matmul_f32",
+    "picture_size",
+    "split_k_matmul",
+    "sum_dtype",
+    "sum_of_squares",
+    "to_half",
+    "upcast",
+    "whole",
+]

@@ -1,0 +1,68 @@
+"""Colours: give one picture the colour statistics of another."""
+
+import torch
+from torch import Tensor
+
+__all__ = ["match_colours"]
+
+
+_EPSILON = 1e-3
+"""Added to variances (grey levels squared): a grey picture has directions in which nothing varies."""
+
+
+def match_colours(
+    picture: Tensor,
+    source: Tensor,
+    *,
+    picture_map: Tensor | None = None,
+    source_map: Tensor | None = None,
+) -> Tensor:
+    """``picture`` (1, 3, H, W) with the mean and covariance of the colours of ``source`` (1, 3, A, B).
+
+    The linear map that does so and moves colours least (optimal transport between Gaussians):
+
+        t(x) = mean_s + C_p^(-1/2) (C_p^(1/2) C_s C_p^(1/2))^(1/2) C_p^(-1/2) (x - mean_p)
+
+    With class channels of both, (1, K, H, W) and (1, K, A, B), each class takes the colours of its own
+    kind; one that the source lacks takes those of the whole source. RGB 0..255, clamped. Source: Pitie and
+    Kokaram, *The linear Monge-Kantorovitch linear colour mapping for example-based colour transfer*, 2007.
+    """
+    if picture_map is None or source_map is None:
+        picture_map, source_map = torch.ones_like(picture[:, :1]), torch.ones_like(source[:, :1])
+    everywhere = torch.ones_like(source_map[:, 0])
+    result = torch.zeros_like(picture)
+    for share, source_share in zip(picture_map[0], source_map[0], strict=True):
+        if float(share.sum()) > 0:
+            there = source_share if float(source_share.sum()) >= 1 else everywhere[0]
+            result += share * _moved(picture, share, source, there)
+    return result
+
+
+def _moved(picture: Tensor, share: Tensor, source: Tensor, source_share: Tensor) -> Tensor:
+    """Every colour of ``picture`` under the map between the weighted statistics."""
+    mean, covariance = _statistics(picture, share)
+    source_mean, source_covariance = _statistics(source, source_share)
+    root = _power(covariance, 0.5)
+    inverse_root = _power(covariance, -0.5)
+    linear = inverse_root @ _power(root @ source_covariance @ root, 0.5) @ inverse_root
+    moved = linear @ (picture[0].flatten(1).double() - mean) + source_mean
+    return moved.clamp(0.0, 255.0).to(picture.dtype).view_as(picture)
+
+
+def _statistics(picture: Tensor, share: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean (3, 1) and covariance (3, 3) of the colours, weighted by ``share`` (H, W), float64."""
+    colours, weights = picture[0].flatten(1).double(), share.flatten().double()
+    weights = weights / weights.sum()
+    mean = (colours * weights).sum(dim=1, keepdim=True)
+    centred = colours - mean
+    covariance = (centred * weights) @ centred.T
+    return mean, covariance + _EPSILON * torch.eye(3, dtype=covariance.dtype, device=covariance.device)
+
+
+def _power(matrix: Tensor, exponent: float) -> Tensor:
+    """A power of a symmetric positive matrix (3, 3)."""
+    values: Tensor
+    vectors: Tensor
+    values, vectors = torch.linalg.eigh(matrix)
+    scaled: Tensor = vectors * values.clamp_min(_EPSILON).pow(exponent)
+    return scaled @ vectors.T

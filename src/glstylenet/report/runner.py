@@ -1,0 +1,163 @@
+"""Runner: paint many pictures into one folder, one after the other.
+
+What is finished stays: each picture is written and noted in the ledger before the next is begun, a picture
+that fails does not stop the others, and a second run paints only what is missing. Targets of content and
+style are computed once for all pictures that share them.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from glstylenet.errors import GLStyleNetError, OutputError, WeightsError
+from glstylenet.objective import TargetStore
+from glstylenet.pictures import write_picture
+from glstylenet.report.results_file import Record, ResultsFile, Task, digest_of_file
+from glstylenet.run import Event, Result, Step, make_recipe, stylize
+from glstylenet.settings import command_line
+
+__all__ = ["PICTURES", "Progress", "Runner"]
+
+
+PICTURES = "pictures"
+"""The folder of the painted pictures."""
+
+
+_SHARED_BYTES = 256 * 2**20
+"""What the shared targets may take. A task that bounds its memory itself shares none."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Picture ``number`` of ``count`` (from 1), ``name``: ``state`` is "begins", "done", "kept" from an
+    earlier run, or "failed". ``record``: what is known of it once it is over."""
+
+    number: int
+    count: int
+    name: str
+    state: str
+    record: Record | None = None
+
+
+@dataclass
+class Runner:
+    """Paints tasks into the folder of ``ledger``.
+
+    ``tell`` hears how it goes, ``on_event`` the events of each run; ``should_stop`` ends the work: the
+    picture under way is given up, unless it is done. ``measure`` may add metrics to a picture that is done.
+    """
+
+    ledger: ResultsFile
+    tell: Callable[[Progress], None]
+    on_event: Callable[[Event], None]
+    should_stop: Callable[[], bool]
+    measure: Callable[[Task, Path], dict[str, object]] | None = None
+
+    def paint(self, tasks: Sequence[Task]) -> list[Record]:
+        """Paint ``tasks``; their records, fewer if asked to stop.
+
+        Raises :class:`~glstylenet.errors.OutputError` if the folder cannot be written to and
+        :class:`~glstylenet.errors.WeightsError` for weights that cannot be used: no other picture would
+        fare better.
+        """
+        self._make_folder()
+        digests = _digests(tasks)
+        store = TargetStore(_SHARED_BYTES)
+        records: list[Record] = []
+        for number, task in enumerate(tasks, start=1):
+            key = task.key(digests)
+            kept = self.ledger.finished(task.name, key)
+            if kept is not None:
+                records.append(kept)
+                self.tell(Progress(number, len(tasks), task.name, "kept", kept))
+                continue
+            if self.should_stop():
+                break
+            self.tell(Progress(number, len(tasks), task.name, "begins"))
+            record = self._paint(task, key, store)
+            if record is None:
+                break
+            records.append(record)
+            self.ledger.keep(record)
+            state = "done" if record.is_done else "failed"
+            self.tell(Progress(number, len(tasks), task.name, state, record))
+        return records
+
+    def _make_folder(self) -> None:
+        try:
+            (self.ledger.folder / PICTURES).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(
+                f"{self.ledger.folder}: the folder cannot be made ({error.strerror}); choose another one"
+            ) from error
+
+    def _paint(self, task: Task, key: str, store: TargetStore) -> Record | None:
+        """The record of one picture; ``None`` if it was stopped before it was done."""
+        began = time.perf_counter()
+        latest: list[Step] = []
+
+        def listen(event: Event) -> None:
+            if isinstance(event, Step):
+                latest[:] = [event]
+            self.on_event(event)
+
+        try:
+            result = stylize(
+                task.pictures.content,
+                task.pictures.style,
+                content_map=task.pictures.content_map,
+                style_map=task.pictures.style_map,
+                settings=task.settings,
+                on_event=listen,
+                should_stop=self.should_stop,
+                targets=store if task.settings.memory is None else None,
+            )
+            if result.interrupted:
+                return None
+            return self._write(task, key, result, time.perf_counter() - began)
+        except (OutputError, WeightsError):
+            raise
+        except (GLStyleNetError, MemoryError) as error:
+            return self._failed(task, key, error, time.perf_counter() - began)
+
+    def _write(self, task: Task, key: str, result: Result, seconds: float) -> Record:
+        file = Path(PICTURES) / f"{task.name}.png"
+        place = self.ledger.folder / file
+        recipe = make_recipe(result, folder=place.parent)
+        write_picture(place, result.pixels, alpha=result.alpha, recipe=recipe, overwrite=True)
+        height, width = result.size
+        return Record(
+            name=task.name,
+            key=key,
+            file=file.as_posix(),
+            sha256=digest_of_file(place),
+            size=(width, height),
+            seconds=round(seconds, 3),
+            evaluations=result.evaluations,
+            losses=result.losses.as_dict(),
+            settings=result.settings.model_dump(mode="json"),
+            command=command_line(task.pictures, task.settings, f"{task.name}.png", preset=task.preset),
+            metrics={} if self.measure is None else self.measure(task, place),
+        )
+
+    def _failed(self, task: Task, key: str, error: Exception, seconds: float) -> Record:
+        return Record(
+            name=task.name,
+            key=key,
+            file=None,
+            sha256=None,
+            size=None,
+            seconds=round(seconds, 3),
+            evaluations=0,
+            losses=None,
+            settings=task.settings.model_dump(mode="json"),
+            command=command_line(task.pictures, task.settings, f"{task.name}.png", preset=task.preset),
+            error=str(error) or type(error).__name__,
+        )
+
+
+def _digests(tasks: Iterable[Task]) -> dict[Path, str]:
+    """SHA-256 of every input file; raises :class:`~glstylenet.errors.InputError` for a missing one."""
+    files = {path for task in tasks for path in task.pictures.as_dict().values()}
+    return {path: digest_of_file(path) for path in sorted(files)}

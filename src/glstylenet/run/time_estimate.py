@@ -1,0 +1,79 @@
+"""Forecast: about how long a run will take here, from one small evaluation."""
+
+import time
+from dataclasses import dataclass
+
+import torch
+
+from glstylenet.machine import Device
+from glstylenet.matching import EXACT_POSITIONS
+from glstylenet.network import VGG19, LoadedWeights
+from glstylenet.objective import LossWeights, Objective
+from glstylenet.pyramid import SCHEMES, cut_into_tiles, fused_size
+from glstylenet.run.canvas import canvas_size
+from glstylenet.run.events import Started
+from glstylenet.settings import Settings
+
+__all__ = ["Speed", "estimate_seconds", "measure_speed"]
+
+
+_SIDE = 256
+"""Pixels a side of the picture that is evaluated to learn the speed."""
+
+
+@dataclass(frozen=True)
+class Speed:
+    """``evaluation``: seconds a pixel of one evaluation with held matches; ``pair``: seconds for a pair of
+    patches that is compared."""
+
+    evaluation: float
+    pair: float
+
+
+def measure_speed(settings: Settings, place: Device, weights: LoadedWeights) -> Speed:
+    """Time one evaluation and one search on noise of 256 x 256 pixels; a second or two."""
+    network = VGG19(weights.tensors, device=place.device, dtype=place.dtype)
+    generator = torch.Generator().manual_seed(0)
+    noise = [255 * torch.rand((1, 3, _SIDE, _SIDE), generator=generator).to(place.device) for _ in range(2)]
+    objective = Objective(network, SCHEMES[settings.scheme], LossWeights.of(settings), *noise)
+    # The first pass prepares more than the others; on a GPU the second is recorded.
+    for _ in range(2):
+        objective.evaluate(noise[0])
+    began = time.perf_counter()
+    objective.evaluate(noise[0])
+    evaluation = time.perf_counter() - began
+    objective.stopwatch.seconds.clear()
+    objective.match(noise[0])
+    matching = objective.stopwatch.seconds["matching"]
+    return Speed(evaluation / _SIDE**2, matching / _pairs((_SIDE, _SIDE), (_SIDE, _SIDE), settings))
+
+
+def estimate_seconds(plan: Started, settings: Settings, speed: Speed) -> float:
+    """About how many seconds the optimisation of ``plan`` takes at ``speed``.
+
+    Reading, writing and the final measurement come on top, and so does what tiles and the optimiser cost
+    beside their evaluations: an order of magnitude to plan with, not a promise.
+    """
+    seconds = 0.0
+    for scale, stage in zip(plan.scales, plan.plans, strict=True):
+        size = canvas_size(scale.size)
+        crops = [tile.crop.size for tile in cut_into_tiles(size, stage.tile_side)]
+        pixels = sum(height * width for height, width in crops)
+        passes = 1.0 if settings.global_weight == 0 else stage.passes
+        style_size = tuple(max(1, round(length * scale.factor)) for length in plan.style_size)
+        rounds = -(-scale.evaluations // settings.round_length)
+        seconds += scale.evaluations * pixels * passes * speed.evaluation
+        seconds += rounds * _pairs(size, (style_size[0], style_size[1]), settings) * speed.pair
+    return seconds
+
+
+def _pairs(size: tuple[int, int], style_size: tuple[int, int], settings: Settings) -> int:
+    """Pairs of patches that one search compares; a large style is not searched whole."""
+    if settings.local_weight == 0:
+        return 1
+    pairs = 0
+    for group in SCHEMES[settings.scheme].groups:
+        height, width = fused_size(size, group)
+        style_height, style_width = fused_size(style_size, group)
+        pairs += height * width * min(style_height * style_width, EXACT_POSITIONS)
+    return max(1, pairs)
