@@ -16,9 +16,11 @@ from glstylenet.network.vgg import VGG19
 from glstylenet.network.weights import load_weights
 from glstylenet.objective.content import content_loss
 from glstylenet.objective.gram import global_gradient, global_loss, gram
-from glstylenet.objective.local import LocalTarget, StyleStatistics, local_loss, local_target
+from glstylenet.objective.local import LocalTarget, local_loss, local_target
 from glstylenet.objective.objective import Objective
 from glstylenet.objective.smoothness import smoothness_loss
+from glstylenet.objective.style_target import StyleStatistics
+from glstylenet.objective.styles import StyleGuide
 from glstylenet.objective.terms import LossWeights
 from glstylenet.optim.lbfgs import Lbfgs
 from glstylenet.optim.preconditioner import Preconditioner
@@ -96,7 +98,7 @@ def fused(features: tuple[Mapping[int, Tensor], ...]) -> tuple[Tensor, Tensor]:
 
 @pytest.fixture(scope="module")
 def target(fused: tuple[Tensor, Tensor]) -> LocalTarget:
-    return local_target(StyleStatistics.of(fused[1]), match_patches(*fused).index)
+    return local_target(StyleStatistics.of([fused[1]]), match_patches(*fused).index)
 
 
 def test_network_forward(timed: Timed, network: VGG19, pictures: tuple[Tensor, Tensor]) -> None:
@@ -132,7 +134,7 @@ def test_match_patches(
 
 
 def test_local_target(timed: Timed, fused: tuple[Tensor, Tensor]) -> None:
-    index, style = match_patches(*fused).index, StyleStatistics.of(fused[1])
+    index, style = match_patches(*fused).index, StyleStatistics.of([fused[1]])
     timed(lambda: local_target(style, index))
 
 
@@ -173,9 +175,8 @@ def test_evaluation(
         PAPER_SCHEMES["g"],
         LossWeights.of(Settings()),
         content,
-        style,
+        [StyleGuide(style, maps[1])],
         content_map=maps[0],
-        style_map=maps[1],
     )
     objective.evaluate(content, rematch=True)
     timed(lambda: objective.evaluate(content, rematch=rematch))

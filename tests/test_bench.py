@@ -37,12 +37,13 @@ from glstylenet.cli.bench_tables import figures_as_text
 from glstylenet.errors import GLStyleNetError, MemoryLimitError
 from glstylenet.network.vgg import VGG19
 from glstylenet.network.weights import load_weights
-from glstylenet.objective.terms import LossTerms, LossWeights
+from glstylenet.objective.terms import LossWeights
 from glstylenet.pyramid.schemes import PAPER_SCHEMES
 from glstylenet.run.events import Matched, ScaleStarted, Started, Step, Warned
 from glstylenet.run.scales import Scale
 from glstylenet.run.stylize import Timings
 from glstylenet.settings.model import Settings
+from tests.losses import loss_terms
 
 FIGURE_11: Mapping[str, tuple[list[list[int]], int, float]] = {
     "a": ([[256, 176, 202]], 9101312, 1.404),
@@ -54,7 +55,7 @@ FIGURE_11: Mapping[str, tuple[list[list[int]], int, float]] = {
     "g": ([[64, 44, 980]], 2759680, 0.243),
     "h": ([[128, 88, 261], [64, 44, 517]], 4395776, 0.327),
 }
-TERMS = LossTerms(1.0, 2.0, 3.0, 4.0)
+TERMS = loss_terms(1.0, 2.0, 3.0, 4.0)
 REQUEST = PointRequest(0.004, 3, 6 * 2**30, "cpu", "float32", "embedded")
 
 

@@ -27,7 +27,6 @@ from glstylenet.errors import MemoryLimitError, OptimizationError, OutputError
 from glstylenet.files.lock import claim_output
 from glstylenet.maps.labels import label_maps
 from glstylenet.memory.plan import MemoryPlan
-from glstylenet.objective.terms import LossTerms
 from glstylenet.pictures.read import read_picture
 from glstylenet.pictures.write import read_recipe, write_picture
 from glstylenet.run.events import Event, Finished, ScaleStarted, Started, Step
@@ -36,6 +35,7 @@ from glstylenet.run.stylize import Result, stylize
 from glstylenet.settings.command_line import option_name
 from glstylenet.settings.model import GROUPS, Settings, field_help
 from glstylenet.settings.presets import PRESETS, Preset
+from tests.losses import loss_terms
 
 FAST = ("--iterations", "2", "--precision", "float32")
 RESULT_KEYS = {
@@ -517,7 +517,7 @@ def breaking_off(error: BaseException) -> Callable[..., None]:
         plans = (MemoryPlan(None, 1, 10, False, 0),) * 2
         on_event(Started("cpu", "float32", scales, plans, (64, 64), "", "embedded", 0))
         pixels = torch.full((1, 3, 32, 32), 90.0)
-        on_event(Step(1, 2, 1, 1, LossTerms(1.0, 1.0, 1.0, 1.0), pixels, 0.0))
+        on_event(Step(1, 2, 1, 1, loss_terms(1.0, 1.0, 1.0, 1.0), pixels, 0.0))
         raise error
 
     return break_off
@@ -706,7 +706,7 @@ def test_a_second_signal_leaves_at_once(
         should_stop: Callable[[], bool],
         **_options: object,
     ) -> None:
-        on_event(Step(1, 5, 1, 1, LossTerms(1.0, 1.0, 1.0, 1.0), torch.zeros(1, 3, 34, 40), 0.0))
+        on_event(Step(1, 5, 1, 1, loss_terms(1.0, 1.0, 1.0, 1.0), torch.zeros(1, 3, 34, 40), 0.0))
         reached.append(should_stop())
         signal.raise_signal(signal.SIGTERM)
         reached.append(should_stop())

@@ -34,6 +34,7 @@ from glstylenet.run.events import Event, ScaleStarted, Step
 from glstylenet.run.scales import Scale
 from glstylenet.run.stylize import Result, picture_losses, stylize
 from glstylenet.settings.model import Settings
+from tests.losses import loss_terms
 
 Picture = NDArray[np.uint8]
 HEIGHT, WIDTH = 72, 64
@@ -181,8 +182,8 @@ def test_the_parts_of_the_classes_add_up(scheme: str, maps: bool) -> None:
     explanation = explained(maps=maps, settings=settings)
     terms = measured(explanation.result, settings, maps=maps)
     assert len(explanation.classes) == (2 if maps else 1)
-    assert sum(each.local for each in explanation.classes) == pytest.approx(terms.local, rel=1e-5)
-    assert sum(each.content for each in explanation.classes) == pytest.approx(terms.content, rel=1e-5)
+    assert sum(each.local for each in explanation.classes) == pytest.approx(terms["local"], rel=1e-5)
+    assert sum(each.content for each in explanation.classes) == pytest.approx(terms["content"], rel=1e-5)
     assert sum(each.share for each in explanation.classes) == pytest.approx(1.0)
     assert explanation.losses.total == pytest.approx(explanation.result.losses.total, rel=1e-6)
     assert all(each.local > 0 and each.content > 0 for each in explanation.classes)
@@ -197,7 +198,7 @@ def test_means_compare_classes_of_unequal_size(mapped: Explanation) -> None:
     shares = [float((found.content_class == each.number - 1).mean()) for each in mapped.classes]
     assert sum(shares) == pytest.approx(1.0)
     whole = sum(mean * share for mean, share in zip(means, shares, strict=True) if mean is not None)
-    assert whole == pytest.approx(mapped.losses.local, rel=1e-6)
+    assert whole == pytest.approx(mapped.losses["local"], rel=1e-6)
 
 
 def test_tiles_explain_the_same() -> None:
@@ -284,7 +285,7 @@ def test_the_curve_is_that_of_the_steps() -> None:
 
 
 def test_scales_and_rounds_begin_where_their_number_changes() -> None:
-    terms, pixels = LossTerms(1.0, 2.0, 3.0, 0.0), torch.zeros(1, 3, 8, 8)
+    terms, pixels = loss_terms(1.0, 2.0, 3.0, 0.0), torch.zeros(1, 3, 8, 8)
     curve = LossCurve()
     for number, (scale, round_) in enumerate([(1, 1), (1, 1), (1, 2), (2, 1), (2, 1), (2, 2)], start=1):
         if number in (1, 4):
@@ -320,7 +321,7 @@ def test_the_result_has_the_colours_of_the_places_that_painted_it() -> None:
     result = stylize(grey, grey, settings=FAST.replace(iterations=1, init="content"))
     grey_pixels = replace(result, pixels=torch.full((1, 3, HEIGHT, WIDTH), 128.0))
     found = Correspondence((1, 2, 3, 4), 1, np.arange(42).reshape(7, 6), (7, 6), None, None)
-    terms = LossTerms(0.0, 0.0, 0.0, 0.0)
+    terms = loss_terms(0.0, 0.0, 0.0, 0.0)
     explanation = Explanation(grey_pixels, found, (), terms, LossCurve())
     painted, key = result_panel(explanation, found).astype(int), style_panel(explanation).astype(int)
     assert painted.shape == key.shape == (HEIGHT, WIDTH, 3)

@@ -9,14 +9,14 @@ from rich.console import Console
 
 from glstylenet.cli.progress import BarProgress, PlainProgress, Reporting, duration, open_progress
 from glstylenet.memory.plan import MemoryPlan
-from glstylenet.objective.terms import LossTerms
 from glstylenet.run.events import Event, Finished, ScaleStarted, Started, Step, Warned
 from glstylenet.run.scales import Scale
+from tests.losses import loss_terms
 
 SCALES = (Scale(0.5, (32, 48), 30), Scale(1.0, (64, 96), 15))
 # The coarse size fits in one piece, the fine one does not.
 PLANS = (MemoryPlan(None, 1, 10, False, 2**29), MemoryPlan(512, 6, 3, True, 2**30, half_features=True))
-TERMS = LossTerms(content=1.0, local=20.0, global_=300.0, smoothness=4.0)
+TERMS = loss_terms(content=1.0, local=20.0, global_=300.0, smoothness=4.0)
 
 
 def step(evaluation: int, *, scale: int = 1) -> Step:

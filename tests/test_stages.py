@@ -19,7 +19,6 @@ from glstylenet.memory.plan import DEFAULT_SHARE, HISTORY, MemoryPlan, format_by
 from glstylenet.network.vgg import VGG19
 from glstylenet.network.weights import load_weights
 from glstylenet.objective.objective import Objective
-from glstylenet.objective.style_target import nothing
 from glstylenet.objective.terms import Evaluation
 from glstylenet.optim.lbfgs import Lbfgs
 from glstylenet.optim.preconditioner import Preconditioner
@@ -257,7 +256,7 @@ def test_memory_is_watched_between_tiles_only(content: Picture, style: Picture) 
     roomy = stages.make_objective(network, settings, scaled, plan=tiled, allowed=7000)
     assert roomy._between_tiles.__self__.allowed == 7000
     whole = stages.make_objective(network, settings, scaled, plan=replace(tiled, tile_side=None))
-    assert whole._between_tiles is whole._after_tiles is nothing
+    assert whole._between_tiles is whole._after_tiles is None
 
 
 def test_what_goes_on_in_float32_is_planned_anew(

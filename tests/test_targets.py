@@ -1,6 +1,7 @@
 """Targets: what the losses compare with is the same however the pictures are cut."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,13 +11,13 @@ from torch import Tensor
 
 from glstylenet.maps.labels import map_at
 from glstylenet.matching.exact import match_patches
-from glstylenet.network.vgg import VGG19, SavedForBackward
+from glstylenet.network.vgg import VGG19
 from glstylenet.network.weights import load_weights
 from glstylenet.objective.gram import gram
-from glstylenet.objective.local import StyleStatistics
-from glstylenet.objective.style_target import StyleTarget, content_target, style_targets
+from glstylenet.objective.style_target import StyleStatistics, StyleTarget, style_targets
+from glstylenet.objective.styles import GroupStyles
 from glstylenet.objective.target_cache import TargetStore
-from glstylenet.objective.tile_features import tile_features
+from glstylenet.objective.tile_features import FeatureExtractor, TileFeatures, tile_features
 from glstylenet.pyramid.fuse import fuse
 from glstylenet.pyramid.schemes import PAPER_SCHEMES, fused_size
 
@@ -46,7 +47,11 @@ def _targets(
     network: VGG19, scheme: str, style: Tensor, style_map: Tensor | None = None, side: int | None = None
 ) -> list[StyleTarget]:
     groups = PAPER_SCHEMES[scheme].groups
-    return style_targets(network, groups, style, style_map, tile_side=side, map_factor=0.3)
+    return style_targets(FeatureExtractor(network, side), groups, style, style_map, map_factor=0.3)
+
+
+def content_target(network: VGG19, content: Tensor, side: int | None, *, half: bool = False) -> Tensor:
+    return TargetStore().content(FeatureExtractor(network, side, half), content)
 
 
 @pytest.mark.parametrize("side", [None, 32, 64])
@@ -67,11 +72,10 @@ def test_the_style_target_is_the_whole_s_fusion(exact: VGG19, scheme: str, side:
     style_target = _targets(exact, scheme, style, side=side)
     assert [target.layers for target in style_target] == list(PAPER_SCHEMES[scheme].groups)
     for target in style_target:
-        assert target.layer == target.layers[-1]
         expected = fuse(features, target.layers)
         torch.testing.assert_close(target.feature, expected, rtol=1e-11, atol=1e-9)
         torch.testing.assert_close(target.gram, gram(expected))
-        torch.testing.assert_close(target.centred.energies, StyleStatistics.of(expected).energies)
+        torch.testing.assert_close(target.statistics.patch_norms, StyleStatistics.of([expected]).patch_norms)
         assert target.class_channels is None
 
 
@@ -84,7 +88,7 @@ def test_features_lie_as_they_are_read(tensors: Mapping[str, Tensor]) -> None:
         assert feature.dtype == torch.bfloat16
         assert feature.is_contiguous(memory_format=torch.channels_last)
     assert target.gram.dtype == torch.float32
-    assert target.centred.energies.dtype == target.centred.centre.dtype == torch.float32
+    assert target.statistics.patch_norms.dtype == target.statistics.centre.dtype == torch.float32
 
 
 def test_the_map_steers_the_search(exact: VGG19) -> None:
@@ -106,23 +110,23 @@ def test_what_is_derived_is_computed_once(exact: VGG19) -> None:
     [target] = _targets(exact, "b", _picture((40, 48)))
     assert target.gram is target.gram
     assert target.patches is target.patches
-    assert target.centred is target.centred
+    assert target.statistics is target.statistics
 
 
 def test_entries_by_hand(exact: VGG19) -> None:
     """101 x 67 pixels are 12 x 8 positions of the deepest layer: 10 x 6 patches of 9 x 960 numbers."""
     [target] = _targets(exact, "g", _picture((40, 48)))
-    assert target.entries((101, 67)) == 10 * 6 * 9 * 960
-    of_third, of_fourth = _targets(exact, "h", _picture((40, 48)))
-    assert of_third.entries((101, 67)) == (25 - 2) * (16 - 2) * 9 * 256
-    assert of_fourth.entries((101, 67)) == 10 * 6 * 9 * 512
+    assert GroupStyles([target], [1.0]).patch_entries((101, 67)) == 10 * 6 * 9 * 960
+    of_third, of_fourth = (GroupStyles([each], [1.0]) for each in _targets(exact, "h", _picture((40, 48))))
+    assert of_third.patch_entries((101, 67)) == (25 - 2) * (16 - 2) * 9 * 256
+    assert of_fourth.patch_entries((101, 67)) == 10 * 6 * 9 * 512
 
 
 def test_no_groups_no_targets(exact: VGG19, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nor is the network asked."""
     monkeypatch.delattr(VGG19, "features")
     monkeypatch.delattr(VGG19, "forward")
-    assert style_targets(exact, (), _picture((40, 48)), None, tile_side=None, map_factor=0.3) == []
+    assert style_targets(FeatureExtractor(exact), (), _picture((40, 48)), None, map_factor=0.3) == []
 
 
 @pytest.mark.parametrize("size", [(48, 40), (51, 45)])
@@ -149,14 +153,14 @@ def _shared(
     store: TargetStore, network: VGG19, style: Tensor, style_map: Tensor | None = None, factor: float = 0.3
 ) -> list[StyleTarget]:
     groups = PAPER_SCHEMES["g"].groups
-    return store.style(network, groups, style, style_map, tile_side=None, map_factor=factor)
+    return store.style(FeatureExtractor(network), groups, style, style_map, map_factor=factor)
 
 
 def test_a_store_computes_equal_targets_once(exact: VGG19) -> None:
     store = TargetStore(2**30)
     style, class_channels = _picture((48, 56)), _class_channels((48, 56))
-    content = store.content(exact, style, None)
-    assert store.content(exact, style.clone(), None) is content
+    content = store.content(FeatureExtractor(exact), style)
+    assert store.content(FeatureExtractor(exact), style.clone()) is content
     assert torch.equal(content, content_target(exact, style, None))
     style_target = _shared(store, exact, style, class_channels)
     assert _shared(store, exact, style.clone(), class_channels.clone()) is style_target
@@ -176,7 +180,9 @@ def test_a_store_tells_different_targets_apart(tensors: Mapping[str, Tensor], ex
         _shared(store, VGG19(other_weights, dtype=torch.float64), style, class_channels),
     ]
     assert len({id(each) for each in seen}) == len(seen)
-    assert store.content(exact, style, None) is not store.content(exact, style, 32)
+    assert store.content(FeatureExtractor(exact), style) is not store.content(
+        FeatureExtractor(exact, 32), style
+    )
 
 
 def test_a_store_keeps_to_its_memory(exact: VGG19) -> None:
@@ -198,7 +204,7 @@ def test_half_of_a_target_s_memory(tensors: Mapping[str, Tensor]) -> None:
     network, style = VGG19(tensors), _picture((72, 64)).float()
     [whole] = _targets(network, "g", style)
     [half] = style_targets(
-        network, PAPER_SCHEMES["g"].groups, style, None, tile_side=32, map_factor=0.3, half=True
+        FeatureExtractor(network, 32, half=True), PAPER_SCHEMES["g"].groups, style, None, map_factor=0.3
     )
     content = content_target(network, style, None, half=True)
     assert half.feature.dtype == content.dtype == torch.float16
@@ -217,23 +223,23 @@ def test_what_float16_cannot_hold_is_its_largest_number(
     network, style = VGG19(tensors), _picture((72, 64)).float()
     looked = tile_features
 
-    def exaggerated(*arguments: Any, **options: Any) -> tuple[SavedForBackward, list[Tensor]]:
-        trail, seen = looked(*arguments, **options)
-        return trail, [1e4 * each for each in seen]
+    def exaggerated(*arguments: Any, **options: Any) -> TileFeatures:
+        found = looked(*arguments, **options)
+        return replace(found, fused=[1e4 * each for each in found.fused])
 
-    monkeypatch.setattr("glstylenet.objective.style_target.tile_features", exaggerated)
+    monkeypatch.setattr("glstylenet.objective.tile_features.tile_features", exaggerated)
     content = content_target(network, style, None, half=True)
     assert float(content.max()) == 65504.0
 
 
 def test_targets_of_both_precisions_are_shared_apart(tensors: Mapping[str, Tensor]) -> None:
     network, style, store = VGG19(tensors), _picture((72, 64)).float(), TargetStore(2**30)
-    whole, half = (store.content(network, style, None, half=each) for each in (False, True))
+    whole, half = (store.content(FeatureExtractor(network, half=each), style) for each in (False, True))
     assert (whole.dtype, half.dtype) == (torch.float32, torch.float16)
-    assert store.content(network, style, None, half=True) is half
+    assert store.content(FeatureExtractor(network, half=True), style) is half
     groups = PAPER_SCHEMES["g"].groups
     [whole_style], [half_style] = (
-        store.style(network, groups, style, None, tile_side=None, map_factor=0.3, half=each)
+        store.style(FeatureExtractor(network, half=each), groups, style, None, map_factor=0.3)
         for each in (False, True)
     )
     assert (whole_style.feature.dtype, half_style.feature.dtype) == (torch.float32, torch.float16)

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from glstylenet.maps import map_at
-from glstylenet.network import VGG19
-from glstylenet.objective import CONTENT_LAYER, LossWeights
+from glstylenet.network import CONTENT_LAYER, VGG19
+from glstylenet.objective import LossWeights
 from glstylenet.pyramid import Scheme, fuse, fused_size
 
 __all__ = [
@@ -129,8 +129,8 @@ class LiteralObjective:
         """Eq. 8."""
         features = self.network.features(pixels)
         weights = self.weights
-        total = weights.content * (features[CONTENT_LAYER] - self._content_target).square().mean()
-        total = total + weights.smoothness * literal_smoothness(pixels)
+        total = weights["content"] * (features[CONTENT_LAYER] - self._content_target).square().mean()
+        total = total + weights["smoothness"] * literal_smoothness(pixels)
         for group, target in zip(self.scheme.groups, self._style_targets, strict=True):
             fused = fuse(features, group)
             patches = patch_vectors(fused)
@@ -139,8 +139,8 @@ class LiteralObjective:
                 if target.map_similarity is not None:
                     similarity += target.map_similarity
                 nearest = similarity.argmax(dim=1)
-            total = total + weights.local * _patch_difference(patches, target.patches, nearest)
-            total = total + weights.global_ * _gram_difference(_gram(fused), target.gram)
+            total = total + weights["local"] * _patch_difference(patches, target.patches, nearest)
+            total = total + weights["global"] * _gram_difference(_gram(fused), target.gram)
         return total
 
     @cached_property

@@ -10,7 +10,7 @@ from glstylenet.bench.synthetic_pictures import drawn_classes, drawn_picture, pi
 from glstylenet.bench.timing import seconds_of
 from glstylenet.machine import choose_device
 from glstylenet.network import VGG19, load_weights
-from glstylenet.objective import LossWeights, Objective
+from glstylenet.objective import LossWeights, Objective, StyleGuide
 from glstylenet.pyramid import PAPER_SCHEMES
 from glstylenet.settings import Settings
 
@@ -92,9 +92,8 @@ def measure_schemes(
             scheme,
             LossWeights.of(settings),
             content,
-            style,
+            [StyleGuide(style, style_map)],
             content_map=content_map,
-            style_map=style_map,
         )
         for name, scheme in PAPER_SCHEMES.items()
     }

@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from glstylenet.explain.correspondence import Correspondence, class_grid
-from glstylenet.objective import CONTENT_LAYER, LossMaps
+from glstylenet.network import CONTENT_LAYER
+from glstylenet.objective import LossMaps
 from glstylenet.pyramid import PAPER_SCHEMES
 from glstylenet.run import Inputs
 from glstylenet.settings import Settings
@@ -47,7 +48,7 @@ def divide_losses(
     terms, semantics = breakdown.terms, inputs.semantics
     if semantics is None:
         whole = ClassLosses(
-            0, None, 1.0, terms.local, terms.local, terms.content, terms.content, leaving=None
+            0, None, 1.0, terms["local"], terms["local"], terms["content"], terms["content"], leaving=None
         )
         return (whole,)
     count = len(semantics.classes)

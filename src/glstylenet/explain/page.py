@@ -111,14 +111,14 @@ def _reading(found: Correspondence | None) -> str:
 
 def _table(explanation: Explanation) -> str:
     losses, classes = explanation.losses, explanation.classes
-    rows = "".join(_row(each, losses.local, losses.content) for each in classes)
+    rows = "".join(_row(each, losses["local"], losses["content"]) for each in classes)
     total = "" if explanation.result.inputs.semantics is None else _total(explanation)
     return (
         "<table><thead><tr><th scope='col'>Class</th><th scope='col'>of the picture</th>"
         "<th scope='col'>local</th><th scope='col'>× average</th><th scope='col'>content</th>"
         "<th scope='col'>× average</th><th scope='col'>matches leaving</th></tr></thead>"
         f"<tbody>{rows}{total}</tbody></table>"
-        f"<p>Global term {losses.global_:.4g}, smoothness {losses.smoothness:.4g}, total "
+        f"<p>Global term {losses['global']:.4g}, smoothness {losses['smoothness']:.4g}, total "
         f"{losses.total:.4g}. The global term is told for the whole picture only: it compares Gram matrices, "
         f"sums over all positions, whose difference is squared only afterwards; no class has a part in that "
         f"which is its own.</p>"
@@ -138,8 +138,8 @@ def _row(each: ClassLosses, local: float, content: float) -> str:
 def _total(explanation: Explanation) -> str:
     losses = explanation.losses
     return (
-        f"<tr class='total'><th scope='row'>Whole picture</th><td></td><td>{losses.local:.4g}</td><td></td>"
-        f"<td>{losses.content:.4g}</td><td></td><td>{_share(_crossing(explanation))}</td></tr>"
+        f"<tr class='total'><th scope='row'>Whole picture</th><td></td><td>{losses['local']:.4g}</td><td></td>"
+        f"<td>{losses['content']:.4g}</td><td></td><td>{_share(_crossing(explanation))}</td></tr>"
     )
 
 

@@ -22,7 +22,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from glstylenet.matching.exact import PATCH, Matches, PatchCosines, sum_over_offsets
+from glstylenet.matching.exact import Matches, PatchCosines, sum_over_offsets
+from glstylenet.matching.patch_grid import PATCH
 from glstylenet.numerics import compute_dtype, matmul_f32, upcast
 
 __all__ = ["CELL_POSITIONS", "cell_means", "coarse_to_fine_search"]

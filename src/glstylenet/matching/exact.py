@@ -27,11 +27,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from glstylenet.errors import InputError
+from glstylenet.matching.patch_grid import PATCH
 from glstylenet.numerics import Rect, matmul_f32
 
 __all__ = [
     "BLOCK_BYTES",
-    "PATCH",
     "Matches",
     "NormalisedPatches",
     "PatchCosines",
@@ -42,10 +42,6 @@ __all__ = [
     "semantic_factor",
     "sum_over_offsets",
 ]
-
-
-PATCH = 3
-"""NormalisedPatches of a patch in feature positions."""
 
 
 BLOCK_BYTES = 96 * 2**20
@@ -72,10 +68,18 @@ class Matches:
     similarity: Tensor
 
     @classmethod
-    def blank(cls, size: tuple[int, int], device: torch.device) -> "Matches":
+    def empty(cls, size: tuple[int, int], device: torch.device) -> "Matches":
         """Of a feature of ``size`` (height, width), to be filled with :meth:`put`."""
         shape = (size[0] - PATCH + 1, size[1] - PATCH + 1)
         return cls(torch.zeros(shape, dtype=torch.int64, device=device), torch.zeros(shape, device=device))
+
+    def better(self, other: "Matches") -> "Matches":
+        """Return for every patch the more similar of two matches; of equals, this one's."""
+        is_better = other.similarity > self.similarity
+        return Matches(
+            torch.where(is_better, other.index, self.index),
+            torch.where(is_better, other.similarity, self.similarity),
+        )
 
     def put(self, part: "Matches", window: Rect) -> None:
         """Write the matches of the patches in ``window``."""

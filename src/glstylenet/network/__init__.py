@@ -13,6 +13,7 @@
 """
 
 from glstylenet.network.layers import (
+    CONTENT_LAYER,
     CONVOLUTIONS,
     DEEPER_CONVOLUTIONS,
     LAYER_CHANNELS,
@@ -34,6 +35,7 @@ from glstylenet.network.weights import (
 from glstylenet.network.windowed_grad import WindowedGrad
 
 __all__ = [
+    "CONTENT_LAYER",
     "CONVOLUTIONS",
     "DEEPER_CONVOLUTIONS",
     "EMBEDDED",

@@ -3,7 +3,14 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-__all__ = ["CONVOLUTIONS", "DEEPER_CONVOLUTIONS", "LAYER_CHANNELS", "layer_size", "layer_sizes"]
+__all__ = [
+    "CONTENT_LAYER",
+    "CONVOLUTIONS",
+    "DEEPER_CONVOLUTIONS",
+    "LAYER_CHANNELS",
+    "layer_size",
+    "layer_sizes",
+]
 
 
 CONVOLUTIONS: Mapping[str, tuple[int, int]] = {
@@ -42,3 +49,7 @@ def layer_size(size: tuple[int, int], layer: int) -> tuple[int, int]:
 def layer_sizes(size: tuple[int, int], layers: tuple[int, ...]) -> list[tuple[int, int]]:
     """Those of each of ``layers``."""
     return [layer_size(size, layer) for layer in layers]
+
+
+CONTENT_LAYER = 4
+"""The content term compares F^4 (Eq. 2)."""

@@ -3,7 +3,7 @@
 from glstylenet.machine import Device, FreedMemoryTrimmer, Stopwatch, memory_pool
 from glstylenet.memory import HeldPictures, MemoryEstimate, MemoryPlan, plan_memory
 from glstylenet.network import VGG19
-from glstylenet.objective import LossWeights, Objective, TargetStore, nothing
+from glstylenet.objective import LossWeights, Objective, StyleGuide, TargetStore
 from glstylenet.pyramid import SCHEMES
 from glstylenet.run.canvas import canvas_size
 from glstylenet.run.inputs import ScaledInputs, Sources
@@ -104,15 +104,14 @@ def make_objective(
         SCHEMES[settings.scheme],
         LossWeights.of(settings, content_factor=content_factor),
         scaled.content,
-        scaled.style,
+        [StyleGuide(scaled.style, scaled.style_map)],
         content_map=scaled.content_map,
-        style_map=scaled.style_map,
         tile_side=plan.tile_side,
         cached_tiles=plan.cached_tiles,
         half_features=plan.half_features,
-        between_tiles=valve.before_tile if tight else nothing,
-        after_tiles=valve.after_tiles if tight else nothing,
-        store=store,
+        between_tiles=valve.before_tile if tight else None,
+        after_tiles=valve.after_tiles if tight else None,
+        targets=store,
         stopwatch=stopwatch,
     )
 

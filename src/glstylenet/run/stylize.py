@@ -191,7 +191,7 @@ def result_loss_maps(result: Result) -> LossMaps:
     """
     with _telling_out_of_memory():
         measurement, network = _measurement_of(result.inputs, result.settings, result.weights)
-        return measurement.objective(network).breakdown(result.pixels.to(network.device))
+        return measurement.objective(network).loss_maps(result.pixels.to(network.device))
 
 
 def _ignore(_event: Event) -> None:

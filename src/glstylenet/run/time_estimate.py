@@ -8,7 +8,7 @@ import torch
 from glstylenet.machine import Device
 from glstylenet.matching import EXACT_POSITIONS
 from glstylenet.network import VGG19, LoadedWeights
-from glstylenet.objective import LossWeights, Objective
+from glstylenet.objective import LossWeights, Objective, StyleGuide
 from glstylenet.pyramid import SCHEMES, cut_into_tiles, fused_size
 from glstylenet.run.canvas import canvas_size
 from glstylenet.run.events import Started
@@ -35,7 +35,9 @@ def measure_speed(settings: Settings, place: Device, weights: LoadedWeights) -> 
     network = VGG19(weights.tensors, device=place.device, dtype=place.dtype)
     generator = torch.Generator().manual_seed(0)
     noise = [255 * torch.rand((1, 3, _SIDE, _SIDE), generator=generator).to(place.device) for _ in range(2)]
-    objective = Objective(network, SCHEMES[settings.scheme], LossWeights.of(settings), *noise)
+    objective = Objective(
+        network, SCHEMES[settings.scheme], LossWeights.of(settings), noise[0], [StyleGuide(noise[1])]
+    )
     # The first pass prepares more than the others; on a GPU the second is recorded.
     for _ in range(2):
         objective.evaluate(noise[0])
