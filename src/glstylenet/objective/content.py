@@ -2,8 +2,8 @@
 
     L_content = alpha mean (F^4(x) - F^4(p))^2                                                (Eq. 2)
 
-Deviation from the paper, which prints a sum over positions and channels: the authors' code takes the mean, and
-the published weights belong to it.
+Deviation from the paper, which prints a sum over positions and channels: the authors' code takes the mean,
+and the published weights belong to it.
 """
 
 from typing import ClassVar
@@ -23,8 +23,8 @@ __all__ = ["ContentTerm", "content_loss"]
 def content_loss(feature: Tensor, target: Tensor, *, weight: float = 1.0, entries: int | None = None) -> Loss:
     """Return the mean squared difference of F^4 of two pictures (Eq. 2) and its gradient.
 
-    ``feature`` and ``target`` (1, C, H, W). Where they are those of a tile, ``entries`` is how many numbers the
-    whole feature has.
+    ``feature`` and ``target`` (1, C, H, W). Where they are those of a tile, ``entries`` is how many numbers
+    the whole feature has.
 
     >>> import torch
     >>> one, other = torch.zeros(1, 2, 1, 1), torch.ones(1, 2, 1, 1)

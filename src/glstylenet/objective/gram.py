@@ -3,9 +3,9 @@
     G = FF FF^T / M                                                                           (Eq. 5)
     L_global = gamma sum (G_x - G_a)^2 / (4 N^2)                                              (Eq. 6)
 
-FF are the N channels of a fused feature at M positions. Deviation from the paper: each Gram matrix is divided by
-its own M before two are compared, so that pictures of different sizes have comparable matrices. Where the sizes
-are equal, this is the paper's Eq. 6.
+FF are the N channels of a fused feature at M positions. Deviation from the paper: each Gram matrix is divided
+by its own M before two are compared, so that pictures of different sizes have comparable matrices. Where the
+sizes are equal, this is the paper's Eq. 6.
 
 Shape letters: N channels, H x W positions (M = H W), (1, N, H, W) for a feature.
 """
@@ -72,8 +72,8 @@ def global_gradient(
 ) -> Tensor:
     """Return the gradient of :func:`global_loss` with respect to ``feature``: (M, N), at least float32.
 
-    It is (G_x - G_a) FF / (N^2 M): one product, where differentiating FF FF^T takes two. Where ``onto`` (M, N)
-    is given, the gradient is added to it in place.
+    It is (G_x - G_a) FF / (N^2 M): one product, where differentiating FF FF^T takes two. Where ``onto`` (M,
+    N) is given, the gradient is added to it in place.
     """
     lines = flatten_positions(feature)
     difference = (matrix - target) * (weight / (matrix.shape[0] ** 2 * (positions or lines.shape[0])))
@@ -114,7 +114,10 @@ class GlobalTerm(LossTerm):
                 self._matrices.append(part)
 
     def add_tile(self, features: TileFeatures, gradients: TileGradients) -> Tensor:
-        """Add the tile's gradients. The value belongs to the whole picture and is told with its first tile."""
+        """Add the tile's gradients.
+
+        The value belongs to the whole picture and is told with its first tile.
+        """
         value = torch.zeros((), dtype=torch.float64, device=self._matrices[0].device)
         for number, styles in enumerate(self.targets.styles):
             matrix = self._matrices[number]

@@ -2,19 +2,19 @@
 
     L_local = beta mean (Phi_i(x) - Phi_NN(i)(a))^2                                           (Eq. 4)
 
-i runs over the 3x3 patches Phi of a fused feature; NN(i) is the nearest style patch (Eq. 3) and a constant for the
-gradient. The mean is taken over patches and their entries. The maps' channels steer the matching only: they have
-no gradient.
+i runs over the 3x3 patches Phi of a fused feature; NN(i) is the nearest style patch (Eq. 3) and a constant
+for the gradient. The mean is taken over patches and their entries. The maps' channels steer the matching
+only: they have no gradient.
 
-**No patch is built.** With the neighbours fixed, every patch *votes* for the style features under its neighbour
-(patch voting: Wexler, Shechtman and Irani 2004; Simakov et al. 2008). Position p lies under n_p patches; with T_p
-the sum of their votes and m_p = T_p / n_p,
+**No patch is built.** With the neighbours fixed, every patch *votes* for the style features under its
+neighbour (patch voting: Wexler, Shechtman and Irani 2004; Simakov et al. 2008). Position p lies under n_p
+patches; with T_p the sum of their votes and m_p = T_p / n_p,
 
     sum over patches of |Phi_i(x) - Phi_NN(i)|^2
         = sum_p n_p |x_p - m_p|^2  +  sum_i |Phi_NN(i)|^2 - sum_p n_p |m_p|^2.
 
-The last two sums are a constant. They cancel but for the spread of the votes, so they are computed relative to the
-style's mean.
+The last two sums are a constant. They cancel but for the spread of the votes, so they are computed relative
+to the style's mean.
 
 Shape letters: C channels, H x W positions (M = H W), (1, C, H, W) for a feature.
 """
@@ -46,9 +46,9 @@ _NUMBERS_AT_ONCE = 2**22
 class LocalTarget:
     """The votes of the patches of a matching.
 
-    ``mean`` (1, C, H, W): m_p, the mean of the votes at each position. ``count`` (H, W): n_p, how many patches
-    lie over a position (9, fewer at the border). ``constant``: the part of the sum that no picture can remove,
-    0-dimensional float64.
+    ``mean`` (1, C, H, W): m_p, the mean of the votes at each position. ``count`` (H, W): n_p, how many
+    patches lie over a position (9, fewer at the border). ``constant``: the part of the sum that no picture
+    can remove, 0-dimensional float64.
     """
 
     mean: Tensor
@@ -168,7 +168,10 @@ class LocalTerm(LossTerm):
             self._found[number].put(found, features.tile.patches(styles.layer))
 
     def end_search(self, only_tile: TileFeatures | None) -> None:
-        """Hold what was found. Where the picture is one tile, its votes are collected once for all evaluations."""
+        """Hold what was found.
+
+        Where the picture is one tile, its votes are collected once for all evaluations.
+        """
         self.matches, self._found = self._found, []
         votes = [] if only_tile is None else self._collected_votes(only_tile)
         if [each.mean.shape for each in votes] == [each.mean.shape for each in self._votes]:
@@ -213,8 +216,8 @@ class LocalTerm(LossTerm):
 def _voted_positions(style: StyleStatistics, index: Tensor, window: Rect) -> tuple[Tensor, Tensor]:
     """Return the nine style positions voted for at each position in ``window``, (M, 9), and which are valid.
 
-    Position p lies under the patches i = p - d for the nine offsets d, and patch i votes for NN(i) + d. At the
-    border some of the nine patches do not exist: their votes are 0 in the second tensor, else 1.
+    Position p lies under the patches i = p - d for the nine offsets d, and patch i votes for NN(i) + d. At
+    the border some of the nine patches do not exist: their votes are 0 in the second tensor, else 1.
     """
     steps = torch.arange(PATCH, device=index.device)
     down, across = steps.repeat_interleave(PATCH), steps.repeat(PATCH)
@@ -233,7 +236,8 @@ def _patches_over(values: Tensor, window: Rect, *, missing: int) -> Tensor:
     edge = PATCH - 1
     padded = F.pad(values, (edge, edge, edge, edge), value=missing)
     rows, columns = window.size
-    # In `padded` everything lies `edge` further: the nine patches over a position begin with the last of them.
+    # In `padded` everything lies `edge` further: the nine patches over a position begin with the last of
+    # them.
     around = padded[window.top : window.top + rows + edge, window.left : window.left + columns + edge]
     return around.unfold(0, PATCH, 1).unfold(1, PATCH, 1).flip(2, 3).reshape(rows * columns, PATCH**2)
 

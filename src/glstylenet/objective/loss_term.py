@@ -6,8 +6,8 @@ picture may be summed in any order.
 
 An evaluation visits the picture in two passes. In the *first pass* a term collects what it has to know of the
 whole picture before any gradient can be computed (:meth:`LossTerm.collect`), such as a Gram matrix. In the
-*second pass* it returns the value of each tile and adds to the gradient (:meth:`LossTerm.add_tile`). Terms that
-compare pixels instead of features need neither: they implement :meth:`LossTerm.of_pixels`.
+*second pass* it returns the value of each tile and adds to the gradient (:meth:`LossTerm.add_tile`). Terms
+that compare pixels instead of features need neither: they implement :meth:`LossTerm.of_pixels`.
 """
 
 from collections.abc import Sequence
@@ -38,9 +38,9 @@ class Loss:
 class LossTargets:
     """What the terms compare a picture with.
 
-    ``styles``: those of each fused feature of the scheme. ``content_maps``: the content's class channels at the
-    size of each fused feature, ``None`` without maps. ``content``: F^4 of the content, ``None`` where no term
-    compares it.
+    ``styles``: those of each fused feature of the scheme. ``content_maps``: the content's class channels at
+    the size of each fused feature, ``None`` without maps. ``content``: F^4 of the content, ``None`` where no
+    term compares it.
     """
 
     styles: "Sequence[GroupStyles]"

@@ -1,14 +1,14 @@
-"""Objective: the paper's total loss as a function of the pixels, ``evaluate(x) -> terms and gradient`` (Eq. 8).
+"""Objective: the paper's total loss (Eq. 8) as a function of the pixels, with its gradient.
 
-What does not depend on x is computed once. The nearest neighbours of Eq. 3 are found by :meth:`Objective.match`
-and held until it is called again: within such a *round* the loss is smooth, which L-BFGS needs. The paper
-matches at every evaluation; ``evaluate(x, rematch=True)`` is that.
+What does not depend on x is computed once. The nearest neighbours of Eq. 3 are found by
+:meth:`Objective.match` and held until it is called again: within such a *round* the loss is smooth, which
+L-BFGS needs. The paper matches at every evaluation; ``evaluate(x, rematch=True)`` is that.
 
-**Tiles.** A picture of any size is evaluated tile by tile, in the memory of one, with the numbers of the whole:
-features are exact within a tile (:mod:`glstylenet.pyramid`), the terms are sums over tiles, and gradients of
-overlapping crops add up. Only the Gram matrix needs all tiles before any gradient can be computed. So every tile is
-visited twice: what the network computed of it in the first pass waits for the second, or, where memory is short, is
-computed again. The whole picture is the case of one tile.
+**Tiles.** A picture of any size is evaluated tile by tile, in the memory of one, with the numbers of the
+whole: features are exact within a tile (:mod:`glstylenet.pyramid`), the terms are sums over tiles, and
+gradients of overlapping crops add up. Only the Gram matrix needs all tiles before any gradient can be
+computed. So every tile is visited twice: what the network computed of it in the first pass waits for the
+second, or, where memory is short, is computed again. The whole picture is the case of one tile.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -166,7 +166,8 @@ class Objective:
         return self._local is not None and bool(self._local.matches)
 
     def _graph_for(self, pixels: Tensor) -> CudaGraph | None:
-        """Return the recorded evaluation with held matches, recorded in the second of a small picture on a GPU.
+        """Return the recorded evaluation with held matches, recorded in the second of a small picture on a
+        GPU.
 
         There is none for tiles, between which memory may be freed.
         """

@@ -56,7 +56,8 @@ class SmoothnessTerm(LossTerm):
 
 
 def _squared_steps(pixels: Tensor, gradient: Tensor, dimension: int, weight: float, count: int) -> Tensor:
-    """Return the sum of squared steps along ``dimension`` over ``count``; add its gradient to ``gradient``."""
+    """Return the sum of squared steps along ``dimension`` over ``count``; add its gradient to
+    ``gradient``."""
     steps = pixels.shape[dimension] - 1
     if steps < 1:
         return torch.zeros((), dtype=torch.float64, device=pixels.device)

@@ -17,8 +17,8 @@ from glstylenet.pyramid import fused_size
 __all__ = ["StyleStatistics", "StyleTarget", "style_targets"]
 
 _ROWS_AT_ONCE = 8
-"""Rows of positions that are converted at a time: converted as a whole, a large style would be the largest thing
-in memory."""
+"""Rows of positions that are converted at a time: converted as a whole, a large style would be the largest
+thing in memory."""
 
 
 @dataclass(frozen=True)
@@ -27,9 +27,9 @@ class StyleStatistics:
 
     Sums of features relative to the mean keep what the features differ by, however large they are.
 
-    ``table`` (P, C): the features of all positions, one style after the other, whose patches ``grid`` numbers.
-    ``centre`` (C,): the mean of the table, at least float32. ``patch_norms``: squared norms of all 3x3 patches
-    of table - centre.
+    ``table`` (P, C): the features of all positions, one style after the other, whose patches ``grid``
+    numbers. ``centre`` (C,): the mean of the table, at least float32. ``patch_norms``: squared norms of all
+    3x3 patches of table - centre.
     """
 
     table: Tensor
@@ -70,8 +70,9 @@ def _patch_norms(feature: Tensor, centre: Tensor, exact: torch.dtype) -> Tensor:
 class StyleTarget:
     """One style at one fused feature of the scheme; what is derived is computed when first needed.
 
-    ``layers``: those that are fused. ``feature`` (1, C, A, B). ``class_channels`` (1, K, A, B): the map at the
-    feature's size, whose cosine ``map_factor`` weighs in the search. ``block_bytes``: the memory of a search.
+    ``layers``: those that are fused. ``feature`` (1, C, A, B). ``class_channels`` (1, K, A, B): the map at
+    the feature's size, whose cosine ``map_factor`` weighs in the search. ``block_bytes``: the memory of a
+    search.
     """
 
     layers: tuple[int, ...]

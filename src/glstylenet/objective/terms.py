@@ -111,8 +111,8 @@ class LossMaps:
 
     ``content`` float64 (h, w): each position's part of the content term (Eq. 2), ``None`` without one.
     ``matches`` and ``local``, one for each fused feature of the scheme: the nearest style patches (Eq. 3) and
-    each patch's part of the local term (Eq. 4), float64 (H-2, W-2); both empty without a local term. Parts are
-    at least 0 and sum up to their term. The global term has no map: a Gram matrix is a sum over the whole
+    each patch's part of the local term (Eq. 4), float64 (H-2, W-2); both empty without a local term. Parts
+    are at least 0 and sum up to their term. The global term has no map: a Gram matrix is a sum over the whole
     picture, and its squared distance (Eq. 6) cannot be divided by position.
     """
 

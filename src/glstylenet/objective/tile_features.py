@@ -18,8 +18,9 @@ __all__ = ["FeatureExtractor", "TileFeatures", "tile_features"]
 class TileFeatures:
     """What the network computed of one tile.
 
-    ``groups``: the layers of each fused feature. ``fused``: each fused feature at the positions in ``windows``,
-    the tile's own and those one further that its patches reach. ``saved``: for the backward pass, if kept.
+    ``groups``: the layers of each fused feature. ``fused``: each fused feature at the positions in
+    ``windows``, the tile's own and those one further that its patches reach. ``saved``: for the backward
+    pass, if kept.
     """
 
     tile: Tile
@@ -54,7 +55,8 @@ def tile_features(
     *,
     save_for_backward: bool,
 ) -> TileFeatures:
-    """Compute the fusion of each of ``groups`` at the positions in its window, for one ``tile`` of a picture."""
+    """Compute the fusion of each of ``groups`` at the positions in its window, for one ``tile`` of a
+    picture."""
     pyramids = [
         Pyramid(group, layer_sizes(tile.size, group), origin=tile.origin, window=window)
         for group, window in zip(groups, windows, strict=True)
@@ -79,8 +81,8 @@ def tile_features(
 class FeatureExtractor:
     """Computes fused features of whole pictures that are only compared with, tile by tile.
 
-    ``tile_side``: longest side of a tile in pixels, ``None`` for the whole picture at once. ``half``: features
-    are kept in at most 16 bits an entry. ``between_tiles`` is called before each tile.
+    ``tile_side``: longest side of a tile in pixels, ``None`` for the whole picture at once. ``half``:
+    features are kept in at most 16 bits an entry. ``between_tiles`` is called before each tile.
     """
 
     network: VGG19
@@ -108,7 +110,8 @@ class FeatureExtractor:
         return network.digest, str(network.device), str(network.dtype), self.tile_side, self.half
 
     def _empty(self, size: tuple[int, int], group: tuple[int, ...]) -> Tensor:
-        """Make room for a feature of the whole picture, in the network's type or float16 instead of float32."""
+        """Make room for a feature of the whole picture, in the network's type or float16 instead of
+        float32."""
         network = self.network
         dtype = torch.float16 if self.half and network.dtype == torch.float32 else network.dtype
         shape = (1, sum(LAYER_CHANNELS[layer] for layer in group), *fused_size(size, group))

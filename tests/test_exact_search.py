@@ -114,9 +114,9 @@ def test_a_search_holds_no_more_than_its_blocks(maps: bool) -> None:
     """One block here: two of products, sums across and sums down, and the features' sums beside the map's."""
     query, style = _features(5, 4, (40, 30), (28, 33))
     query_map, style_map = _class_maps(6, 3, (40, 30), (28, 33))
-    sides = [NormalisedPatches(style, 1.0).compared(query)]
+    sides = [NormalisedPatches(style, 1.0).cosines_with(query)]
     if maps:
-        sides.append(NormalisedPatches(style_map, 0.6).compared(query_map))
+        sides.append(NormalisedPatches(style_map, 0.6).cosines_with(query_map))
     with recorded() as changes:
         exact_search(sides, 2**30)
     products = 4 * 40 * 30 * 28 * 33
