@@ -15,9 +15,7 @@ import glstylenet.metrics
 from glstylenet.bench import literal
 from glstylenet.cli import app
 from glstylenet.report.grid import make_grid
-from glstylenet.settings.command_line import option_name
-from glstylenet.settings.model import Settings, field_help
-from glstylenet.settings.presets import PRESETS
+from glstylenet.settings import PRESETS, Settings, field_help, option_name
 from glstylenet.studio.application import make_application
 from glstylenet.studio.runner import Runner
 from glstylenet.studio.storage import Storage
