@@ -1,6 +1,7 @@
 """Print how many lines of code each package has, and its longest files and functions. It fails nothing.
 
-Blank lines, comments, docstrings, imports and ``__all__`` do not count. A long file is a place to look for two nouns, not a fault.
+Blank lines, comments, docstrings, imports and ``__all__`` do not count. A long file is a place
+to look for two nouns, not a fault.
 """
 
 import ast
