@@ -27,13 +27,14 @@ def encode_png(file: IO[bytes], samples: Samples, recipe: str | None) -> tuple[s
 
 def encode_jpeg(file: IO[bytes], samples: Samples, recipe: str | None) -> tuple[str, ...]:
     """Write a JPEG file; the recipe is EXIF's UserComment, left out with a note if it is too long."""
-    exif, notes = _exif(recipe), ()
+    exif = _exif(recipe)
+    notes: tuple[str, ...] = ()
     if len(exif) > _JPEG_SEGMENT:
-        note = (
+        notes = (
             f"the recipe was left out: it takes {len(exif):,} bytes, and a JPEG file holds "
-            f"{_JPEG_SEGMENT:,}; PNG or TIFF would do."
+            f"{_JPEG_SEGMENT:,}; PNG or TIFF would do.",
         )
-        exif, notes = b"", (note,)
+        exif = b""
     Image.fromarray(samples).save(
         file,
         "JPEG",
