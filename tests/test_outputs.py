@@ -287,6 +287,27 @@ def test_two_writers_of_one_file_do_not_disturb_each_other(tmp_path: Path) -> No
     assert names(tmp_path) == ["a.txt"]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no flock")
+def test_without_locks_the_quicker_of_two_writers_wins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def not_supported(*_arguments: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", not_supported)
+    place = tmp_path / "a.txt"
+
+    def write_slowly() -> None:
+        with replacing(place, overwrite=True) as slow:
+            slow.write(b"first")
+            write_text(place, "second")
+
+    with pytest.raises(OutputError, match="writing failed .*nothing was changed"):
+        write_slowly()
+    assert place.read_bytes() == b"second"
+    assert names(tmp_path) == ["a.txt"]
+
+
 @pytest.mark.parametrize("suffix", [".png", ".webp", ".tif"])
 def test_colours_under_full_transparency_are_kept(tmp_path: Path, suffix: str) -> None:
     write_picture(tmp_path / f"a{suffix}", torch.full((1, 3, 4, 4), 90.0), alpha=torch.zeros(1, 1, 4, 4))

@@ -40,9 +40,10 @@ _WARNING_FILTERS = threading.Lock()
 class Picture:
     """A picture that was read, in sRGB.
 
-    ``pixels`` float32 (1, 3, H, W), 0..255, over white; ``alpha`` float32 (1, 1, H, W), 0..1 opaque, or None;
-    ``name`` the file's stem, "array" or "image"; ``sha256`` of the file's bytes, or of an array's or image's
-    type, shape and pixel bytes; ``notes`` what deserves a warning, worded to follow the picture's name.
+    ``pixels`` are float32 (1, 3, H, W), 0..255, over white; ``alpha`` is float32 (1, 1, H, W), 1 where
+    opaque, or None; ``name`` is the file's stem, "array" or "image"; ``sha256`` is of the file's bytes, or of
+    an array's or image's type, shape and pixel bytes; ``notes`` say what deserves a warning, worded to follow
+    the picture's name.
     """
 
     pixels: Tensor
