@@ -12,6 +12,7 @@ from typer.main import get_command
 
 import glstylenet
 from glstylenet.cli import app as command_line
+from glstylenet.pictures import FORMATS
 from glstylenet.pyramid import PAPER_SCHEMES
 from glstylenet.settings import GROUPS, Settings, field_help, option_name
 
@@ -101,7 +102,37 @@ def scheme_table() -> str:
     return "\n".join(_table(("scheme", "layers", "height x width x channels", "numbers in all"), rows))
 
 
+def format_table() -> str:
+    """Every picture format; results are written in those with a longest side."""
+    rows = []
+    for form in FORMATS:
+        limit = "no limit set" if form.longest_side is None else f"{form.longest_side:,}"
+        written = (
+            "kept" if form.keeps_alpha else "laid over white",
+            "yes" if 16 in form.bits else "no",
+            limit,
+            form.recipe_place,
+        )
+        rows.append(
+            (
+                ", ".join(f"`{suffix}`" for suffix in form.suffixes),
+                ", ".join(filter(None, (form.name, form.details))),
+                *(("", "", "read only", "") if form.encode is None else written),
+            )
+        )
+    head = (
+        "suffix",
+        "format",
+        "transparency",
+        "16 bits (`--bits 16`)",
+        "longest side",
+        "place of the recipe",
+    )
+    return "\n".join(_table(head, rows))
+
+
 TABLES: Mapping[str, Callable[[], str]] = {
+    "formats": format_table,
     "settings": setting_tables,
     "commands": command_tables,
     "schemes": scheme_table,

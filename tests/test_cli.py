@@ -25,7 +25,7 @@ from glstylenet.cli.signals import Interruption
 from glstylenet.cli.stylize import stylize_command
 from glstylenet.errors import MemoryLimitError, OptimizationError, OutputError
 from glstylenet.files.lock import claim_output
-from glstylenet.maps.labels import label_maps
+from glstylenet.maps.labels import PictureMap, label_maps
 from glstylenet.memory.plan import MemoryPlan
 from glstylenet.pictures.read import read_picture
 from glstylenet.pictures.write import read_recipe, write_picture
@@ -914,10 +914,10 @@ def test_the_samples_are_there_and_fit() -> None:
     for name in ("content", "style"):
         assert pictures[f"{name}_map"].size == pictures[name].size
     semantics = label_maps(
-        pictures["content_map"].pixels,
-        pictures["style_map"].pixels,
-        content_size=pictures["content"].size,
-        style_size=pictures["style"].size,
+        [
+            PictureMap(pictures[f"{role}_map"].pixels, role, pictures[role].size)
+            for role in ("content", "style")
+        ]
     )
     assert len(semantics.classes) == 7  # as SOURCES.md tells
     assert semantics.warnings == ()

@@ -12,12 +12,17 @@ from pathlib import Path
 
 from glstylenet.errors import InputError, OutputError, UsageError
 from glstylenet.explain import check_folder, explanation_folder
-from glstylenet.pictures import FORMATS, check_output, find_pictures, fitted_size, read_picture
+from glstylenet.pictures import (
+    check_output,
+    find_pictures,
+    fitted_size,
+    output_format,
+    read_picture,
+    readable_names,
+)
 from glstylenet.settings import INIT_CHOICES, Settings
 
 __all__ = ["BatchPlan", "Job", "check_jobs", "plan_jobs", "preview_path"]
-
-_FORMATS_WITHOUT_LIMIT = frozenset({"PNG", "TIFF"})
 
 
 @dataclass(frozen=True)
@@ -82,7 +87,7 @@ def plan_jobs(
         )
     names = [f"{(content or content_map or style).stem}__{style.stem}.png" for content in contents]
     is_folder = is_batch or Path(output).is_dir() or output.endswith((os.sep, "/"))
-    if is_batch and Path(output).suffix.lower() in FORMATS:
+    if is_batch and output_format(Path(output)) is not None:
         raise UsageError(f"-o {output} names one file, and a batch makes several; give a folder")
     if is_folder:
         _refuse_equal_names(contents, names)
@@ -116,7 +121,8 @@ def check_jobs(
             _check_previews(job.output, inputs)
             if not overwrite:
                 _refuse_existing_previews(job.output, range(save_every, settings.iterations + 1, save_every))
-        if FORMATS[job.output.suffix.lower()] not in _FORMATS_WITHOUT_LIMIT:
+        form = output_format(job.output)
+        if form is not None and form.longest_side is not None:
             shape_giver = job.content or job.map_of_content()
             if shape_giver is not None:
                 size = read_picture(shape_giver, max_pixels=settings.max_pixels).size
@@ -157,9 +163,7 @@ def _contents(
         is_batch = True
         inside = find_pictures(path)
         if not inside:
-            raise InputError(
-                f"{path}: the folder holds no picture; expected PNG, JPEG, WebP, TIFF, GIF or BMP"
-            )
+            raise InputError(f"{path}: the folder holds no picture; expected {readable_names()}")
         contents.extend(inside)
     return contents, is_batch
 

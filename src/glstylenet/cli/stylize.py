@@ -47,8 +47,9 @@ _OutputOption = Annotated[
         "--output",
         "-o",
         metavar="OUT",
-        help="where the result goes: a file (PNG, JPEG, WebP or TIFF), or a folder for results named "
-        "CONTENT__STYLE.png; needed except with --recipe, where OLD.again.png beside OLD.png is the default",
+        help="where the result goes: a file, whose suffix (.png, .jpg, ...) chooses the format, or a folder "
+        "for results named CONTENT__STYLE.png; needed except with --recipe, where OLD.again.png beside "
+        "OLD.png is the default",
     ),
 ]
 _RecipeOption = Annotated[
@@ -221,9 +222,9 @@ def _output(output: str | None, recipe: Path | None) -> str:
         return output
     if recipe is None:
         raise UsageError("got no place for the result; give -o OUT, a file or a folder")
-    from glstylenet.pictures import FORMATS
+    from glstylenet.pictures import output_format
 
-    suffix = recipe.suffix if recipe.suffix.lower() in FORMATS else ".png"
+    suffix = ".png" if output_format(recipe) is None else recipe.suffix
     return str(recipe.with_name(f"{recipe.stem}.again{suffix}"))
 
 

@@ -55,20 +55,20 @@ def divide_losses(
     local, local_mean = np.zeros(count), np.zeros(count)
     has_patches = np.zeros(count, np.bool_)
     for part, group in zip(breakdown.local, PAPER_SCHEMES[settings.scheme].groups, strict=False):
-        classes = class_grid(semantics.content, group, inputs.size)[1:-1, 1:-1]
+        classes = class_grid(semantics.channels[0], group, inputs.size)[1:-1, 1:-1]
         sums, means = _by_class(part.cpu().numpy(), classes, count)
         local += sums
         local_mean += np.nan_to_num(means)
         has_patches |= ~np.isnan(means)
     content, content_mean = np.zeros(count), np.full(count, np.nan)
     if breakdown.content is not None:
-        classes = class_grid(semantics.content, (CONTENT_LAYER,), inputs.size)
+        classes = class_grid(semantics.channels[0], (CONTENT_LAYER,), inputs.size)
         content, content_mean = _by_class(breakdown.content.cpu().numpy(), classes, count)
     return tuple(
         ClassLosses(
             number=number + 1,
             colour=each.colour_name,
-            share=float(semantics.content[0, number].mean()),
+            share=float(semantics.channels[0][0, number].mean()),
             local=float(local[number]),
             local_mean=float(local_mean[number]) if has_patches[number] else None,
             content=float(content[number]),
@@ -76,7 +76,7 @@ def divide_losses(
             leaving=_leaving(correspondence, number),
         )
         for number, each in enumerate(semantics.classes)
-        if each.content_share > 0
+        if each.shares[0] > 0
     )
 
 

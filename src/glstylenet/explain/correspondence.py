@@ -77,8 +77,8 @@ def find_correspondence(breakdown: LossMaps, inputs: Inputs, settings: Settings)
     height, width = fused_size(inputs.style_size, layers)
     content_class = matched_class = None
     if inputs.semantics is not None:
-        content_class = _middles(class_grid(inputs.semantics.content, layers, inputs.size))
-        style_class = class_grid(inputs.semantics.style, layers, inputs.style_size)
+        content_class = _middles(class_grid(inputs.semantics.channels[0], layers, inputs.size))
+        style_class = class_grid(inputs.semantics.channels[1], layers, inputs.style_size)
         matched_class = _middles(style_class).ravel()[index]
     return Correspondence(
         layers=layers,

@@ -149,7 +149,7 @@ def _draw_borders(panel: _Raster, explanation: Explanation) -> None:
     thickness = max(1, max(height, width) // 500)
     for band in _bands(height):
         rows = slice(band.start, min(band.stop + thickness, height))
-        labels = semantics.content[0, :, rows].argmax(dim=0).cpu().numpy()
+        labels = semantics.channels[0][0, :, rows].argmax(dim=0).cpu().numpy()
         own = labels[: band.stop - band.start]
         border = np.zeros(own.shape, np.bool_)
         border[:, :-thickness] |= own[:, thickness:] != own[:, :-thickness]

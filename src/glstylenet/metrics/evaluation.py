@@ -162,7 +162,7 @@ class _Judgement:
             image_class, style_class = here[:, number : number + 1], there[:, number : number + 1]
             texture = texture_distance(ours, theirs, image_class=image_class, style_class=style_class)
             colour = colour_distance(colours, style_colours, image_class=image_class, style_class=style_class)
-            found.append(ClassMetrics(each.colour_name, each.content_share, texture, colour))
+            found.append(ClassMetrics(each.colour_name, each.shares[0], texture, colour))
         return tuple(found)
 
 

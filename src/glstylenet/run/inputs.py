@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from glstylenet.errors import ImageError, InputError, UsageError
-from glstylenet.maps import Semantics, label_maps, resize_labels
+from glstylenet.maps import PictureMap, Semantics, label_maps, resize_labels
 from glstylenet.memory import PIXEL_BYTES, HeldPictures
 from glstylenet.pictures import Picture, PictureSource, fitted_size, match_colours, read_picture, resize
 from glstylenet.run.canvas import with_margin
@@ -163,8 +163,8 @@ class Inputs:
         style_size = (round(height * factor), round(width * factor))
         content_map = style_map = None
         if self.semantics is not None:
-            content_map = resize_labels(self.semantics.content, size).to(device)
-            style_map = resize_labels(self.semantics.style, style_size).to(device)
+            content_map = resize_labels(self.semantics.channels[0], size).to(device)
+            style_map = resize_labels(self.semantics.channels[1], style_size).to(device)
         content = self.content
         return ScaledInputs(
             content=None if content is None else resize(content, size).to(device),
@@ -192,8 +192,9 @@ class Inputs:
         # style's colours it starts with the brushwork.
         if self.semantics is None:
             return match_colours(content, self.style)
-        here = resize_labels(self.semantics.content, size)
-        return match_colours(content, self.style, picture_map=here, source_map=self.semantics.style)
+        content_map, style_map = self.semantics.channels
+        here = resize_labels(content_map, size)
+        return match_colours(content, self.style, picture_map=here, source_map=style_map)
 
 
 def effective_settings(settings: Settings, content: PictureSource | None) -> Settings:
@@ -331,16 +332,14 @@ def _read_maps(sources: Sources, settings: Settings) -> Semantics | None:
         return None
     content_map, style_map = pictures["content_map"], pictures["style_map"]
     semantics = label_maps(
-        content_map.pixels,
-        style_map.pixels,
-        content_size=pictures.get("content", content_map).size,
-        style_size=pictures["style"].size,
+        [
+            PictureMap(content_map.pixels, "content", pictures.get("content", content_map).size),
+            PictureMap(style_map.pixels, "style", pictures["style"].size),
+        ],
         classes=settings.classes,
         strict=settings.strict,
     )
     # At their own size the channels of a large map would be the largest thing in memory.
-    return replace(
-        semantics,
-        content=resize_labels(semantics.content, sources.size),
-        style=resize_labels(semantics.style, sources.style_size),
-    )
+    sizes = (sources.size, sources.style_size)
+    resized = (resize_labels(each, size) for each, size in zip(semantics.channels, sizes, strict=True))
+    return replace(semantics, channels=tuple(resized))

@@ -349,7 +349,7 @@ class _Run:
         semantics = self.inputs.semantics
         class_channels = None
         if semantics is not None:
-            class_channels = resize_labels(semantics.content, self.inputs.size).to(pixels.device)
+            class_channels = resize_labels(semantics.channels[0], self.inputs.size).to(pixels.device)
         return photo_finish(pixels, content.to(pixels.device), class_channels=class_channels)
 
 

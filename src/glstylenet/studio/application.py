@@ -20,6 +20,7 @@ from starlette.responses import Response
 
 import glstylenet
 from glstylenet.errors import GLStyleNetError, InputError, MemoryLimitError
+from glstylenet.pictures import output_format
 from glstylenet.studio.job import FINISHED, ROLES, Job
 from glstylenet.studio.limiter import BusyError
 from glstylenet.studio.requests import JobRequest, MapsRequest, Requests
@@ -38,12 +39,7 @@ MOST_UPLOADS = 4
 _UPLOAD_SECONDS = 120.0
 _WAIT = 0.1
 _KEEP = 15.0
-_PICTURES: Mapping[str, str] = {
-    "result.png": "image/png",
-    "result.tiff": "image/tiff",
-    "preview.jpg": "image/jpeg",
-    "thumbnail.jpg": "image/jpeg",
-}
+_PICTURES = ("result.png", "result.tiff", "preview.jpg", "thumbnail.jpg")
 
 
 def make_application(shelf: Storage, runner: Runner, samples: Mapping[str, Path]) -> FastAPI:
@@ -110,7 +106,7 @@ def _offer(application: FastAPI, shelf: Storage, samples: Mapping[str, Path]) ->
 
     @application.get("/api/settings")
     def settings() -> dict[str, object]:
-        """What can be chosen, with ranges, defaults, presets, palette and limits."""
+        """What can be chosen, with ranges, defaults, presets, palette, limits and picture formats."""
         return catalogue(upload_bytes=UPLOAD_BYTES, max_pixels=shelf.max_pixels)
 
     @application.get("/api/samples")
@@ -297,6 +293,8 @@ def _give_files(application: FastAPI, shelf: Storage) -> None:
         place = None if folder is None or file not in _PICTURES else folder / file
         if place is None or not place.is_file():
             raise HTTPException(404, "there is no such file")
+        form = output_format(place)
+        media_type = None if form is None else form.media_type
         if file.endswith(".jpg"):  # replaced twice a second: its length must be that of the same picture
-            return Response(place.read_bytes(), media_type=_PICTURES[file])
-        return FileResponse(place, media_type=_PICTURES[file])
+            return Response(place.read_bytes(), media_type=media_type)
+        return FileResponse(place, media_type=media_type)

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from glstylenet.errors import GLStyleNetError, InputError, SettingsError, UsageError
-from glstylenet.maps import label_maps
+from glstylenet.maps import PictureMap, label_maps
 from glstylenet.pictures import read_picture
 from glstylenet.run import Sources, prepare_inputs, read_sources
 from glstylenet.settings import INIT_CHOICES, Pictures, Settings, command_line, preset_settings
@@ -135,10 +135,10 @@ class Requests:
         with self._shelf.turns.one():
             read = {role: read_picture(self.file(getattr(request, role), role)) for role in ROLES}
             semantics = label_maps(
-                read["content_map"].pixels,
-                read["style_map"].pixels,
-                content_size=read["content"].size,
-                style_size=read["style"].size,
+                [
+                    PictureMap(read[f"{role}_map"].pixels, role, read[role].size)
+                    for role in ("content", "style")
+                ]
             )
         names = {colour: name for name, colour in PALETTE.items()}
         return {
@@ -146,9 +146,9 @@ class Requests:
                 {
                     "colour": each.colour_name,
                     "name": names.get(each.colour_name, each.colour_name),
-                    "content_share": each.content_share,
-                    "style_share": each.style_share,
-                    "missing_in_style": each.style_share == 0,
+                    "content_share": each.shares[0],
+                    "style_share": each.shares[1],
+                    "missing_in_style": each.shares[1] == 0,
                 }
                 for each in semantics.classes
             ],

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, get_args, get_origin
 
+from glstylenet.pictures import picture_suffixes, readable_names
 from glstylenet.settings import GROUPS, INIT_CHOICES, PRESETS, Settings, field_help
 
 __all__ = ["MOST_ITERATIONS", "OFFERED", "PALETTE", "catalogue"]
@@ -82,7 +83,7 @@ PALETTE: Mapping[str, str] = MappingProxyType(
 
 
 def catalogue(*, upload_bytes: int, max_pixels: int) -> dict[str, object]:
-    """Settings with range and default, presets, starts, palette and limits, as one JSON object."""
+    """Return settings with range and default, presets, starts, palette, limits and picture formats."""
     return {
         "groups": list(GROUPS),
         "settings": [_described(name) for name in OFFERED],
@@ -93,6 +94,7 @@ def catalogue(*, upload_bytes: int, max_pixels: int) -> dict[str, object]:
         "inits": list(INIT_CHOICES),
         "palette": [{"name": name, "colour": colour} for name, colour in PALETTE.items()],
         "limits": {"upload_bytes": upload_bytes, "max_pixels": max_pixels},
+        "pictures": {"names": readable_names(), "suffixes": list(picture_suffixes())},
     }
 
 

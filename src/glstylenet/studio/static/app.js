@@ -29,7 +29,7 @@ await attempt(async () => {
   set({ catalogue });
   palette.setup(catalogue.palette);
   settings.setup(catalogue);
-  pictures.setup(catalogue.limits);
+  pictures.setup(catalogue);
   keys.setup();
   run.setup();
   let timer = 0;
