@@ -10,14 +10,16 @@ import torch
 from torch import Tensor
 
 from benchmarks.literal import LiteralObjective
+from glstylenet.bench.plain_vgg import PlainVGG19
 from glstylenet.machine.stopwatch import Stopwatch
 from glstylenet.matching import index
 from glstylenet.matching.exact import Matches
 from glstylenet.network import banded_block
-from glstylenet.network.vgg import VGG19, FeatureSink, SavedForBackward
+from glstylenet.network.layers import CONTENT_LAYER, LAYER_NAMES
+from glstylenet.network.protocol import FeatureSink
+from glstylenet.network.vgg import VGG19, SavedForBackward
 from glstylenet.network.weights import load_weights
 from glstylenet.objective.objective import Objective
-from glstylenet.objective.style_target import CONTENT_LAYER
 from glstylenet.objective.terms import Evaluation, LossTerms, LossWeights
 from glstylenet.objective.tile_features import FirstPass
 from glstylenet.pyramid.schemes import SCHEMES
@@ -71,7 +73,8 @@ def _pair(
     ours = Objective(
         network, SCHEMES[scheme], weights, content, style, content_map=content_map, style_map=style_map
     )
-    literal = LiteralObjective(network, SCHEMES[scheme], weights, content, style, content_map, style_map)
+    plain = PlainVGG19(network._weights, dtype=dtype)
+    literal = LiteralObjective(plain, SCHEMES[scheme], weights, content, style, content_map, style_map)
     return ours, literal, _picture(5, SIZE, dtype)
 
 
@@ -186,23 +189,18 @@ def test_matches_cover_every_group(exact: VGG19) -> None:
         assert shapes == [(h - 2, w - 2) for h, w, _ in SCHEMES[scheme].shapes(SIZE)]
 
 
-def _listen(network: VGG19, monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, ...]]:
-    """A diary of the layers that are asked for, with or without a way back."""
-    asked: list[tuple[int, ...]] = []
-    features, forward = network.features, network.forward
+def _listen(network: VGG19, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
+    """A diary of the layers that are asked for, with or without a backward pass."""
+    asked: list[tuple[str, ...]] = []
+    forward = network.forward
 
-    def hear_features(pixels: Tensor, layers: tuple[int, ...] = (1, 2, 3, 4)) -> dict[int, Tensor]:
-        asked.append(tuple(layers))
-        return features(pixels, layers)
-
-    def hear_forward(
-        pixels: Tensor, layers: tuple[int, ...], take: FeatureSink, **options: Any
+    def record(
+        pixels: Tensor, layers: tuple[str, ...], sink: FeatureSink, **options: Any
     ) -> SavedForBackward:
         asked.append(tuple(layers))
-        return forward(pixels, layers, take, **options)
+        return forward(pixels, layers, sink, **options)
 
-    monkeypatch.setattr(network, "features", hear_features)
-    monkeypatch.setattr(network, "forward", hear_forward)
+    monkeypatch.setattr(network, "forward", record)
     return asked
 
 
@@ -232,9 +230,9 @@ def test_the_content_alone_looks_at_its_layer_only(exact: VGG19, monkeypatch: py
     weights = LossWeights(content=10.0, local=0.0, semantic=0.0, global_=0.0, smoothness=0.0)
     ours, _, pixels = _pair(exact, "b", weights)
     assert ours.evaluate(pixels).terms.content > 0
-    assert set(asked) == {(CONTENT_LAYER,)}
+    assert set(asked) == {(LAYER_NAMES[CONTENT_LAYER],)}
     ours.terms(ours.evaluate(_picture(5, SIZE)).gradient)
-    assert set(asked) == {(CONTENT_LAYER,)}
+    assert set(asked) == {(LAYER_NAMES[CONTENT_LAYER],)}
 
 
 def test_smoothness_alone(exact: VGG19) -> None:

@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from glstylenet.explain.correspondence import Correspondence, class_grid
-from glstylenet.objective import CONTENT_LAYER, LossMaps
+from glstylenet.network import CONTENT_LAYER
+from glstylenet.objective import LossMaps
 from glstylenet.pyramid import PAPER_SCHEMES
 from glstylenet.run import Inputs
 from glstylenet.settings import Settings

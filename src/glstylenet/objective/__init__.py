@@ -15,12 +15,11 @@
 from glstylenet.objective.gram import gram
 from glstylenet.objective.local import StyleStatistics
 from glstylenet.objective.objective import Objective
-from glstylenet.objective.style_target import CONTENT_LAYER, nothing
+from glstylenet.objective.style_target import nothing
 from glstylenet.objective.target_cache import TargetStore
 from glstylenet.objective.terms import LossMaps, LossTerms, LossWeights
 
 __all__ = [
-    "CONTENT_LAYER",
     "LossMaps",
     "LossTerms",
     "LossWeights",

@@ -21,13 +21,13 @@ from torch import Tensor
 from glstylenet.machine import CudaGraph, Stopwatch, is_worthwhile
 from glstylenet.maps import map_at
 from glstylenet.matching import BLOCK_BYTES, PATCH, Matches, semantic_factor
-from glstylenet.network import LAYER_CHANNELS, VGG19, WindowedGrad
+from glstylenet.network import CONTENT_LAYER, Network, WindowedGrad, layer_channels
 from glstylenet.numerics import picture_size, to_half, upcast
 from glstylenet.objective.content import content_loss
 from glstylenet.objective.gram import global_gradient, global_loss, gram
 from glstylenet.objective.local import LocalTarget, local_loss, local_target, patch_losses
 from glstylenet.objective.smoothness import smoothness_loss
-from glstylenet.objective.style_target import CONTENT_LAYER, StyleTarget, nothing
+from glstylenet.objective.style_target import StyleTarget, nothing
 from glstylenet.objective.target_cache import TargetStore
 from glstylenet.objective.terms import Evaluation, LossAccumulator, LossMaps, LossTerms, LossWeights
 from glstylenet.objective.tile_features import FirstPass, TileFeatures, tile_features
@@ -52,7 +52,7 @@ class Objective:
 
     def __init__(
         self,
-        network: VGG19,
+        network: Network,
         scheme: Scheme,
         weights: LossWeights,
         content: Tensor | None,
@@ -71,6 +71,7 @@ class Objective:
     ) -> None:
         store = store or TargetStore()
         self._network = network
+        self._channels = layer_channels(network)
         self._weights = weights
         self._tile_side = tile_side
         self._kept_tiles = cached_tiles
@@ -156,8 +157,10 @@ class Objective:
                 seen_tile.fused.clear()  # or they would wait beside the way back
                 with self._measure("network"):
                     rows, columns = seen_tile.tile.crop.slices
-                    gradient[..., rows, columns] += self._network.backward(seen_tile.trail, gradients)
-                del seen_tile, gradients  # or they would wait beside the next tile
+                    names = self._network.layer_names
+                    by_name = {names[layer]: parts for layer, parts in gradients.items()}
+                    gradient[..., rows, columns] += self._network.backward(seen_tile.trail, by_name)
+                del seen_tile, gradients, by_name  # or they would wait beside the next tile
             self._after_tiles()  # the optimiser's vectors come next, and fit into no tile's blocks
         return sums.stacked(), gradient
 
@@ -324,7 +327,12 @@ class Objective:
                 fused_gradient = gradient.to(feature.dtype).view(shape).permute(2, 0, 1)[None]
                 window = tile.positions(style.layer)
                 parts = fuse_backward(
-                    fused_gradient, style.layers, crop=tile.crop, size=tile.size, window=window
+                    fused_gradient,
+                    style.layers,
+                    channels=self._channels,
+                    crop=tile.crop,
+                    size=tile.size,
+                    window=window,
                 )
                 for layer, part in parts.items():
                     gradients[layer].append(part)
@@ -366,7 +374,14 @@ class Objective:
             loss = content_loss(seen, target, weight=self._weights.content, entries=self._content.numel())
             sums.content += loss.value
             own, layers = tile.positions(CONTENT_LAYER), (CONTENT_LAYER,)
-            parts = fuse_backward(loss.gradient, layers, crop=tile.crop, size=tile.size, window=own)
+            parts = fuse_backward(
+                loss.gradient,
+                layers,
+                channels=self._channels,
+                crop=tile.crop,
+                size=tile.size,
+                window=own,
+            )
             gradients[CONTENT_LAYER].append(parts[CONTENT_LAYER])
 
     def _contents(self, seen_tile: TileFeatures) -> tuple[Tensor, Tensor]:
@@ -374,7 +389,7 @@ class Objective:
         assert self._content is not None  # asked for with a content only
         number = _first_with_content(self._seen)
         # The last channels of what is fused down to its size.
-        seen = seen_tile.own(number, CONTENT_LAYER)[:, -LAYER_CHANNELS[CONTENT_LAYER] :]
+        seen = seen_tile.own(number, CONTENT_LAYER)[:, -self._channels[CONTENT_LAYER] :]
         return seen, self._content[(..., *seen_tile.tile.positions(CONTENT_LAYER).slices)]
 
     def _add_smoothness(self, pixels: Tensor, sums: LossAccumulator) -> Tensor:

@@ -12,18 +12,14 @@ from torch import Tensor
 
 from glstylenet.maps import map_at
 from glstylenet.matching import BLOCK_BYTES, PATCH, StylePatchIndex
-from glstylenet.network import LAYER_CHANNELS, VGG19, layer_size
+from glstylenet.network import CONTENT_LAYER, Network, layer_channels, layer_size
 from glstylenet.numerics import Rect, picture_size, to_half
 from glstylenet.objective.gram import gram
 from glstylenet.objective.local import StyleStatistics
 from glstylenet.objective.tile_features import tile_features
 from glstylenet.pyramid import cut_into_tiles, fused_size
 
-__all__ = ["CONTENT_LAYER", "StyleTarget", "content_target", "nothing", "style_targets"]
-
-
-CONTENT_LAYER = 4
-"""Eq. 2 compares F^4."""
+__all__ = ["StyleTarget", "content_target", "nothing", "style_targets"]
 
 
 @dataclass(frozen=True)
@@ -81,7 +77,7 @@ def nothing() -> None:
 
 
 def content_target(
-    network: VGG19,
+    network: Network,
     content: Tensor,
     tile_side: int | None,
     between_tiles: Callable[[], None] = nothing,
@@ -91,7 +87,8 @@ def content_target(
     """F^4 of ``content`` (1, 3, H, W), made from tiles of at most ``tile_side`` pixels; in at most 16 bits an
     entry for ``half``."""
     size = picture_size(content)
-    target = _blank(network, LAYER_CHANNELS[CONTENT_LAYER], layer_size(size, CONTENT_LAYER), half=half)
+    channels = layer_channels(network)[CONTENT_LAYER]
+    target = _blank(network, channels, layer_size(size, CONTENT_LAYER), half=half)
     for tile in cut_into_tiles(size, tile_side):
         between_tiles()
         own = tile.positions(CONTENT_LAYER)
@@ -101,7 +98,7 @@ def content_target(
 
 
 def style_targets(
-    network: VGG19,
+    network: Network,
     groups: tuple[tuple[int, ...], ...],
     style: Tensor,
     style_map: Tensor | None,
@@ -117,8 +114,9 @@ def style_targets(
     if not groups:
         return []
     size = picture_size(style)
+    channels = layer_channels(network)
     features = [
-        _blank(network, sum(LAYER_CHANNELS[layer] for layer in group), fused_size(size, group), half=half)
+        _blank(network, sum(channels[layer] for layer in group), fused_size(size, group), half=half)
         for group in groups
     ]
     for tile in cut_into_tiles(size, tile_side):
@@ -134,7 +132,7 @@ def style_targets(
     ]
 
 
-def _blank(network: VGG19, channels: int, size: tuple[int, int], *, half: bool) -> Tensor:
+def _blank(network: Network, channels: int, size: tuple[int, int], *, half: bool) -> Tensor:
     """Room for a feature of the whole picture: of the network's type, or float16 for float32 if ``half``."""
     dtype = torch.float16 if half and network.dtype == torch.float32 else network.dtype
     feature = torch.empty((1, channels, *size), dtype=dtype, device=network.device)

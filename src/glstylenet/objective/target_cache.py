@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable
 from torch import Tensor
 
 from glstylenet.matching import BLOCK_BYTES
-from glstylenet.network import VGG19
+from glstylenet.network import Network
 from glstylenet.objective.style_target import StyleTarget, content_target, nothing, style_targets
 
 __all__ = ["TargetStore"]
@@ -26,7 +26,7 @@ class TargetStore:
 
     def content(
         self,
-        network: VGG19,
+        network: Network,
         content: Tensor,
         tile_side: int | None,
         between_tiles: Callable[[], None] = nothing,
@@ -46,7 +46,7 @@ class TargetStore:
 
     def style(
         self,
-        network: VGG19,
+        network: Network,
         groups: tuple[tuple[int, ...], ...],
         style: Tensor,
         style_map: Tensor | None,
@@ -95,7 +95,7 @@ class TargetStore:
             (self._styles or self._contents).popitem(last=False)
 
 
-def _identity(network: VGG19) -> tuple[str, str, str]:
+def _identity(network: Network) -> tuple[str, str, str]:
     return network.digest, str(network.device), str(network.dtype)
 
 

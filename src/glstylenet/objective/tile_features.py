@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor
 
-from glstylenet.network import VGG19, SavedForBackward, layer_sizes
+from glstylenet.network import Network, layer_channels, layer_sizes
 from glstylenet.numerics import Rect
 from glstylenet.pyramid import Pyramid, Tile, layers_of
 
@@ -13,30 +14,32 @@ __all__ = ["FirstPass", "TileFeatures", "tile_features"]
 
 
 def tile_features(
-    network: VGG19,
+    network: Network,
     picture: Tensor,
     tile: Tile,
     groups: Sequence[tuple[int, ...]],
     windows: Sequence[Rect],
     *,
     save_for_backward: bool,
-) -> tuple[SavedForBackward, list[Tensor]]:
+) -> tuple[Any, list[Tensor]]:
     """Show ``tile`` of ``picture`` to the network: the fusion of each of ``groups`` at the positions in its
     window. ``save_for_backward``: with what the way back needs."""
+    channels = layer_channels(network)
+    layers = {network.layer_names[layer]: layer for layer in layers_of(groups)}
     pyramids = [
-        Pyramid(group, layer_sizes(tile.size, group), origin=tile.origin, window=window)
+        Pyramid(group, layer_sizes(tile.size, group), channels=channels, origin=tile.origin, window=window)
         for group, window in zip(groups, windows, strict=True)
     ]
 
-    def take(layer: int, feature: Tensor, rows: tuple[int, int]) -> None:
+    def sink(name: str, feature: Tensor, rows: tuple[int, int]) -> None:
         for pyramid in pyramids:
-            pyramid.take(layer, feature, rows)
+            pyramid.write(layers[name], feature, rows)
 
     rows, columns = tile.crop.slices
     trail = network.forward(
         picture[..., rows, columns],
-        layers_of(groups),
-        take,
+        tuple(layers),
+        sink,
         save_for_backward=save_for_backward,
         origin=tile.origin,
     )
@@ -52,7 +55,7 @@ class TileFeatures:
     """
 
     tile: Tile
-    trail: SavedForBackward
+    trail: Any
     windows: list[Rect]
     fused: list[Tensor]
 
