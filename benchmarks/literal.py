@@ -18,8 +18,8 @@ from glstylenet.bench.literal import (
     patch_vectors,
 )
 from glstylenet.bench.pair import Pair
+from glstylenet.bench.plain_vgg import PlainVGG19
 from glstylenet.bench.speedup import literal_objective
-from glstylenet.network.vgg import VGG19
 from glstylenet.network.weights import load_weights
 from glstylenet.pictures.write import write_picture
 from glstylenet.settings.model import Settings
@@ -41,7 +41,7 @@ def main(words: list[str] | None = None) -> None:
     given = _parser().parse_args(words)
     settings = Settings(size=given.size)
     inputs = Pair(given.content, given.style, given.content_map, given.style_map).read(settings)
-    network = VGG19(load_weights(settings.weights).tensors)
+    network = PlainVGG19(load_weights(settings.weights).tensors)
     scaled = inputs.scaled(inputs.size, 1.0, network.device)
     start = inputs.start("content", inputs.size, settings.seed)
     objective = literal_objective(network, settings, start, scaled)

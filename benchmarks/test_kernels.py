@@ -12,8 +12,12 @@ from glstylenet.bench.timing import wait_for
 from glstylenet.machine.device import Device, choose_device
 from glstylenet.maps.labels import map_at
 from glstylenet.matching.exact import match_patches, semantic_factor
+from glstylenet.network.layers import DEEPEST_LAYER, LAYER_NAMES
+from glstylenet.network.protocol import features
 from glstylenet.network.vgg import VGG19
 from glstylenet.network.weights import load_weights
+from glstylenet.network.windowed_grad import WindowedGrad
+from glstylenet.numerics import picture_size, whole
 from glstylenet.objective.content import content_loss
 from glstylenet.objective.gram import global_gradient, global_loss, gram
 from glstylenet.objective.local import LocalTarget, local_loss, local_target
@@ -31,6 +35,7 @@ from glstylenet.settings.model import Settings
 SIZE = (512, 352)
 CLASSES = 5
 [LAYERS] = PAPER_SCHEMES["g"].groups
+NAMES = tuple(LAYER_NAMES.values())
 
 
 class Benchmark(Protocol):
@@ -84,15 +89,15 @@ def maps(place: Device) -> tuple[Tensor, Tensor]:
 
 
 @pytest.fixture(scope="module")
-def features(network: VGG19, pictures: tuple[Tensor, Tensor]) -> tuple[Mapping[int, Tensor], ...]:
+def pyramids(network: VGG19, pictures: tuple[Tensor, Tensor]) -> tuple[Mapping[int, Tensor], ...]:
     """F^1 to F^4 of both."""
-    with torch.no_grad():
-        return tuple(network.features(picture) for picture in pictures)
+    found = [features(network, picture, NAMES) for picture in pictures]
+    return tuple({layer: each[name] for layer, name in LAYER_NAMES.items()} for each in found)
 
 
 @pytest.fixture(scope="module")
-def fused(features: tuple[Mapping[int, Tensor], ...]) -> tuple[Tensor, Tensor]:
-    content, style = (fuse(each, LAYERS) for each in features)
+def fused(pyramids: tuple[Mapping[int, Tensor], ...]) -> tuple[Tensor, Tensor]:
+    content, style = (fuse(each, LAYERS) for each in pyramids)
     return content, style
 
 
@@ -102,20 +107,23 @@ def target(fused: tuple[Tensor, Tensor]) -> LocalTarget:
 
 
 def test_network_forward(timed: Timed, network: VGG19, pictures: tuple[Tensor, Tensor]) -> None:
-    with torch.no_grad():
-        timed(lambda: network.features(pictures[0]))
+    timed(lambda: features(network, pictures[0], NAMES))
 
 
 def test_network_forward_and_backward(timed: Timed, network: VGG19, pictures: tuple[Tensor, Tensor]) -> None:
+    deepest = LAYER_NAMES[DEEPEST_LAYER]
+    gradient = features(network, pictures[0], (deepest,))[deepest]
+    window = whole(picture_size(gradient))
+
     def compute() -> None:
-        variable = pictures[0].clone().requires_grad_()
-        torch.autograd.grad(network.features(variable)[4].mean(), variable)
+        saved = network.forward(pictures[0], NAMES, lambda _name, _feature, _rows: None)
+        network.backward(saved, {deepest: [WindowedGrad(gradient, window)]})
 
     timed(compute)
 
 
-def test_fusion(timed: Timed, features: tuple[Mapping[int, Tensor], ...]) -> None:
-    timed(lambda: fuse(features[0], LAYERS))
+def test_fusion(timed: Timed, pyramids: tuple[Mapping[int, Tensor], ...]) -> None:
+    timed(lambda: fuse(pyramids[0], LAYERS))
 
 
 @pytest.mark.parametrize("with_maps", [False, True], ids=["without maps", "with maps"])
@@ -138,8 +146,8 @@ def test_local_target(timed: Timed, fused: tuple[Tensor, Tensor]) -> None:
     timed(lambda: local_target(style, index))
 
 
-def test_content_loss(timed: Timed, features: tuple[Mapping[int, Tensor], ...]) -> None:
-    timed(lambda: content_loss(features[0][4], features[1][4]))
+def test_content_loss(timed: Timed, pyramids: tuple[Mapping[int, Tensor], ...]) -> None:
+    timed(lambda: content_loss(pyramids[0][4], pyramids[1][4]))
 
 
 def test_local_loss(timed: Timed, fused: tuple[Tensor, Tensor], target: LocalTarget) -> None:

@@ -25,6 +25,7 @@ from glstylenet.bench.environment import _processor, describe_environment
 from glstylenet.bench.literal import LiteralObjective, minimise
 from glstylenet.bench.overhead import PARTS, Overhead, RunWatch, ScaleCost, assemble
 from glstylenet.bench.pair import sample_pair
+from glstylenet.bench.plain_vgg import PlainVGG19
 from glstylenet.bench.plan import PLANS, BenchPlan, PointSize
 from glstylenet.bench.report import Report
 from glstylenet.bench.scaling import Scaling, fitted_exponent, measure_scaling, point_of
@@ -35,7 +36,6 @@ from glstylenet.bench.synthetic_pictures import drawn_classes, drawn_picture, pi
 from glstylenet.cli import main
 from glstylenet.cli.bench_tables import figures_as_text
 from glstylenet.errors import GLStyleNetError, MemoryLimitError
-from glstylenet.network.vgg import VGG19
 from glstylenet.network.weights import load_weights
 from glstylenet.objective.terms import LossWeights
 from glstylenet.pyramid.schemes import PAPER_SCHEMES
@@ -228,27 +228,27 @@ def test_the_time_of_keeping_pictures_does_not_count() -> None:
 
 
 @pytest.fixture(scope="module")
-def network() -> VGG19:
-    return VGG19(load_weights("embedded").tensors)
+def network() -> PlainVGG19:
+    return PlainVGG19(load_weights("embedded").tensors)
 
 
-def a_literal(network: VGG19) -> LiteralObjective:
+def a_literal(network: PlainVGG19) -> LiteralObjective:
     content, style = (picture_tensor(drawn_picture((40, 32), seed), network.device) for seed in range(2))
     maps = (drawn_classes((40, 32), 3, seed) for seed in range(2))
     return LiteralObjective(network, PAPER_SCHEMES["h"], LossWeights.of(Settings()), content, style, *maps)
 
 
 def test_the_literal_method_computes_its_targets_once(
-    network: VGG19, monkeypatch: pytest.MonkeyPatch
+    network: PlainVGG19, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[torch.Tensor] = []
-    real = VGG19.features
+    real = PlainVGG19.features
 
-    def listening(self: VGG19, pixels: torch.Tensor, *layers: Any) -> dict[int, torch.Tensor]:
+    def listening(self: PlainVGG19, pixels: torch.Tensor, *layers: Any) -> dict[int, torch.Tensor]:
         seen.append(pixels)
         return real(self, pixels, *layers)
 
-    monkeypatch.setattr(VGG19, "features", listening)
+    monkeypatch.setattr(PlainVGG19, "features", listening)
     objective = a_literal(network)
     for _ in range(3):
         objective.evaluate(objective.content + 1.0)
@@ -257,7 +257,7 @@ def test_the_literal_method_computes_its_targets_once(
     assert sum(pixels is objective.content for pixels in seen) == 1
 
 
-def test_the_literal_method_spends_what_it_is_granted(network: VGG19) -> None:
+def test_the_literal_method_spends_what_it_is_granted(network: PlainVGG19) -> None:
     objective = a_literal(network)
     losses: list[float] = []
     best, loss = minimise(

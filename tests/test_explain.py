@@ -25,6 +25,8 @@ from glstylenet.explain.folder import FILES, check_folder, explanation_folder, w
 from glstylenet.explain.page import explanation_page
 from glstylenet.explain.panels import correspondence_sheet, result_panel, style_panel
 from glstylenet.memory.plan import MemoryPlan
+from glstylenet.network.layers import LAYER_NAMES
+from glstylenet.network.protocol import features
 from glstylenet.network.vgg import VGG19
 from glstylenet.network.weights import load_weights
 from glstylenet.objective.objective import Objective
@@ -151,8 +153,8 @@ def test_the_class_of_a_position_is_the_largest_under_it() -> None:
 
 
 @pytest.mark.parametrize("layer", [1, 2, 3, 4])
-def test_what_a_position_sees(layer: int) -> None:
-    """Changing a pixel at the edge of what is seen changes the position; one pixel further does not."""
+def test_what_a_position_depends_on(layer: int) -> None:
+    """A pixel at the edge of the receptive field changes the position, and one pixel further does not."""
     network = VGG19(load_weights("embedded").tensors, dtype=torch.float64)
     before, after = receptive_pixels(layer)
     cell = 1 << (layer - 1)
@@ -160,12 +162,13 @@ def test_what_a_position_sees(layer: int) -> None:
     picture = (
         torch.rand((1, 3, 96, 96), generator=torch.Generator().manual_seed(0), dtype=torch.float64) * 255
     )
-    base = network.features(picture, (layer,))[layer]
+    name = LAYER_NAMES[layer]
+    base = features(network, picture, (name,))[name]
 
     def changes(row: int) -> bool:
         changed = picture.clone()
         changed[..., row, :] = 255.0 - changed[..., row, :]
-        feature = network.features(changed, (layer,))[layer]
+        feature = features(network, changed, (name,))[name]
         return not torch.equal(feature[..., position, :], base[..., position, :])
 
     first, last = cell * position - before, cell * position + after

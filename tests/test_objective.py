@@ -11,13 +11,15 @@ from torch import Tensor
 
 from benchmarks.literal import LiteralObjective
 from glstylenet.bench.literal import patch_vectors
+from glstylenet.bench.plain_vgg import PlainVGG19
 from glstylenet.errors import UsageError
 from glstylenet.machine.stopwatch import Stopwatch
 from glstylenet.matching import index
 from glstylenet.matching.exact import Matches
 from glstylenet.network import banded_block
-from glstylenet.network.layers import CONTENT_LAYER
-from glstylenet.network.vgg import VGG19, FeatureSink, SavedForBackward
+from glstylenet.network.layers import CONTENT_LAYER, LAYER_NAMES
+from glstylenet.network.protocol import FeatureSink, features
+from glstylenet.network.vgg import VGG19, SavedForBackward
 from glstylenet.network.weights import load_weights
 from glstylenet.objective import terms as terms_module
 from glstylenet.objective.gram import global_loss, gram
@@ -79,7 +81,8 @@ def _pair(
     ours = Objective(
         network, SCHEMES[scheme], weights, content, [StyleGuide(style, style_map)], content_map=content_map
     )
-    literal = LiteralObjective(network, SCHEMES[scheme], weights, content, style, content_map, style_map)
+    plain = PlainVGG19(network._weights, dtype=dtype)
+    literal = LiteralObjective(plain, SCHEMES[scheme], weights, content, style, content_map, style_map)
     return ours, literal, _picture(5, SIZE, dtype)
 
 
@@ -191,23 +194,18 @@ def test_matches_cover_every_group(exact: VGG19) -> None:
         assert shapes == [(h - 2, w - 2) for h, w, _ in SCHEMES[scheme].shapes(SIZE)]
 
 
-def _listen(network: VGG19, monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, ...]]:
-    """A diary of the layers that are asked for, with or without a way back."""
-    asked: list[tuple[int, ...]] = []
-    features, forward = network.features, network.forward
+def _listen(network: VGG19, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
+    """A diary of the layers that are asked for, with or without a backward pass."""
+    asked: list[tuple[str, ...]] = []
+    forward = network.forward
 
-    def hear_features(pixels: Tensor, layers: tuple[int, ...] = (1, 2, 3, 4)) -> dict[int, Tensor]:
-        asked.append(tuple(layers))
-        return features(pixels, layers)
-
-    def hear_forward(
-        pixels: Tensor, layers: tuple[int, ...], take: FeatureSink, **options: Any
+    def record(
+        pixels: Tensor, layers: tuple[str, ...], sink: FeatureSink, **options: Any
     ) -> SavedForBackward:
         asked.append(tuple(layers))
-        return forward(pixels, layers, take, **options)
+        return forward(pixels, layers, sink, **options)
 
-    monkeypatch.setattr(network, "features", hear_features)
-    monkeypatch.setattr(network, "forward", hear_forward)
+    monkeypatch.setattr(network, "forward", record)
     return asked
 
 
@@ -237,9 +235,9 @@ def test_the_content_alone_looks_at_its_layer_only(exact: VGG19, monkeypatch: py
     weights = loss_weights(content=10.0, local=0.0, semantic=0.0, global_=0.0, smoothness=0.0)
     ours, _, pixels = _pair(exact, "b", weights)
     assert ours.evaluate(pixels).terms["content"] > 0
-    assert set(asked) == {(CONTENT_LAYER,)}
+    assert set(asked) == {(LAYER_NAMES[CONTENT_LAYER],)}
     ours.terms(ours.evaluate(_picture(5, SIZE)).gradient)
-    assert set(asked) == {(CONTENT_LAYER,)}
+    assert set(asked) == {(LAYER_NAMES[CONTENT_LAYER],)}
 
 
 def test_smoothness_alone(exact: VGG19) -> None:
@@ -696,6 +694,11 @@ def test_other_pixels_than_were_recorded_are_not_replayed(exact: VGG19) -> None:
 # --- several styles
 
 
+def _deepest(network: VGG19, pixels: Tensor) -> Tensor:
+    name = LAYER_NAMES[CONTENT_LAYER]
+    return features(network, pixels, (name,))[name]
+
+
 def _styles(dtype: torch.dtype, *weights: float) -> list[StyleGuide]:
     """Styles of different sizes with maps of the same classes."""
     sizes = (STYLE_SIZE, (56, 48), (48, 64))
@@ -744,9 +747,9 @@ def test_several_styles_are_one_pool_of_patches(exact: VGG19, maps: bool) -> Non
     first = torch.tensor([0, counts[0], counts[0] + counts[1]])
     index = torch.stack([matches.index for matches in found]).gather(0, nearest.indices[None])[0]
     assert torch.equal(pool.index, first[nearest.indices] + index)
-    assert len(nearest.indices.unique()) >= 2, "more than one style has some patch"
-    feature = exact.features(pixels)[4]
-    vectors = torch.cat([patch_vectors(exact.features(style.picture)[4]) for style in styles])
+    assert len(set(nearest.indices.flatten().tolist())) >= 2, "more than one style has some patch"
+    feature = _deepest(exact, pixels)
+    vectors = torch.cat([patch_vectors(_deepest(exact, style.picture)) for style in styles])
     literal = (patch_vectors(feature) - vectors[pool.index.flatten()]).square().mean()
     found_terms = together.evaluate(pixels).terms
     assert found_terms["local"] == pytest.approx(100.0 * float(literal), rel=1e-9)
@@ -770,9 +773,9 @@ def test_gram_matrices_are_mixed_by_weight(exact: VGG19) -> None:
     weights = loss_weights(global_=1.0)
     styles = _styles(torch.float64, 3.0, 1.0)
     found = Objective(exact, SCHEMES["c"], weights, None, styles).evaluate(pixels).terms["global"]
-    one, other = (gram(exact.features(style.picture)[4]) for style in styles)
+    one, other = (gram(_deepest(exact, style.picture)) for style in styles)
     mixed = 0.75 * one + 0.25 * other
-    assert found == pytest.approx(float(global_loss(gram(exact.features(pixels)[4]), mixed)), rel=1e-9)
+    assert found == pytest.approx(float(global_loss(gram(_deepest(exact, pixels)), mixed)), rel=1e-9)
 
 
 def test_a_style_with_more_weight_is_preferred_between_equals(exact: VGG19) -> None:

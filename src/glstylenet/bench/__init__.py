@@ -1,6 +1,7 @@
 """The benchmark, and the literal method that it compares with.
 
 - ``literal``: is the paper, equation by equation, in plain code.
+- ``plain_vgg``: computes VGG-19 with PyTorch's own operations, for autograd.
 - ``report``: measures everything that a plan names.
 - ``plan``: says what each mode of the benchmark measures.
 - ``overhead``: compares a whole run with the bare network.

@@ -1,9 +1,9 @@
 """The paper, line by line: the oracle of the tests and the baseline of the benchmark.
 
 Full size only, float32, dense patch vectors, a match at every evaluation, SciPy's L-BFGS-B with m = 5.
-Nothing here is clever, and nothing of the package's matching, losses or optimiser is used: only its
-network and its fusion. Nor is anything slower than the paper needs it: what the pixels do not change
-(features and patches of content and style, cosines of the maps) is computed once.
+Nothing here is clever, and nothing of the package's fast network, matching, losses or optimiser is used:
+only its fusion, and :mod:`~glstylenet.bench.plain_vgg`. Nor is anything slower than the paper needs it: what
+the pixels do not change (features and patches of content and style, cosines of the maps) is computed once.
 """
 
 import contextlib
@@ -18,8 +18,9 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from glstylenet.bench.plain_vgg import PlainVGG19
 from glstylenet.maps import map_at
-from glstylenet.network import CONTENT_LAYER, VGG19
+from glstylenet.network import CONTENT_LAYER
 from glstylenet.objective import LossWeights
 from glstylenet.pyramid import Scheme, fuse, fused_size
 
@@ -110,7 +111,7 @@ class _StyleTarget:
 class LiteralObjective:
     """Eq. 8 at full size. Tensors as :class:`glstylenet.objective.objective.Objective` takes them."""
 
-    network: VGG19
+    network: PlainVGG19
     scheme: Scheme
     weights: LossWeights
     content: Tensor

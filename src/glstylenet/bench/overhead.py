@@ -2,8 +2,9 @@
 
     overhead = seconds of optimisation / sum over scales of (evaluations * seconds of the bare network)
 
-The bare network computes F^1..F^4 of a picture of the scale's size and the gradient of mean F^4 to its
-pixels, in the run's precision, without the margin that the run paints around it.
+The bare network (:mod:`~glstylenet.bench.plain_vgg`) computes F^1..F^4 of a picture of the scale's size and
+the gradient of mean F^4 to its pixels, in the run's precision, without the margin that the run paints around
+it.
 """
 
 import statistics
@@ -16,10 +17,11 @@ import torch
 from torch import Tensor
 
 from glstylenet.bench.pair import Pair
+from glstylenet.bench.plain_vgg import PlainVGG19
 from glstylenet.bench.synthetic_pictures import drawn_picture, picture_tensor
 from glstylenet.bench.timing import seconds_of
 from glstylenet.machine import Device, choose_device
-from glstylenet.network import VGG19, load_weights
+from glstylenet.network import load_weights
 from glstylenet.run import Event, Result, ScaleStarted, Started, Step, Timings, Warned, stylize
 from glstylenet.settings import Settings
 
@@ -173,7 +175,7 @@ def bare_seconds(
 
     The sizes take turns, so that a machine busy for a moment does not hit one alone.
     """
-    network = VGG19(load_weights(settings.weights).tensors, device=place.device, dtype=place.dtype)
+    network = PlainVGG19(load_weights(settings.weights).tensors, device=place.device, dtype=place.dtype)
     pictures = [picture_tensor(drawn_picture(size, seed=0), place.device) for size in sizes]
 
     def compute(pixels: Tensor) -> None:

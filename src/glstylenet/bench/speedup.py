@@ -16,9 +16,10 @@ from torch import Tensor
 
 from glstylenet.bench.literal import LiteralObjective, minimise
 from glstylenet.bench.pair import Pair
+from glstylenet.bench.plain_vgg import PlainVGG19
 from glstylenet.bench.timing import seconds_of
 from glstylenet.machine import choose_device
-from glstylenet.network import VGG19, load_weights
+from glstylenet.network import load_weights
 from glstylenet.objective import LossWeights
 from glstylenet.pyramid import SCHEMES
 from glstylenet.run import Event, ScaledInputs, Started, Step, picture_losses, stylize
@@ -187,7 +188,7 @@ def literal_run(
     inputs = pair.read(settings)
     scaled = inputs.scaled(inputs.size, 1.0, place.device)
     start = inputs.start("content", inputs.size, settings.seed).to(place.device)
-    network = VGG19(load_weights(settings.weights).tensors, device=place.device)
+    network = PlainVGG19(load_weights(settings.weights).tensors, device=place.device)
     spent, best = 0, start
     every = max(1, evaluations // 10)
     tell(f"speedup: the literal method, {evaluations} evaluations at {start.shape[-1]} x {start.shape[-2]}")
@@ -208,7 +209,7 @@ def literal_run(
 
 
 def literal_objective(
-    network: VGG19, settings: Settings, content: Tensor, scaled: ScaledInputs
+    network: PlainVGG19, settings: Settings, content: Tensor, scaled: ScaledInputs
 ) -> LiteralObjective:
     """The paper's objective with the weights and the scheme of ``settings``; computes its targets."""
     return LiteralObjective(

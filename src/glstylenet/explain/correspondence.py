@@ -13,16 +13,13 @@ from torch import Tensor
 
 from glstylenet.maps import map_at
 from glstylenet.matching import PATCH
+from glstylenet.network import LAYER_NAMES, LAYERS
 from glstylenet.objective import LossMaps
 from glstylenet.pyramid import PAPER_SCHEMES, fused_size
 from glstylenet.run import Inputs
 from glstylenet.settings import Settings
 
 __all__ = ["Correspondence", "class_grid", "find_correspondence", "receptive_pixels"]
-
-_RECEPTIVE_PIXELS = {1: (1, 1), 2: (4, 5), 3: (10, 13), 4: (30, 37)}
-"""F^l at p sees the pixels c p - before .. c p + after, c = 2^(l-1): what VGG-19's convolutions and poolings
-up to conv l_1 add up to."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +41,8 @@ class Correspondence:
 
     @property
     def cell(self) -> int:
-        """Pixels of one position, each way."""
-        return 1 << (self.layers[-1] - 1)
+        """Pixels of one position along each axis."""
+        return LAYERS[LAYER_NAMES[self.layers[-1]]].stride
 
     @property
     def style_places(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
@@ -103,11 +100,15 @@ def class_grid(
 
 
 def receptive_pixels(layer: int) -> tuple[int, int]:
-    """How many pixels before and after its own first one a position of F^layer sees, each way.
+    """Return how many pixels before and after its own first one a position of F^layer depends on.
 
-    Position p's first pixel is 2^(layer-1) p. What lies beyond the picture is not seen.
+    Position p's first pixel, along each axis, is 2^(layer-1) p.
+
+    >>> receptive_pixels(4)
+    (30, 37)
     """
-    return _RECEPTIVE_PIXELS[layer]
+    field = LAYERS[LAYER_NAMES[layer]].receptive_field
+    return field.before, field.after
 
 
 def _middles(grid: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:

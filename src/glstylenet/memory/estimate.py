@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 
 from glstylenet.machine import LARGEST_REPLAYED
 from glstylenet.matching import BLOCK_BYTES
-from glstylenet.network import LAYER_CHANNELS, layer_size
+from glstylenet.network import CONTENT_LAYER, LAYER_CHANNELS, layer_size
 from glstylenet.optim import history_bytes
-from glstylenet.pyramid import CELL, DEEPEST, HALO, LONGEST_REST, Scheme, crop_lengths, tile_lengths
+from glstylenet.pyramid import CELL, HALO, LONGEST_REST, Scheme, crop_lengths, tile_lengths
 
 __all__ = ["PIXEL_BYTES", "HeldPictures", "MemoryEstimate"]
 
@@ -28,7 +28,7 @@ _WINOGRAD_BYTES = 106 * 2**20
 # features, their gradient and what the local loss asks of them. With the rest of a plan they lie above the
 # peaks that benchmarks/memory.py measured in float32 at 256, 512, 768 and 1024 pixels a side: 617, 822, 1243
 # and 1610 MiB, where 681, 901, 1263 and 1767 are planned.
-# bfloat16 was measured before :mod:`~glstylenet.network.banded_block` and :mod:`~glstylenet.network.relu_mask`.
+# bfloat16 was measured before :mod:`glstylenet.network.banded_block` and :mod:`glstylenet.network.relu_mask`.
 _NETWORK_BYTES = {"float32": 500, "bfloat16": 1680}
 
 
@@ -139,7 +139,7 @@ class MemoryEstimate:
         """For the features of content and style, in at most 16 bits an entry if ``half``."""
         entry = _ENTRY_BYTES[self.precision]
         kept = min(entry, _HALF_BYTES) if half else entry
-        content = kept * LAYER_CHANNELS[DEEPEST] * _area(self.size) // 64
+        content = kept * LAYER_CHANNELS[CONTENT_LAYER] * _area(self.size) // CELL**2
         entries = sum(map(math.prod, self.scheme.shapes(self.style_size)))
         # And the means of a large style's cells (:mod:`~glstylenet.matching.coarse_to_fine`).
         means = entry * entries // 16
@@ -179,8 +179,10 @@ class MemoryEstimate:
         # Fused features go one position further than the tile.
         own = (height + 2 * CELL, width + 2 * CELL)
         entries = sum(math.prod(shape) for shape in self.scheme.shapes(own))
-        if all(group[-1] != DEEPEST for group in self.scheme.groups):  # the content looks deeper
-            entries += LAYER_CHANNELS[DEEPEST] * math.prod(layer_size(own, DEEPEST))
+        if all(
+            group[-1] != CONTENT_LAYER for group in self.scheme.groups
+        ):  # the content term needs it besides
+            entries += LAYER_CHANNELS[CONTENT_LAYER] * math.prod(layer_size(own, CONTENT_LAYER))
         signs = _SIGN_BYTES[self.on_gpu] * _largest_crop(self.size, tile_side)
         entry = _ENTRY_BYTES[self.precision]
         return signs + (min(entry, _HALF_BYTES) if half else entry) * entries

@@ -54,7 +54,9 @@ class ContentTerm(LossTerm):
         loss = content_loss(feature, target, weight=self.weight, entries=self._target.numel())
         tile, group = features.tile, (CONTENT_LAYER,)
         own = tile.positions(CONTENT_LAYER)
-        parts = fuse_backward(loss.gradient, group, crop=tile.crop, size=tile.size, window=own)
+        parts = fuse_backward(
+            loss.gradient, group, crop=tile.crop, size=tile.size, window=own, channels=features.channels
+        )
         gradients.layers.setdefault(CONTENT_LAYER, []).append(parts[CONTENT_LAYER])
         return loss.value
 

@@ -80,6 +80,7 @@ class TileGradients:
                 crop=tile.crop,
                 size=tile.size,
                 window=tile.positions(group[-1]),
+                channels=features.channels,
             )
             for layer, part in spread.items():
                 parts[layer].append(part)

@@ -19,7 +19,7 @@ from torch import Tensor
 from glstylenet.machine import CudaGraph, Stopwatch, is_worthwhile
 from glstylenet.maps import map_at
 from glstylenet.matching import BLOCK_BYTES, PATCH, Matches, semantic_factor
-from glstylenet.network import CONTENT_LAYER, VGG19
+from glstylenet.network import CONTENT_LAYER, Network
 from glstylenet.numerics import picture_size, to_half, upcast
 from glstylenet.objective.content import ContentTerm
 from glstylenet.objective.local import LocalTerm
@@ -48,7 +48,7 @@ class Objective:
 
     def __init__(
         self,
-        network: VGG19,
+        network: Network,
         scheme: Scheme,
         weights: LossWeights,
         content: Tensor | None,
@@ -184,12 +184,13 @@ class Objective:
         for features in self._both_passes(pixels, searching=searching, save_for_backward=True):
             gradients = self._add_tile_terms(features, values)
             with self._measure("network"):
-                by_layer = gradients.by_layer(features)
+                names = self._network.layer_names
+                parts = {names[layer]: several for layer, several in gradients.by_layer(features).items()}
                 del gradients
                 features.fused.clear()  # or it would wait in memory during the backward pass
                 rows, columns = features.tile.crop.slices
-                gradient[..., rows, columns] += self._network.backward(features.saved, by_layer)
-            del features, by_layer  # or they would wait beside the next tile
+                gradient[..., rows, columns] += self._network.backward(features.saved, parts)
+            del features, parts  # or they would wait beside the next tile
         if self._groups and self._after_tiles is not None:
             # The optimiser's vectors come next, and fit into no tile's memory.
             self._after_tiles()

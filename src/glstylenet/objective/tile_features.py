@@ -1,13 +1,14 @@
 """TileFeatures: the fused features of one tile, and of whole pictures tile by tile."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from glstylenet.network import LAYER_CHANNELS, VGG19, SavedForBackward, layer_sizes
+from glstylenet.network import Network, layer_channels, layer_sizes
 from glstylenet.numerics import Rect, picture_size, to_half
 from glstylenet.pyramid import Pyramid, Tile, cut_into_tiles, fused_size, layers_of
 
@@ -26,8 +27,9 @@ class TileFeatures:
     tile: Tile
     groups: Sequence[tuple[int, ...]]
     windows: Sequence[Rect]
-    saved: SavedForBackward
+    saved: Any
     fused: list[Tensor]
+    channels: Mapping[int, int]
 
     @cached_property
     def layers(self) -> tuple[int, ...]:
@@ -43,11 +45,11 @@ class TileFeatures:
     def layer(self, layer: int) -> Tensor:
         """Return F^layer at the tile's own positions: the last channels of what is fused down to its size."""
         number = next(number for number, group in enumerate(self.groups) if group[-1] == layer)
-        return self.own(number)[:, -LAYER_CHANNELS[layer] :]
+        return self.own(number)[:, -self.channels[layer] :]
 
 
 def tile_features(
-    network: VGG19,
+    network: Network,
     picture: Tensor,
     tile: Tile,
     groups: Sequence[tuple[int, ...]],
@@ -57,24 +59,26 @@ def tile_features(
 ) -> TileFeatures:
     """Compute the fusion of each of ``groups`` at the positions in its window, for one ``tile`` of a
     picture."""
+    channels = layer_channels(network)
+    layers = {network.layer_names[layer]: layer for layer in layers_of(groups)}
     pyramids = [
-        Pyramid(group, layer_sizes(tile.size, group), origin=tile.origin, window=window)
+        Pyramid(group, layer_sizes(tile.size, group), channels=channels, origin=tile.origin, window=window)
         for group, window in zip(groups, windows, strict=True)
     ]
 
-    def sink(layer: int, feature: Tensor, rows: tuple[int, int]) -> None:
+    def sink(name: str, feature: Tensor, rows: tuple[int, int]) -> None:
         for pyramid in pyramids:
-            pyramid.take(layer, feature, rows)
+            pyramid.write(layers[name], feature, rows)
 
     rows, columns = tile.crop.slices
     saved = network.forward(
         picture[..., rows, columns],
-        layers_of(groups),
+        tuple(layers),
         sink,
         save_for_backward=save_for_backward,
         origin=tile.origin,
     )
-    return TileFeatures(tile, groups, windows, saved, [pyramid.fused for pyramid in pyramids])
+    return TileFeatures(tile, groups, windows, saved, [pyramid.fused for pyramid in pyramids], channels)
 
 
 @dataclass(frozen=True)
@@ -85,7 +89,7 @@ class FeatureExtractor:
     features are kept in at most 16 bits an entry. ``between_tiles`` is called before each tile.
     """
 
-    network: VGG19
+    network: Network
     tile_side: int | None = None
     half: bool = False
     between_tiles: Callable[[], None] | None = None
@@ -114,6 +118,7 @@ class FeatureExtractor:
         float32."""
         network = self.network
         dtype = torch.float16 if self.half and network.dtype == torch.float32 else network.dtype
-        shape = (1, sum(LAYER_CHANNELS[layer] for layer in group), *fused_size(size, group))
+        channels = layer_channels(network)
+        shape = (1, sum(channels[layer] for layer in group), *fused_size(size, group))
         feature = torch.empty(shape, dtype=dtype, device=network.device)
         return feature.to(memory_format=torch.channels_last)

@@ -5,7 +5,10 @@ leaves the strokes to the full size. Too coarse a start loses what is small: at 
 coarsest size, where the deepest layer lives, an eye must still be a position.
 """
 
+import math
 from dataclasses import dataclass
+
+from glstylenet.network import DEEPEST_LAYER, layer_size
 
 __all__ = ["SMALLEST_CLASS", "SMALLEST_SIDE", "Scale", "plan_scales"]
 
@@ -62,9 +65,9 @@ def _chosen_count(size: tuple[int, int], coarsest: int, smallest_class: float | 
             break
         count += 1
     if count > 1 and smallest_class is not None:
-        height, width = _scaled(size, 0.5 ** (count - 1))
+        positions = math.prod(layer_size(_scaled(size, 0.5 ** (count - 1)), DEEPEST_LAYER))
         # One scale at most is given up: a class of a few pixels must not make a large picture slow.
-        if smallest_class * (height // 8) * (width // 8) < SMALLEST_CLASS:
+        if smallest_class * positions < SMALLEST_CLASS:
             count -= 1
     return count
 
