@@ -11,7 +11,7 @@ import inspect
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Literal, get_args, get_origin
+from typing import Annotated, get_args
 
 import platformdirs
 import typer
@@ -49,7 +49,7 @@ __all__ = [
 ENVIRONMENT: Mapping[str, str] = {"device": "GLSTYLENET_DEVICE", "weights": "GLSTYLENET_WEIGHTS"}
 """Environment variables by the setting that they choose."""
 
-_MAPS = GROUPS[1]
+_MAPS = field_help("semantic_weight").group
 
 ContentMapOption = Annotated[
     Path | None,
@@ -178,34 +178,35 @@ def _place_in_help(parameter: inspect.Parameter) -> int:
 def _parameter(name: str) -> inspect.Parameter:
     """One setting as typer wants to see it. Values stay text: Settings alone converts and judges them."""
     about = field_help(name)
-    annotation = Settings.model_fields[name].annotation
-    is_flag = annotation is bool
-    choices = [str(choice) for choice in get_args(annotation)] if get_origin(annotation) is Literal else []
+    is_flag = about.kind == "bool"
+    completions = about.choices or about.suggestions
     option = typer.Option(
         f"{option_name(name)}/--no-{name.replace('_', '-')}" if is_flag else option_name(name),
-        help=_help(about, choices),
-        metavar=None if is_flag else _metavar(name, choices),
-        rich_help_panel=about.group or None,
+        help=_help(about),
+        metavar=None if is_flag else _metavar(about),
+        rich_help_panel=about.group,
         show_default=False,
-        autocompletion=(lambda: choices) if choices else None,
+        autocompletion=(lambda: list(completions)) if completions else None,
     )
     kind = Annotated[bool | None if is_flag else str | None, option]  # type: ignore[valid-type]
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind)
 
 
-def _metavar(name: str, choices: list[str]) -> str:
-    if choices:
-        return "|".join(choices)
-    annotation = str(Settings.model_fields[name].annotation)
-    return "NUMBER" if "float" in annotation or "int" in annotation else name.upper()
+def _metavar(about: FieldHelp) -> str:
+    if about.choices:
+        return "|".join(about.choices)
+    return "NUMBER" if about.kind in ("int", "float") else about.name.upper()
 
 
-def _help(about: FieldHelp, choices: list[str]) -> str:
-    """The setting's sentence, then the paper's symbol, the default and the range (choices stand before)."""
+def _help(about: FieldHelp) -> str:
+    """Return the description, then the paper's symbol, the default and the range in brackets.
+
+    The metavar already shows the values of a choice.
+    """
     details = [about.symbol] if about.symbol else []
     if about.default is not None:
         details.append(f"default {_as_typed(about.default)}")
-    if about.limits and not choices:
+    if about.limits and not about.choices:
         details.append(about.limits)
     if about.name in ENVIRONMENT:
         details.append(f"environment {ENVIRONMENT[about.name]}")
