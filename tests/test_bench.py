@@ -34,7 +34,7 @@ from glstylenet.bench.speedup import Attempt, LiteralRun, SnapshotWatch, Speedup
 from glstylenet.bench.subprocess_run import Point, PointRequest, StepWatch, measure_point, picture_size
 from glstylenet.bench.synthetic_pictures import drawn_classes, drawn_picture, picture_tensor
 from glstylenet.cli import main
-from glstylenet.cli.bench_tables import figures_as_text
+from glstylenet.cli.bench_tables import format_report
 from glstylenet.errors import GLStyleNetError, MemoryLimitError
 from glstylenet.network.weights import load_weights
 from glstylenet.objective.terms import LossWeights
@@ -643,7 +643,7 @@ def test_the_table(stubs: dict[str, dict[str, Any]], capsys: pytest.CaptureFixtu
 def test_a_speedup_over_fewer_evaluations_has_its_target_elsewhere() -> None:
     environment, whole = describe_environment(Settings()), a_speedup()
     fewer = dataclasses.replace(whole, literal=dataclasses.replace(whole.literal, granted=40))
-    tables = [figures_as_text(Report("default", environment, speedup=found)) for found in (fewer, whole)]
+    tables = [format_report(Report("default", environment, speedup=found)) for found in (fewer, whole)]
     told = ["at least 15, after 500 evaluations" in table for table in tables]
     assert told == [True, False]
 

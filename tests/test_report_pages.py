@@ -23,7 +23,7 @@ from glstylenet.report.inputs import LAYOUT, find_pairs
 from glstylenet.report.page import embedded, render
 from glstylenet.report.reproduction import chosen_experiments
 from glstylenet.report.results_file import Record
-from glstylenet.settings.command_line import Pictures
+from glstylenet.settings.roles import Pictures
 from tests.browser import needs_chromium, opened, running_browser
 
 SHARED: Mapping[str, Any] = {"size": 64, "iterations": 1}

@@ -22,8 +22,9 @@ from glstylenet.report.grid import make_grid, split_values
 from glstylenet.report.results_file import Record, ResultsFile, Task
 from glstylenet.report.sheet import draw_sheet
 from glstylenet.run import stylize
-from glstylenet.settings.command_line import Pictures, command_line
+from glstylenet.settings.command_line import command_line
 from glstylenet.settings.model import Settings
+from glstylenet.settings.roles import Pictures
 
 
 def _picture(path: Path, seed: int, size: tuple[int, int] = (48, 40)) -> Path:

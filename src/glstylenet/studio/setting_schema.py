@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, get_args, get_origin
+from typing import Any
 
 from glstylenet.pictures import picture_suffixes, readable_names
 from glstylenet.settings import GROUPS, INIT_CHOICES, PRESETS, Settings, field_help
@@ -14,53 +14,9 @@ MOST_ITERATIONS = 100_000
 """Of one run: each leaves a line in its record."""
 
 
-OFFERED = (
-    "content_weight",
-    "coarse_content",
-    "local_weight",
-    "semantic_weight",
-    "strict",
-    "global_weight",
-    "smoothness",
-    "scheme",
-    "init",
-    "size",
-    "style_scale",
-    "finish",
-    "iterations",
-    "scales",
-    "coarsest",
-    "round_length",
-    "optimizer",
-    "seed",
-)
-"""Settings that whoever opens the page may choose. The others name the machine and its files, and are the
-server's."""
-
-
-_EFFECTS: Mapping[str, str] = MappingProxyType(
-    {
-        "content_weight": "more of the content's shapes",
-        "coarse_content": "large forms stay in place",
-        "local_weight": "more of the style's brush strokes",
-        "semantic_weight": "stricter regions",
-        "global_weight": "colours of the whole closer to the style",
-        "smoothness": "less grain",
-        "scheme": "which layers of the network are fused",
-        "init": "what the painting starts from",
-        "size": "longest side in pixels",
-        "style_scale": "finer strokes when smaller",
-        "finish": "straight lines of a photograph",
-        "iterations": "longer and finer",
-        "scales": "fewer keep small things in place",
-        "coarsest": "lower lets large forms change",
-        "round_length": "matches held longer",
-        "optimizer": "how pixels are changed",
-        "seed": "another noise to start from",
-        "strict": "refuse a class that the style lacks",
-    }
-)
-"""What more of a setting does, in a newcomer's words."""
+OFFERED = tuple(name for name in Settings.model_fields if field_help(name).effect)
+"""The settings that whoever opens the page may choose: those whose declaration says their effect. The others
+name the machine and its files, and are the server's."""
 
 
 PALETTE: Mapping[str, str] = MappingProxyType(
@@ -99,39 +55,17 @@ def catalogue(*, upload_bytes: int, max_pixels: int) -> dict[str, object]:
 
 
 def _described(name: str) -> dict[str, Any]:
-    about, info = field_help(name), Settings.model_fields[name]
-    limits = {
-        kind: getattr(item, kind)
-        for item in info.metadata
-        for kind in ("ge", "gt", "le")
-        if hasattr(item, kind)
-    }
-    choices: list[str] | None = None
-    if get_origin(info.annotation) is not None and all(
-        isinstance(each, str) for each in get_args(info.annotation)
-    ):
-        choices = list(get_args(info.annotation))
-    if name == "init":
-        choices = list(INIT_CHOICES)
+    about = field_help(name)
+    choices = about.choices or about.suggestions
     return {
         "name": name,
         "group": about.group,
         "symbol": about.symbol,
         "description": about.description,
         "default": about.default,
-        "minimum": limits.get("ge", limits.get("gt")),
-        "maximum": MOST_ITERATIONS if name == "iterations" else limits.get("le"),
-        "choices": choices,
-        "kind": _kind(info.annotation, choices),
-        "effect": _EFFECTS[name],
+        "minimum": about.minimum,
+        "maximum": MOST_ITERATIONS if name == "iterations" else about.maximum,
+        "choices": list(choices) or None,
+        "kind": "choice" if choices else about.kind,
+        "effect": about.effect,
     }
-
-
-def _kind(annotation: object, choices: list[str] | None) -> str:
-    if choices is not None:
-        return "choice"
-    types = get_args(annotation) or (annotation,)
-    for kind, word in ((bool, "bool"), (float, "float"), (int, "int")):
-        if kind in types:
-            return word
-    return "text"
