@@ -73,7 +73,8 @@ def _check_job(job: Job, settings: Settings, options: OutputOptions) -> None:
         _refuse_inputs_named_as_previews(job.output, inputs)
         if not overwrite:
             _refuse_existing_previews(job.output, range(every, settings.iterations + 1, every))
-    if FORMATS[job.output.suffix.lower()] not in _FORMATS_WITHOUT_LIMIT:
+    form = output_format(job.output)
+    if form is not None and form.longest_side is not None:
         shape_giver = job.content or job.map_of_content()
         if shape_giver is not None:
             natural = read_picture(shape_giver, max_pixels=settings.max_pixels).size
