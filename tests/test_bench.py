@@ -22,7 +22,17 @@ from benchmarks import literal as literal_program
 from glstylenet.bench import plan as plans
 from glstylenet.bench import plot, report, scaling, schemes, speedup, subprocess_run
 from glstylenet.bench.environment import _processor, describe_environment
-from glstylenet.bench.literal import LiteralObjective, minimise
+from glstylenet.bench.literal import (
+    LiteralObjective,
+    LiteralWeights,
+    literal_content,
+    literal_fusion,
+    literal_global,
+    literal_gram,
+    literal_local,
+    literal_smoothness,
+    minimise,
+)
 from glstylenet.bench.overhead import PARTS, Overhead, RunWatch, ScaleCost, assemble
 from glstylenet.bench.pair import sample_pair
 from glstylenet.bench.plan import PLANS, BenchPlan, PointSize
@@ -35,10 +45,12 @@ from glstylenet.bench.synthetic_pictures import drawn_classes, drawn_picture, pi
 from glstylenet.cli import main
 from glstylenet.cli.bench_tables import figures_as_text
 from glstylenet.errors import GLStyleNetError, MemoryLimitError
+from glstylenet.network import LAYER_CHANNELS, layer_size
 from glstylenet.network.vgg import VGG19
 from glstylenet.network.weights import load_weights
-from glstylenet.objective.terms import LossTerms, LossWeights
-from glstylenet.pyramid.schemes import PAPER_SCHEMES
+from glstylenet.objective.terms import LossTerms
+from glstylenet.pyramid import fuse
+from glstylenet.pyramid.schemes import PAPER_SCHEMES, SCHEMES
 from glstylenet.run.events import Matched, ScaleStarted, Started, Step, Warned
 from glstylenet.run.scales import Scale
 from glstylenet.run.stylize import Timings
@@ -234,7 +246,34 @@ def network() -> VGG19:
 def a_literal(network: VGG19) -> LiteralObjective:
     content, style = (picture_tensor(drawn_picture((40, 32), seed), network.device) for seed in range(2))
     maps = (drawn_classes((40, 32), 3, seed) for seed in range(2))
-    return LiteralObjective(network, PAPER_SCHEMES["h"], LossWeights.of(Settings()), content, style, *maps)
+    return LiteralObjective(network, PAPER_SCHEMES["h"], LiteralWeights.of(Settings()), content, style, *maps)
+
+
+@pytest.mark.parametrize("scheme", sorted(SCHEMES))
+def test_the_literal_fusion_is_that_of_the_pyramid(scheme: str) -> None:
+    """Odd sizes too: then every layer is a little smaller than half of the one before."""
+    generator = torch.Generator().manual_seed(0)
+    features = {
+        layer: torch.rand(
+            (1, channels, *layer_size((45, 58), layer)), generator=generator, dtype=torch.float64
+        )
+        for layer, channels in LAYER_CHANNELS.items()
+    }
+    for layers in SCHEMES[scheme].groups:
+        torch.testing.assert_close(literal_fusion(features, layers), fuse(features, layers))
+
+
+def test_the_literal_losses_by_hand() -> None:
+    feature = torch.tensor([[[[1.0, 2.0]], [[3.0, 4.0]]]])  # 2 channels, 1 x 2 positions
+    assert literal_content(feature, torch.zeros_like(feature)) == (1 + 4 + 9 + 16) / 4
+    assert literal_gram(feature).tolist() == [[2.5, 5.5], [5.5, 12.5]]
+    # Each column is a patch; the second one's nearest is the first of the style.
+    patches, style_patches = torch.tensor([[1.0, 5.0], [2.0, 6.0]]), torch.tensor([[4.0, 1.0], [6.0, 2.0]])
+    nearest = torch.tensor([1, 0])
+    assert literal_local(patches, style_patches, nearest) == (0 + 0 + 1 + 0) / 4
+    assert literal_global(torch.eye(2), torch.zeros(2, 2)) == 2 / (4 * 2**2)
+    pixels = torch.tensor([[[[0.0, 1.0], [2.0, 5.0]]]])
+    assert literal_smoothness(pixels) == (4 + 16) / 2 + (1 + 9) / 2
 
 
 def test_the_literal_method_computes_its_targets_once(

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from benchmarks.literal import LiteralObjective
+from glstylenet.bench.literal import LiteralObjective, LiteralWeights
 from glstylenet.machine.stopwatch import Stopwatch
 from glstylenet.matching import index
 from glstylenet.matching.exact import Matches
@@ -71,7 +71,10 @@ def _pair(
     ours = Objective(
         network, SCHEMES[scheme], weights, content, style, content_map=content_map, style_map=style_map
     )
-    literal = LiteralObjective(network, SCHEMES[scheme], weights, content, style, content_map, style_map)
+    papers = LiteralWeights(
+        weights.content, weights.local, weights.semantic, weights.global_, weights.smoothness
+    )
+    literal = LiteralObjective(network, SCHEMES[scheme], papers, content, style, content_map, style_map)
     return ours, literal, _picture(5, SIZE, dtype)
 
 

@@ -14,12 +14,11 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
-from glstylenet.bench.literal import LiteralObjective, minimise
+from glstylenet.bench.literal import LiteralObjective, LiteralWeights, minimise
 from glstylenet.bench.pair import Pair
 from glstylenet.bench.timing import seconds_of
 from glstylenet.machine import choose_device
 from glstylenet.network import VGG19, load_weights
-from glstylenet.objective import LossWeights
 from glstylenet.pyramid import SCHEMES
 from glstylenet.run import Event, ScaledInputs, Started, Step, picture_losses, stylize
 from glstylenet.settings import Settings
@@ -214,7 +213,7 @@ def literal_objective(
     return LiteralObjective(
         network,
         SCHEMES[settings.scheme],
-        LossWeights.of(settings),
+        LiteralWeights.of(settings),
         content,
         scaled.style,
         scaled.content_map,
