@@ -33,14 +33,14 @@ from glstylenet.bench.literal import (
     literal_smoothness,
     minimise,
 )
-from glstylenet.bench.overhead import PARTS, Overhead, RunWatch, ScaleCost, assemble
+from glstylenet.bench.overhead import PARTS, Overhead, RunRecorder, ScaleCost, assemble
 from glstylenet.bench.pair import sample_pair
 from glstylenet.bench.plan import PLANS, BenchPlan, PointSize
 from glstylenet.bench.report import Report
 from glstylenet.bench.scaling import Scaling, fitted_exponent, measure_scaling, point_of
 from glstylenet.bench.schemes import PAPER_SECONDS, SchemeCost, Schemes, ratio_of_neighbours, timed_in_turns
-from glstylenet.bench.speedup import Attempt, LiteralRun, SnapshotWatch, Speedup, first_reaching, reach
-from glstylenet.bench.subprocess_run import Point, PointRequest, StepWatch, measure_point, picture_size
+from glstylenet.bench.speedup import Attempt, LiteralRun, SnapshotRecorder, Speedup, first_reaching, reach
+from glstylenet.bench.subprocess_run import Point, PointRequest, StepTimer, measure_point, picture_size
 from glstylenet.bench.synthetic_pictures import drawn_classes, drawn_picture, picture_tensor
 from glstylenet.cli import main
 from glstylenet.cli.bench_tables import figures_as_text
@@ -107,7 +107,7 @@ def silence(_sentence: str) -> None:
 def test_overhead_by_hand() -> None:
     """Two scales: 4 s for 40 evaluations of a network of 0.08 s, 6 s for 20 of 0.2 s."""
     clock = Clock()
-    watch = RunWatch(clock)
+    watch = RunRecorder(clock)
     coarse, fine = Scale(0.5, (32, 40), 40), Scale(1.0, (64, 80), 20)
     watch(a_start(coarse, fine))
     clock.now = 100.0
@@ -135,7 +135,7 @@ def test_overhead_by_hand() -> None:
 
 def test_a_run_that_never_began_has_no_overhead() -> None:
     with pytest.raises(ValueError, match="never began"):
-        assemble(RunWatch(), Timings(1.0, 1.0, {}), [], [])
+        assemble(RunRecorder(), Timings(1.0, 1.0, {}), [], [])
 
 
 # Speedup
@@ -219,7 +219,7 @@ def test_the_time_of_keeping_pictures_does_not_count() -> None:
             return self.now
 
     clock = Listening()
-    watch = SnapshotWatch(clock)  # began at 1
+    watch = SnapshotRecorder(clock)  # began at 1
     watch(a_start(Scale(0.5, (2, 2), 10), Scale(1.0, (4, 4), 80)))  # entered at 2, left at 3
     clock.now += 10.0
     watch(a_step(evaluation=10, evaluations=90, scale=1))  # a coarse scale is not kept
@@ -359,13 +359,13 @@ def test_the_ratio_of_neighbours_by_hand() -> None:
 def test_g_and_c_take_turns_by_themselves(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[list[str], int, float]] = []
 
-    def timed(names: Sequence[str], _time: object, *, rounds: int, patience: float, emit: object) -> Any:
-        asked.append((list(names), rounds, patience))
+    def timed(names: Sequence[str], _time: object, *, rounds: int, seconds_limit: float, emit: object) -> Any:
+        asked.append((list(names), rounds, seconds_limit))
         return {name: [PAPER_SECONDS[name]] * rounds for name in names}
 
     monkeypatch.setattr(schemes, "timed_in_turns", timed)
     found = schemes.measure_schemes(
-        (48, 32), Settings(precision="float32"), rounds=2, patience=5.0, pairs=4, tell=silence
+        (48, 32), Settings(precision="float32"), rounds=2, seconds_limit=5.0, pairs=4, emit=silence
     )
     assert asked == [(list("abdefh"), 2, 5.0), (["g", "c"], 4, math.inf)]
     assert found.g_vs_c == pytest.approx(0.243 / 0.220)
@@ -382,7 +382,7 @@ def test_schemes_take_turns_and_the_slow_ones_fewer() -> None:
         order.append(name)
         return cost[name] + 0.001 * len(order)
 
-    found = timed_in_turns(list(cost), time, rounds=3, patience=6.0, tell=silence)
+    found = timed_in_turns(list(cost), time, rounds=3, seconds_limit=6.0, emit=silence)
     assert order == [
         *("quick", "slow", "middling"),  # to warm up
         *("middling", "quick"),
@@ -439,7 +439,7 @@ def test_picture_sizes(megapixels: float, size: tuple[int, int]) -> None:
 def test_seconds_of_a_point_by_hand() -> None:
     """Set up for 7 s; steps of 2, 2 and 5 s, the last with a match of 3 s; two matches in all took 4 s."""
     clock = Clock()
-    watch = StepWatch(clock)
+    watch = StepTimer(clock)
     watch(ScaleStarted(1, 1, Scale(1.0, (4, 4), 4)))
     for now, event in (
         (6.0, Matched(1, 1.0)),
@@ -465,7 +465,7 @@ def test_the_largest_point_is_measured_first(monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr(scaling, "point_of", fake)
     sizes = [PointSize(0.1, 21), PointSize(0.4, 7)]
-    found = measure_scaling(sizes, Settings(precision="float32"), memory=123, tell=silence)
+    found = measure_scaling(sizes, Settings(precision="float32"), memory=123, emit=silence)
     assert [request.megapixels for request in asked] == [0.4, 0.1]
     assert [request.evaluations for request in asked] == [7, 21]
     assert {(request.memory, request.precision) for request in asked} == {(123, "float32")}
@@ -562,7 +562,7 @@ def stubs(monkeypatch: pytest.MonkeyPatch) -> dict[str, dict[str, Any]]:
     def stub(name: str, answer: object) -> None:
         def fake(subject: object, settings: Settings, **options: Any) -> object:
             asked[name] = {"subject": subject, "settings": settings, **options}
-            options["tell"](f"{name}: being measured")
+            options["emit"](f"{name}: being measured")
             return answer
 
         monkeypatch.setattr(report, f"measure_{name}", fake)
@@ -827,7 +827,7 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> BenchPlan:
         iterations=4,
         repeats=1,
         rounds=1,
-        patience=10.0,
+        seconds_limit=10.0,
         scheme_pairs=2,
         pair_size=None,
         literal_evaluations=2,

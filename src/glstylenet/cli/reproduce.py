@@ -80,8 +80,8 @@ def reproduce_command(
         chosen = chosen_experiments(figures or [])
         require_scikit_image()
         gathered = sample_pairs(held) if inputs is None else find_pairs(inputs)
-        ledger = ResultsFile.read(output, overwrite=overwrite)
-        reproduction = Reproduction(chosen, gathered, inputs, shared, ledger)
+        results = ResultsFile.read(output, overwrite=overwrite)
+        reproduction = Reproduction(chosen, gathered, inputs, shared, results)
         held.enter_context(claim_output(output))
         whole = _run(reproduction, stop, quiet=quiet)
     if as_json:
@@ -93,18 +93,18 @@ def _run(reproduction: "Reproduction", stop: Interruption, *, quiet: bool) -> bo
     """Run what is missing; whether all of it is there then. The page tells of it however that ends."""
     from glstylenet.report import Runner, measured
 
-    def tell(progress: "Progress") -> None:
+    def report(progress: "Progress") -> None:
         stop.something_to_save(True)
         if not quiet:
             inform(describe_progress(progress))
 
     try:
-        return reproduction.run(Runner(reproduction.ledger, tell, _unheard, stop.should_stop, measured))
+        return reproduction.run(Runner(reproduction.results, report, _ignore, stop.should_stop, measured))
     finally:
         reproduction.publish()
 
 
-def _unheard(_event: object) -> None:
+def _ignore(_event: object) -> None:
     """What single evaluations tell is not passed on."""
 
 
@@ -125,7 +125,8 @@ def _verdict(
             task.name
             for chapter in reproduction.chapters
             for task in chapter.tasks
-            if task.name in reproduction.ledger.records and not reproduction.ledger.records[task.name].is_done
+            if task.name in reproduction.results.records
+            and not reproduction.results.records[task.name].is_done
         ]
         parts = [*reasons, *([f"failed: {', '.join(failed)}"] if failed else [])]
         raise BatchError(f"{'; '.join(parts)}; the rest is in {output / 'index.html'}")

@@ -93,7 +93,7 @@ def _paint(sweep: "Sweep", stop: Interruption, *, quiet: bool) -> "list[Record]"
 
     records: list[Record] = []
 
-    def tell(progress: "Progress") -> None:
+    def report(progress: "Progress") -> None:
         if not quiet:
             inform(describe_progress(progress))
         if progress.record is not None:
@@ -102,12 +102,12 @@ def _paint(sweep: "Sweep", stop: Interruption, *, quiet: bool) -> "list[Record]"
         if progress.state in ("done", "failed"):
             sweep.publish(records)
 
-    Runner(sweep.ledger, tell, _unheard, stop.should_stop).paint(sweep.tasks)
+    Runner(sweep.results, report, _ignore, stop.should_stop).paint(sweep.tasks)
     sweep.publish(records)
     return records
 
 
-def _unheard(_event: object) -> None:
+def _ignore(_event: object) -> None:
     """What single evaluations tell is not passed on."""
 
 
