@@ -118,7 +118,7 @@ def literal_similarity(
 
     Differs from the print, where the maps are channels of the features, weighted by beta1, and there is one
     cosine. Beside features of magnitude 1000 they would have no effect. As in the authors' code, the features
-    have one cosine and the maps another; ``map_similarity`` (m, m_a) is added (:func:`literal_map_similarity`).
+    have one cosine and the maps another: :func:`literal_map_similarity` (m, m_a) is added.
 
     >>> patches = unit_vectors(torch.tensor([[1.0, 0.0], [0.0, 1.0]]))
     >>> literal_similarity(patches, patches.flip(1)).argmax(dim=1)
@@ -144,8 +144,10 @@ def literal_map_similarity(content_map: Tensor, style_map: Tensor, beta1: float)
 def literal_local(patches: Tensor, style_patches: Tensor, nearest: Tensor) -> Tensor:
     """Compute L_L from the patches of FF_x (9 C, m) and of FF_a (9 C, m_a): 0-dimensional (Eq. 4).
 
-    ``nearest`` int64 (m,): NN(i), a constant for the gradient. Differs from the print: a mean over patches and
-    their entries instead of a sum, and without the maps' channels, which no gradient reaches.
+    ``nearest`` int64 (m,): NN(i), a constant for the gradient.
+
+    Differs from the print: a mean over patches and their entries instead of a sum, and without the maps'
+    channels, which no gradient reaches.
     """
     return (patches - style_patches.index_select(1, nearest)).square().mean()
 
@@ -229,8 +231,8 @@ class LiteralTarget:
 class LiteralObjective:
     """A `LiteralObjective` computes the total loss L of a picture and its gradient (Eq. 8).
 
-    ``scheme``: the groups of layers that are fused; each group has a local and a global loss of its own, as in
-    the paper's Figure 10. ``content`` and ``style`` (1, 3, H, W) each: RGB, 0..255, of the network's type, on
+    ``scheme``: the groups of layers that are fused; each group has a local and a global loss of its own, as
+    in the paper's Figure 10. ``content`` and ``style`` (1, 3, H, W) each: RGB, 0..255, of the network's type, on
     its device. ``content_map`` and ``style_map`` (1, K, H, W): one-hot class channels of both, or of neither.
     """
 
@@ -247,7 +249,6 @@ class LiteralObjective:
         weights = self.weights
         features = self.network.features(pixels)
         total = weights.alpha * literal_content(features[4], self.content_feature)
-        total = total + weights.sigma * literal_smoothness(pixels)
         for layers, target in zip(self.scheme.groups, self.targets, strict=True):
             fused = literal_fusion(features, layers)
             patches = patch_vectors(fused)
@@ -258,7 +259,7 @@ class LiteralObjective:
                 nearest = similarity.argmax(dim=1)
             total = total + weights.beta * literal_local(patches, target.patches, nearest)
             total = total + weights.gamma * literal_global(literal_gram(fused), target.gram)
-        return total
+        return total + weights.sigma * literal_smoothness(pixels)
 
     def evaluate(self, pixels: Tensor) -> tuple[float, Tensor]:
         """Return L of ``pixels`` and its gradient (1, 3, H, W), matches found for these very pixels."""

@@ -6,7 +6,7 @@ from typing import Any, get_args, get_origin
 
 from glstylenet.settings import GROUPS, INIT_CHOICES, PRESETS, Settings, field_help
 
-__all__ = ["MOST_ITERATIONS", "OFFERED", "PALETTE", "catalogue"]
+__all__ = ["MOST_ITERATIONS", "OFFERED", "PALETTE", "page_schema"]
 
 
 MOST_ITERATIONS = 100_000
@@ -81,7 +81,7 @@ PALETTE: Mapping[str, str] = MappingProxyType(
 """Named classes and their colours in maps: far apart, so that none is taken for a blend of two others."""
 
 
-def catalogue(*, upload_bytes: int, max_pixels: int) -> dict[str, object]:
+def page_schema(*, upload_bytes: int, max_pixels: int) -> dict[str, object]:
     """Settings with range and default, presets, starts, palette and limits, as one JSON object."""
     return {
         "groups": list(GROUPS),
