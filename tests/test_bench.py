@@ -22,23 +22,34 @@ from benchmarks import literal as literal_program
 from glstylenet.bench import plan as plans
 from glstylenet.bench import plot, report, scaling, schemes, speedup, subprocess_run
 from glstylenet.bench.environment import _processor, describe_environment
-from glstylenet.bench.literal import LiteralObjective, minimise
-from glstylenet.bench.overhead import PARTS, Overhead, RunWatch, ScaleCost, assemble
+from glstylenet.bench.literal import (
+    LiteralObjective,
+    LiteralWeights,
+    literal_content,
+    literal_fusion,
+    literal_global,
+    literal_gram,
+    literal_local,
+    literal_smoothness,
+    minimise,
+)
+from glstylenet.bench.overhead import PARTS, Overhead, RunRecorder, ScaleCost, assemble
 from glstylenet.bench.pair import sample_pair
 from glstylenet.bench.plain_vgg import PlainVGG19
 from glstylenet.bench.plan import PLANS, BenchPlan, PointSize
 from glstylenet.bench.report import Report
 from glstylenet.bench.scaling import Scaling, fitted_exponent, measure_scaling, point_of
 from glstylenet.bench.schemes import PAPER_SECONDS, SchemeCost, Schemes, ratio_of_neighbours, timed_in_turns
-from glstylenet.bench.speedup import Attempt, LiteralRun, SnapshotWatch, Speedup, first_reaching, reach
-from glstylenet.bench.subprocess_run import Point, PointRequest, StepWatch, measure_point, picture_size
+from glstylenet.bench.speedup import Attempt, LiteralRun, SnapshotRecorder, Speedup, first_reaching, reach
+from glstylenet.bench.subprocess_run import Point, PointRequest, StepTimer, measure_point, picture_size
 from glstylenet.bench.synthetic_pictures import drawn_classes, drawn_picture, picture_tensor
 from glstylenet.cli import main
 from glstylenet.cli.bench_tables import format_report
 from glstylenet.errors import GLStyleNetError, MemoryLimitError
+from glstylenet.network import LAYER_CHANNELS, layer_size
 from glstylenet.network.weights import load_weights
-from glstylenet.objective.terms import LossWeights
-from glstylenet.pyramid.schemes import PAPER_SCHEMES
+from glstylenet.pyramid import fuse
+from glstylenet.pyramid.schemes import PAPER_SCHEMES, SCHEMES
 from glstylenet.run.events import Matched, ScaleStarted, Started, Step, Warned
 from glstylenet.run.scales import Scale
 from glstylenet.run.stylize import Timings
@@ -96,7 +107,7 @@ def silence(_sentence: str) -> None:
 def test_overhead_by_hand() -> None:
     """Two scales: 4 s for 40 evaluations of a network of 0.08 s, 6 s for 20 of 0.2 s."""
     clock = Clock()
-    watch = RunWatch(clock)
+    watch = RunRecorder(clock)
     coarse, fine = Scale(0.5, (32, 40), 40), Scale(1.0, (64, 80), 20)
     watch(a_start(coarse, fine))
     clock.now = 100.0
@@ -124,7 +135,7 @@ def test_overhead_by_hand() -> None:
 
 def test_a_run_that_never_began_has_no_overhead() -> None:
     with pytest.raises(ValueError, match="never began"):
-        assemble(RunWatch(), Timings(1.0, 1.0, {}), [], [])
+        assemble(RunRecorder(), Timings(1.0, 1.0, {}), [], [])
 
 
 # Speedup
@@ -208,7 +219,7 @@ def test_the_time_of_keeping_pictures_does_not_count() -> None:
             return self.now
 
     clock = Listening()
-    watch = SnapshotWatch(clock)  # began at 1
+    watch = SnapshotRecorder(clock)  # began at 1
     watch(a_start(Scale(0.5, (2, 2), 10), Scale(1.0, (4, 4), 80)))  # entered at 2, left at 3
     clock.now += 10.0
     watch(a_step(evaluation=10, evaluations=90, scale=1))  # a coarse scale is not kept
@@ -235,7 +246,34 @@ def network() -> PlainVGG19:
 def a_literal(network: PlainVGG19) -> LiteralObjective:
     content, style = (picture_tensor(drawn_picture((40, 32), seed), network.device) for seed in range(2))
     maps = (drawn_classes((40, 32), 3, seed) for seed in range(2))
-    return LiteralObjective(network, PAPER_SCHEMES["h"], LossWeights.of(Settings()), content, style, *maps)
+    return LiteralObjective(network, PAPER_SCHEMES["h"], LiteralWeights.of(Settings()), content, style, *maps)
+
+
+@pytest.mark.parametrize("scheme", sorted(SCHEMES))
+def test_the_literal_fusion_is_that_of_the_pyramid(scheme: str) -> None:
+    """Odd sizes too: then every layer is a little smaller than half of the one before."""
+    generator = torch.Generator().manual_seed(0)
+    features = {
+        layer: torch.rand(
+            (1, channels, *layer_size((45, 58), layer)), generator=generator, dtype=torch.float64
+        )
+        for layer, channels in LAYER_CHANNELS.items()
+    }
+    for layers in SCHEMES[scheme].groups:
+        torch.testing.assert_close(literal_fusion(features, layers), fuse(features, layers))
+
+
+def test_the_literal_losses_by_hand() -> None:
+    feature = torch.tensor([[[[1.0, 2.0]], [[3.0, 4.0]]]])  # 2 channels, 1 x 2 positions
+    assert literal_content(feature, torch.zeros_like(feature)) == (1 + 4 + 9 + 16) / 4
+    assert literal_gram(feature).tolist() == [[2.5, 5.5], [5.5, 12.5]]
+    # Each column is a patch; the second one's nearest is the first of the style.
+    patches, style_patches = torch.tensor([[1.0, 5.0], [2.0, 6.0]]), torch.tensor([[4.0, 1.0], [6.0, 2.0]])
+    nearest = torch.tensor([1, 0])
+    assert literal_local(patches, style_patches, nearest) == (0 + 0 + 1 + 0) / 4
+    assert literal_global(torch.eye(2), torch.zeros(2, 2)) == 2 / (4 * 2**2)
+    pixels = torch.tensor([[[[0.0, 1.0], [2.0, 5.0]]]])
+    assert literal_smoothness(pixels) == (4 + 16) / 2 + (1 + 9) / 2
 
 
 def test_the_literal_method_computes_its_targets_once(
@@ -321,13 +359,13 @@ def test_the_ratio_of_neighbours_by_hand() -> None:
 def test_g_and_c_take_turns_by_themselves(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[list[str], int, float]] = []
 
-    def timed(names: Sequence[str], _time: object, *, rounds: int, patience: float, emit: object) -> Any:
-        asked.append((list(names), rounds, patience))
+    def timed(names: Sequence[str], _time: object, *, rounds: int, seconds_limit: float, emit: object) -> Any:
+        asked.append((list(names), rounds, seconds_limit))
         return {name: [PAPER_SECONDS[name]] * rounds for name in names}
 
     monkeypatch.setattr(schemes, "timed_in_turns", timed)
     found = schemes.measure_schemes(
-        (48, 32), Settings(precision="float32"), rounds=2, patience=5.0, pairs=4, tell=silence
+        (48, 32), Settings(precision="float32"), rounds=2, seconds_limit=5.0, pairs=4, emit=silence
     )
     assert asked == [(list("abdefh"), 2, 5.0), (["g", "c"], 4, math.inf)]
     assert found.g_vs_c == pytest.approx(0.243 / 0.220)
@@ -344,7 +382,7 @@ def test_schemes_take_turns_and_the_slow_ones_fewer() -> None:
         order.append(name)
         return cost[name] + 0.001 * len(order)
 
-    found = timed_in_turns(list(cost), time, rounds=3, patience=6.0, tell=silence)
+    found = timed_in_turns(list(cost), time, rounds=3, seconds_limit=6.0, emit=silence)
     assert order == [
         *("quick", "slow", "middling"),  # to warm up
         *("middling", "quick"),
@@ -401,7 +439,7 @@ def test_picture_sizes(megapixels: float, size: tuple[int, int]) -> None:
 def test_seconds_of_a_point_by_hand() -> None:
     """Set up for 7 s; steps of 2, 2 and 5 s, the last with a match of 3 s; two matches in all took 4 s."""
     clock = Clock()
-    watch = StepWatch(clock)
+    watch = StepTimer(clock)
     watch(ScaleStarted(1, 1, Scale(1.0, (4, 4), 4)))
     for now, event in (
         (6.0, Matched(1, 1.0)),
@@ -427,7 +465,7 @@ def test_the_largest_point_is_measured_first(monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr(scaling, "point_of", fake)
     sizes = [PointSize(0.1, 21), PointSize(0.4, 7)]
-    found = measure_scaling(sizes, Settings(precision="float32"), memory=123, tell=silence)
+    found = measure_scaling(sizes, Settings(precision="float32"), memory=123, emit=silence)
     assert [request.megapixels for request in asked] == [0.4, 0.1]
     assert [request.evaluations for request in asked] == [7, 21]
     assert {(request.memory, request.precision) for request in asked} == {(123, "float32")}
@@ -524,7 +562,7 @@ def stubs(monkeypatch: pytest.MonkeyPatch) -> dict[str, dict[str, Any]]:
     def stub(name: str, answer: object) -> None:
         def fake(subject: object, settings: Settings, **options: Any) -> object:
             asked[name] = {"subject": subject, "settings": settings, **options}
-            options["tell"](f"{name}: being measured")
+            options["emit"](f"{name}: being measured")
             return answer
 
         monkeypatch.setattr(report, f"measure_{name}", fake)
@@ -789,7 +827,7 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> BenchPlan:
         iterations=4,
         repeats=1,
         rounds=1,
-        patience=10.0,
+        seconds_limit=10.0,
         scheme_pairs=2,
         pair_size=None,
         literal_evaluations=2,

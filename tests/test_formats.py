@@ -22,7 +22,7 @@ from glstylenet.pictures.png16 import Samples
 from glstylenet.pictures.raster import Raster, SizeLimits
 from glstylenet.pictures.read import find_pictures, read_picture
 from glstylenet.pictures.write import check_output, read_recipe, write_picture
-from glstylenet.studio.setting_schema import catalogue
+from glstylenet.studio.setting_schema import page_schema
 
 
 @pytest.mark.parametrize("form", FORMATS, ids=lambda form: form.name)
@@ -182,7 +182,7 @@ def test_a_format_is_one_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert find_pictures(folder) == [folder / "c.PPM"]
     [job] = plan_jobs([str(folder), "style.png"], f"{tmp_path}/", content_map=None, style_map=None).jobs
     assert job.content == folder / "c.PPM"
-    offered = catalogue(upload_bytes=1, max_pixels=1)["pictures"]
+    offered = page_schema(upload_bytes=1, max_pixels=1)["pictures"]
     assert isinstance(offered, dict)
     assert offered["names"].endswith("BMP or PPM")
     assert ".pnm" in offered["suffixes"]

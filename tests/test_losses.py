@@ -8,7 +8,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from benchmarks.literal import literal_global, literal_local, literal_smoothness
+from glstylenet.bench.literal import (
+    literal_global,
+    literal_gram,
+    literal_local,
+    literal_smoothness,
+    patch_vectors,
+)
 from glstylenet.numerics.rectangle import Rect
 from glstylenet.objective import local
 from glstylenet.objective.content import content_loss
@@ -104,7 +110,8 @@ def test_global_does_not_depend_on_the_number_of_positions() -> None:
 
 def test_global_equals_literal() -> None:
     feature, style = _random(3, 1, 6, 5, 4), _random(4, 1, 6, 3, 8)
-    torch.testing.assert_close(_global(feature, gram(style)).value, literal_global(feature, style))
+    expected = literal_global(literal_gram(feature), literal_gram(style))
+    torch.testing.assert_close(_global(feature, gram(style)).value, expected)
 
 
 def test_smoothness_by_hand() -> None:
@@ -179,7 +186,7 @@ def test_local_target_by_hand() -> None:
 def test_local_without_patches_equals_literal(size: tuple[int, int], style_size: tuple[int, int]) -> None:
     feature, style = _random(7, 1, 5, *size).requires_grad_(), _random(8, 1, 5, *style_size)
     index = _index(9, size, style_size)
-    expected = literal_local(feature, style, index.flatten())
+    expected = literal_local(patch_vectors(feature), patch_vectors(style), index.flatten())
     (gradient,) = torch.autograd.grad(expected, feature)
     loss = _local(feature.detach(), _target(style, index))
     torch.testing.assert_close(loss.value, expected.detach(), rtol=1e-12, atol=0)

@@ -9,8 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from benchmarks.literal import LiteralObjective
-from glstylenet.bench.literal import patch_vectors
+from glstylenet.bench.literal import LiteralObjective, LiteralWeights, patch_vectors
 from glstylenet.bench.plain_vgg import PlainVGG19
 from glstylenet.errors import UsageError
 from glstylenet.machine.stopwatch import Stopwatch
@@ -21,12 +20,10 @@ from glstylenet.network.layers import CONTENT_LAYER, LAYER_NAMES
 from glstylenet.network.protocol import FeatureSink, features
 from glstylenet.network.vgg import VGG19, SavedForBackward
 from glstylenet.network.weights import load_weights
-from glstylenet.objective import terms as terms_module
 from glstylenet.objective.gram import global_loss, gram
-from glstylenet.objective.loss_term import Loss, LossTerm
 from glstylenet.objective.objective import Objective
 from glstylenet.objective.styles import StyleGuide
-from glstylenet.objective.terms import TERMS, Evaluation, LossWeights
+from glstylenet.objective.terms import Evaluation, LossWeights
 from glstylenet.objective.tile_features import TileFeatures
 from glstylenet.pyramid.schemes import SCHEMES
 from glstylenet.pyramid.tiles import cut_into_tiles
@@ -82,7 +79,10 @@ def _pair(
         network, SCHEMES[scheme], weights, content, [StyleGuide(style, style_map)], content_map=content_map
     )
     plain = PlainVGG19(network._weights, dtype=dtype)
-    literal = LiteralObjective(plain, SCHEMES[scheme], weights, content, style, content_map, style_map)
+    papers = LiteralWeights(
+        weights["content"], weights["local"], weights.semantic, weights["global"], weights["smoothness"]
+    )
+    literal = LiteralObjective(plain, SCHEMES[scheme], papers, content, style, content_map, style_map)
     return ours, literal, _picture(5, SIZE, dtype)
 
 
@@ -791,21 +791,8 @@ def test_a_style_with_more_weight_is_preferred_between_equals(exact: VGG19) -> N
 # --- a term of one's own
 
 
-class Brightness(LossTerm):
-    """The squared distance of the mean from mid-grey: ten lines, registered once."""
-
-    name, symbol, setting = "brightness", "delta", "smoothness"
-    label, colour, dark_colour = "brightness", "#000000", "#ffffff"
-
-    def of_pixels(self, pixels: Tensor) -> Loss:
-        distance = pixels.double().mean() - 127.5
-        gradient = torch.full_like(pixels, float(2 * self.weight * distance / pixels.numel()))
-        return Loss(self.weight * distance**2, gradient)
-
-
-def test_a_registered_term_is_computed(exact: VGG19, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(terms_module, "TERMS", [*TERMS, Brightness])
-    monkeypatch.setattr("glstylenet.objective.objective.TERMS", [*TERMS, Brightness])
+@pytest.mark.usefixtures("brightness_term")
+def test_a_registered_term_is_computed(exact: VGG19) -> None:
     weights = LossWeights.of(Settings(smoothness=3.0))
     assert weights["brightness"] == 3.0
     pixels = _picture(5, SIZE)

@@ -50,7 +50,7 @@ def describe_environment(settings: Settings) -> Environment:
         versions={
             "glstylenet": glstylenet.__version__,
             "python": platform.python_version(),
-            "torch": torch.__version__,  # with what it was built for, which its package does not tell
+            "torch": torch.__version__,  # with what it was built for, which its package does not emit
             **{package: importlib.metadata.version(package) for package in _PACKAGES},
         },
     )

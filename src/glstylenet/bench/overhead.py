@@ -25,7 +25,7 @@ from glstylenet.network import load_weights
 from glstylenet.run import Event, Result, ScaleStarted, Started, Step, Timings, Warned, stylize
 from glstylenet.settings import Settings
 
-__all__ = ["PARTS", "Overhead", "RunWatch", "ScaleCost", "assemble", "bare_seconds", "measure_overhead"]
+__all__ = ["PARTS", "Overhead", "RunRecorder", "ScaleCost", "assemble", "bare_seconds", "measure_overhead"]
 
 PARTS = ("network", "matching", "local", "global", "smoothness", "optimizer")
 """The parts of a run, in the order of the table."""
@@ -71,7 +71,7 @@ class Overhead:
         return {name: self.parts[name] / total for name in PARTS}
 
 
-class RunWatch:
+class RunRecorder:
     """Listens to a run: its plan, when each scale began, and how many evaluations it got."""
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
@@ -107,28 +107,28 @@ def measure_overhead(
     settings: Settings,
     *,
     repeats: int,
-    tell: Callable[[str], None],
+    emit: Callable[[str], None],
 ) -> Overhead:
     """Run ``settings`` on ``pair`` once, and the bare network before and after, ``repeats`` times each."""
     place = choose_device(settings.device, settings.precision)
     # One evaluation tells the plan, and warms up whatever is slow the first time.
-    scout = RunWatch()
+    scout = RunRecorder()
     _run(pair, settings, scout, should_stop=lambda: True)
     if scout.started is None:
         raise RuntimeError("a run ended without having begun")
     sizes = [scale.size for scale in scout.started.scales]
-    tell(f"overhead: the bare network at {_in_words(sizes)}")
+    emit(f"overhead: the bare network at {_in_words(sizes)}")
     before = bare_seconds(settings, place, sizes, repeats)
-    tell(f"overhead: a whole run of {settings.iterations} evaluations on the samples")
-    watch = RunWatch()
+    emit(f"overhead: a whole run of {settings.iterations} evaluations on the samples")
+    watch = RunRecorder()
     result = _run(pair, settings, watch)
-    tell("overhead: the bare network again")
+    emit("overhead: the bare network again")
     after = bare_seconds(settings, place, sizes, repeats)
     return assemble(watch, result.timings, before, after)
 
 
 def _run(
-    pair: Pair, settings: Settings, watch: RunWatch, should_stop: Callable[[], bool] | None = None
+    pair: Pair, settings: Settings, watch: RunRecorder, should_stop: Callable[[], bool] | None = None
 ) -> Result:
     return stylize(
         pair.content,
@@ -142,7 +142,7 @@ def _run(
 
 
 def assemble(
-    watch: RunWatch, timings: Timings, before: Sequence[Sequence[float]], after: Sequence[Sequence[float]]
+    watch: RunRecorder, timings: Timings, before: Sequence[Sequence[float]], after: Sequence[Sequence[float]]
 ) -> Overhead:
     """What ``watch`` heard of a run and its ``timings``, beside the bare network's seconds: the repeats of
     each scale ``before`` and ``after``. Raises ``ValueError`` for a run that never began."""

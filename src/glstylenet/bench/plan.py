@@ -24,7 +24,7 @@ class BenchPlan:
     ``size``: longest side of the default run whose overhead is taken, ``None`` for the samples' own;
     ``iterations`` of that run. ``repeats``: how often the bare network is timed before the run, and again
     after it. ``scheme_size`` (height, width) of the schemes, in how many ``rounds`` each is timed once, and
-    the ``patience``: seconds in all after which one is not timed again; (g) and (c) have
+    the ``seconds_limit``: seconds in all after which one is not timed again; (g) and (c) have
     ``scheme_pairs`` rounds by themselves. ``pair_size``: longest side of the pair of the speedup, ``None``
     for its own; ``literal_evaluations`` the literal method gets on it.
     ``points`` of the scaling, each within ``point_memory`` bytes.
@@ -35,7 +35,7 @@ class BenchPlan:
     iterations: int
     repeats: int
     rounds: int
-    patience: float
+    seconds_limit: float
     scheme_pairs: int
     pair_size: int | None
     literal_evaluations: int
@@ -59,7 +59,7 @@ PLANS: Mapping[str, BenchPlan] = MappingProxyType(
                 iterations=30,
                 repeats=5,
                 rounds=1,
-                patience=3.0,
+                seconds_limit=3.0,
                 scheme_pairs=11,
                 pair_size=112,
                 literal_evaluations=40,
@@ -72,7 +72,7 @@ PLANS: Mapping[str, BenchPlan] = MappingProxyType(
                 iterations=_DEFAULT,
                 repeats=7,
                 rounds=5,
-                patience=30.0,
+                seconds_limit=30.0,
                 scheme_pairs=21,
                 pair_size=None,
                 literal_evaluations=100,
@@ -84,7 +84,7 @@ PLANS: Mapping[str, BenchPlan] = MappingProxyType(
                 iterations=_DEFAULT,
                 repeats=11,
                 rounds=11,
-                patience=120.0,
+                seconds_limit=120.0,
                 scheme_pairs=31,
                 pair_size=None,
                 literal_evaluations=500,

@@ -61,8 +61,8 @@ def speedup_settings(plan: BenchPlan, settings: Settings) -> Settings:
     return settings if settings.size is not None else settings.replace(size=plan.pair_size)
 
 
-def measure(plan: BenchPlan, subjects: Subjects, settings: Settings, tell: Callable[[str], None]) -> Report:
-    """Measure everything that ``plan`` asks for; ``tell`` hears a sentence at every step.
+def measure(plan: BenchPlan, subjects: Subjects, settings: Settings, emit: Callable[[str], None]) -> Report:
+    """Measure everything that ``plan`` asks for; ``emit`` hears a sentence at every step.
 
     ``settings``: the machine (device, precision, the network's weights) for all of it; loss weights, classes
     and size for the speedup alone, since the other figures belong to the defaults.
@@ -70,26 +70,26 @@ def measure(plan: BenchPlan, subjects: Subjects, settings: Settings, tell: Calla
     machine = Settings(device=settings.device, precision=settings.precision, weights=settings.weights)
     environment = describe_environment(machine)  # a device that is not there is told of first
     # Before the others, while this process is small: the points' processes need the memory.
-    scaling = measure_scaling(plan.points, machine, memory=plan.point_memory, tell=tell)
+    scaling = measure_scaling(plan.points, machine, memory=plan.point_memory, emit=emit)
     overhead = measure_overhead(
         subjects.samples,
         machine.replace(size=plan.size, iterations=plan.iterations),
         repeats=plan.repeats,
-        tell=tell,
+        emit=emit,
     )
     schemes = measure_schemes(
         plan.scheme_size,
         machine,
         rounds=plan.rounds,
-        patience=plan.patience,
+        seconds_limit=plan.seconds_limit,
         pairs=plan.scheme_pairs,
-        tell=tell,
+        emit=emit,
     )
     speedup = measure_speedup(
         subjects.pair,
         speedup_settings(plan, settings),
         literal_evaluations=plan.literal_evaluations,
-        tell=tell,
+        emit=emit,
     )
     return Report(plan.name, environment, overhead, speedup, schemes, scaling)
 

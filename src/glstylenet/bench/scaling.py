@@ -48,7 +48,7 @@ def fitted_exponent(pixels: Sequence[float], seconds: Sequence[float]) -> float:
 
 
 def measure_scaling(
-    sizes: Sequence[PointSize], settings: Settings, *, memory: int, tell: Callable[[str], None]
+    sizes: Sequence[PointSize], settings: Settings, *, memory: int, emit: Callable[[str], None]
 ) -> Scaling:
     """Measure every size of ``sizes``, each in a process of its own that may use ``memory`` bytes.
 
@@ -57,7 +57,7 @@ def measure_scaling(
     points = []
     # The largest first: if one does not fit, it is known before the others have cost their time.
     for size in sorted(sizes, key=lambda size: -size.megapixels):
-        tell(f"scaling: {size.megapixels:g} megapixels, {size.evaluations} evaluations")
+        emit(f"scaling: {size.megapixels:g} megapixels, {size.evaluations} evaluations")
         points.append(
             point_of(
                 PointRequest(

@@ -75,9 +75,9 @@ def measure_schemes(
     settings: Settings,
     *,
     rounds: int,
-    patience: float,
+    seconds_limit: float,
     pairs: int,
-    tell: Callable[[str], None],
+    emit: Callable[[str], None],
 ) -> Schemes:
     """Time all eight schemes on drawn pictures of ``size`` (height, width), ``rounds`` times each, but (g)
     and (c) ``pairs`` times by themselves; they take turns (:func:`timed_in_turns`)."""
@@ -85,7 +85,7 @@ def measure_schemes(
     network = VGG19(load_weights(settings.weights).tensors, device=place.device, dtype=place.dtype)
     content, style, pixels = (picture_tensor(drawn_picture(size, seed), place.device) for seed in range(3))
     content_map, style_map = (drawn_classes(size, CLASSES, seed).to(place.device) for seed in range(2))
-    tell(f"schemes: setting up all {len(PAPER_SCHEMES)} at {size[1]} x {size[0]}")
+    emit(f"schemes: setting up all {len(PAPER_SCHEMES)} at {size[1]} x {size[0]}")
     objectives = {
         name: Objective(
             network,
@@ -102,8 +102,8 @@ def measure_schemes(
         return seconds_of(lambda: objectives[name].evaluate(pixels, rematch=True), place.device)
 
     others = [name for name in PAPER_SCHEMES if name not in _PAIR]
-    seconds = timed_in_turns(others, evaluate, rounds=rounds, patience=patience, tell=tell)
-    seconds |= timed_in_turns(_PAIR, evaluate, rounds=pairs, patience=math.inf, tell=tell)
+    seconds = timed_in_turns(others, evaluate, rounds=rounds, seconds_limit=seconds_limit, emit=emit)
+    seconds |= timed_in_turns(_PAIR, evaluate, rounds=pairs, seconds_limit=math.inf, emit=emit)
     return Schemes(
         size=size,
         costs={
@@ -125,22 +125,22 @@ def timed_in_turns(
     time: Callable[[str], float],
     *,
     rounds: int,
-    patience: float,
-    tell: Callable[[str], None],
+    seconds_limit: float,
+    emit: Callable[[str], None],
 ) -> dict[str, list[float]]:
     """Seconds of each of ``names``, told by ``time``: ``rounds`` of them, after one that does not count.
 
     They take turns, each round beginning with another one, so that the machine's noise hits all alike. Who
-    has taken ``patience`` seconds in all is left out of further rounds; then even a first time counts.
+    has taken ``seconds_limit`` seconds in all is left out of further rounds; then even a first time counts.
     """
     seconds: dict[str, list[float]] = {name: [] for name in names}
     for number in range(rounds + 1):
-        tell(
+        emit(
             f"schemes {' '.join(names)}: " + (f"round {number}/{rounds}" if number else "a round to warm up")
         )
         start = number % len(names)
         for name in [*names[start:], *names[:start]]:
-            if sum(seconds[name]) <= patience:
+            if sum(seconds[name]) <= seconds_limit:
                 seconds[name].append(time(name))
     return {name: times[1:] or times for name, times in seconds.items()}
 

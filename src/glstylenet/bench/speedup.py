@@ -14,13 +14,12 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
-from glstylenet.bench.literal import LiteralObjective, minimise
+from glstylenet.bench.literal import LiteralObjective, LiteralWeights, minimise
 from glstylenet.bench.pair import Pair
 from glstylenet.bench.plain_vgg import PlainVGG19
 from glstylenet.bench.timing import seconds_of
 from glstylenet.machine import choose_device
 from glstylenet.network import load_weights
-from glstylenet.objective import LossWeights
 from glstylenet.pyramid import SCHEMES
 from glstylenet.run import Event, ScaledInputs, Started, Step, picture_losses, stylize
 from glstylenet.settings import Settings
@@ -29,7 +28,7 @@ __all__ = [
     "Attempt",
     "LiteralRun",
     "Snapshot",
-    "SnapshotWatch",
+    "SnapshotRecorder",
     "Speedup",
     "attempt",
     "first_reaching",
@@ -115,7 +114,7 @@ class Snapshot:
     pixels: Tensor
 
 
-class SnapshotWatch:
+class SnapshotRecorder:
     """Listens to a run and keeps pictures of its last scale; its own time does not count."""
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
@@ -151,18 +150,18 @@ class SnapshotWatch:
 
 
 def measure_speedup(
-    pair: Pair, settings: Settings, *, literal_evaluations: int, tell: Callable[[str], None]
+    pair: Pair, settings: Settings, *, literal_evaluations: int, emit: Callable[[str], None]
 ) -> Speedup:
     """Run the literal method on ``pair``, then the default until it is as far.
 
     ``settings``: weights, size and machine for both; they start from the content.
     """
-    literal, best = literal_run(pair, settings, literal_evaluations, tell)
+    literal, best = literal_run(pair, settings, literal_evaluations, emit)
     size = (best.shape[-2], best.shape[-1])
     attempts = reach(
         literal.objective,
         settings.iterations,
-        lambda iterations, goal: attempt(pair, settings.replace(iterations=iterations), goal, tell),
+        lambda iterations, goal: attempt(pair, settings.replace(iterations=iterations), goal, emit),
     )
     return Speedup(size, literal, attempts)
 
@@ -178,7 +177,7 @@ def reach(
 
 
 def literal_run(
-    pair: Pair, settings: Settings, evaluations: int, tell: Callable[[str], None]
+    pair: Pair, settings: Settings, evaluations: int, emit: Callable[[str], None]
 ) -> tuple[LiteralRun, Tensor]:
     """Let the literal method spend ``evaluations`` (fewer, if SciPy stops); also its best picture.
 
@@ -191,13 +190,13 @@ def literal_run(
     network = PlainVGG19(load_weights(settings.weights).tensors, device=place.device)
     spent, best = 0, start
     every = max(1, evaluations // 10)
-    tell(f"speedup: the literal method, {evaluations} evaluations at {start.shape[-1]} x {start.shape[-2]}")
+    emit(f"speedup: the literal method, {evaluations} evaluations at {start.shape[-1]} x {start.shape[-2]}")
 
     def note(evaluation: int, loss: float) -> None:
         nonlocal spent
         spent = evaluation
         if evaluation % every == 0:
-            tell(f"speedup: literal evaluation {evaluation}/{evaluations}, loss {loss:.4g}")
+            emit(f"speedup: literal evaluation {evaluation}/{evaluations}, loss {loss:.4g}")
 
     def run() -> None:
         nonlocal best
@@ -215,7 +214,7 @@ def literal_objective(
     return LiteralObjective(
         network,
         SCHEMES[settings.scheme],
-        LossWeights.of(settings),
+        LiteralWeights.of(settings),
         content,
         scaled.style,
         scaled.content_map,
@@ -223,10 +222,10 @@ def literal_objective(
     )
 
 
-def attempt(pair: Pair, settings: Settings, goal: float, tell: Callable[[str], None]) -> Attempt:
+def attempt(pair: Pair, settings: Settings, goal: float, emit: Callable[[str], None]) -> Attempt:
     """Run ``settings`` on ``pair`` and find when its objective first was at most ``goal``."""
-    tell(f"speedup: the default run, {settings.iterations} evaluations")
-    watch = SnapshotWatch()
+    emit(f"speedup: the default run, {settings.iterations} evaluations")
+    watch = SnapshotRecorder()
     stylize(
         pair.content,
         pair.style,
@@ -235,7 +234,7 @@ def attempt(pair: Pair, settings: Settings, goal: float, tell: Callable[[str], N
         settings=settings,
         on_event=watch,
     )
-    tell("speedup: looking for the moment it was as far")
+    emit("speedup: looking for the moment it was as far")
     measured: dict[int, float] = {}
 
     def objective_of(number: int) -> float:

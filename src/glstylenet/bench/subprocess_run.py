@@ -21,7 +21,7 @@ from glstylenet.machine import keep_freed_memory
 from glstylenet.run import Event, Matched, ScaleStarted, Step, stylize
 from glstylenet.settings import Settings
 
-__all__ = ["Point", "PointRequest", "StepWatch", "main", "measure_point", "picture_size"]
+__all__ = ["Point", "PointRequest", "StepTimer", "main", "measure_point", "picture_size"]
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Point:
     precision: str
 
 
-class StepWatch:
+class StepTimer:
     """Listens to a run of one scale, and knows what an evaluation costs once the run is going.
 
     The time before the first evaluation is done (targets, first matches) is left out: a whole run pays it
@@ -115,7 +115,7 @@ def measure_point(request: PointRequest) -> Point:
         precision=request.precision,
         weights=request.weights,
     )
-    watch = StepWatch()
+    watch = StepTimer()
     result = stylize(drawn_picture(size, 0), drawn_picture(size, 1), settings=settings, on_event=watch)
     matching = result.timings.parts["matching"]
     return Point(

@@ -10,7 +10,7 @@ from glstylenet.cli.checkpoints import check_checkpoint
 from glstylenet.cli.jobs import BatchPlan, Job
 from glstylenet.errors import OutputError, UsageError
 from glstylenet.explain import check_folder, explanation_folder, require_matplotlib
-from glstylenet.pictures import check_output, fitted_size, read_picture
+from glstylenet.pictures import check_output, fitted_size, output_format, read_picture
 from glstylenet.settings import INIT_CHOICES, Settings
 
 __all__ = ["OutputOptions", "check_outputs", "preview_path"]

@@ -84,8 +84,8 @@ def reproduce_command(
         chosen = chosen_experiments(figures or [])
         require_scikit_image()
         gathered = sample_pairs(held) if inputs is None else find_pairs(inputs)
-        ledger = ResultsFile.read(output, overwrite=overwrite)
-        reproduction = Reproduction(chosen, gathered, inputs, shared, ledger)
+        results = ResultsFile.read(output, overwrite=overwrite)
+        reproduction = Reproduction(chosen, gathered, inputs, shared, results)
         held.enter_context(claim_output(output))
         whole = _run(reproduction, stop, quiet=quiet)
     if as_json:
@@ -103,7 +103,7 @@ def _run(reproduction: "Reproduction", stop: StopSignals, *, quiet: bool) -> boo
             inform(describe_progress(progress))
 
     try:
-        return reproduction.run(Runner(reproduction.ledger, show, ignore_event, stop.should_stop, measured))
+        return reproduction.run(Runner(reproduction.results, show, ignore_event, stop.should_stop, measured))
     finally:
         reproduction.publish()
 
@@ -125,7 +125,8 @@ def _finish(
             task.name
             for chapter in reproduction.chapters
             for task in chapter.tasks
-            if task.name in reproduction.ledger.records and not reproduction.ledger.records[task.name].is_done
+            if task.name in reproduction.results.records
+            and not reproduction.results.records[task.name].is_done
         ]
         parts = [*reasons, *([f"failed: {', '.join(failed)}"] if failed else [])]
         raise BatchError(f"{'; '.join(parts)}; the rest is in {output / 'index.html'}")

@@ -69,7 +69,7 @@ def studio_command(
     if token is None and not is_loopback(host):
         token = secrets.token_urlsafe(24)
     folder = data or platformdirs.user_data_path("glstylenet") / "studio"
-    shelf = Storage(folder, quota=limit, max_pixels=min(checked.max_pixels, 40_000_000))
+    storage = Storage(folder, quota=limit, max_pixels=min(checked.max_pixels, 40_000_000))
 
     def ready(url: str) -> None:
         stop.graceful = True  # from now on a signal lets the current evaluation end
@@ -78,7 +78,7 @@ def studio_command(
             webbrowser.open(url)
 
     with StopSignals() as stop:
-        serve(Address(host, port, token), shelf, machine, ready=ready)
+        serve(Address(host, port, token), storage, machine, ready=ready)
     return stop.exit_code
 
 

@@ -104,7 +104,7 @@ def _paint(sweep: "Sweep", stop: StopSignals, *, quiet: bool) -> "list[Record]":
         if progress.state in ("done", "failed"):
             sweep.publish(records)
 
-    Runner(sweep.ledger, show, ignore_event, stop.should_stop).paint(sweep.tasks)
+    Runner(sweep.results, show, ignore_event, stop.should_stop).paint(sweep.tasks)
     sweep.publish(records)
     return records
 

@@ -97,7 +97,8 @@ class LossTerm:
 
     ``name``: key of its value, such as in ``--json``. ``symbol``: the paper's name of the weight.
     ``setting``: the field of :class:`~glstylenet.settings.Settings` that holds the weight. ``label``: what
-    pages call it. ``colour`` and ``dark_colour``: of its curve on a light and on a dark page.
+    pages call it. ``colour`` and ``dark_colour``: of its curve on a light and on a
+    dark page; near those of Okabe and Ito, which colour-blind people can tell apart.
     """
 
     name: ClassVar[str]

@@ -47,7 +47,7 @@ class SmoothnessTerm(LossTerm):
     symbol = "sigma"
     setting = "smoothness"
     label = "smoothness"
-    colour = "#cc79a7"
+    colour = "#c46e9f"
     dark_colour = "#e59cc5"
 
     def of_pixels(self, pixels: Tensor) -> Loss:

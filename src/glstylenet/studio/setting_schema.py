@@ -7,7 +7,7 @@ from typing import Any
 from glstylenet.pictures import picture_suffixes, readable_names
 from glstylenet.settings import GROUPS, INIT_CHOICES, PRESETS, Settings, field_help
 
-__all__ = ["MOST_ITERATIONS", "OFFERED", "PALETTE", "catalogue"]
+__all__ = ["MOST_ITERATIONS", "OFFERED", "PALETTE", "page_schema"]
 
 
 MOST_ITERATIONS = 100_000
@@ -38,7 +38,7 @@ PALETTE: Mapping[str, str] = MappingProxyType(
 """Named classes and their colours in maps: far apart, so that none is taken for a blend of two others."""
 
 
-def catalogue(*, upload_bytes: int, max_pixels: int) -> dict[str, object]:
+def page_schema(*, upload_bytes: int, max_pixels: int) -> dict[str, object]:
     """Return settings with range and default, presets, starts, palette, limits and picture formats."""
     return {
         "groups": list(GROUPS),
