@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from glstylenet.errors import OutputError, UsageError
+from glstylenet.explain import charts, page
 from glstylenet.explain import folder as folder_module
 from glstylenet.explain.charts import class_chart, curve_chart, drawn_text, require_matplotlib
 from glstylenet.explain.class_losses import ClassLosses
@@ -22,6 +23,7 @@ from glstylenet.explain.correspondence import Correspondence, class_grid, recept
 from glstylenet.explain.curve import LossCurve
 from glstylenet.explain.explanation import Explanation, explain
 from glstylenet.explain.folder import FILES, check_folder, explanation_folder, write_explanation
+from glstylenet.explain.loss_terms import TERMS, LossTerm
 from glstylenet.explain.page import explanation_page
 from glstylenet.explain.panels import correspondence_sheet, result_panel, style_panel
 from glstylenet.memory.plan import MemoryPlan
@@ -29,11 +31,13 @@ from glstylenet.network.vgg import VGG19
 from glstylenet.network.weights import load_weights
 from glstylenet.objective.objective import Objective
 from glstylenet.objective.terms import LossTerms
+from glstylenet.pyramid.schemes import SCHEMES
 from glstylenet.run.assembly import make_objective
 from glstylenet.run.events import Event, ScaleStarted, Step
 from glstylenet.run.scales import Scale
 from glstylenet.run.stylize import Result, picture_losses, stylize
 from glstylenet.settings.model import Settings
+from glstylenet.settings.presets import preset_settings
 
 Picture = NDArray[np.uint8]
 HEIGHT, WIDTH = 72, 64
@@ -253,12 +257,55 @@ def test_a_doodle_is_explained(tmp_path: Path) -> None:
     assert 'id="content"' not in page
 
 
+@pytest.mark.parametrize("scheme", sorted(SCHEMES))
+def test_every_scheme_is_explained(scheme: str) -> None:
+    """Also the one that is not the paper's: "apart" compares every layer by itself."""
+    settings = FAST.replace(scheme=scheme, iterations=1)
+    result = stylize(
+        blotches(1, 32, 40), blotches(2, 40, 32), content_map=halves(32, 40), style_map=halves(40, 32),
+        settings=settings,
+    )  # fmt: skip
+    explanation = explain(result, LossCurve())
+    assert explanation.correspondence is not None
+    assert explanation.correspondence.groups == len(SCHEMES[scheme].groups)
+    losses = explanation.losses.as_dict()
+    assert sum(each.local for each in explanation.classes) == pytest.approx(losses["local"], rel=1e-5)
+
+
+def test_the_preset_of_gatys_is_explained() -> None:
+    """It has the scheme "apart" and no local term."""
+    settings = preset_settings("gatys", iterations=1, scales=1, precision="float32", device="cpu")
+    explanation = explain(stylize(blotches(1, 32, 40), blotches(2, 40, 32), settings=settings), LossCurve())
+    assert explanation.correspondence is None
+    assert explanation.classes[0].content == explanation.losses.as_dict()["content"]
+
+
+def test_a_new_term_has_its_curve_and_its_words(
+    unmapped: Explanation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Charts and page read the list of terms, and the values by name."""
+    edges = LossTerm("edges", "delta", "edge_weight", "edges of the content", "#123456", "#abcdef")
+
+    class Losses:
+        def as_dict(self) -> dict[str, float]:
+            return {**unmapped.losses.as_dict(), "edges": 77.0}
+
+    losses: Any = Losses()
+    curve = replace(unmapped.curve, points=[replace(each, terms=losses) for each in unmapped.curve.points])
+    before = np.asarray(curve_chart(curve))
+    for module in (charts, page):
+        monkeypatch.setattr(module, "TERMS", (*TERMS, edges))
+    assert not np.array_equal(np.asarray(curve_chart(curve)), before)
+    text = explanation_page(replace(unmapped, losses=losses, curve=curve), "out")
+    assert "edges of the content 77" in text
+
+
 def test_two_groups_are_told() -> None:
     explanation = explained(settings=FAST.replace(scheme="h"))
     assert explanation.correspondence is not None
     assert explanation.correspondence.groups == 2
     assert explanation.correspondence.layers == (4,)
-    assert "keeps 2 groups of layers apart" in explanation_page(explanation, "out")
+    assert "has 2 groups of layers" in explanation_page(explanation, "out")
 
 
 # Curve

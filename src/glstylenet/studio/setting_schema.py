@@ -1,16 +1,20 @@
-"""Catalogue: what the page may offer, read from :mod:`glstylenet.settings`."""
+"""Schema: everything that the page has to know of settings, presets, loss terms and limits.
+
+It is read from :mod:`glstylenet.settings` and the list of loss terms, so that the page holds no copy of them.
+"""
 
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, get_args, get_origin
 
+from glstylenet.explain import TERMS
 from glstylenet.settings import GROUPS, INIT_CHOICES, PRESETS, Settings, field_help
 
 __all__ = ["MOST_ITERATIONS", "OFFERED", "PALETTE", "page_schema"]
 
 
 MOST_ITERATIONS = 100_000
-"""Of one run: each leaves a line in its record."""
+"""The most evaluations of one run: each adds a line to its event log."""
 
 
 OFFERED = (
@@ -33,8 +37,7 @@ OFFERED = (
     "optimizer",
     "seed",
 )
-"""Settings that whoever opens the page may choose. The others name the machine and its files, and are the
-server's."""
+"""Settings that the page offers. The others name the machine and its files: the server chooses them."""
 
 
 _EFFECTS: Mapping[str, str] = MappingProxyType(
@@ -59,7 +62,7 @@ _EFFECTS: Mapping[str, str] = MappingProxyType(
         "strict": "refuse a class that the style lacks",
     }
 )
-"""What more of a setting does, in a newcomer's words."""
+"""The effect of a larger value of each setting, in a newcomer's words."""
 
 
 PALETTE: Mapping[str, str] = MappingProxyType(
@@ -78,11 +81,11 @@ PALETTE: Mapping[str, str] = MappingProxyType(
         "building": "#ff8000",
     }
 )
-"""Named classes and their colours in maps: far apart, so that none is taken for a blend of two others."""
+"""Named classes and their colours in maps, far apart, so that none looks like a blend of two others."""
 
 
 def page_schema(*, upload_bytes: int, max_pixels: int) -> dict[str, object]:
-    """Settings with range and default, presets, starts, palette and limits, as one JSON object."""
+    """Return settings with range and default, presets, starts, loss terms, palette and limits, for JSON."""
     return {
         "groups": list(GROUPS),
         "settings": [_described(name) for name in OFFERED],
@@ -91,6 +94,17 @@ def page_schema(*, upload_bytes: int, max_pixels: int) -> dict[str, object]:
             for name, preset in PRESETS.items()
         ],
         "inits": list(INIT_CHOICES),
+        "terms": [
+            {
+                "name": term.name,
+                "symbol": term.symbol,
+                "setting": term.setting,
+                "label": term.label,
+                "colour": term.colour,
+                "dark_colour": term.dark_colour,
+            }
+            for term in TERMS
+        ],
         "palette": [{"name": name, "colour": colour} for name, colour in PALETTE.items()],
         "limits": {"upload_bytes": upload_bytes, "max_pixels": max_pixels},
     }
