@@ -5,6 +5,7 @@ import dataclasses
 import json
 import math
 import os
+import re
 import signal
 import stat
 import sys
@@ -33,7 +34,7 @@ from glstylenet.bench.literal import (
     literal_smoothness,
     minimise,
 )
-from glstylenet.bench.overhead import PARTS, Overhead, RunRecorder, ScaleCost, assemble
+from glstylenet.bench.overhead import Overhead, RunRecorder, ScaleCost, assemble
 from glstylenet.bench.pair import sample_pair
 from glstylenet.bench.plain_vgg import PlainVGG19
 from glstylenet.bench.plan import PLANS, BenchPlan, PointSize
@@ -66,6 +67,7 @@ FIGURE_11: Mapping[str, tuple[list[list[int]], int, float]] = {
     "g": ([[64, 44, 980]], 2759680, 0.243),
     "h": ([[128, 88, 261], [64, 44, 517]], 4395776, 0.327),
 }
+PARTS = ("network", "matching", "local", "global", "smoothness", "optimizer")
 TERMS = loss_terms(1.0, 2.0, 3.0, 4.0)
 REQUEST = PointRequest(0.004, 3, 6 * 2**30, "cpu", "float32", "embedded")
 
@@ -131,6 +133,14 @@ def test_overhead_by_hand() -> None:
     assert found.ratio == pytest.approx(10.0 / (40 * 0.08 + 20 * 0.2))
     assert found.shares == pytest.approx(dict(zip(PARTS, (0.5, 0.2, 0.1, 0.1, 0.05, 0.05), strict=True)))
     assert found.warnings == ("something",)
+
+
+def test_every_part_that_was_timed_is_shown() -> None:
+    """Also that of a loss term which the benchmark does not know."""
+    overhead = dataclasses.replace(an_overhead(), parts={"network": 6.0, "edges": 2.0})
+    assert overhead.shares == {"network": 0.75, "edges": 0.25}
+    text = format_report(Report("quick", describe_environment(Settings()), overhead=overhead))
+    assert re.search(r"edges +25\.0 % +2\.00", text)
 
 
 def test_a_run_that_never_began_has_no_overhead() -> None:
@@ -472,7 +482,8 @@ def test_the_largest_point_is_measured_first(monkeypatch: pytest.MonkeyPatch) ->
     assert [each.megapixels for each in found.points] == [0.1, 0.4]
 
 
-def test_a_point_in_a_process_of_its_own() -> None:
+def test_a_point_in_a_process_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONWARNINGS", "error::RuntimeWarning")  # such as of a module imported twice
     found = point_of(REQUEST)
     assert found.size == (52, 77)
     assert found.evaluations == 3
@@ -496,7 +507,7 @@ def test_what_is_wrong_with_a_point_is_handed_on(tmp_path: Path, monkeypatch: py
     ("script", "kind", "message"),
     [
         ("echo one >&2; echo boom >&2; exit 3", GLStyleNetError, "0.004 megapixels ended with code 3: boom"),
-        ("exit 0", GLStyleNetError, "ended with code 0: it said nothing"),
+        ("exit 0", GLStyleNetError, "ended with code 0: without a message"),
         ("kill -9 $$", MemoryLimitError, "was killed, probably for lack of memory"),
     ],
 )

@@ -805,6 +805,15 @@ def test_a_reader_that_has_gone_is_no_error() -> None:
 # The other commands
 
 
+@pytest.mark.usefixtures("brightness_term")
+def test_a_further_term_is_in_json_and_in_the_table(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    names = ["content", "local", "global", "smoothness", "brightness", "total"]
+    assert run("stylize", "content.png", "style.png", "-o", "out.png", "--json") == 0
+    assert list(json.loads(capsys.readouterr().out)["losses"]) == names
+    assert main(["loss", "out.png", "content.png", "style.png"]) == 0
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == names
+
+
 def test_loss_prints_terms_and_total(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["loss", "content.png", "content.png", "style.png"]) == 0
     lines = capsys.readouterr().out.splitlines()

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageColor
 
 from glstylenet.errors import OutputError, UsageError
 from glstylenet.explain import folder as folder_module
@@ -29,13 +29,16 @@ from glstylenet.network.layers import LAYER_NAMES
 from glstylenet.network.protocol import features
 from glstylenet.network.vgg import VGG19
 from glstylenet.network.weights import load_weights
+from glstylenet.objective.loss_term import LossTerm
 from glstylenet.objective.objective import Objective
 from glstylenet.objective.terms import LossTerms
+from glstylenet.pyramid.schemes import SCHEMES
 from glstylenet.run.assembly import make_objective
 from glstylenet.run.events import Event, ScaleStarted, Step
 from glstylenet.run.scales import Scale
 from glstylenet.run.stylize import Result, picture_losses, stylize
 from glstylenet.settings.model import Settings
+from glstylenet.settings.presets import preset_settings
 from tests.losses import loss_terms
 
 Picture = NDArray[np.uint8]
@@ -257,12 +260,47 @@ def test_a_doodle_is_explained(tmp_path: Path) -> None:
     assert 'id="content"' not in page
 
 
+@pytest.mark.parametrize("scheme", sorted(SCHEMES))
+def test_every_scheme_is_explained(scheme: str) -> None:
+    """Also the one that is not the paper's: "apart" compares every layer by itself."""
+    settings = FAST.replace(scheme=scheme, iterations=1)
+    result = stylize(
+        blotches(1, 32, 40), blotches(2, 40, 32), content_map=halves(32, 40), style_map=halves(40, 32),
+        settings=settings,
+    )  # fmt: skip
+    explanation = explain(result, LossCurve())
+    assert explanation.correspondence is not None
+    assert explanation.correspondence.groups == len(SCHEMES[scheme].groups)
+    losses = explanation.losses.as_dict()
+    assert sum(each.local for each in explanation.classes) == pytest.approx(losses["local"], rel=1e-5)
+
+
+def test_the_preset_of_gatys_is_explained() -> None:
+    """It has the scheme "apart" and no local term."""
+    settings = preset_settings("gatys", iterations=1, scales=1, precision="float32", device="cpu")
+    explanation = explain(stylize(blotches(1, 32, 40), blotches(2, 40, 32), settings=settings), LossCurve())
+    assert explanation.correspondence is None
+    assert explanation.classes[0].content == explanation.losses.as_dict()["content"]
+
+
+def test_a_new_term_has_its_curve_and_its_words(brightness_term: type[LossTerm]) -> None:
+    """A registered term is computed, drawn in its colour, written into the page and timed."""
+    explanation = explained(settings=FAST.replace(smoothness=1e6))
+    value = explanation.losses["brightness"]
+    assert value > 0
+    assert f"{brightness_term.label} {value:.4g}" in explanation_page(explanation, "out")
+    assert explanation.result.timings.parts["brightness"] > 0
+    for dark, colour in ((False, brightness_term.colour), (True, brightness_term.dark_colour)):
+        drawn = np.asarray(curve_chart(explanation.curve, dark=dark).convert("RGB")).astype(int)
+        assert (np.abs(drawn - np.array(ImageColor.getrgb(colour))).max(axis=2) < 8).sum() > 20
+
+
 def test_two_groups_are_told() -> None:
     explanation = explained(settings=FAST.replace(scheme="h"))
     assert explanation.correspondence is not None
     assert explanation.correspondence.groups == 2
     assert explanation.correspondence.layers == (4,)
-    assert "keeps 2 groups of layers apart" in explanation_page(explanation, "out")
+    assert "has 2 groups of layers" in explanation_page(explanation, "out")
 
 
 # Curve

@@ -15,9 +15,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from glstylenet.objective.loss_term import LossTerm
+from glstylenet.objective.terms import TERMS
 from glstylenet.pictures.write import read_recipe
 from glstylenet.settings.model import Settings
 from glstylenet.studio.application import MOST_UPLOADS, UPLOAD_BYTES, make_application
+from glstylenet.studio.event_log import EventLog
 from glstylenet.studio.job import ROLES, Job
 from glstylenet.studio.runner import Runner
 from glstylenet.studio.security import SecurityMiddleware
@@ -121,6 +124,40 @@ def test_the_catalogue_is_that_of_the_settings() -> None:
     assert by_name["strict"]["kind"] == "bool"
     assert all(each["effect"] for each in by_name.values())
     assert not {"device", "weights", "memory", "max_pixels"} & set(by_name)
+
+
+@pytest.mark.usefixtures("brightness_term")
+def test_the_page_learns_the_loss_terms_from_the_server(tmp_path: Path) -> None:
+    """A term in the list is in the schema and in the curve, 0 in a log that is older than the term."""
+    table: Any = page_schema(upload_bytes=1, max_pixels=2)
+    assert [each["name"] for each in table["terms"]] == [
+        "content",
+        "local",
+        "global",
+        "smoothness",
+        "brightness",
+    ]
+    assert table["terms"][-1]["dark_colour"] == "#fedcba"
+    log = EventLog(tmp_path / "events.jsonl")
+    old = {"content": 1.0, "local": 2.0, "global": 3.0, "smoothness": 4.0}
+    log.append("progress", {"evaluation": 1, "losses": old})
+    log.append("progress", {"evaluation": 2, "losses": {**old, "brightness": 5.0}})
+    assert log.curve() == [[1, 1.0, 2.0, 3.0, 4.0, 0.0], [2, 1.0, 2.0, 3.0, 4.0, 5.0]]
+
+
+def _lightness(colour: str) -> float:
+    """The relative luminance of WCAG 2."""
+    channels = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    linear = [each / 12.92 if each <= 0.04045 else ((each + 0.055) / 1.055) ** 2.4 for each in channels]
+    return sum(share * each for share, each in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+@pytest.mark.parametrize("term", TERMS)
+def test_a_term_s_curve_stands_out_from_the_page(term: type[LossTerm]) -> None:
+    """A contrast of 3, which WCAG asks of graphics, on the papers of page.css."""
+    for colour, paper in ((term.colour, "#fbfaf8"), (term.dark_colour, "#171614")):
+        low, high = sorted((_lightness(colour), _lightness(paper)))
+        assert (high + 0.05) / (low + 0.05) >= 3
 
 
 def test_the_palette_s_colours_are_told_apart() -> None:

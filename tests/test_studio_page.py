@@ -347,6 +347,9 @@ def test_run_previews_slider_download_history(
     assert len([url for url in page.evaluate("[...window.previews]") if "preview" in url]) >= 2
     assert page.locator("#curve canvas").count() == 1
     assert page.locator("#terms td").nth(1).inner_text() not in {"", "–"}
+    keys = page.locator("#terms .key")
+    assert keys.count() == 4
+    assert len(set(keys.evaluate_all("all => all.map((key) => getComputedStyle(key).color)"))) == 4
 
     divider = page.locator("#divider")
     before = page.locator("#before")

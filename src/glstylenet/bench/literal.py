@@ -232,8 +232,9 @@ class LiteralObjective:
     """A `LiteralObjective` computes the total loss L of a picture and its gradient (Eq. 8).
 
     ``scheme``: the groups of layers that are fused; each group has a local and a global loss of its own, as
-    in the paper's Figure 10. ``content`` and ``style`` (1, 3, H, W) each: RGB, 0..255, of the network's type, on
-    its device. ``content_map`` and ``style_map`` (1, K, H, W): one-hot class channels of both, or of neither.
+    in the paper's Figure 10. ``content`` and ``style`` (1, 3, H, W) each: RGB, 0..255, of the network's type,
+    on its device. ``content_map`` and ``style_map`` (1, K, H, W): one-hot class channels of both, or of
+    neither.
     """
 
     network: PlainVGG19

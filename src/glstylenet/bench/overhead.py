@@ -25,10 +25,7 @@ from glstylenet.network import load_weights
 from glstylenet.run import Event, Result, ScaleStarted, Started, Step, Timings, Warned, stylize
 from glstylenet.settings import Settings
 
-__all__ = ["PARTS", "Overhead", "RunRecorder", "ScaleCost", "assemble", "bare_seconds", "measure_overhead"]
-
-PARTS = ("network", "matching", "local", "global", "smoothness", "optimizer")
-"""The parts of a run, in the order of the table."""
+__all__ = ["Overhead", "RunRecorder", "ScaleCost", "assemble", "bare_seconds", "measure_overhead"]
 
 
 @dataclass(frozen=True)
@@ -66,9 +63,9 @@ class Overhead:
 
     @property
     def shares(self) -> dict[str, float]:
-        """Each part's share of their sum."""
-        total = sum(self.parts[name] for name in PARTS)
-        return {name: self.parts[name] / total for name in PARTS}
+        """Each part's share of their sum, in the same order."""
+        total = sum(self.parts.values())
+        return {name: seconds / total for name, seconds in self.parts.items()}
 
 
 class RunRecorder:

@@ -8,7 +8,6 @@ from rich.table import Table
 
 from glstylenet.bench import (
     PAPER_SECONDS,
-    PARTS,
     PLANS,
     Environment,
     Overhead,
@@ -96,8 +95,10 @@ def _scales(overhead: Overhead) -> Table:
 
 
 def _parts(overhead: Overhead) -> Table:
-    shares = overhead.shares
-    cells = [(name, f"{100 * shares[name]:.1f} %", f"{overhead.parts[name]:.2f}") for name in PARTS]
+    cells = [
+        (name, f"{100 * share:.1f} %", f"{overhead.parts[name]:.2f}")
+        for name, share in overhead.shares.items()
+    ]
     return _table("Parts of that run", ("part", "share", "seconds"), cells)
 
 

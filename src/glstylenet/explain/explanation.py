@@ -24,8 +24,8 @@ class Explanation:
     """`Explanation` holds what explains one result.
 
     ``correspondence``: ``None`` if nothing was matched, with a local weight of 0. ``classes``: the part of
-    the loss that belongs to each map class. ``losses``: the weighted terms of the result (full size, float32, new
-    matches). ``curve``: the loss during the run.
+    the loss that belongs to each map class. ``losses``: the weighted terms of the result (full size, float32,
+    new matches). ``curve``: the loss during the run.
     """
 
     result: Result

@@ -121,8 +121,8 @@ def _table(explanation: Explanation) -> str:
         "<th scope='col'>× average</th><th scope='col'>matches leaving</th></tr></thead>"
         f"<tbody>{rows}{total}</tbody></table>"
         f"<p>The other terms of the whole picture: {', '.join(others)}; the total is {losses['total']:.4g}. "
-        f"The global term cannot be divided among classes: it compares Gram matrices, which are sums over all "
-        f"positions, and squares their difference.</p>"
+        f"The global term cannot be divided among classes: it compares Gram matrices, which are sums over "
+        f"all positions, and squares their difference.</p>"
     )
 
 

@@ -28,7 +28,7 @@ from glstylenet.machine import (
 from glstylenet.maps import resize_labels
 from glstylenet.memory import DEFAULT_SHARE, MemoryEstimate, MemoryPlan
 from glstylenet.network import VGG19, LoadedWeights, load_weights
-from glstylenet.objective import LossMaps, LossTerms, TargetStore
+from glstylenet.objective import TERMS, LossMaps, LossTerms, TargetStore
 from glstylenet.pictures import PictureSource, photo_finish
 from glstylenet.run.assembly import choose_scales, plan_scale_memory
 from glstylenet.run.checkpoint import Identity, Recorder, State, open_checkpoint
@@ -354,7 +354,7 @@ class _Run:
 
 
 def _parts(seconds: Mapping[str, float], optimisation: float) -> dict[str, float]:
-    names = ("network", "matching", "local", "global", "smoothness")
+    names = ("network", "matching", *(term.name for term in TERMS))
     parts = {name: seconds.get(name, 0.0) for name in names}
     return {**parts, "optimizer": max(0.0, optimisation - sum(parts.values()))}
 

@@ -1,9 +1,13 @@
-"""Catalogue: what the page may offer, read from :mod:`glstylenet.settings`."""
+"""Schema: everything that the page has to know of settings, presets, loss terms and limits.
+
+It is read from :mod:`glstylenet.settings` and the list of loss terms, so that the page holds no copy of them.
+"""
 
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+from glstylenet.objective import TERMS
 from glstylenet.pictures import picture_suffixes, readable_names
 from glstylenet.settings import GROUPS, INIT_CHOICES, PRESETS, Settings, field_help
 
@@ -11,7 +15,7 @@ __all__ = ["MOST_ITERATIONS", "OFFERED", "PALETTE", "page_schema"]
 
 
 MOST_ITERATIONS = 100_000
-"""Of one run: each leaves a line in its record."""
+"""The most evaluations of one run: each adds a line to its event log."""
 
 
 OFFERED = tuple(name for name in Settings.model_fields if field_help(name).effect)
@@ -35,11 +39,11 @@ PALETTE: Mapping[str, str] = MappingProxyType(
         "building": "#ff8000",
     }
 )
-"""Named classes and their colours in maps: far apart, so that none is taken for a blend of two others."""
+"""Named classes and their colours in maps, far apart, so that none looks like a blend of two others."""
 
 
 def page_schema(*, upload_bytes: int, max_pixels: int) -> dict[str, object]:
-    """Return settings with range and default, presets, starts, palette, limits and picture formats."""
+    """Return settings with range and default, presets, starts, loss terms, palette, limits and picture formats."""
     return {
         "groups": list(GROUPS),
         "settings": [_described(name) for name in OFFERED],
@@ -48,6 +52,17 @@ def page_schema(*, upload_bytes: int, max_pixels: int) -> dict[str, object]:
             for name, preset in PRESETS.items()
         ],
         "inits": list(INIT_CHOICES),
+        "terms": [
+            {
+                "name": term.name,
+                "symbol": term.symbol,
+                "setting": term.setting,
+                "label": term.label,
+                "colour": term.colour,
+                "dark_colour": term.dark_colour,
+            }
+            for term in TERMS
+        ],
         "palette": [{"name": name, "colour": colour} for name, colour in PALETTE.items()],
         "limits": {"upload_bytes": upload_bytes, "max_pixels": max_pixels},
         "pictures": {"names": readable_names(), "suffixes": list(picture_suffixes())},

@@ -170,7 +170,7 @@ async function openSample(sample) {
 async function choose(role, file) {
   clearNotices();
   const { busy } = panes[role];
-  const limit = state.catalogue?.limits.upload_bytes;
+  const limit = state.schema?.limits.upload_bytes;
   if (limit && file.size > limit) {
     notice(`${file.name} has ${Math.ceil(file.size / 2 ** 20)} MB; a picture may have ${Math.floor(limit / 2 ** 20)} MB.`);
     return;
