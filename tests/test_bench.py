@@ -40,8 +40,8 @@ from glstylenet.network.weights import load_weights
 from glstylenet.objective.terms import LossTerms, LossWeights
 from glstylenet.pyramid.schemes import PAPER_SCHEMES
 from glstylenet.run.events import Matched, ScaleStarted, Started, Step, Warned
+from glstylenet.run.result import Timings
 from glstylenet.run.scales import Scale
-from glstylenet.run.stylize import Timings
 from glstylenet.settings.model import Settings
 
 FIGURE_11: Mapping[str, tuple[list[list[int]], int, float]] = {

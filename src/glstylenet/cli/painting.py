@@ -21,7 +21,17 @@ from glstylenet.files import claim_output
 from glstylenet.machine import choose_device
 from glstylenet.memory import format_bytes
 from glstylenet.pictures import resize, write_picture
-from glstylenet.run import Event, Result, Started, Step, Warned, checkpoint_file, make_recipe, remove, stylize
+from glstylenet.run import (
+    Event,
+    Result,
+    Started,
+    Step,
+    Warned,
+    checkpoint_file,
+    make_recipe,
+    remove_checkpoint,
+    stylize,
+)
 from glstylenet.settings import Settings
 
 __all__ = ["Keeping", "check_plan", "paint", "report", "using_threads"]
@@ -357,7 +367,7 @@ def _claim_checkpoint(keeping: Keeping) -> contextlib.AbstractContextManager[Non
 def _remove_checkpoint(folder: Path, tell: Listener) -> None:
     """Nobody goes on from a picture that is written."""
     try:
-        remove(folder)
+        remove_checkpoint(folder)
     except OutputError as error:
         tell(Warned(str(error)))
 
