@@ -14,6 +14,7 @@ from glstylenet.bench.plain_vgg import PlainVGG19
 from glstylenet.bench.speedup import literal_objective
 from glstylenet.network.weights import load_weights
 from glstylenet.pictures.write import write_picture
+from glstylenet.run.start import start_pixels
 from glstylenet.settings.model import Settings
 
 __all__ = ["main"]
@@ -26,7 +27,7 @@ def main(words: list[str] | None = None) -> None:
     inputs = Pair(given.content, given.style, given.content_map, given.style_map).read(settings)
     network = PlainVGG19(load_weights(settings.weights).tensors)
     scaled = inputs.scaled(inputs.size, 1.0, network.device)
-    start = inputs.start("content", inputs.size, settings.seed)
+    start = start_pixels(inputs, "content", inputs.size, settings.seed)
     objective = literal_objective(network, settings, start, scaled)
 
     def report(evaluation: int, loss: float) -> None:

@@ -52,8 +52,8 @@ from glstylenet.network.weights import load_weights
 from glstylenet.pyramid import fuse
 from glstylenet.pyramid.schemes import PAPER_SCHEMES, SCHEMES
 from glstylenet.run.events import Matched, ScaleStarted, Started, Step, Warned
+from glstylenet.run.result import Timings
 from glstylenet.run.scales import Scale
-from glstylenet.run.stylize import Timings
 from glstylenet.settings.model import Settings
 from tests.losses import loss_terms
 

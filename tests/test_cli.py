@@ -32,8 +32,9 @@ from glstylenet.pictures.read import read_picture
 from glstylenet.pictures.write import read_recipe, write_picture
 from glstylenet.report.experiments import EXPERIMENTS
 from glstylenet.run.events import Event, Finished, ScaleStarted, Started, Step
+from glstylenet.run.result import Result
 from glstylenet.run.scales import Scale
-from glstylenet.run.stylize import Result, stylize
+from glstylenet.run.stylize import stylize
 from glstylenet.settings.command_line import option_name
 from glstylenet.settings.model import GROUPS, Settings, field_help
 from glstylenet.settings.presets import PRESETS, Preset

@@ -35,8 +35,10 @@ from glstylenet.objective.terms import LossTerms
 from glstylenet.pyramid.schemes import SCHEMES
 from glstylenet.run.assembly import make_objective
 from glstylenet.run.events import Event, ScaleStarted, Step
+from glstylenet.run.final_losses import picture_losses
+from glstylenet.run.result import Result
 from glstylenet.run.scales import Scale
-from glstylenet.run.stylize import Result, picture_losses, stylize
+from glstylenet.run.stylize import stylize
 from glstylenet.settings.model import Settings
 from glstylenet.settings.presets import preset_settings
 from tests.losses import loss_terms

@@ -11,7 +11,8 @@ import pytest
 from glstylenet.cli import painting
 from glstylenet.errors import MemoryLimitError
 from glstylenet.explain.folder import FILES
-from glstylenet.run.stylize import Result, stylize
+from glstylenet.run.result import Result
+from glstylenet.run.stylize import stylize
 from tests.test_cli import desk, draw, error_of, failing, run, stray_files
 
 __all__ = ["desk", "failing"]  # fixtures

@@ -179,7 +179,7 @@ def test_a_part_of_the_device_is_all_that_is_free(little_memory: int) -> None:
 @pytest.mark.usefixtures("little_memory")
 def test_a_device_that_is_full_means_smaller_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where it has less than it seemed to: while painting, and while the result is measured."""
-    monkeypatch.setattr("glstylenet.run.stylize.available_memory", lambda _device: 2**40)
+    monkeypatch.setattr("glstylenet.run.memory_budget.available_memory", lambda _device: 2**40)
     events: list[Event] = []
     content, style = drawn_picture((900, 900), 0), drawn_picture((200, 200), 1)
     settings = Settings(device="cuda", precision="bfloat16", iterations=6, scales=1)
@@ -206,7 +206,7 @@ def test_tiles_stay_within_what_the_run_may_use(precision: str, mebibytes: int) 
 
 @pytest.mark.usefixtures("little_memory")
 def test_a_device_that_is_too_small_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("glstylenet.run.stylize.available_memory", lambda _device: 2**40)
+    monkeypatch.setattr("glstylenet.run.memory_budget.available_memory", lambda _device: 2**40)
     with pytest.raises(MemoryLimitError, match="ran out of memory"):
         stylize(
             drawn_picture((2000, 2000), 0),

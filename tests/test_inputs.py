@@ -10,6 +10,7 @@ from torch import Tensor
 
 from glstylenet.memory.estimate import HeldPictures
 from glstylenet.run.inputs import HeldPicture, Inputs, Sources, prepare_inputs, read_sources
+from glstylenet.run.start import start_pixels
 from glstylenet.settings.model import Settings
 
 
@@ -67,5 +68,5 @@ def test_transparency_and_a_start_are_kept_too(tmp_path: Path) -> None:
     # The content was laid over white, which leaves no whole numbers; the style is reduced to 60 pixels.
     expected = (12 + 4 + 3) * 60 * 40 + 12 * 60 * 60
     assert sources.held_pictures == inputs.held_pictures == HeldPictures(expected, pixel_bytes=12 + 4 + 12)
-    start = inputs.start(str(path), (60, 40), 0)
+    start = start_pixels(inputs, str(path), (60, 40), 0)
     assert torch.equal(start[0].permute(1, 2, 0), torch.from_numpy(_bytes((60, 40), seed=2)).float())

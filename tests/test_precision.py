@@ -8,7 +8,8 @@ import torch
 
 from glstylenet.machine.device import has_fast_bfloat16
 from glstylenet.run.events import Event, Step
-from glstylenet.run.stylize import Result, stylize
+from glstylenet.run.result import Result
+from glstylenet.run.stylize import stylize
 from glstylenet.samples import sample_file
 from glstylenet.settings.presets import PRESETS, preset_settings
 

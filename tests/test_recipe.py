@@ -13,7 +13,7 @@ from glstylenet.errors import InputError, WeightsError
 from glstylenet.network.weights import LoadedWeights, load_weights
 from glstylenet.run.inputs import prepare_inputs, read_sources
 from glstylenet.run.recipe import find_inputs, make_recipe, parse_recipe, settings_to_repeat
-from glstylenet.run.stylize import Result, Timings
+from glstylenet.run.result import Result, Timings
 from glstylenet.settings.model import Settings
 from tests.losses import loss_terms
 

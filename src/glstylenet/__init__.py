@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from glstylenet.errors import GLStyleNetError
-    from glstylenet.run.stylize import Result, picture_losses, stylize
+    from glstylenet.run.final_losses import picture_losses
+    from glstylenet.run.result import Result
+    from glstylenet.run.stylize import stylize
     from glstylenet.settings import PRESETS, Settings, preset_settings
 
 __all__ = [

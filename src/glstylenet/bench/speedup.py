@@ -21,7 +21,7 @@ from glstylenet.bench.timing import seconds_of
 from glstylenet.machine import choose_device
 from glstylenet.network import load_weights
 from glstylenet.pyramid import SCHEMES
-from glstylenet.run import Event, ScaledInputs, Started, Step, picture_losses, stylize
+from glstylenet.run import Event, ScaledInputs, Started, Step, picture_losses, start_pixels, stylize
 from glstylenet.settings import Settings
 
 __all__ = [
@@ -186,7 +186,7 @@ def literal_run(
     place = choose_device(settings.device, "float32")
     inputs = pair.read(settings)
     scaled = inputs.scaled(inputs.size, 1.0, place.device)
-    start = inputs.start("content", inputs.size, settings.seed).to(place.device)
+    start = start_pixels(inputs, "content", inputs.size, settings.seed).to(place.device)
     network = PlainVGG19(load_weights(settings.weights).tensors, device=place.device)
     spent, best = 0, start
     every = max(1, evaluations // 10)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from glstylenet.errors import OutputError
 from glstylenet.files import claim_output
-from glstylenet.run import checkpoint_file, remove
+from glstylenet.run import checkpoint_file, remove_checkpoint
 
-__all__ = ["check_checkpoint", "claim_checkpoint", "remove_checkpoint", "resume_hint"]
+__all__ = ["check_checkpoint", "claim_checkpoint", "discard_checkpoint", "resume_hint"]
 
 
 def check_checkpoint(folder: Path, *, may_exist: bool) -> None:
@@ -26,10 +26,10 @@ def claim_checkpoint(folder: Path | None) -> contextlib.AbstractContextManager[N
     return contextlib.nullcontext() if folder is None else claim_output(checkpoint_file(folder))
 
 
-def remove_checkpoint(folder: Path) -> str | None:
+def discard_checkpoint(folder: Path) -> str | None:
     """Remove the checkpoint of a run whose result is written; return a warning if that failed."""
     try:
-        remove(folder)
+        remove_checkpoint(folder)
     except OutputError as error:
         return str(error)
     return None

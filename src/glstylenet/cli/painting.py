@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from glstylenet.cli.checkpoints import claim_checkpoint, remove_checkpoint, resume_hint
+from glstylenet.cli.checkpoints import claim_checkpoint, discard_checkpoint, resume_hint
 from glstylenet.cli.console import complain, inform, print_json
 from glstylenet.cli.exit_codes import describe_failure, report_failure
 from glstylenet.cli.jobs import BatchPlan, Job
@@ -131,7 +131,7 @@ def _paint_one(job: Job, context: _Context, *, curve: LossCurve) -> Result:
             raise
         save_result(result, job.output, options, emit)
         if options.checkpoint is not None and not result.interrupted:
-            warning = remove_checkpoint(options.checkpoint)
+            warning = discard_checkpoint(options.checkpoint)
             if warning is not None:
                 emit(Warned(warning))
     if result.interrupted:

@@ -1,21 +1,26 @@
 """One run, from the files to the finished picture.
 
-- ``stylize``: is the public entry: it reads, plans, paints, finishes and measures.
+- ``stylize``: is the public entry; it prepares, optimises, finishes and measures.
+- ``preparation``: reads, checks and plans everything before a run computes.
 - ``inputs``: reads the pictures and maps of a run and brings them to size.
-- ``canvas``: adds the margin on which a picture is painted.
 - ``scales``: chooses the sizes of a run and the evaluations of each.
-- ``assembly``: builds the objective and the memory plan of a scale from the settings.
-- ``coarse_to_fine``: paints through the sizes, each from the result of the one before.
+- ``memory_budget``: plans the memory of each size within the bytes that a run may use.
+- ``coarse_to_fine``: optimises through the sizes, each from the result of the one before.
+- ``start``: computes the pixels that a run starts from.
+- ``canvas``: adds the margin on which a picture is painted, and cuts it off.
+- ``assembly``: builds the objective and the optimiser of one size from the settings.
 - ``rounds``: alternates matching and optimisation within one size.
 - ``final_losses``: measures the losses of a result at full size in float32.
+- ``result``: holds the picture that a run computed, its losses and its timings.
+- ``checkpoint``: saves the state of a run, and reads it back; holds the version of the numerics.
+- ``recipe``: records what is needed to compute a picture again.
 - ``time_estimate``: estimates how long a run will take here.
-- ``checkpoint``: saves the state of a run, and reads it back.
-- ``recipe``: records what it takes to make a picture again.
-- ``events``: defines what a run tells its listeners.
+- ``events``: defines the events that a run emits.
 """
 
-from glstylenet.run.checkpoint import checkpoint_file, remove
+from glstylenet.run.checkpoint import checkpoint_file, remove_checkpoint
 from glstylenet.run.events import Event, Finished, Matched, ScaleStarted, Started, Step, Warned
+from glstylenet.run.final_losses import picture_losses, result_loss_maps
 from glstylenet.run.inputs import Inputs, ScaledInputs, Sources, prepare_inputs, read_result, read_sources
 from glstylenet.run.recipe import (
     Recipe,
@@ -25,8 +30,10 @@ from glstylenet.run.recipe import (
     parse_recipe,
     settings_to_repeat,
 )
+from glstylenet.run.result import Result, Timings
 from glstylenet.run.scales import SMALLEST_SIDE, Scale
-from glstylenet.run.stylize import Result, Timings, picture_losses, plan_run, result_loss_maps, stylize
+from glstylenet.run.start import start_pixels
+from glstylenet.run.stylize import plan_run, stylize
 from glstylenet.run.time_estimate import estimate_seconds, measure_speed
 
 __all__ = [
@@ -57,8 +64,9 @@ __all__ = [
     "prepare_inputs",
     "read_result",
     "read_sources",
-    "remove",
+    "remove_checkpoint",
     "result_loss_maps",
     "settings_to_repeat",
+    "start_pixels",
     "stylize",
 ]

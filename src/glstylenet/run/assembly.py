@@ -1,86 +1,20 @@
-"""Assembly: TODO-DOC."""
+"""Assembly of the parts that optimise one size: the objective and the optimiser that the settings name."""
 
-from glstylenet.machine import Device, FreedMemoryTrimmer, Stopwatch, memory_pool
-from glstylenet.memory import HeldPictures, MemoryEstimate, MemoryPlan, plan_memory
+from glstylenet.machine import FreedMemoryTrimmer, Stopwatch, memory_pool
+from glstylenet.memory import MemoryPlan
 from glstylenet.network import VGG19
 from glstylenet.objective import LossWeights, Objective, StyleGuide, TargetStore
+from glstylenet.optim import Adam, Lbfgs, Optimizer, Preconditioner
 from glstylenet.pyramid import SCHEMES
-from glstylenet.run.canvas import canvas_size
-from glstylenet.run.inputs import ScaledInputs, Sources
-from glstylenet.run.scales import Scale, plan_scales
+from glstylenet.run.inputs import ScaledInputs
 from glstylenet.settings import Settings
 
-__all__ = ["choose_scales", "estimate_memory", "make_objective", "plan_scale_memory", "smaller_tiles_warning"]
+__all__ = ["INITIAL_SCALE", "make_objective", "make_optimizer"]
 
 
-def choose_scales(
-    size: tuple[int, int], settings: Settings, smallest_class: float | None = None
-) -> list[Scale]:
-    """The scales of a run to a result of ``size`` (height, width), as ``settings`` have them."""
-    return plan_scales(
-        size,
-        settings.iterations,
-        coarsest=settings.coarsest,
-        scales=settings.scales,
-        smallest_class=smallest_class,
-    )
-
-
-def estimate_memory(
-    settings: Settings,
-    place: Device,
-    *,
-    size: tuple[int, int],
-    factor: float,
-    full_size: tuple[int, int],
-    full_style_size: tuple[int, int],
-    held_pictures: HeldPictures,
-    classes: int,
-    optimizes: bool = True,
-) -> MemoryEstimate:
-    """What optimising (or only measuring) at ``size``, ``factor`` times the result's, asks of memory."""
-    height, width = full_style_size
-    return MemoryEstimate(
-        size=canvas_size(size),
-        style_size=(max(1, round(height * factor)), max(1, round(width * factor))),
-        full_size=full_size,
-        full_style_size=full_style_size,
-        precision=place.precision,
-        scheme=SCHEMES[settings.scheme],
-        held_pictures=held_pictures,
-        classes=classes,
-        optimizes=optimizes,
-        on_gpu=place.device.type != "cpu",
-    )
-
-
-def plan_scale_memory(
-    scales: list[Scale],
-    sources: Sources,
-    settings: Settings,
-    place: Device,
-    allowed: int,
-    *,
-    classes: int,
-) -> list[tuple[MemoryEstimate, MemoryPlan]]:
-    """How each scale fits into ``allowed`` bytes; raises
-    :class:`~glstylenet.errors.MemoryLimitError` if one does not."""
-    demands = [
-        estimate_memory(
-            settings,
-            place,
-            size=scale.size,
-            factor=scale.factor,
-            full_size=scales[-1].size,
-            full_style_size=sources.style_size,
-            held_pictures=sources.held_pictures,
-            classes=classes,
-        )
-        for scale in scales
-    ]
-    # The largest first: if one is refused, then in the numbers of the result.
-    plans = [plan_memory(demand, allowed) for demand in reversed(demands)]
-    return list(zip(demands, reversed(plans), strict=True))
+INITIAL_SCALE = 2.0
+"""Factor on the initial inverse Hessian of L-BFGS: nearly every step of length 1 is accepted, and steps twice
+as long need a tenth fewer evaluations (docs/performance.md)."""
 
 
 def make_objective(
@@ -94,11 +28,16 @@ def make_objective(
     store: TargetStore | None = None,
     stopwatch: Stopwatch | None = None,
 ) -> Objective:
-    """The objective that ``settings`` name, at one scale, in the memory that ``plan`` tells, or in
-    ``allowed`` bytes where these are more."""
+    """Return the objective that ``settings`` name, for the pictures of one size.
+
+    It keeps to the memory of ``plan``, or to ``allowed`` bytes where these are more. ``content_factor``
+    multiplies the content weight; ``store`` may hold targets that were computed before.
+    """
     # A whole picture's blocks fit the next evaluation, which would have to fetch them from the system again.
-    tight = plan.tile_side is not None
-    valve = FreedMemoryTrimmer(max(allowed, plan.needed_bytes), plan.tile_bytes, memory_pool(network.device))
+    in_tiles = plan.tile_side is not None
+    trimmer = FreedMemoryTrimmer(
+        max(allowed, plan.needed_bytes), plan.tile_bytes, memory_pool(network.device)
+    )
     return Objective(
         network,
         SCHEMES[settings.scheme],
@@ -109,13 +48,22 @@ def make_objective(
         tile_side=plan.tile_side,
         cached_tiles=plan.cached_tiles,
         half_features=plan.half_features,
-        between_tiles=valve.before_tile if tight else None,
-        after_tiles=valve.after_tiles if tight else None,
+        between_tiles=trimmer.before_tile if in_tiles else None,
+        after_tiles=trimmer.after_tiles if in_tiles else None,
         targets=store,
         stopwatch=stopwatch,
     )
 
 
-def smaller_tiles_warning(what: str, plan: MemoryPlan) -> str:
-    """``what`` is done by ``plan`` now."""
-    return f"the machine ran out of memory; {what} in tiles of {plan.tile_side} pixels ({plan.tiles} of them)"
+def make_optimizer(settings: Settings, plan: MemoryPlan) -> Optimizer:
+    """Return the optimiser that ``settings`` name; the history of L-BFGS is as long as ``plan`` allows."""
+    if settings.optimizer == "adam":
+        return Adam()
+    preconditioner = Preconditioner()
+    return Lbfgs(
+        history=plan.history,
+        half_history=plan.half_history,
+        precondition=preconditioner,
+        initial_scale=INITIAL_SCALE,
+        update_preconditioner=preconditioner.fit,
+    )

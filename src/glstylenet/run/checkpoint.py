@@ -1,13 +1,13 @@
-"""Checkpoint: the state of a run in one file, from which it goes on after an interruption.
+"""Checkpoints: the state of a run in one file, from which it continues after an interruption.
 
-What is kept is the state *between two rounds of matching*: the best pixels, what the optimiser has optimizer_state,
-and how far the run has come. A round depends on nothing else, so on the same machine, in float32 on the CPU,
-a resumed run paints exactly the picture of an undisturbed one. A run that is stopped within a round keeps
-nothing newer and repeats that round: at most ``round_length`` evaluations. Where ``round_length`` is 1 the
-optimiser is never between two rounds, and only the beginning of each scale is kept.
+The file holds the state *between two rounds of matching*: the best pixels, the state of the optimiser, and
+how far the run has come. A round depends on nothing else, so on the same machine, in float32 on the CPU, a
+resumed run computes exactly the picture of an undisturbed one. A run that is stopped within a round repeats
+that round: at most ``round_length`` evaluations. Where ``round_length`` is 1 there is no state between two
+rounds, and only the beginning of each scale is saved.
 
-The file is safetensors with the facts as JSON in its metadata; nothing is pickled. It is written block by
-block beside its place and then named, so a process that is killed leaves the checkpoint before. Its largest
+The format is safetensors with the facts as JSON in its metadata; nothing is pickled. The file is written
+under another name and then renamed, so a process that is killed leaves the checkpoint before. Its largest
 part is the history of L-BFGS, up to :func:`~glstylenet.optim.lbfgs_memory.history_bytes`.
 """
 
@@ -17,6 +17,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import safetensors
@@ -27,11 +28,12 @@ from torch import Tensor
 import glstylenet
 from glstylenet.errors import InputError, OutputError
 from glstylenet.files import replacing
-from glstylenet.memory import MemoryEstimate, MemoryPlan, refitted
+from glstylenet.memory import MemoryPlan, refitted
 from glstylenet.optim import OptimizerState
 from glstylenet.run.events import Event, Warned
-from glstylenet.run.inputs import Origin
-from glstylenet.settings import INIT_CHOICES, Settings
+from glstylenet.run.memory_budget import PlannedScale
+from glstylenet.run.preparation import Preparation
+from glstylenet.settings import INIT_CHOICES
 
 __all__ = [
     "ALGORITHM_VERSION",
@@ -42,7 +44,7 @@ __all__ = [
     "checkpoint_file",
     "load",
     "open_checkpoint",
-    "remove",
+    "remove_checkpoint",
     "save",
 ]
 
@@ -50,69 +52,72 @@ __all__ = [
 _NAME = "checkpoint.safetensors"
 
 
-ALGORITHM_VERSION = 5
-"""Raised where the same settings of one version come to paint another picture: 1 had another first initial_scale of
-L-BFGS and other shares of the sizes; 2 kept no tiles in half precision, and its plans do not say so; 3 did
-not learn where the objective is steep; 4 optimizer_state of pixels that did not move, too."""
+ALGORITHM_VERSION = 6
+"""The version of the numerics: raise it by one whenever the same settings come to compute another picture,
+and whenever the layout of this file changes.
+
+A checkpoint of another version is refused, because a run that continued from it would be neither the old run
+nor a new one. ``tests/test_algorithm_version.py`` fails when the numbers of small runs change without it.
+1 had another initial scale of L-BFGS and other shares of the sizes; 2 kept no tiles in half precision, and
+its plans do not say so; 3 did not fit the preconditioner to the curvature; 4 fitted it to pixels that did not
+move, too; 5 had other keys in this file."""
 
 
 _PREFIX = "optimizer."
 
 
-_KINDS = {torch.float32: "F32", torch.float16: "F16"}
+_DTYPES = {torch.float32: "F32", torch.float16: "F16"}
 
 
-_BLOCK_ENTRIES = 2**22  # written at a time, so that a large history is never in memory twice
+_BLOCK_ENTRIES = 2**22
+"""Numbers that are written at a time, so that a large history is never in memory twice."""
 
 
 _NOT_DECISIVE = frozenset({"device", "max_pixels", "memory", "strict", "weights"})
-"""Settings that may change: the state tells what memory and device decided, a digest the weights."""
+"""Settings that may differ in a resumed run: the state holds what memory and device decided, and the weights
+are compared by their digest."""
 
 
 @dataclass(frozen=True)
 class Identity:
-    """What decides the picture of a run: the program's ``version`` and ``method``, the decisive ``settings``,
-    the SHA-256 of the ``inputs`` by role, and that of the ``weights``."""
+    """`Identity` holds what decides the picture of a run.
+
+    That is the ``version`` of the program, the decisive ``settings``, the SHA-256 of the ``inputs`` by role,
+    and that of the ``weights``.
+    """
 
     version: str
     settings: Mapping[str, object]
     inputs: Mapping[str, str]
     weights: str
-    algorithm_version: int = 1  # of files that do not tell
 
     @classmethod
-    def of(
-        cls, settings: Settings, precision: str, origins: Mapping[str, Origin], weights_digest: str
-    ) -> "Identity":
-        """``settings`` as they took effect, with the ``precision`` that was resolved from them."""
-        table = settings.replace(precision=precision).model_dump(mode="json")
+    def of(cls, prepared: Preparation) -> "Identity":
+        """Return the identity of a run with the precision that its settings were resolved to."""
+        settings = prepared.settings.replace(precision=prepared.device.precision)
+        table = settings.model_dump(mode="json")
         if settings.init not in INIT_CHOICES:
-            table["init"] = "a picture"  # which one, its hash tells; it may have been moved
+            table["init"] = "a picture"  # compared by its SHA-256; the file may have been moved
         return cls(
             version=glstylenet.__version__,
             settings={name: value for name, value in table.items() if name not in _NOT_DECISIVE},
-            inputs={role: origin.sha256 for role, origin in origins.items()},
-            weights=weights_digest,
-            algorithm_version=ALGORITHM_VERSION,
+            inputs={role: origin.sha256 for role, origin in prepared.inputs.origins.items()},
+            weights=prepared.weights.digest,
         )
 
     def differences(self, saved: "Identity") -> list[str]:
-        """In words, what is different in a ``saved`` run; nothing if the runs paint the same picture."""
+        """Return in words what is different in a ``saved`` run; nothing if both compute the same picture."""
         found = []
         if self.version != saved.version:
             found.append(f"glstylenet is {self.version}, it was {saved.version}")
-        if self.algorithm_version != saved.algorithm_version:
-            found.append(
-                f"the same settings paint another picture (method {self.algorithm_version}, it was {saved.algorithm_version})"
-            )
         for name in sorted({*self.settings, *saved.settings}):
-            now, then = self.settings.get(name), saved.settings.get(name)
-            if now != then:
-                found.append(f"{name} is {now!r}, it was {then!r}")
+            value, old_value = self.settings.get(name), saved.settings.get(name)
+            if value != old_value:
+                found.append(f"{name} is {value!r}, it was {old_value!r}")
         for role in sorted({*self.inputs, *saved.inputs}):
-            here, there = self.inputs.get(role), saved.inputs.get(role)
-            if here != there:
-                found.append(f"the {role.replace('_', ' ')} is {_short(here)}, it was {_short(there)}")
+            digest, old_digest = self.inputs.get(role), saved.inputs.get(role)
+            if digest != old_digest:
+                found.append(f"the {role.replace('_', ' ')} is {_short(digest)}, it was {_short(old_digest)}")
         if self.weights != saved.weights:
             found.append(f"the weights are {_short(self.weights)}, they were {_short(saved.weights)}")
         return found
@@ -120,8 +125,11 @@ class Identity:
 
 @dataclass(frozen=True)
 class Run:
-    """What stays the same during a run: its ``identity``, the ``machine`` (what may change the last digits,
-    by name) and the ``plans`` of all scales."""
+    """`Run` holds what stays the same during a run.
+
+    That is its ``identity``, the facts about the ``machine`` that may change the last digits, by name, and
+    the memory ``plans`` of all scales.
+    """
 
     identity: Identity
     machine: Mapping[str, str]
@@ -130,12 +138,13 @@ class Run:
 
 @dataclass(frozen=True)
 class State:
-    """Where a run is, between two rounds.
+    """`State` holds how far a run has come, between two rounds.
 
-    ``scale`` (from 0) is under way with ``plan`` and ``precision``, ``spent`` evaluations and ``rounds``
-    rounds into it; ``has_shrunk``: it ran out of memory once. ``evaluations``: of the whole run.
-    ``complete``: nothing is left to paint. ``canvas``: the best pixels, (1, 3, h, w) with margin, float32,
-    0..255. ``optimizer_state``: what the optimiser knows.
+    - ``scale`` (from 0) is in progress with ``plan`` and ``precision``; ``spent`` evaluations and ``rounds``
+      rounds of it are done, and ``has_shrunk`` says whether it ran out of memory once.
+    - ``evaluations`` counts those of the whole run; ``complete``: there are none left.
+    - ``canvas``: the best pixels with their margin, (1, 3, h, w) float32, 0..255.
+    - ``optimizer_state``: the state of the optimiser.
     """
 
     scale: int
@@ -152,8 +161,11 @@ class State:
 
 @dataclass
 class Recorder:
-    """Saves the states of ``run`` into ``folder``. A state that cannot be written is not worth the run:
-    ``emit`` hears a warning, once, and the checkpoint before stays."""
+    """`Recorder` saves the states of ``run`` into ``folder``.
+
+    A state that cannot be written does not end the run: there is one warning, and the checkpoint before
+    stays.
+    """
 
     folder: Path
     run: Run
@@ -171,24 +183,20 @@ class Recorder:
 
 
 def open_checkpoint(
-    folder: Path,
-    identity: Identity,
-    planned: list[tuple[MemoryEstimate, MemoryPlan]],
-    *,
-    resume: bool,
-    device: torch.device,
-    allowed: int,
-    emit: Callable[[Event], None],
-) -> tuple[Recorder, State | None, list[tuple[MemoryEstimate, MemoryPlan]]]:
-    """What saves a run into ``folder``, the state it goes on from if it is to ``resume``, and its plans.
+    folder: Path, prepared: Preparation, *, resume: bool, emit: Callable[[Event], None]
+) -> tuple[Recorder, State | None, Preparation]:
+    """Prepare ``folder`` for the checkpoints of a run, and read the one to ``resume`` from.
 
-    A resumed run keeps the plans it began with, for other ones sum in another order and may have a shorter
-    history; only where they do not fit into ``allowed`` bytes any more, it gets those ``planned`` now. Raises
-    :class:`~glstylenet.errors.InputError` if there is no state, it is damaged or another run's, naming what
-    differs, and :class:`~glstylenet.errors.OutputError` if the folder cannot be used.
+    Returns the recorder, the state to continue from (``None`` without ``resume``), and the run with the
+    plans it continues with. A resumed run keeps the memory plans it began with, because other tiles sum in
+    another order and a history may be shorter; those that no longer fit are replaced by the prepared ones.
+
+    Raises :class:`~glstylenet.errors.InputError` if there is no state, it is damaged or another run's, naming
+    the differences, and :class:`~glstylenet.errors.OutputError` if the folder cannot be used.
     """
+    identity = Identity.of(prepared)
     machine = {
-        "device": str(device),
+        "device": str(prepared.device.device),
         "torch": str(torch.__version__),
         "threads": str(torch.get_num_threads()),
     }
@@ -197,33 +205,43 @@ def open_checkpoint(
         saved, state = load(folder)
         _refuse_another_run(checkpoint_file(folder), identity, saved.identity)
         changes = [
-            f"{name} {saved.machine.get(name)} (here {here})"
-            for name, here in machine.items()
-            if saved.machine.get(name) != here
+            f"{name} {saved.machine.get(name)} (here {value})"
+            for name, value in machine.items()
+            if saved.machine.get(name) != value
         ]
         if changes:
             emit(Warned(f"the checkpoint was made with {', '.join(changes)}; the last digits may differ"))
-        planned = [
-            (demand, refitted(then, demand, allowed) or now)
-            for (demand, now), then in zip(planned, saved.plans, strict=True)
-        ]
+        prepared = replace(
+            prepared,
+            scales=[
+                _keep_plan(plan, planned, prepared.allowed)
+                for planned, plan in zip(prepared.scales, saved.plans, strict=True)
+            ],
+        )
         if not state.has_shrunk:
-            demand, now = planned[state.scale]
-            demand = replace(demand, precision=state.precision)
-            state = replace(state, plan=refitted(state.plan, demand, allowed) or now)
+            planned = prepared.scales[state.scale]
+            estimate = replace(planned.estimate, precision=state.precision)
+            plan = refitted(state.plan, estimate, prepared.allowed) or planned.plan
+            state = replace(state, plan=plan)
     _make_folder(folder)
-    return Recorder(folder, Run(identity, machine, tuple(plan for _, plan in planned)), emit), state, planned
+    plans = tuple(planned.plan for planned in prepared.scales)
+    return Recorder(folder, Run(identity, machine, plans), emit), state, prepared
 
 
-_RUN, _PLAN = TypeAdapter(Run), TypeAdapter(MemoryPlan)
+def _keep_plan(plan: MemoryPlan, planned: PlannedScale, allowed: int) -> PlannedScale:
+    """Return ``planned`` with the earlier ``plan`` if that fits into ``allowed`` bytes."""
+    return replace(planned, plan=refitted(plan, planned.estimate, allowed) or planned.plan)
+
+
+_RUN_PARSER, _PLAN_PARSER = TypeAdapter(Run), TypeAdapter(MemoryPlan)
 
 
 def checkpoint_file(folder: Path) -> Path:
-    """The file in ``folder`` that holds the state."""
+    """Return the path of the checkpoint in ``folder``."""
     return folder / _NAME
 
 
-def remove(folder: Path) -> None:
+def remove_checkpoint(folder: Path) -> None:
     """Remove the checkpoint in ``folder``, if there is one; the folder stays."""
     try:
         checkpoint_file(folder).unlink(missing_ok=True)
@@ -234,9 +252,9 @@ def remove(folder: Path) -> None:
 
 
 def save(folder: Path, run: Run, state: State) -> None:
-    """Write ``run`` and its ``state`` into ``folder`` in place of the one before, at once or not at all.
+    """Write ``run`` and its ``state`` into ``folder``, in place of the checkpoint before.
 
-    Raises :class:`~glstylenet.errors.OutputError` if that fails; the one before stays.
+    Raises :class:`~glstylenet.errors.OutputError` if that fails; the checkpoint before then stays.
     """
     tensors = {"canvas": state.canvas.detach().contiguous()}
     tensors |= {_PREFIX + name: tensor.contiguous() for name, tensor in state.optimizer_state.tensors.items()}
@@ -246,7 +264,7 @@ def save(folder: Path, run: Run, state: State) -> None:
     for name, tensor in tensors.items():
         end = offset + tensor.nbytes
         header[name] = {
-            "dtype": _KINDS[tensor.dtype],
+            "dtype": _DTYPES[tensor.dtype],
             "shape": list(tensor.shape),
             "data_offsets": [offset, end],
         }
@@ -261,9 +279,10 @@ def save(folder: Path, run: Run, state: State) -> None:
 
 
 def load(folder: Path) -> tuple[Run, State]:
-    """The run and the state in ``folder``, tensors on the CPU.
+    """Read the run and the state in ``folder``, with tensors on the CPU.
 
-    Raises :class:`~glstylenet.errors.InputError` if there is none or it is damaged.
+    Raises :class:`~glstylenet.errors.InputError` if there is none, it is damaged, or another
+    ``ALGORITHM_VERSION`` wrote it.
     """
     path = checkpoint_file(folder)
     try:
@@ -274,7 +293,10 @@ def load(folder: Path) -> tuple[Run, State]:
         facts = metadata["state"]
         if _digest(facts, tensors) != metadata["sha256"]:
             raise ValueError("its checksum is wrong")
-        return _parsed(facts, tensors)
+        table = json.loads(facts)
+        version = table.get("algorithm_version", "before 6")  # those had it elsewhere in the file
+        if version == ALGORITHM_VERSION:
+            return _parsed(table, tensors)
     except FileNotFoundError as error:
         raise InputError(
             f"{path}: there is no checkpoint to go on from; name the folder of the run that was interrupted, "
@@ -292,6 +314,11 @@ def load(folder: Path) -> tuple[Run, State]:
             f"{path}: the checkpoint is damaged or not one of glstylenet's ({error}); remove it and "
             f"begin anew"
         ) from error
+    raise InputError(
+        f"{path}: the checkpoint is of another version of glstylenet, in which the same settings compute "
+        f"another picture (its algorithm version is {version}, expected {ALGORITHM_VERSION}); finish that "
+        f"run with the program that began it, or begin anew without resume"
+    )
 
 
 def _refuse_another_run(path: Path, identity: Identity, saved: Identity) -> None:
@@ -304,7 +331,7 @@ def _refuse_another_run(path: Path, identity: Identity, saved: Identity) -> None
 
 
 def _make_folder(folder: Path) -> None:
-    """Make ``folder`` if only it is missing, and see whether it can be written to."""
+    """Make ``folder`` if only it is missing, and check that files can be written there."""
     try:
         folder.mkdir(exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
@@ -316,13 +343,14 @@ def _make_folder(folder: Path) -> None:
 
 
 def _facts(run: Run, state: State) -> str:
-    """All but the tensors, as JSON."""
+    """Return everything but the tensors, as JSON."""
     simple = {
         field.name: getattr(state, field.name)
         for field in fields(state)
         if field.name not in ("plan", "canvas", "optimizer_state")
     }
     table = {
+        "algorithm_version": ALGORITHM_VERSION,
         "run": asdict(run),
         "state": {**simple, "plan": asdict(state.plan)},
         "optimizer_state": state.optimizer_state.numbers,
@@ -330,31 +358,30 @@ def _facts(run: Run, state: State) -> str:
     return json.dumps(table)
 
 
-def _parsed(facts: str, tensors: Mapping[str, Tensor]) -> tuple[Run, State]:
-    """What :func:`_facts` and the tensors were made from."""
-    table = json.loads(facts)
-    optimizer_state = {
+def _parsed(table: dict[str, Any], tensors: Mapping[str, Tensor]) -> tuple[Run, State]:
+    """Return the run and the state from the JSON of :func:`_facts` and the tensors."""
+    optimizer_tensors = {
         name.removeprefix(_PREFIX): tensor for name, tensor in tensors.items() if name.startswith(_PREFIX)
     }
-    plan = _PLAN.validate_python(table["state"].pop("plan"))
+    plan = _PLAN_PARSER.validate_python(table["state"].pop("plan"))
     state = State(
         **table["state"],
         plan=plan,
         canvas=tensors["canvas"],
-        optimizer_state=OptimizerState(optimizer_state, table["optimizer_state"]),
+        optimizer_state=OptimizerState(optimizer_tensors, table["optimizer_state"]),
     )
-    return _RUN.validate_python(table["run"]), state
+    return _RUN_PARSER.validate_python(table["run"]), state
 
 
 def _blocks(tensor: Tensor) -> Iterator[memoryview]:
-    """The bytes of a contiguous ``tensor``, block by block."""
+    """Yield the bytes of a contiguous ``tensor``, block by block."""
     flat = tensor.view(-1)
     for start in range(0, flat.numel(), _BLOCK_ENTRIES):
         yield flat[start : start + _BLOCK_ENTRIES].cpu().numpy().view(np.uint8).data
 
 
 def _digest(facts: str, tensors: Mapping[str, Tensor]) -> str:
-    """SHA-256 of everything in the file that is not layout."""
+    """Return the SHA-256 of the file's contents, whatever its layout."""
     digest = hashlib.sha256(facts.encode())
     for name in sorted(tensors):
         digest.update(f"{name} {tuple(tensors[name].shape)}".encode())

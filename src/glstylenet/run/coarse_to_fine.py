@@ -1,12 +1,13 @@
-"""CoarseToFine: the way of a run through its scales, coarse to fine.
+"""The loop of a run: it optimises from coarse to fine, each size from the result of the one before.
 
-    for each scale, coarse to fine:          schedule
-        for each round:
-            find the nearest neighbours      objective             (Eq. 3)
-            lower the loss for ~10 steps     optimize over objective.evaluate   (Eq. 8)
+    for each scale, coarse to fine:          scales
+        for each round:                      rounds
+            find the nearest neighbours      objective.match                    (Eq. 3)
+            lower the loss for ~10 steps     optim, over objective.evaluate     (Eq. 8)
 
-Every scale has a plan of its own for the memory it takes. Where a precision or a plan fails, the scale
-goes on from its best picture with a safer one.
+Working at several sizes is a deviation from the paper, which works at full size only: ``scales=1`` is that.
+Every scale has a memory plan of its own. Where a precision or a plan fails, the scale continues from its best
+pixels with a safer one.
 """
 
 import time
@@ -18,43 +19,32 @@ from torch import Tensor
 from glstylenet.errors import MemoryLimitError, OptimizationError
 from glstylenet.machine import Device, Stopwatch, memory_pool, out_of_memory
 from glstylenet.memory import MemoryEstimate, MemoryPlan, plan_memory, smaller_tiles
-from glstylenet.network import VGG19, LoadedWeights
+from glstylenet.network import VGG19
 from glstylenet.objective import Objective, TargetStore
-from glstylenet.optim import Adam, Lbfgs, Optimizer, OptimizerState, Preconditioner
+from glstylenet.optim import OptimizerState
 from glstylenet.pictures import resize
-from glstylenet.run.assembly import make_objective, smaller_tiles_warning
+from glstylenet.run.assembly import make_objective, make_optimizer
 from glstylenet.run.canvas import with_margin, without_margin
 from glstylenet.run.checkpoint import Recorder, State
 from glstylenet.run.events import Event, Matched, ScaleStarted, Step, Warned
-from glstylenet.run.inputs import Inputs
+from glstylenet.run.memory_budget import PlannedScale, smaller_tiles_warning
+from glstylenet.run.preparation import Preparation
 from glstylenet.run.rounds import Evaluated, Rematched, optimise_in_rounds
-from glstylenet.run.scales import Scale
-from glstylenet.settings import Settings
+from glstylenet.run.start import start_pixels
 
 __all__ = ["CoarseToFine"]
 
 
-_GUESS = 2.0
-"""Of L-BFGS: nearly every step of length 1 is accepted, and one of twice the initial_scale takes a tenth fewer
-(docs/performance.md)."""
-
-
 @dataclass
 class CoarseToFine:
-    """One run through ``scales``. ``plans``: each scale's demand and how it is met, in ``allowed`` bytes.
+    """`CoarseToFine` optimises a prepared run through its scales.
 
-    ``store`` may have targets of other runs. ``recorder`` saves the state before every round of matching and
-    at the end; ``resumed`` is such a state to go on from. ``evaluations``, ``stopped`` (asked to stop early)
-    and ``stopwatch`` tell afterwards how it went.
+    ``store`` may hold targets of other runs. ``recorder`` saves the state before every round and at the end,
+    ``resumed`` is such a state to continue from. Afterwards ``evaluations`` counts those of the whole run,
+    ``stopped`` says whether ``should_stop`` ended it, and ``stopwatch`` holds the seconds of each part.
     """
 
-    inputs: Inputs
-    settings: Settings
-    weights: LoadedWeights
-    chosen: Device
-    scales: list[Scale]
-    plans: list[tuple[MemoryEstimate, MemoryPlan]]
-    allowed: int
+    prepared: Preparation
     emit: Callable[[Event], None]
     should_stop: Callable[[], bool]
     store: TargetStore
@@ -65,204 +55,208 @@ class CoarseToFine:
         self.evaluations = 0 if self.resumed is None else self.resumed.evaluations
         self.stopped = False
         self.stopwatch = Stopwatch()
-        self.place = self.chosen
-        self._network = self._network_for(self.chosen)
+        self._use(self.prepared.device)
         self._began = time.perf_counter()
-        self._paid_before = 0.0
+        self._work_before = 0.0
 
-    def paint(self) -> Tensor:
-        """Through the scales, each starting from the enlarged result of the one before; (1, 3, H, W)."""
+    def optimise(self) -> Tensor:
+        """Optimise all scales; return the pixels (1, 3, H, W) of the result, 0..255."""
         self._began = time.perf_counter()
-        state, self.resumed = self.resumed, None
-        if state is not None and state.complete:
-            return resize(without_margin(state.canvas.to(self.chosen.device)), self.inputs.size)
-        if state is None:
-            start = self.inputs.start(self.settings.init, self.scales[0].size, self.settings.seed)
-            first, attempt = 0, self._begin_scale(0, start.to(self.chosen.device))
+        prepared, scales = self.prepared, self.prepared.scales
+        saved, self.resumed = self.resumed, None
+        if saved is not None and saved.complete:
+            return resize(without_margin(saved.canvas.to(self._device.device)), prepared.inputs.size)
+        if saved is None:
+            settings = prepared.settings
+            start = start_pixels(prepared.inputs, settings.init, scales[0].scale.size, settings.seed)
+            first, state = 0, self._start_scale(scales[0], start.to(self._device.device))
             del start
         else:
-            first, attempt = state.scale, self._go_on(state)
-            del state  # its history is taken over and then let go
-        for number in range(first, len(self.scales)):
-            self.emit(ScaleStarted(number + 1, len(self.scales), self.scales[number]))
+            first, state = saved.scale, self._resume_scale(saved)
+            del saved  # the optimiser takes its history over and frees it
+        for number in range(first, len(scales)):
+            self.emit(ScaleStarted(number + 1, len(scales), scales[number].scale))
             if number > first:
-                attempt = self._begin_scale(number, without_margin(attempt.canvas))
-            self._paint_scale(number, attempt)
+                state = self._start_scale(scales[number], without_margin(state.canvas))
+            self._optimise_scale(number, state)
             if self.stopped:
                 break
         else:
-            self._save(number, attempt, OptimizerState({}, {}), complete=True)
-        return resize(without_margin(attempt.canvas), self.inputs.size)
+            self._save(number, state, OptimizerState({}, {}), complete=True)
+        return resize(without_margin(state.canvas), prepared.inputs.size)
 
-    def _begin_scale(self, number: int, pixels: Tensor) -> "_ScaleState":
-        """Scale ``number`` from the ``pixels`` of the one before."""
-        if self.place != self.chosen:
-            self._compute_in(self.chosen)
-        return _ScaleState(with_margin(resize(pixels, self.scales[number].size)), self.plans[number][1])
+    def float32_network(self) -> VGG19:
+        """Return a network that computes in float32: the current one, if it does."""
+        if self._device.precision != "float32":
+            self._use(Device(self._device.device, "float32"))
+        return self._network
 
-    def _go_on(self, state: State) -> "_ScaleState":
-        """A scale in the middle of which ``state`` was saved."""
-        if self.place.precision != state.precision:
-            self._compute_in(Device(self.chosen.device, state.precision))
-        self._paid_before = self._cost(state.scale, state.spent)
-        canvas = state.canvas.to(self.chosen.device)
+    def _use(self, device: Device) -> None:
+        """Compute on ``device``, in its precision, from now on."""
+        self._device = device
+        self._network = VGG19(self.prepared.weights.tensors, device=device.device, dtype=device.dtype)
+
+    def _start_scale(self, planned: PlannedScale, pixels: Tensor) -> "_ScaleState":
+        """Return the state in which a scale starts from ``pixels`` of any size."""
+        if self._device != self.prepared.device:  # the scale before ended in float32
+            self._use(self.prepared.device)
+        return _ScaleState(with_margin(resize(pixels, planned.scale.size)), planned.plan)
+
+    def _resume_scale(self, saved: State) -> "_ScaleState":
+        """Return the state of the scale that was ``saved`` half-way."""
+        if self._device.precision != saved.precision:
+            self._use(Device(self._device.device, saved.precision))
+        self._work_before = self._work(saved.scale, saved.spent)
         return _ScaleState(
-            canvas, state.plan, state.spent, state.has_shrunk, state.rounds, state.optimizer_state
+            canvas=saved.canvas.to(self._device.device),
+            plan=saved.plan,
+            spent=saved.spent,
+            has_shrunk=saved.has_shrunk,
+            rounds=saved.rounds,
+            optimizer_state=saved.optimizer_state,
         )
 
-    def _paint_scale(self, number: int, attempt: "_ScaleState") -> None:
-        """Bring ``attempt`` as far down as the evaluations of its scale go."""
-        scale = self.scales[number]
-        demand = replace(self.plans[number][0], precision=self.place.precision)
-        while attempt.spent < scale.evaluations and not self.stopped:
+    def _optimise_scale(self, number: int, state: "_ScaleState") -> None:
+        """Spend the evaluations of a scale, with smaller tiles or in float32 where that is necessary."""
+        planned = self.prepared.scales[number]
+        evaluations = planned.scale.evaluations
+        estimate = replace(planned.estimate, precision=self._device.precision)
+        while state.spent < evaluations and not self.stopped:
             try:
-                self._descend(number, scale, attempt)
+                self._optimise(number, state)
             except OptimizationError:
-                if self.place.precision == "float32":
+                if self._device.precision == "float32":
                     raise
             except (MemoryError, RuntimeError) as error:
-                if attempt.has_shrunk or not out_of_memory(error):
+                if state.has_shrunk or not out_of_memory(error):
                     raise
-                attempt.has_shrunk, attempt.plan = True, smaller_tiles(attempt.plan, demand)
-                self.emit(Warned(smaller_tiles_warning("this size goes on", attempt.plan)))
+                state.has_shrunk, state.plan = True, smaller_tiles(state.plan, estimate)
+                self.emit(Warned(smaller_tiles_warning("this size goes on", state.plan)))
                 continue
-            if attempt.spent < scale.evaluations and not self.stopped:
-                if self.place.precision == "float32":
-                    break  # no way down is left at this size
-                # bfloat16 rounds the loss to steps that can hide the last of a descent; float32 sees it.
+            if state.spent < evaluations and not self.stopped:
+                if self._device.precision == "float32":
+                    break  # the loss cannot be lowered further at this size
+                # bfloat16 rounds the loss to steps that can hide the last of a descent; float32 resolves it.
                 self.emit(Warned("bfloat16 found no further way down; this size goes on in float32"))
-                self._compute_in(Device(self.place.device, "float32"))
-                demand = replace(demand, precision="float32")
-                attempt.plan = (
-                    smaller_tiles(attempt.plan, demand)
-                    if attempt.has_shrunk  # the machine has less than was planned with
-                    else self._replanned(demand, attempt.plan)
-                )
+                self._use(Device(self._device.device, "float32"))
+                estimate = replace(estimate, precision="float32")
+                state.plan = self._plan_again(state, estimate)
 
-    def _replanned(self, demand: MemoryEstimate, plan: MemoryPlan) -> MemoryPlan:
-        """``plan`` for a ``demand`` that has grown meanwhile; as near as may be, where it cannot be met."""
-        try:
-            return plan_memory(demand, self.allowed)
-        except MemoryLimitError:
-            return smaller_tiles(plan, demand)
+    def _plan_again(self, state: "_ScaleState", estimate: MemoryEstimate) -> MemoryPlan:
+        """Return a plan for an ``estimate`` that has grown; the smallest tiles if it cannot be met."""
+        if not state.has_shrunk:  # else the machine has less memory than was planned with
+            try:
+                return plan_memory(estimate, self.prepared.allowed)
+            except MemoryLimitError:
+                pass
+        return smaller_tiles(state.plan, estimate)
 
-    def _descend(self, number: int, scale: Scale, attempt: "_ScaleState") -> None:
-        """Spend what is left of the scale's evaluations, as long as there is a way down."""
-        left = scale.evaluations - attempt.spent
-        objective = self._objective(scale, attempt.plan)
-        optimizer = self._optimizer(attempt.plan)
-        rounds_before, attempt.rounds = attempt.rounds, 0
-        if attempt.optimizer_state is not None:
-            optimizer.load_state_dict(attempt.optimizer_state, attempt.canvas)
-            attempt.optimizer_state = None
-
-        def save(rounds: int, _pixels: Tensor) -> None:
-            self._save(number, attempt, optimizer.state_dict(), rounds=rounds)
-
-        length = self.settings.round_length
+    def _optimise(self, number: int, state: "_ScaleState") -> None:
+        """Spend the evaluations that are left to a scale, for as long as the loss can be lowered."""
+        settings = self.prepared.settings
+        scale = self.prepared.scales[number].scale
+        objective = self._objective(number, state.plan)
+        optimizer = make_optimizer(settings, state.plan)
+        rounds_before, state.rounds = state.rounds, 0
+        if state.optimizer_state is not None:
+            optimizer.load_state_dict(state.optimizer_state, state.canvas)
+            state.optimizer_state = None
         for step in optimise_in_rounds(
-            objective, optimizer, attempt.canvas, left, length, rounds_before, save
+            objective,
+            optimizer,
+            state.canvas,
+            evaluations=scale.evaluations - state.spent,
+            round_length=settings.round_length,
+            rounds_before=rounds_before,
+            before_round=lambda rounds: self._save(number, state, optimizer.state_dict(), rounds=rounds),
         ):
             if isinstance(step, Rematched):
                 self.emit(Matched(step.round, step.seconds))
                 continue
-            attempt.canvas = step.pixels
-            attempt.spent += 1
-            self._tell_step(number, attempt.spent, step)
+            state.canvas = step.pixels
+            state.spent += 1
+            self.evaluations += 1
+            self._emit_step(number, state.spent, step)
             if self.should_stop():
                 self.stopped = True
                 return
 
+    def _objective(self, number: int, plan: MemoryPlan) -> Objective:
+        settings, scale = self.prepared.settings, self.prepared.scales[number].scale
+        scaled = self.prepared.inputs.scaled(scale.size, scale.factor, self._device.device)
+        objective = make_objective(
+            self._network,
+            settings,
+            scaled.on_canvas(),
+            plan=plan,
+            allowed=self.prepared.allowed,
+            content_factor=1.0 if scale.factor == 1.0 else settings.coarse_content,
+            store=self.store,
+            stopwatch=self.stopwatch,
+        )
+        # Targets are computed without a backward pass, in blocks of other sizes than evaluations allocate.
+        memory_pool(self._device.device).give_back()
+        return objective
+
     def _save(
         self,
         number: int,
-        attempt: "_ScaleState",
+        state: "_ScaleState",
         optimizer_state: OptimizerState,
         *,
         rounds: int = 0,
         complete: bool = False,
     ) -> None:
-        if self.recorder is not None:
-            state = State(
+        if self.recorder is None:
+            return
+        self.recorder.save(
+            State(
                 scale=number,
-                plan=attempt.plan,
-                precision=self.place.precision,
-                has_shrunk=attempt.has_shrunk,
-                spent=attempt.spent,
+                plan=state.plan,
+                precision=self._device.precision,
+                has_shrunk=state.has_shrunk,
+                spent=state.spent,
                 rounds=rounds,
                 evaluations=self.evaluations,
                 complete=complete,
-                canvas=attempt.canvas,
+                canvas=state.canvas,
                 optimizer_state=optimizer_state,
             )
-            self.recorder.save(state)
-
-    def _objective(self, scale: Scale, plan: MemoryPlan) -> Objective:
-        scaled = self.inputs.scaled(scale.size, scale.factor, self.place.device).on_canvas()
-        objective = make_objective(
-            self._network,
-            self.settings,
-            scaled,
-            plan=plan,
-            allowed=self.allowed,
-            content_factor=1.0 if scale.factor == 1.0 else self.settings.coarse_content,
-            store=self.store,
-            stopwatch=self.stopwatch,
-        )
-        # Targets are made without a way back, in other blocks than evaluations need.
-        memory_pool(self.place.device).give_back()
-        return objective
-
-    def _optimizer(self, plan: MemoryPlan) -> Optimizer:
-        if self.settings.optimizer == "adam":
-            return Adam()
-        form = Preconditioner()
-        return Lbfgs(
-            history=plan.history,
-            half_history=plan.half_history,
-            precondition=form,
-            initial_scale=_GUESS,
-            update_preconditioner=form.fit,
         )
 
-    def _compute_in(self, place: Device) -> None:
-        self.place = place
-        self._network = self._network_for(place)
-
-    def measuring_network(self) -> VGG19:
-        """In float32, to measure the result with: the one at hand, if it is such."""
-        if self.place.precision != "float32":
-            self._compute_in(Device(self.place.device, "float32"))
-        return self._network
-
-    def _network_for(self, place: Device) -> VGG19:
-        return VGG19(self.weights.tensors, device=place.device, dtype=place.dtype)
-
-    def _tell_step(self, number: int, spent: int, step: Evaluated) -> None:
-        self.evaluations += 1
-        done = sum(s.evaluations for s in self.scales[:number]) + spent
-        total = sum(s.evaluations for s in self.scales)
-        paid, whole = self._cost(number, spent), self._cost(len(self.scales), 0)
+    def _emit_step(self, number: int, spent: int, step: Evaluated) -> None:
+        """Emit the event of one evaluation, with the seconds that the work left will take at this speed."""
+        budgets = [each.scale.evaluations for each in self.prepared.scales]
+        done, total = self._work(number, spent), self._work(len(budgets), 0)
         elapsed = time.perf_counter() - self._began
-        seconds_left = elapsed * (whole - paid) / (paid - self._paid_before)
-        pixels = without_margin(step.pixels)
-        self.emit(Step(done, total, number + 1, step.round, step.terms, pixels, seconds_left))
+        self.emit(
+            Step(
+                evaluation=sum(budgets[:number]) + spent,
+                evaluations=sum(budgets),
+                scale=number + 1,
+                round=step.round,
+                terms=step.terms,
+                pixels=without_margin(step.pixels),
+                seconds_left=elapsed * (total - done) / (done - self._work_before),
+            )
+        )
 
-    def _cost(self, number: int, spent: int) -> float:
-        """What ``spent`` evaluations of scale ``number`` and all of those before cost together.
+    def _work(self, number: int, spent: int) -> float:
+        """Return the work of ``spent`` evaluations of a scale and of all scales before it.
 
-        An evaluation costs about as many seconds as it has pixels, whatever the scale.
+        The unit is an evaluation at full size; its seconds are about proportional to its pixels.
         """
-        before = sum(scale.evaluations * scale.factor**2 for scale in self.scales[:number])
-        return before + (spent * self.scales[number].factor ** 2 if spent else 0.0)
+        scales = [each.scale for each in self.prepared.scales]
+        before = sum(scale.evaluations * scale.factor**2 for scale in scales[:number])
+        return before + (spent * scales[number].factor ** 2 if spent else 0.0)
 
 
 @dataclass
 class _ScaleState:
-    """How far a scale has come: its best pixels with their margin, and the evaluations spent.
+    """`_ScaleState` holds how far a scale has come: its best pixels on the canvas, and the evaluations spent.
 
-    ``has_shrunk``: it ran out of memory once. ``rounds`` and ``optimizer_state``, of the optimiser: what a resumed
-    descent goes on from.
+    ``has_shrunk``: it ran out of memory once. ``rounds`` and ``optimizer_state``: what a resumed scale
+    continues from, of its optimiser.
     """
 
     canvas: Tensor

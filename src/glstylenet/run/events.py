@@ -1,7 +1,7 @@
-"""Events: what a run tells whoever listens, in the order it happens.
+"""The events of a run, in the order in which it emits them.
 
-``stylize(..., on_event=listener)`` calls the listener with one of these after the fact. The library never
-prints; a progress bar, a log or a web page is made from events alone.
+``stylize(..., on_event=listener)`` calls the listener with each of them, after it has happened. The library
+never prints; a progress bar, a log or a web page is made from events alone.
 """
 
 from dataclasses import dataclass
@@ -17,10 +17,14 @@ __all__ = ["Event", "Finished", "Matched", "ScaleStarted", "Started", "Step", "W
 
 @dataclass(frozen=True)
 class Started:
-    """Inputs are read and checked; work begins. ``device`` and ``precision`` as resolved, ``scales`` the
-    sizes and ``plans`` how each fits into memory, ``style_size`` (height, width) at full size, ``classes`` a
-    table of the map classes in words (empty without maps), ``weights`` where the network's come from,
-    ``memory_bytes`` an estimate of the peak."""
+    """The inputs are read and checked, and the work begins.
+
+    - ``device`` and ``precision``: those that the settings were resolved to.
+    - ``scales``: the sizes, from coarse to fine; ``plans``: how each fits into memory.
+    - ``style_size``: the (height, width) of the style at full size.
+    - ``classes``: a table of the map classes in words, empty without maps.
+    - ``weights``: where the network's weights come from. ``memory_bytes``: an estimate of the peak.
+    """
 
     device: str
     precision: str
@@ -53,9 +57,10 @@ class Matched:
 class Step:
     """One evaluation is done.
 
-    ``evaluation`` of ``evaluations`` over all scales; ``terms``: the weighted losses at the best pixels of
-    this scale; ``pixels`` (1, 3, h, w): those pixels, at this scale's size, not to be written into;
-    ``seconds_left``: an estimate.
+    - ``evaluation`` of ``evaluations``: counted over all scales, from 1.
+    - ``scale`` and ``round``: the current ones, from 1.
+    - ``pixels``: the best of this scale so far, (1, 3, h, w) at its size, 0..255; not to be written into.
+    - ``terms``: the weighted losses at ``pixels``. ``seconds_left``: an estimate.
     """
 
     evaluation: int
@@ -69,18 +74,18 @@ class Step:
 
 @dataclass(frozen=True)
 class Warned:
-    """Something the user should know; the run goes on."""
+    """There is something that the user should know; the run continues."""
 
     message: str
 
 
 @dataclass(frozen=True)
 class Finished:
-    """The result is ready. ``interrupted``: it was asked to stop early."""
+    """The result is ready; ``interrupted`` if the run was stopped early."""
 
     seconds: float
     interrupted: bool
 
 
 Event = Started | ScaleStarted | Matched | Step | Warned | Finished
-"""Any of them."""
+"""Any event of a run."""

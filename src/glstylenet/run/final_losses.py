@@ -1,6 +1,6 @@
-"""FinalLosses: the losses of a result that are reported, at full size, in float32 and with fresh matches.
+"""The losses that are reported for a picture: at full size, in float32, with fresh matches.
 
-However the run computed: so results of any two machines can be compared.
+They do not depend on how a run computed, so results of different machines can be compared.
 """
 
 from collections.abc import Callable
@@ -8,57 +8,70 @@ from dataclasses import dataclass, replace
 
 from torch import Tensor
 
-from glstylenet.machine import Device, out_of_memory
+from glstylenet.machine import Device, choose_device, out_of_memory
 from glstylenet.memory import MemoryEstimate, MemoryPlan, plan_memory, smaller_tiles
-from glstylenet.network import VGG19
-from glstylenet.objective import LossTerms, Objective, TargetStore
-from glstylenet.run.assembly import estimate_memory, make_objective, smaller_tiles_warning
+from glstylenet.network import VGG19, LoadedWeights, load_weights
+from glstylenet.objective import LossMaps, LossTerms, Objective, TargetStore
+from glstylenet.pictures import PictureSource
+from glstylenet.run.assembly import make_objective
 from glstylenet.run.events import Event, Warned
-from glstylenet.run.inputs import Inputs
+from glstylenet.run.inputs import Inputs, effective_settings, prepare_inputs, read_result, read_sources
+from glstylenet.run.memory_budget import (
+    allowed_bytes,
+    estimate_memory,
+    out_of_memory_as_error,
+    smaller_tiles_warning,
+)
+from glstylenet.run.result import Result
 from glstylenet.settings import Settings
 
-__all__ = ["FinalLosses", "plan_final_losses"]
+__all__ = ["FinalLosses", "picture_losses", "plan_final_losses", "result_loss_maps"]
 
 
 @dataclass(frozen=True)
 class FinalLosses:
-    """Of a result of ``inputs``, as ``settings`` weigh the losses. ``demand``: what it asks of memory, and
-    ``plan``: how that is met."""
+    """`FinalLosses` measures pictures as results of ``inputs``, with the weights of ``settings``.
+
+    ``estimate`` is the memory that this needs, and ``plan`` how it is provided.
+    """
 
     inputs: Inputs
     settings: Settings
-    demand: MemoryEstimate
+    estimate: MemoryEstimate
     plan: MemoryPlan
 
     def objective(self, network: VGG19, *, store: TargetStore | None = None) -> Objective:
-        """What measures, with a ``network`` of float32. ``store`` may have the targets."""
+        """Return the objective at full size; ``network`` computes in float32, ``store`` may hold targets."""
         scaled = self.inputs.scaled(self.inputs.size, 1.0, network.device)
         return make_objective(network, self.settings, scaled, plan=self.plan, store=store)
 
     def losses(
         self, pixels: Tensor, network: VGG19, emit: Callable[[Event], None], *, store: TargetStore
     ) -> LossTerms:
-        """The weighted terms of ``pixels`` (1, 3, H, W).
+        """Return the weighted terms of ``pixels`` (1, 3, H, W).
 
-        What is painted is not lost because the first way to measure it was more than the machine had: then
-        smaller tiles are tried, once.
+        If the machine runs out of memory, the measurement is repeated once in smaller tiles, with a warning:
+        a painted picture must not be lost because it could not be measured.
         """
         try:
             return self.objective(network, store=store).terms(pixels.to(network.device))
         except (MemoryError, RuntimeError) as error:
             if not out_of_memory(error):
                 raise
-        smaller = replace(self, plan=smaller_tiles(self.plan, self.demand))
+        smaller = replace(self, plan=smaller_tiles(self.plan, self.estimate))
         emit(Warned(smaller_tiles_warning("the result is measured", smaller.plan)))
         return smaller.objective(network, store=store).terms(pixels.to(network.device))
 
 
-def plan_final_losses(inputs: Inputs, settings: Settings, place: Device, allowed: int) -> FinalLosses:
-    """How a measurement of the result fits into ``allowed`` bytes; it needs no history, and float32 twice a
-    bfloat16 run's features. Raises :class:`~glstylenet.errors.MemoryLimitError` if it does not."""
-    demand = estimate_memory(
+def plan_final_losses(inputs: Inputs, settings: Settings, device: Device, allowed: int) -> FinalLosses:
+    """Plan the measurement of a result within ``allowed`` bytes.
+
+    It needs no history of the optimiser, and twice the features of a bfloat16 run. Raises
+    :class:`~glstylenet.errors.MemoryLimitError` if it does not fit.
+    """
+    estimate = estimate_memory(
         settings,
-        Device(place.device, "float32"),
+        Device(device.device, "float32"),
         size=inputs.size,
         factor=1.0,
         full_size=inputs.size,
@@ -67,4 +80,51 @@ def plan_final_losses(inputs: Inputs, settings: Settings, place: Device, allowed
         classes=0 if inputs.semantics is None else len(inputs.semantics.classes),
         optimizes=False,
     )
-    return FinalLosses(inputs, settings, demand, plan_memory(demand, allowed))
+    return FinalLosses(inputs, settings, estimate, plan_memory(estimate, allowed))
+
+
+def picture_losses(
+    picture: PictureSource,
+    content: PictureSource | None,
+    style: PictureSource,
+    *,
+    content_map: PictureSource | None = None,
+    style_map: PictureSource | None = None,
+    settings: Settings | None = None,
+) -> LossTerms:
+    """Return the weighted loss terms of any ``picture`` at full size, in float32, with fresh matches.
+
+    Its size must be the result's, that of the content (or ``settings.size``); raises
+    :class:`~glstylenet.errors.InputError` otherwise.
+    """
+    settings = effective_settings(settings or Settings(), content)
+    with out_of_memory_as_error():
+        sources = read_sources(
+            content, style, content_map=content_map, style_map=style_map, settings=settings
+        )
+        measured = read_result(picture, sources, settings)
+        inputs = prepare_inputs(sources, settings)
+        del sources
+        final_losses, network = _outside_a_run(inputs, settings)
+        return final_losses.losses(measured.pixels, network, lambda _event: None, store=TargetStore())
+
+
+def result_loss_maps(result: Result) -> LossMaps:
+    """Return the loss terms of ``result``, as :func:`picture_losses` does, and where they arise in it.
+
+    This keeps to the memory that the result's settings allow; raises
+    :class:`~glstylenet.errors.MemoryLimitError` if that is not enough.
+    """
+    with out_of_memory_as_error():
+        final_losses, network = _outside_a_run(result.inputs, result.settings, result.weights)
+        return final_losses.objective(network).loss_maps(result.pixels.to(network.device))
+
+
+def _outside_a_run(
+    inputs: Inputs, settings: Settings, weights: LoadedWeights | None = None
+) -> tuple[FinalLosses, VGG19]:
+    """Plan the measurement for where no run has planned it, and build a network of float32 for it."""
+    device = choose_device(settings.device, "float32")
+    final_losses = plan_final_losses(inputs, settings, device, allowed_bytes(settings, device))
+    weights = weights or load_weights(settings.weights)
+    return final_losses, VGG19(weights.tensors, device=device.device)

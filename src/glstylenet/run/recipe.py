@@ -1,7 +1,7 @@
-"""Recipe: what it takes to make a picture again, as JSON inside the picture.
+"""Recipes: what is needed to compute a picture again, as JSON inside the picture.
 
-A recipe names the settings as they took effect, the inputs by path and SHA-256, the weights, the versions of
-what computed, and the result's losses. It holds no date and no duration: the same run writes the same bytes.
+A recipe names the settings that took effect, the inputs by path and SHA-256, the weights, the versions of the
+software, and the losses of the result. It holds no date and no duration: the same run writes the same bytes.
 Paths are relative to the picture's own folder, so that a folder can be moved as a whole.
 """
 
@@ -20,7 +20,7 @@ import torch
 import glstylenet
 from glstylenet.errors import InputError, SettingsError, WeightsError
 from glstylenet.network import EMBEDDED, FULL, load_weights
-from glstylenet.run.stylize import Result
+from glstylenet.run.result import Result
 from glstylenet.settings import INIT_CHOICES, Settings
 
 __all__ = [
@@ -39,7 +39,7 @@ _MOST_THREADS = 1024
 
 @dataclass(frozen=True)
 class RecipeInput:
-    """One picture of a recorded run. ``path``: relative to the recipe's folder, ``None`` for an array."""
+    """`RecipeInput` names one picture of a run; ``path`` is relative to the recipe, ``None`` for an array."""
 
     path: str | None
     sha256: str
@@ -47,12 +47,13 @@ class RecipeInput:
 
 @dataclass(frozen=True)
 class Recipe:
-    """A recipe that was read.
+    """`Recipe` holds a recipe that was read.
 
-    ``settings``: with device and precision as they were resolved; a path in ``init`` or ``weights`` is
-    relative to the recipe's folder. ``inputs``: by role (content, style, content_map, style_map, init).
-    ``bits`` per colour of the picture. ``threads``: of the recorded run, ``interrupted``: it was stopped
-    after ``evaluations``.
+    - ``settings``: with the device and the precision that they were resolved to; a path in ``init`` or
+      ``weights`` is relative to the recipe's folder.
+    - ``inputs``: by role (content, style, content_map, style_map, init).
+    - ``bits``: of each colour of the picture. ``threads``: those that the run computed with.
+    - ``interrupted``: the run was stopped after ``evaluations``.
     """
 
     settings: Settings
@@ -65,12 +66,12 @@ class Recipe:
     interrupted: bool
 
     def without(self, role: str) -> "Recipe":
-        """The recipe without the input ``role``."""
+        """Return a copy without the input ``role``."""
         return replace(self, inputs={name: entry for name, entry in self.inputs.items() if name != role})
 
 
 def current_versions() -> dict[str, str]:
-    """The versions that decide about the last bits of a result."""
+    """Return the versions of the software that decide the last bits of a result."""
     return {
         "glstylenet": glstylenet.__version__,
         "python": platform.python_version(),
@@ -81,7 +82,7 @@ def current_versions() -> dict[str, str]:
 
 
 def make_recipe(result: Result, *, folder: Path, bits: int = 8) -> str:
-    """The recipe of ``result`` as one line of JSON, for a picture of ``bits`` that will lie in ``folder``."""
+    """Return the recipe of ``result`` as one line of JSON, for a picture of ``bits`` in ``folder``."""
     inputs = {
         role: {
             "path": None if picture.path is None else _relative(picture.path, folder),
@@ -89,7 +90,7 @@ def make_recipe(result: Result, *, folder: Path, bits: int = 8) -> str:
         }
         for role, picture in result.inputs.origins.items()
     }
-    # "auto" depends on the machine; what it became is what a repetition needs.
+    # "auto" depends on the machine; a repetition needs what it was resolved to.
     settings = result.settings.replace(device=result.device, precision=result.precision)
     if "init" in inputs and inputs["init"]["path"] is not None:
         settings = settings.replace(init=inputs["init"]["path"])
@@ -115,7 +116,7 @@ def make_recipe(result: Result, *, folder: Path, bits: int = 8) -> str:
 
 
 def parse_recipe(text: str) -> Recipe:
-    """Read what :func:`make_recipe` wrote.
+    """Read the JSON that :func:`make_recipe` returns.
 
     Raises :class:`~glstylenet.errors.InputError` for anything else.
     """
@@ -148,10 +149,11 @@ def parse_recipe(text: str) -> Recipe:
 
 
 def find_inputs(recipe: Recipe, folder: Path, given: Mapping[str, Path | None]) -> dict[str, Path]:
-    """The recorded pictures by role: those of ``given`` where named, else as recorded, from ``folder``.
+    """Return the pictures of a recipe by role: those ``given``, else the recorded paths from ``folder``.
 
-    Each must hold the recorded bytes; raises :class:`~glstylenet.errors.InputError` naming file and hashes.
-    What was an array must be given, and is taken unchecked: an array's hash is not that of any file.
+    Each file must hold the recorded bytes; raises :class:`~glstylenet.errors.InputError` naming file and
+    hashes otherwise. A picture that was an array must be given, and is not checked: an array's hash is not
+    that of any file.
     """
     found: dict[str, Path] = {}
     for role, entry in recipe.inputs.items():
@@ -176,7 +178,7 @@ def find_inputs(recipe: Recipe, folder: Path, given: Mapping[str, Path | None]) 
 
 
 def settings_to_repeat(recipe: Recipe, folder: Path, changes: Mapping[str, object]) -> Settings:
-    """The recorded settings with ``changes``, paths in them made to start from ``folder``.
+    """Return the recorded settings with ``changes``; recorded paths are taken from ``folder``.
 
     Raises :class:`~glstylenet.errors.WeightsError` if the weights are no longer the recorded ones.
     """
@@ -197,17 +199,17 @@ def settings_to_repeat(recipe: Recipe, folder: Path, changes: Mapping[str, objec
 
 
 def _whole(value: object, name: str, allowed: Container[int]) -> int:
-    """A whole number of a recipe: whoever sent the picture may have written anything there."""
+    """Return ``value`` if it is an allowed whole number: a picture from elsewhere may hold anything."""
     if type(value) is not int or value not in allowed:
         raise ValueError(f"{name} is {value!r}, out of range")
     return value
 
 
 def _relative(path: Path, folder: Path) -> str:
-    """``path`` as seen from ``folder``, with forward slashes."""
+    """Return ``path`` relative to ``folder``, with forward slashes."""
     try:
         return Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix()
-    except ValueError:  # on another drive, Windows knows no relative path
+    except ValueError:  # Windows has no relative path to another drive
         return path.resolve().as_posix()
 
 

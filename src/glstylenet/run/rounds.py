@@ -1,7 +1,9 @@
-"""Evaluated: one size, in rounds of matching and lowering.
+"""Rounds: within one size, matching and optimisation take turns.
 
-Rematched inside the line search makes the loss jump under the optimiser's feet, and it stops. So the
-nearest neighbours are held for a round of evaluations, in which the loss is smooth, then found anew.
+Matching anew inside the line search would make the loss jump between two evaluations, and the optimiser would
+stop. So the nearest neighbours (Eq. 3) are held for a round of evaluations, in which the loss is smooth, and
+found anew before the next. This is a deviation from the paper, which matches at every evaluation:
+``round_length=1`` is that.
 """
 
 from collections.abc import Callable, Iterator
@@ -25,64 +27,67 @@ class Rematched:
 
 @dataclass(frozen=True)
 class Evaluated:
-    """After one evaluation of round ``round``: the best pixels so far and their weighted losses."""
+    """An evaluation of round ``round`` is done; ``pixels`` are the best so far, ``terms`` their losses."""
 
     round: int
     terms: LossTerms
     pixels: Tensor
 
 
-def optimise_in_rounds(  # noqa: PLR0917
+def optimise_in_rounds(
     objective: Objective,
     optimizer: Optimizer,
     start: Tensor,
+    *,
     evaluations: int,
     round_length: int,
     rounds_before: int = 0,
-    before_round: Callable[[int, Tensor], None] | None = None,
+    before_round: Callable[[int], None] | None = None,
 ) -> Iterator[Rematched | Evaluated]:
     """Lower ``objective`` from ``start`` (1, 3, H, W), matching anew every ``round_length`` evaluations.
 
-    Yields a :class:`Rematched` before the steps of each round and a :class:`Evaluated` after each
-    evaluation, ``evaluations`` of them; fewer if a round finds no way down. A ``round_length`` of 1 is
-    the paper's way, matches of its own for every evaluation: one run of the optimiser over a loss that
-    jumps. ``rounds_before`` went before, and numbers go on from there. ``before_round`` is called with the
-    number of rounds done and the pixels they led to: with the optimiser's knowledge, all that the rest
-    depends on. Raises :class:`~glstylenet.errors.OptimizationError` if a round starts at a loss that is not
-    finite.
+    Yields a :class:`Rematched` before the steps of each round and an :class:`Evaluated` after each of the
+    ``evaluations``; there are fewer if a round cannot lower the loss. With a ``round_length`` of 1 the
+    optimiser runs once over a loss with fresh matches at every evaluation.
+
+    Rounds are numbered on from ``rounds_before``, those of a run that is resumed. ``before_round`` is called
+    before each round with the number of rounds done: together with the best pixels and the state of the
+    optimiser, everything that follows depends on that alone.
+
+    Raises :class:`~glstylenet.errors.OptimizationError` if a round starts at a loss that is not finite.
     """
     pixels, spent, number = start, 0, rounds_before
-    searching = objective.stopwatch.seconds
+    seconds = objective.stopwatch.seconds
     while spent < evaluations:
         if before_round is not None:
-            before_round(number, pixels)
-        latest: list[LossTerms] = []
+            before_round(number)
+        evaluated: list[LossTerms] = []
         matched: list[float] = []
 
         def evaluate(
-            x: Tensor, latest: list[LossTerms] = latest, matched: list[float] = matched
+            x: Tensor, evaluated: list[LossTerms] = evaluated, matched: list[float] = matched
         ) -> tuple[float, Tensor]:
-            rematch = round_length == 1 or not latest
-            before = searching["matching"]
+            rematch = round_length == 1 or not evaluated
+            before = seconds["matching"]
             evaluation = objective.evaluate(x, rematch=rematch)
             if rematch:
-                matched.append(searching["matching"] - before)
-            latest.append(evaluation.terms)
+                matched.append(seconds["matching"] - before)
+            evaluated.append(evaluation.terms)
             return evaluation.terms.total, evaluation.gradient
 
         left = evaluations - spent
         budget = left if round_length == 1 else min(round_length, left)
-        moved = 0
+        accepted = 0
         terms: LossTerms | None = None
         for step in optimizer.run(evaluate, pixels, budget):
             if matched:
                 number += 1
                 yield Rematched(number, matched.pop())
             spent += 1
-            moved += step.accepted
+            accepted += step.accepted
             if step.accepted or terms is None:
-                terms, pixels = latest[-1], step.x
+                terms, pixels = evaluated[-1], step.x
             yield Evaluated(number, terms, pixels)
         # The first call only measures the start; a longer round without another accepted one is stuck.
-        if budget > 1 and moved < 2:
+        if budget > 1 and accepted < 2:
             return

@@ -1,8 +1,8 @@
-"""Schedule: through which sizes a run goes, and how many evaluations each gets.
+"""The scales of a run: the sizes it works at, from coarse to fine, and the evaluations of each.
 
-Working from coarse to fine places large forms while an evaluation costs a sixteenth or a quarter, and
-leaves the strokes to the full size. Too coarse a start loses what is small: at an eighth of the
-coarsest size, where the deepest layer lives, an eye must still be a position.
+The coarse sizes place large forms while an evaluation costs a sixteenth or a quarter; the full size is left
+with the strokes. Too coarse a start loses small things: the deepest layer has an eighth of a size's positions
+along each side, and an eye must still cover one of them.
 """
 
 import math
@@ -14,16 +14,16 @@ __all__ = ["SMALLEST_CLASS", "SMALLEST_SIDE", "Scale", "plan_scales"]
 
 
 SMALLEST_SIDE = 32
-"""Shortest side, in pixels, that a run accepts: 4 positions of the deepest layer, 2 patches."""
+"""Shortest side, in pixels, that a run accepts: which are 4 positions of the deepest layer, or 2 patches."""
 
 
 SMALLEST_CLASS = 1.0
-"""The smallest map class should cover this many positions of the deepest layer at the coarsest scale."""
+"""Positions of the deepest layer that the smallest map class must cover at the coarsest scale."""
 
 
 @dataclass(frozen=True)
 class Scale:
-    """One stage of a run. ``factor``: its size relative to the result; ``size``: (height, width)."""
+    """`Scale` is one size of a run: ``size`` (height, width), ``factor`` times the result's."""
 
     factor: float
     size: tuple[int, int]
@@ -38,15 +38,23 @@ def plan_scales(
     scales: int | None = None,
     smallest_class: float | None = None,
 ) -> list[Scale]:
-    """Sizes from coarse to fine with their parts of ``evaluations``.
+    """Return the sizes from coarse to fine, each half the next, with their shares of ``evaluations``.
 
-    ``size``: (height, width) of the result. ``scales``: how many, or ``None`` to choose: halve while the
-    longest side stays at least ``coarsest`` pixels; then leave the coarsest out if the smallest map class
-    (share ``smallest_class`` of all positions) would cover less than a position of the deepest layer there.
-    A scale whose shortest side would fall below the smallest accepted one is left out.
-    Every scale gets as many: at the coarser ones they are cheaper, at the finer ones strokes need them.
+    ``size`` is the (height, width) of the result, ``scales`` the number of sizes. ``None`` chooses it: sizes
+    are halved while the longest side stays at least ``coarsest`` pixels; then the coarsest is left out if the
+    smallest map class (a share ``smallest_class`` of all positions) would cover less than one position of the
+    deepest layer there. A size whose shortest side would fall below ``SMALLEST_SIDE`` is left out.
+
+    All sizes get the same number of evaluations: at the coarse ones they are cheap, at the fine ones strokes
+    need them.
+
+    >>> for scale in plan_scales((600, 800), 100, coarsest=200):
+    ...     print(scale.factor, scale.size, scale.evaluations)
+    0.25 (150, 200) 33
+    0.5 (300, 400) 33
+    1.0 (600, 800) 34
     """
-    count = scales if scales is not None else _chosen_count(size, coarsest, smallest_class)
+    count = scales if scales is not None else _choose_count(size, coarsest, smallest_class)
     factors = [0.5**step for step in reversed(range(count))]
     factors = [factor for factor in factors if factor == 1.0 or min(_scaled(size, factor)) >= SMALLEST_SIDE]
     budgets = _split(evaluations, len(factors))
@@ -57,7 +65,7 @@ def plan_scales(
     ]
 
 
-def _chosen_count(size: tuple[int, int], coarsest: int, smallest_class: float | None) -> int:
+def _choose_count(size: tuple[int, int], coarsest: int, smallest_class: float | None) -> int:
     count = 1
     while True:
         height, width = _scaled(size, 0.5**count)
@@ -77,6 +85,8 @@ def _scaled(size: tuple[int, int], factor: float) -> tuple[int, int]:
 
 
 def _split(evaluations: int, scales: int) -> list[int]:
-    """As equal whole numbers as may be that sum to ``evaluations``; the last, the full size, is served first,
-    so that even a budget of one is spent on the result."""
-    return [(evaluations + place) // scales for place in range(scales)]
+    """Divide ``evaluations`` into whole numbers that differ by at most 1, the last being the largest.
+
+    That is the full size's: even a budget of one is spent on the result.
+    """
+    return [(evaluations + number) // scales for number in range(scales)]

@@ -1,4 +1,4 @@
-"""Forecast: about how long a run will take here, from one small evaluation."""
+"""An estimate of how long a run will take on this machine, from one small evaluation."""
 
 import time
 from dataclasses import dataclass
@@ -18,23 +18,26 @@ __all__ = ["Speed", "estimate_seconds", "measure_speed"]
 
 
 _SIDE = 256
-"""Pixels a side of the picture that is evaluated to learn the speed."""
+"""Pixels a side of the picture that is evaluated to measure the speed."""
 
 
 @dataclass(frozen=True)
 class Speed:
-    """``evaluation``: seconds a pixel of one evaluation with held matches; ``pair``: seconds for a pair of
-    patches that is compared."""
+    """`Speed` holds what a machine takes for the two costly parts of a run.
+
+    ``evaluation``: seconds for each pixel of an evaluation with held matches; ``pair``: seconds for comparing
+    one pair of patches.
+    """
 
     evaluation: float
     pair: float
 
 
-def measure_speed(settings: Settings, place: Device, weights: LoadedWeights) -> Speed:
-    """Time one evaluation and one search on noise of 256 x 256 pixels; a second or two."""
-    network = VGG19(weights.tensors, device=place.device, dtype=place.dtype)
+def measure_speed(settings: Settings, device: Device, weights: LoadedWeights) -> Speed:
+    """Time one evaluation and one search on noise of 256 x 256 pixels, which takes a second or two."""
+    network = VGG19(weights.tensors, device=device.device, dtype=device.dtype)
     generator = torch.Generator().manual_seed(0)
-    noise = [255 * torch.rand((1, 3, _SIDE, _SIDE), generator=generator).to(place.device) for _ in range(2)]
+    noise = [255 * torch.rand((1, 3, _SIDE, _SIDE), generator=generator).to(device.device) for _ in range(2)]
     objective = Objective(
         network, SCHEMES[settings.scheme], LossWeights.of(settings), noise[0], [StyleGuide(noise[1])]
     )
@@ -51,17 +54,17 @@ def measure_speed(settings: Settings, place: Device, weights: LoadedWeights) -> 
 
 
 def estimate_seconds(plan: Started, settings: Settings, speed: Speed) -> float:
-    """About how many seconds the optimisation of ``plan`` takes at ``speed``.
+    """Estimate the seconds of the optimisation of ``plan`` at ``speed``.
 
-    Reading, writing and the final measurement come on top, and so does what tiles and the optimiser cost
-    beside their evaluations: an order of magnitude to plan with, not a promise.
+    Reading, writing and the final measurement are not counted, nor are the optimiser's own work and that of
+    changing tiles: the estimate gives the order of magnitude.
     """
     seconds = 0.0
-    for scale, stage in zip(plan.scales, plan.plans, strict=True):
+    for scale, memory in zip(plan.scales, plan.plans, strict=True):
         size = canvas_size(scale.size)
-        crops = [tile.crop.size for tile in cut_into_tiles(size, stage.tile_side)]
+        crops = [tile.crop.size for tile in cut_into_tiles(size, memory.tile_side)]
         pixels = sum(height * width for height, width in crops)
-        passes = 1.0 if settings.global_weight == 0 else stage.passes
+        passes = 1.0 if settings.global_weight == 0 else memory.passes
         style_size = tuple(max(1, round(length * scale.factor)) for length in plan.style_size)
         rounds = -(-scale.evaluations // settings.round_length)
         seconds += scale.evaluations * pixels * passes * speed.evaluation
@@ -70,7 +73,7 @@ def estimate_seconds(plan: Started, settings: Settings, speed: Speed) -> float:
 
 
 def _pairs(size: tuple[int, int], style_size: tuple[int, int], settings: Settings) -> int:
-    """Pairs of patches that one search compares; a large style is not searched whole."""
+    """Count the pairs of patches that one search compares; a large style is not searched whole."""
     if settings.local_weight == 0:
         return 1
     pairs = 0

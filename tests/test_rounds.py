@@ -1,4 +1,4 @@
-"""Rounds of matching and lowering, with objectives that follow a script."""
+"""Rounds of matching and optimisation, with objectives that follow a script."""
 
 import itertools
 import math
@@ -62,7 +62,10 @@ def _start() -> Tensor:
 def _run(
     objective: Objective, evaluations: int, round_length: int, optimizer: Optimizer | None = None
 ) -> list[Rematched | Evaluated]:
-    return list(optimise_in_rounds(objective, optimizer or Lbfgs(), _start(), evaluations, round_length))
+    steps = optimise_in_rounds(
+        objective, optimizer or Lbfgs(), _start(), evaluations=evaluations, round_length=round_length
+    )
+    return list(steps)
 
 
 def _rounds(diary: list[str]) -> list[int]:
@@ -79,51 +82,51 @@ def test_the_budget_is_spent_in_rounds_with_one_matching_each(
     evaluations: int, length: int, expected: list[int]
 ) -> None:
     objective = Scripted(_bowl(1000.0))
-    told = _run(objective, evaluations, length)
+    found = _run(objective, evaluations, length)
     assert _rounds(objective.diary) == expected
-    assert [one.round for one in told if isinstance(one, Rematched)] == list(range(1, len(expected) + 1))
-    steps = [one for one in told if isinstance(one, Evaluated)]
+    assert [one.round for one in found if isinstance(one, Rematched)] == list(range(1, len(expected) + 1))
+    steps = [one for one in found if isinstance(one, Evaluated)]
     assert [len(list(group)) for _, group in itertools.groupby(step.round for step in steps)] == expected
-    assert all(one.seconds == 0.25 for one in told if isinstance(one, Rematched))
+    assert all(one.seconds == 0.25 for one in found if isinstance(one, Rematched))
 
 
 def test_every_round_is_announced_before_its_steps() -> None:
-    told = _run(Scripted(_bowl()), 9, 3)
-    kinds = ["M" if isinstance(one, Rematched) else "D" for one in told]
-    assert "".join(kinds) == "MDDD" * 3
+    found = _run(Scripted(_bowl()), 9, 3)
+    kinds = ["M" if isinstance(one, Rematched) else "E" for one in found]
+    assert "".join(kinds) == "MEEE" * 3
 
 
 @pytest.mark.parametrize("optimizer", [Lbfgs, Adam])
 def test_the_minimum_is_found_over_rounds(optimizer: type[Optimizer]) -> None:
-    told = _run(Scripted(_bowl(4.0)), 400, 40, optimizer())
-    steps = [one for one in told if isinstance(one, Evaluated)]
+    found = _run(Scripted(_bowl(4.0)), 400, 40, optimizer())
+    steps = [one for one in found if isinstance(one, Evaluated)]
     assert steps[-1].terms.total < 1e-2 * steps[0].terms.total
 
 
 def test_a_round_starts_where_the_last_one_ended() -> None:
     objective = Scripted(_bowl(1000.0))
-    told = _run(objective, 12, 4)
+    found = _run(objective, 12, 4)
     assert torch.equal(objective.matched_at[0], _start())
     ends = [
         one.pixels
-        for one, after in zip(told, [*told[1:], None], strict=True)
+        for one, after in zip(found, [*found[1:], None], strict=True)
         if isinstance(one, Evaluated) and not isinstance(after, Evaluated)
     ]
-    for place, end in zip(objective.matched_at[1:], ends[:-1], strict=True):
-        assert torch.equal(place, end)
-        assert not torch.equal(place, _start())
+    for matched, end in zip(objective.matched_at[1:], ends[:-1], strict=True):
+        assert torch.equal(matched, end)
+        assert not torch.equal(matched, _start())
 
 
 def test_terms_belong_to_the_pixels_beside_them() -> None:
-    """A valley with steep walls: some steps fail, and after those the best is told again."""
+    """A valley with steep walls: some steps fail, and the best pixels are yielded again after those."""
 
     def valley(x: Tensor, _matchings: int) -> tuple[float, Tensor]:
         return float((x - 60).abs().sum() + (x / 9).sin().sum() * 20), (x - 60).sign() + (
             x / 9
         ).cos() * 20 / 9
 
-    told = _run(Scripted(valley), 40, 10)
-    steps = [one for one in told if isinstance(one, Evaluated)]
+    found = _run(Scripted(valley), 40, 10)
+    steps = [one for one in found if isinstance(one, Evaluated)]
     for step in steps:
         assert valley(step.pixels, 0)[0] == step.terms.total
     assert len({step.terms.total for step in steps}) < len(steps)  # a step failed indeed
@@ -152,21 +155,23 @@ def test_the_history_is_warm_in_the_second_round() -> None:
         return float(0.5 * (gradient * (x - 100.0)).sum()), gradient
 
     start = torch.linspace(0, 255, 48).view(1, 3, 4, 4)
-    told = list(optimise_in_rounds(Scripted(bowl), Lbfgs(), start, 30, 15))
-    steps = [one for one in told if isinstance(one, Evaluated)]
-    cold = list(optimise_in_rounds(Scripted(bowl), Lbfgs(), steps[14].pixels, 15, 15))[-1]
+    found = list(optimise_in_rounds(Scripted(bowl), Lbfgs(), start, evaluations=30, round_length=15))
+    steps = [one for one in found if isinstance(one, Evaluated)]
+    cold = list(
+        optimise_in_rounds(Scripted(bowl), Lbfgs(), steps[14].pixels, evaluations=15, round_length=15)
+    )[-1]
     assert isinstance(cold, Evaluated)
     assert steps[-1].terms.total < 0.9 * cold.terms.total
 
 
 @pytest.mark.parametrize("slope", [0.0, 1.0])
 def test_ends_early_when_stuck(slope: float) -> None:
-    """No way down, by a gradient of zero or by one that lies: the budget is not burnt."""
+    """With a gradient of zero, or a wrong one, the loss cannot be lowered: the budget is not used up."""
     objective = Scripted(lambda x, _matchings: (5.0, torch.full_like(x, slope)))
-    told = _run(objective, 1000, 200)
+    found = _run(objective, 1000, 200)
     assert objective.diary.count("match") == 1
     assert objective.diary.count("evaluate") < 30
-    steps = [one for one in told if isinstance(one, Evaluated)]
+    steps = [one for one in found if isinstance(one, Evaluated)]
     assert torch.equal(steps[-1].pixels, _start())
     assert steps[-1].terms.total == 5.0
 
@@ -204,13 +209,13 @@ def test_a_step_to_nan_is_undone() -> None:
 
 @pytest.mark.parametrize("optimizer", [Lbfgs, Adam])
 def test_a_round_of_one_matches_at_every_evaluation_and_still_descends(optimizer: type[Optimizer]) -> None:
-    """``round_length=1`` is the paper's way: fresh matches for every evaluation, inside the line search."""
+    """``round_length=1`` is the paper's method: fresh matches for every evaluation, inside the line search."""
     objective = Scripted(_bowl(30.0))
-    told = _run(objective, 25, 1, optimizer())
+    found = _run(objective, 25, 1, optimizer())
     assert objective.diary == ["match", "evaluate"] * 25
-    assert ["M" if isinstance(one, Rematched) else "D" for one in told] == ["M", "D"] * 25
-    assert [one.round for one in told if isinstance(one, Evaluated)] == list(range(1, 26))
-    steps = [one for one in told if isinstance(one, Evaluated)]
+    assert ["M" if isinstance(one, Rematched) else "E" for one in found] == ["M", "E"] * 25
+    assert [one.round for one in found if isinstance(one, Evaluated)] == list(range(1, 26))
+    steps = [one for one in found if isinstance(one, Evaluated)]
     assert steps[-1].terms.total < 0.5 * steps[0].terms.total
 
 
@@ -225,6 +230,7 @@ def test_a_path_that_the_box_bends_uphill_is_not_taken() -> None:
     calls = itertools.count()
     objective = Scripted(lambda _x, _matchings: (100.0 + 1e-6 * next(calls), slope))
     start = torch.tensor([0.5, 100.0]).repeat(6).view(1, 3, 2, 2)
-    steps = [one for one in optimise_in_rounds(objective, Bent(), start, 8, 8) if isinstance(one, Evaluated)]
+    found = optimise_in_rounds(objective, Bent(), start, evaluations=8, round_length=8)
+    steps = [one for one in found if isinstance(one, Evaluated)]
     assert [step.terms.total for step in steps] == [100.0] * 8
     assert torch.equal(steps[-1].pixels, start)

@@ -14,8 +14,11 @@ from glstylenet.objective.objective import Objective
 from glstylenet.objective.terms import LossTerms
 from glstylenet.run.canvas import MARGIN, canvas_size, with_margin, without_margin
 from glstylenet.run.events import Event, Finished, Matched, ScaleStarted, Started, Step, Warned
+from glstylenet.run.final_losses import picture_losses
 from glstylenet.run.inputs import prepare_inputs, read_sources
-from glstylenet.run.stylize import Result, picture_losses, plan_run, stylize
+from glstylenet.run.result import Result
+from glstylenet.run.start import start_pixels
+from glstylenet.run.stylize import plan_run, stylize
 from glstylenet.settings.model import Settings
 from glstylenet.settings.presets import PRESETS, preset_settings
 
@@ -141,7 +144,7 @@ def test_losses_are_those_of_the_picture(content: Picture, style: Picture) -> No
 def test_every_start(init: str, content: Picture, style: Picture) -> None:
     sources = read_sources(content, style, content_map=None, style_map=None, settings=_settings())
     inputs = prepare_inputs(sources, _settings())
-    start = inputs.start(init, (HEIGHT, WIDTH), 0)
+    start = start_pixels(inputs, init, (HEIGHT, WIDTH), 0)
     assert start.shape == (1, 3, HEIGHT, WIDTH)
     if init == "content":
         assert torch.equal(start[0], torch.from_numpy(content).permute(2, 0, 1).float())

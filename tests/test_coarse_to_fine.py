@@ -1,4 +1,4 @@
-"""The way through the scales: what happens where memory or a precision fails, and how plans follow memory."""
+"""The loop over the scales: what happens where memory or a precision fails, and how plans follow memory."""
 
 import importlib
 import itertools
@@ -25,18 +25,20 @@ from glstylenet.optim.preconditioner import Preconditioner
 from glstylenet.pictures import read
 from glstylenet.pyramid.schemes import PAPER_SCHEMES
 from glstylenet.pyramid.tiles import cut_into_tiles
-from glstylenet.run.assembly import estimate_memory, plan_scale_memory
 from glstylenet.run.canvas import canvas_size
 from glstylenet.run.events import Event, Finished, ScaleStarted, Started, Step, Warned
+from glstylenet.run.final_losses import picture_losses
 from glstylenet.run.inputs import Sources, prepare_inputs, read_sources
+from glstylenet.run.memory_budget import estimate_memory, plan_scale_memory
 from glstylenet.run.rounds import Evaluated, optimise_in_rounds
 from glstylenet.run.scales import Scale
-from glstylenet.run.stylize import picture_losses, plan_run, stylize
+from glstylenet.run.stylize import plan_run, stylize
 from glstylenet.settings.model import Settings
 
 # The modules themselves, to put scripted parts into.
-stages: Any = importlib.import_module("glstylenet.run.coarse_to_fine")
-transfer: Any = importlib.import_module("glstylenet.run.stylize")
+assembly: Any = importlib.import_module("glstylenet.run.assembly")
+coarse_to_fine: Any = importlib.import_module("glstylenet.run.coarse_to_fine")
+memory_budget: Any = importlib.import_module("glstylenet.run.memory_budget")
 
 Picture = NDArray[np.uint8]
 MIB = 2**20
@@ -123,13 +125,13 @@ def test_what_goes_on_starts_at_the_best_pixels(
     machine = Machine(monkeypatch, 4, error=torch.OutOfMemoryError("CUDA out of memory."))
     found: list[Tensor] = []
 
-    def watched(*arguments: Any) -> Iterator[object]:
-        for step in optimise_in_rounds(*arguments):
+    def watched(*arguments: Any, **options: Any) -> Iterator[object]:
+        for step in optimise_in_rounds(*arguments, **options):
             if isinstance(step, Evaluated):
                 found.append(step.pixels)
             yield step
 
-    monkeypatch.setattr(stages, "optimise_in_rounds", watched)
+    monkeypatch.setattr(coarse_to_fine, "optimise_in_rounds", watched)
     stylize(content, style, settings=_settings())
     assert torch.equal(machine.asked_at[4], found[2])
 
@@ -187,12 +189,12 @@ def test_a_run_in_tiles_is_the_run_in_one_piece(
     whole = stylize(tall, style, settings=settings)
     in_tiles: list[int] = []
 
-    def planned(demand: MemoryEstimate, allowed: int) -> MemoryPlan:
-        plan = replace(plan_memory(demand, allowed), tile_side=64)
-        in_tiles.append(len(cut_into_tiles(demand.size, 64)))
+    def planned(estimate: MemoryEstimate, allowed: int) -> MemoryPlan:
+        plan = replace(plan_memory(estimate, allowed), tile_side=64)
+        in_tiles.append(len(cut_into_tiles(estimate.size, 64)))
         return plan
 
-    monkeypatch.setattr(stages, "plan_memory", planned)
+    monkeypatch.setattr(memory_budget, "plan_memory", planned)
     tiled = stylize(tall, style, settings=settings)
     assert min(in_tiles) >= 2
     assert tiled.losses.as_dict() == pytest.approx(whole.losses.as_dict(), rel=1e-3)
@@ -207,13 +209,13 @@ class Precisions:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, broken: Any) -> None:
         self.used: list[torch.dtype] = []
 
-        def descend_in(objective: Objective, *rest: Any) -> Iterator[object]:
+        def rounds(objective: Objective, *rest: Any, **options: Any) -> Iterator[object]:
             dtype = objective._network.dtype
             self.used.append(dtype)
-            steps = optimise_in_rounds(objective, *rest)
+            steps = optimise_in_rounds(objective, *rest, **options)
             return broken(steps) if dtype == torch.bfloat16 else steps
 
-        monkeypatch.setattr(stages, "optimise_in_rounds", descend_in)
+        monkeypatch.setattr(coarse_to_fine, "optimise_in_rounds", rounds)
 
 
 def _stuck(steps: Iterator[object]) -> Iterator[object]:
@@ -248,14 +250,14 @@ def test_memory_is_watched_between_tiles_only(content: Picture, style: Picture) 
     network = VGG19(load_weights("embedded").tensors)
     scaled = inputs.scaled(inputs.size, 1.0, network.device)
     tiled = MemoryPlan(256, 2, 3, True, 5000, tile_bytes=1000)
-    watched = stages.make_objective(network, settings, scaled, plan=tiled)
+    watched = assembly.make_objective(network, settings, scaled, plan=tiled)
     valve = watched._between_tiles.__self__
     assert (valve.allowed, valve.tile_bytes) == (5000, 1000)
     assert watched._between_tiles == valve.before_tile
     assert watched._after_tiles == valve.after_tiles
-    roomy = stages.make_objective(network, settings, scaled, plan=tiled, allowed=7000)
+    roomy = assembly.make_objective(network, settings, scaled, plan=tiled, allowed=7000)
     assert roomy._between_tiles.__self__.allowed == 7000
-    whole = stages.make_objective(network, settings, scaled, plan=replace(tiled, tile_side=None))
+    whole = assembly.make_objective(network, settings, scaled, plan=replace(tiled, tile_side=None))
     assert whole._between_tiles is whole._after_tiles is None
 
 
@@ -266,24 +268,23 @@ def test_what_goes_on_in_float32_is_planned_anew(
     Precisions(monkeypatch, _stuck)
     asked: list[str] = []
 
-    def plan(demand: MemoryEstimate, allowed: int) -> MemoryPlan:
-        if not demand.optimizes:  # the final measurement, planned at once
-            return plan_memory(demand, allowed)
-        asked.append(demand.precision)
-        if demand.precision == "float32":
+    def plan(estimate: MemoryEstimate, allowed: int) -> MemoryPlan:
+        asked.append(estimate.precision)
+        if estimate.precision == "float32":
             raise MemoryLimitError("too much")
-        return plan_memory(demand, allowed)
+        return plan_memory(estimate, allowed)
 
-    monkeypatch.setattr(stages, "plan_memory", plan)
+    monkeypatch.setattr(memory_budget, "plan_memory", plan)
+    monkeypatch.setattr(coarse_to_fine, "plan_memory", plan)
     sides: list[int | None] = []
-    make = stages.make_objective
+    make = assembly.make_objective
 
     def noted(*arguments: Any, plan: MemoryPlan, **options: Any) -> Objective:
         sides.append(plan.tile_side)
         made: Objective = make(*arguments, plan=plan, **options)
         return made
 
-    monkeypatch.setattr(stages, "make_objective", noted)
+    monkeypatch.setattr(coarse_to_fine, "make_objective", noted)
     stylize(content, style, settings=_settings(precision="bfloat16"))
     assert set(asked[:-1]) == {"bfloat16"}
     assert asked[-1] == "float32"
@@ -315,7 +316,10 @@ def test_the_next_size_tries_bfloat16_again(
 def test_a_stuck_float32_run_ends_its_size(
     monkeypatch: pytest.MonkeyPatch, content: Picture, style: Picture
 ) -> None:
-    monkeypatch.setattr(stages, "optimise_in_rounds", lambda *rest: _stuck(optimise_in_rounds(*rest)))
+    def stuck(*arguments: Any, **options: Any) -> Iterator[object]:
+        return _stuck(optimise_in_rounds(*arguments, **options))
+
+    monkeypatch.setattr(coarse_to_fine, "optimise_in_rounds", stuck)
     events: list[Event] = []
     result = stylize(content, style, settings=_settings(), on_event=events.append)
     assert result.evaluations == 1
@@ -325,7 +329,10 @@ def test_a_stuck_float32_run_ends_its_size(
 def test_a_start_that_is_not_finite_in_float32_is_an_error(
     monkeypatch: pytest.MonkeyPatch, content: Picture, style: Picture
 ) -> None:
-    monkeypatch.setattr(stages, "optimise_in_rounds", lambda *rest: _not_finite(optimise_in_rounds(*rest)))
+    def not_finite(*arguments: Any, **options: Any) -> Iterator[object]:
+        return _not_finite(optimise_in_rounds(*arguments, **options))
+
+    monkeypatch.setattr(coarse_to_fine, "optimise_in_rounds", not_finite)
     with pytest.raises(OptimizationError, match="nan"):
         stylize(content, style, settings=_settings())
 
@@ -333,7 +340,7 @@ def test_a_start_that_is_not_finite_in_float32_is_an_error(
 @pytest.fixture
 def much_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """Free on any machine, so that a setting is what limits a plan."""
-    monkeypatch.setattr(transfer, "available_memory", lambda _device: PLENTY)
+    monkeypatch.setattr(memory_budget, "available_memory", lambda _device: PLENTY)
 
 
 def _planned(shape: tuple[int, int], **changes: object) -> Started:
@@ -361,14 +368,14 @@ def test_plans_follow_the_memory_that_is_allowed() -> None:
 def test_plans_follow_the_memory_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
     """A fair share of what is free, and never more than is free, whatever was asked for."""
     shape = (1024, 1536)
-    monkeypatch.setattr(transfer, "available_memory", lambda _device: PLENTY)
+    monkeypatch.setattr(memory_budget, "available_memory", lambda _device: PLENTY)
     needed = _planned(shape).memory_bytes
-    monkeypatch.setattr(transfer, "available_memory", lambda _device: int(needed / DEFAULT_SHARE) + 2)
+    monkeypatch.setattr(memory_budget, "available_memory", lambda _device: int(needed / DEFAULT_SHARE) + 2)
     assert _planned(shape).plans[0].tiles == 1
-    monkeypatch.setattr(transfer, "available_memory", lambda _device: needed)
+    monkeypatch.setattr(memory_budget, "available_memory", lambda _device: needed)
     assert _planned(shape).plans[0].needed_bytes <= DEFAULT_SHARE * needed
     assert _planned(shape, memory=PLENTY).plans[0].tiles == 1
-    monkeypatch.setattr(transfer, "available_memory", lambda _device: needed // 2)
+    monkeypatch.setattr(memory_budget, "available_memory", lambda _device: needed // 2)
     assert _planned(shape, memory=PLENTY).plans[0].needed_bytes <= needed // 2
 
 
@@ -392,23 +399,23 @@ def test_the_plan_s_history_is_the_optimiser_s(
         made.append(options)
         return Lbfgs(**options)
 
-    def planned(demand: MemoryEstimate, allowed: int) -> MemoryPlan:
-        return replace(plan_memory(demand, allowed), history=3, half_history=True)
+    def planned(estimate: MemoryEstimate, allowed: int) -> MemoryPlan:
+        return replace(plan_memory(estimate, allowed), history=3, half_history=True)
 
-    monkeypatch.setattr(stages, "Lbfgs", lbfgs)
-    monkeypatch.setattr(stages, "plan_memory", planned)
+    monkeypatch.setattr(assembly, "Lbfgs", lbfgs)
+    monkeypatch.setattr(memory_budget, "plan_memory", planned)
     stylize(content, style, settings=_settings(iterations=2))
     (options,) = made
     form = options.pop("precondition")
     assert isinstance(form, Preconditioner)
-    assert options.pop("learn") == form.fit
-    assert options == {"history": 3, "half_history": True, "initial_scale": stages._GUESS}
+    assert options.pop("update_preconditioner") == form.fit
+    assert options == {"history": 3, "half_history": True, "initial_scale": assembly.INITIAL_SCALE}
 
 
-def test_a_stage_s_demand_by_hand() -> None:
+def test_the_memory_of_a_scale_by_hand() -> None:
     """Half of 1000 x 800 with a style of 601 x 400: painted with a margin."""
     held_pictures = HeldPictures(123, pixel_bytes=12)
-    demand = estimate_memory(
+    estimate = estimate_memory(
         _settings(scheme="h"),
         CPU,
         size=(500, 400),
@@ -418,7 +425,7 @@ def test_a_stage_s_demand_by_hand() -> None:
         classes=4,
         held_pictures=held_pictures,
     )
-    assert demand == MemoryEstimate(
+    assert estimate == MemoryEstimate(
         size=(516, 416),
         style_size=(300, 200),
         full_size=(1000, 800),
@@ -428,15 +435,15 @@ def test_a_stage_s_demand_by_hand() -> None:
         classes=4,
         held_pictures=held_pictures,
     )
-    assert canvas_size((500, 400)) == demand.size
+    assert canvas_size((500, 400)) == estimate.size
 
 
-def _least(demand: MemoryEstimate) -> int:
+def _least(estimate: MemoryEstimate) -> int:
     """The bytes of the smallest plan there is, found by asking for ever less."""
     allowed = PLENTY
     while True:
         try:
-            allowed = plan_memory(demand, allowed).needed_bytes - 1
+            allowed = plan_memory(estimate, allowed).needed_bytes - 1
         except MemoryLimitError:
             return allowed + 1
 
@@ -451,8 +458,8 @@ def test_the_refusal_speaks_of_the_result_not_of_a_coarse_size() -> None:
     }
     sources = Sources(pictures, (4000, 6000), (500, 500))
     with pytest.raises(MemoryLimitError) as caught:
-        plan_scale_memory(scales, sources, _settings(), CPU, 900 * MIB, classes=0)
+        plan_scale_memory(scales, sources, _settings(), CPU, 900 * MIB)
     assert "a result of 6000 x 4000 pixels" in str(caught.value)
-    [(demand, _)] = plan_scale_memory(scales[1:], sources, _settings(), CPU, PLENTY, classes=0)
-    least = _least(demand)
+    [planned] = plan_scale_memory(scales[1:], sources, _settings(), CPU, PLENTY)
+    least = _least(planned.estimate)
     assert f"needs at least {format_bytes(least)}" in str(caught.value)

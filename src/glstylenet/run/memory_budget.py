@@ -1,0 +1,125 @@
+"""The memory budget of a run: the bytes it may use, and how each of its sizes fits into them.
+
+All of it is known before a picture is brought to size, so a run that cannot fit is refused at once.
+"""
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from glstylenet.errors import MemoryLimitError
+from glstylenet.machine import Device, available_memory, out_of_memory
+from glstylenet.memory import DEFAULT_SHARE, HeldPictures, MemoryEstimate, MemoryPlan, plan_memory
+from glstylenet.pyramid import SCHEMES
+from glstylenet.run.canvas import canvas_size
+from glstylenet.run.inputs import Sources
+from glstylenet.run.scales import Scale
+from glstylenet.settings import Settings
+
+__all__ = [
+    "PlannedScale",
+    "allowed_bytes",
+    "estimate_memory",
+    "out_of_memory_as_error",
+    "plan_scale_memory",
+    "smaller_tiles_warning",
+]
+
+
+_UNKNOWN_CLASSES = 8
+"""Map classes to count with before the maps are read, where the settings name no number."""
+
+
+@dataclass(frozen=True)
+class PlannedScale:
+    """`PlannedScale` holds one size of a run, the memory it needs, and the plan that provides it."""
+
+    scale: Scale
+    estimate: MemoryEstimate
+    plan: MemoryPlan
+
+
+def allowed_bytes(settings: Settings, device: Device) -> int:
+    """Return how many bytes a run may use on ``device``.
+
+    That is ``settings.memory``, but never more than is free; without that setting, a share of what is free.
+    """
+    free = available_memory(device.device)
+    return int(DEFAULT_SHARE * free) if settings.memory is None else min(settings.memory, free)
+
+
+def estimate_memory(
+    settings: Settings,
+    device: Device,
+    *,
+    size: tuple[int, int],
+    factor: float,
+    full_size: tuple[int, int],
+    full_style_size: tuple[int, int],
+    held_pictures: HeldPictures,
+    classes: int,
+    optimizes: bool = True,
+) -> MemoryEstimate:
+    """Return the memory that optimising at ``size`` needs; that of measuring alone, unless ``optimizes``.
+
+    Sizes are (height, width). ``size`` is ``factor`` times the result's ``full_size``, and the style shrinks
+    by the same factor from ``full_style_size``. ``classes``: the number of map classes, 0 without maps.
+    """
+    height, width = full_style_size
+    return MemoryEstimate(
+        size=canvas_size(size),
+        style_size=(max(1, round(height * factor)), max(1, round(width * factor))),
+        full_size=full_size,
+        full_style_size=full_style_size,
+        precision=device.precision,
+        scheme=SCHEMES[settings.scheme],
+        held_pictures=held_pictures,
+        classes=classes,
+        optimizes=optimizes,
+        on_gpu=device.device.type != "cpu",
+    )
+
+
+def plan_scale_memory(
+    scales: list[Scale], sources: Sources, settings: Settings, device: Device, allowed: int
+) -> list[PlannedScale]:
+    """Plan the memory of every scale within ``allowed`` bytes.
+
+    Raises :class:`~glstylenet.errors.MemoryLimitError` if one of them does not fit.
+    """
+    classes = (settings.classes or _UNKNOWN_CLASSES) if sources.has_maps else 0
+    estimates = [
+        estimate_memory(
+            settings,
+            device,
+            size=scale.size,
+            factor=scale.factor,
+            full_size=scales[-1].size,
+            full_style_size=sources.style_size,
+            held_pictures=sources.held_pictures,
+            classes=classes,
+        )
+        for scale in scales
+    ]
+    # The full size first: a refusal then names the size and the bytes of the result.
+    plans = [plan_memory(estimate, allowed) for estimate in reversed(estimates)]
+    return [PlannedScale(*each) for each in zip(scales, estimates, reversed(plans), strict=True)]
+
+
+def smaller_tiles_warning(what: str, plan: MemoryPlan) -> str:
+    """Return the warning that ``what`` now happens in the smaller tiles of ``plan``."""
+    return f"the machine ran out of memory; {what} in tiles of {plan.tile_side} pixels ({plan.tiles} of them)"
+
+
+@contextlib.contextmanager
+def out_of_memory_as_error() -> Iterator[None]:
+    """Turn every way of running out of memory into :class:`~glstylenet.errors.MemoryLimitError`."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not out_of_memory(error):
+            raise
+        raise MemoryLimitError(
+            "the machine ran out of memory; use --memory with less than it has, a smaller --size or "
+            "--style-scale, or close other programs"
+        ) from error
