@@ -13,7 +13,7 @@ from glstylenet.errors import GLStyleNetError, InputError, SettingsError, UsageE
 from glstylenet.maps import PictureMap, label_maps
 from glstylenet.pictures import read_picture
 from glstylenet.run import Sources, prepare_inputs, read_sources
-from glstylenet.settings import INIT_CHOICES, Pictures, Settings, command_line, preset_settings
+from glstylenet.settings import INIT_CHOICES, Pictures, Role, Settings, command_line, preset_settings
 from glstylenet.studio.job import ROLES, Job
 from glstylenet.studio.setting_schema import MOST_ITERATIONS, OFFERED, PALETTE
 from glstylenet.studio.storage import Storage
@@ -90,10 +90,10 @@ class Requests:
         chosen = settings if before is None else settings.replace(init=str(before))
         with self._storage.limiter.slot():
             sources = read_sources(
-                files.get("content"),
-                files["style"],
-                content_map=files.get("content_map"),
-                style_map=files.get("style_map"),
+                files.get(Role.CONTENT),
+                files[Role.STYLE],
+                content_map=files.get(Role.CONTENT_MAP),
+                style_map=files.get(Role.STYLE_MAP),
                 settings=chosen,
             )
             self._check_sizes(sources)  # before anything of these sizes is made
@@ -137,7 +137,7 @@ class Requests:
             semantics = label_maps(
                 [
                     PictureMap(read[f"{role}_map"].pixels, role, read[role].size)
-                    for role in ("content", "style")
+                    for role in (Role.CONTENT, Role.STYLE)
                 ]
             )
         names = {colour: name for name, colour in PALETTE.items()}
@@ -173,7 +173,7 @@ def _command(files: Mapping[str, Path], settings: Settings, preset: str | None, 
     if goes_on:
         settings = settings.replace(init="start.png")
     pictures = Pictures(
-        place.get("content"), place["style"], place.get("content_map"), place.get("style_map")
+        place.get(Role.CONTENT), place[Role.STYLE], place.get(Role.CONTENT_MAP), place.get(Role.STYLE_MAP)
     )
     try:
         return command_line(pictures, settings, "result.png", preset=preset)

@@ -19,7 +19,7 @@ from glstylenet.errors import GLStyleNetError, UsageError
 from glstylenet.files import replacing
 from glstylenet.pictures import write_picture
 from glstylenet.run import Event, Result, Started, Step, Warned, make_recipe, stylize
-from glstylenet.settings import Settings
+from glstylenet.settings import Role, Settings
 from glstylenet.studio.event_log import EventLog, Message
 from glstylenet.studio.job import ACTIVE, FINISHED, Job
 from glstylenet.studio.limiter import BusyError
@@ -255,10 +255,10 @@ class _Painter:
             settings = settings.replace(init=str(folder / "start.png"))
         checkpoint = folder / "checkpoint"
         return stylize(
-            files["content"] if files["content"].is_file() else None,
-            files["style"],
-            content_map=files["content_map"] if files["content_map"].is_file() else None,
-            style_map=files["style_map"] if files["style_map"].is_file() else None,
+            files[Role.CONTENT] if files[Role.CONTENT].is_file() else None,
+            files[Role.STYLE],
+            content_map=files[Role.CONTENT_MAP] if files[Role.CONTENT_MAP].is_file() else None,
+            style_map=files[Role.STYLE_MAP] if files[Role.STYLE_MAP].is_file() else None,
             settings=settings,
             on_event=self.on_event,
             should_stop=lambda: self._runner.should_stop(self._entry),
