@@ -40,7 +40,7 @@ def png(seed: int = 1, size: tuple[int, int] = (48, 40)) -> bytes:
 
 @pytest.fixture
 def samples(tmp_path: Path) -> Mapping[str, Path]:
-    files = {}
+    files: dict[str, Path] = {}
     for number, role in enumerate(ROLES):
         files[role] = tmp_path / f"{role}.png"
         if role.endswith("map"):

@@ -117,7 +117,9 @@ class Sources:
     def held_pictures(self) -> HeldPictures:
         """The memory that the run's pictures (:class:`HeldPicture`) will occupy at their sizes."""
         content = self.pictures.get(Role.CONTENT)
-        nbytes = {role: self._held_bytes(role) for role in _HELD_ROLES if role in self.pictures}
+        nbytes: dict[str, int] = {
+            role: self._held_bytes(role) for role in _HELD_ROLES if role in self.pictures
+        }
         return _held_pictures(
             nbytes, self.size, transparent=content is not None and content.alpha is not None
         )
@@ -221,7 +223,7 @@ def read_sources(
         Role.STYLE_MAP: style_map,
         Role.INIT: None if settings.init in INIT_CHOICES else settings.init,
     }
-    pictures = {
+    pictures: dict[str, Picture] = {
         role: read_picture(source, max_pixels=settings.max_pixels)
         for role, source in sources.items()
         if source is not None

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from glstylenet.errors import GLStyleNetError, InputError, SettingsError, UsageError
 from glstylenet.maps import PictureMap, label_maps
-from glstylenet.pictures import read_picture
+from glstylenet.pictures import Picture, read_picture
 from glstylenet.run import Sources, prepare_inputs, read_sources
 from glstylenet.settings import INIT_CHOICES, Pictures, Role, Settings, command_line, preset_settings
 from glstylenet.studio.job import ROLES, Job
@@ -84,7 +84,7 @@ class Requests:
         Raises the errors of :mod:`glstylenet.errors` for what could not be painted.
         """
         settings = self.settings(request)
-        files = {
+        files: dict[str, Path] = {
             role: self.file(name, role) for role in ROLES if (name := getattr(request, role)) is not None
         }
         chosen = settings if before is None else settings.replace(init=str(before))
@@ -133,7 +133,9 @@ class Requests:
     def classes(self, request: MapsRequest) -> dict[str, object]:
         """The classes of two maps, their shares, and what may spoil the result."""
         with self._storage.limiter.slot():
-            read = {role: read_picture(self.file(getattr(request, role), role)) for role in ROLES}
+            read: dict[str, Picture] = {
+                role: read_picture(self.file(getattr(request, role), role)) for role in ROLES
+            }
             semantics = label_maps(
                 [
                     PictureMap(read[f"{role}_map"].pixels, role, read[role].size)
