@@ -1,6 +1,7 @@
 """Checkpoints: a run that was interrupted continues to the very picture of one that was not."""
 
 import contextlib
+import hashlib
 import json
 import os
 import signal
@@ -16,6 +17,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from PIL import Image
+from safetensors.torch import save_file
 
 import glstylenet
 from glstylenet.cli import main, painting
@@ -23,7 +25,15 @@ from glstylenet.errors import InputError, OutputError, UsageError
 from glstylenet.memory.estimate import HeldPictures, MemoryEstimate
 from glstylenet.memory.plan import MemoryPlan, plan_memory
 from glstylenet.pyramid.schemes import PAPER_SCHEMES
-from glstylenet.run.checkpoint import Run, State, checkpoint_file, load, open_checkpoint, save
+from glstylenet.run.checkpoint import (
+    ALGORITHM_VERSION,
+    Run,
+    State,
+    checkpoint_file,
+    load,
+    open_checkpoint,
+    save,
+)
 from glstylenet.run.events import Event, Started, Step, Warned
 from glstylenet.run.memory_budget import PlannedScale
 from glstylenet.run.preparation import prepare
@@ -235,6 +245,44 @@ def test_other_weights_and_versions_are_refused(
     identity = type(run.identity)(**{**run.identity.__dict__, field: value})
     save(tmp_path, Run(identity, run.machine, run.plans), state)
     with pytest.raises(InputError, match=words):
+        _resumed(tmp_path)
+
+
+# The facts in a checkpoint of algorithm version 5, which had other keys.
+OLD_FACTS = """
+{"run": {"identity": {"version": "0.1.0", "settings": {"iterations": 4, "seed": 0}, "inputs": {"content":
+"b3bf"}, "weights": "0bbe", "method": 5}, "machine": {"device": "cpu", "torch": "2.13.0+cpu", "threads":
+"1"}, "plans": [{"tile_side": null, "tiles": 1, "history": 10, "half_history": false, "needed_bytes":
+638711296, "tile_bytes": 4736000, "kept_tiles": 0, "half_features": false}]}, "state": {"scale": 0,
+"precision": "float32", "has_shrunk": false, "spent": 2, "rounds": 1, "evaluations": 2, "complete":
+false, "plan": {"tile_side": null, "tiles": 1, "history": 10, "half_history": false, "needed_bytes":
+638711296, "tile_bytes": 4736000, "kept_tiles": 0, "half_features": false}}, "learnt": {"size": 10,
+"half": false, "next": 1, "scales": [1.0, 1.0], "lengths": [214.547525329471]}}
+"""
+
+
+def test_a_checkpoint_of_an_older_version_is_refused_in_words(tmp_path: Path) -> None:
+    tensors = {"canvas": torch.zeros(1, 3, 80, 80), "optimizer.rows": torch.zeros(2, 19200)}
+    digest = hashlib.sha256(OLD_FACTS.encode())
+    for name, tensor in tensors.items():
+        digest.update(f"{name} {tuple(tensor.shape)}".encode() + tensor.numpy().tobytes())
+    metadata = {"state": OLD_FACTS, "sha256": digest.hexdigest()}
+    save_file(tensors, checkpoint_file(tmp_path), metadata)
+    with pytest.raises(InputError, match="of another version of glstylenet") as caught:
+        _resumed(tmp_path)
+    assert f"algorithm version is before 6, expected {ALGORITHM_VERSION}" in str(caught.value)
+    assert "begin anew without resume" in str(caught.value)
+    assert caught.value.exit_code == 3
+
+
+def test_a_checkpoint_of_a_newer_version_is_refused_in_words(
+    interrupted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, state = load(interrupted)
+    with monkeypatch.context() as newer:
+        newer.setattr("glstylenet.run.checkpoint.ALGORITHM_VERSION", ALGORITHM_VERSION + 1)
+        save(tmp_path, run, state)
+    with pytest.raises(InputError, match=f"is {ALGORITHM_VERSION + 1}, expected {ALGORITHM_VERSION}"):
         _resumed(tmp_path)
 
 

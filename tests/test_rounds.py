@@ -157,9 +157,8 @@ def test_the_history_is_warm_in_the_second_round() -> None:
     start = torch.linspace(0, 255, 48).view(1, 3, 4, 4)
     found = list(optimise_in_rounds(Scripted(bowl), Lbfgs(), start, evaluations=30, round_length=15))
     steps = [one for one in found if isinstance(one, Evaluated)]
-    cold = list(
-        optimise_in_rounds(Scripted(bowl), Lbfgs(), steps[14].pixels, evaluations=15, round_length=15)
-    )[-1]
+    middle = steps[14].pixels
+    cold = list(optimise_in_rounds(Scripted(bowl), Lbfgs(), middle, evaluations=15, round_length=15))[-1]
     assert isinstance(cold, Evaluated)
     assert steps[-1].terms.total < 0.9 * cold.terms.total
 
@@ -209,7 +208,7 @@ def test_a_step_to_nan_is_undone() -> None:
 
 @pytest.mark.parametrize("optimizer", [Lbfgs, Adam])
 def test_a_round_of_one_matches_at_every_evaluation_and_still_descends(optimizer: type[Optimizer]) -> None:
-    """``round_length=1`` is the paper's method: fresh matches for every evaluation, inside the line search."""
+    """``round_length=1`` is the paper's method: fresh matches for every evaluation, in the line search."""
     objective = Scripted(_bowl(30.0))
     found = _run(objective, 25, 1, optimizer())
     assert objective.diary == ["match", "evaluate"] * 25

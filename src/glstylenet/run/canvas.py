@@ -1,8 +1,8 @@
 """The canvas: the picture while it is optimised, with a margin that is cut off from the result.
 
 This is a deviation from the paper. Its pictures end where the network's zero padding begins, and optimising
-them produces a coloured rim three to five pixels wide along that edge. On a canvas that continues every border
-as a mirror image, the rim falls on the margin.
+them produces a coloured rim three to five pixels wide along that edge. On a canvas that continues every
+border as a mirror image, the rim falls on the margin.
 """
 
 import torch.nn.functional as F
