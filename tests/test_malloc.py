@@ -7,50 +7,32 @@ import psutil
 import pytest
 
 from glstylenet.machine import malloc
-from glstylenet.machine.malloc import FreedMemoryTrimmer, MemoryPool
+from glstylenet.machine.malloc import MemoryPool, trim_freed_memory
 
 
 @pytest.mark.parametrize(
-    ("allowed", "tile", "reuses", "first", "later"),
+    ("allowed", "needed", "expected"),
     [
-        (0.9, 0.1, True, 1, 1),  # too much is held already
-        (1.5, 0.1, True, 0, 0),
-        # Half a tile is left: enough for one at work in the memory of the last, not for the first.
-        (2.0, 2.0, True, 1, 0),
-        (2.0, 2.0, False, 1, 1),
-        (1.3, 1.0, True, 1, 1),
+        (900, 0, 1),  # too much is held already
+        (1000, 0, 0),
+        (1300, 300, 0),
+        (1300, 301, 1),
     ],
 )
-def test_the_valve_opens_before_too_much_is_held(
-    allowed: float,
-    tile: float,
-    reuses: bool,
-    first: int,
-    later: int,
-) -> None:
-    """In multiples of what is held."""
-    given: list[int] = []
-    holder = MemoryPool(lambda: 1000, lambda: given.append(1), lambda: reuses)
-    valve = FreedMemoryTrimmer(int(allowed * 1000), int(tile * 1000), holder)
-    # After a last tile the optimiser's vectors come, which may be larger than all that a tile leaves.
-    for steps, expected in (
-        (valve.before_tile, first),
-        (valve.before_tile, later),
-        (valve.after_tiles, 1),
-    ) * 2:
-        given.clear()
-        steps()
-        assert len(given) == expected
+def test_freed_memory_is_returned_before_too_much_is_held(allowed: int, needed: int, expected: int) -> None:
+    returned: list[int] = []
+    trim_freed_memory(MemoryPool(lambda: 1000, lambda: returned.append(1)), allowed, needed)
+    assert len(returned) == expected
 
 
-def test_this_process_keeps_what_it_frees_once_it_is_asked_to(monkeypatch: pytest.MonkeyPatch) -> None:
-    kept = threading.Event()
-    monkeypatch.setattr(malloc, "_kept", kept)
-    holder = malloc.process_memory()
-    assert 2**20 < holder.held() < 2**45
-    assert not holder.reuses()
-    kept.set()
-    assert holder.reuses()
+def test_a_tile_grows_this_process_less_once_it_keeps_what_it_frees(monkeypatch: pytest.MonkeyPatch) -> None:
+    keeps = threading.Event()
+    monkeypatch.setattr(malloc, "_keeps", keeps)
+    pool = malloc.process_memory()
+    assert 2**20 < pool.held() < 2**45
+    assert pool.growth == 1.0
+    keeps.set()
+    assert malloc.process_memory().growth == 0.4
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="glibc's malloc")

@@ -1,4 +1,4 @@
-"""The preconditioner: symmetric, positive definite, with the frequencies and curvatures its docstring names."""
+"""The preconditioner: symmetric, positive definite, with the frequencies and curvatures of its docstring."""
 
 import math
 

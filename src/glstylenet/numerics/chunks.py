@@ -1,7 +1,7 @@
 """Chunks: work on long vectors range by range, without temporary vectors.
 
-A vector of a large picture takes hundreds of MiB. Operations that pass over several such vectors in chunks need
-no temporary vector of that size, and on a CPU they find in its cache what they have just written.
+A vector of a large picture takes hundreds of MiB. Operations that pass over several such vectors in chunks
+need no temporary vector of that size, and on a CPU they find in its cache what they have just written.
 """
 
 from collections.abc import Iterator
@@ -13,11 +13,11 @@ __all__ = ["CACHED_ENTRIES", "apply_mask", "chunk_length", "chunk_slices"]
 
 
 CACHED_ENTRIES = 2**18
-"""Entries of a chunk on the CPU, in all rows together: 1 MiB as float32, which stays in a core's cache."""
+"""Entries of a chunk on the CPU, in all rows: 1 MiB as float32, which stays in a core's cache."""
 
 
 _LAUNCHED_ENTRIES = 2**25
-"""Entries of a chunk elsewhere, in all rows together: 128 MiB, beside which launching a kernel costs little."""
+"""Entries of a chunk elsewhere, in all rows: 128 MiB, beside which launching a kernel costs little."""
 
 
 def chunk_slices(like: Tensor, rows: int = 1) -> Iterator[slice]:

@@ -158,7 +158,7 @@ class Lbfgs(Optimizer):
     def _candidate(
         self, x: Tensor, gradient: Tensor, direction: Tensor, length: float
     ) -> tuple[Tensor, float]:
-        """Return clamp(x + length * direction), and the change of the loss that the gradient at x predicts."""
+        """Return clamp(x + length * direction), and the change of the loss that the gradient predicts."""
         candidate = torch.add(x, direction, alpha=length).clamp_(self.lower, self.upper)
         before, after, slope = x.flatten(), candidate.flatten(), gradient.flatten()
         expected = torch.zeros((), dtype=torch.float64, device=x.device)

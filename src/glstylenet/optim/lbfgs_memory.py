@@ -1,8 +1,8 @@
 """LbfgsMemory: the pairs that L-BFGS stores, and the direction that follows from them.
 
-The last m *secant pairs* s = x' - x, y = g' - g, of steps and changes of the gradient, define an approximation
-H of the inverse Hessian. The two-loop recursion applies it to the gradient g (Nocedal 1980; Liu and Nocedal
-1989):
+The last m *secant pairs* s = x' - x, y = g' - g, of steps and changes of the gradient, define an
+approximation H of the inverse Hessian. The two-loop recursion applies it to the gradient g (Nocedal 1980; Liu
+and Nocedal 1989):
 
     q = g - sum_i a_i y_i,   r = t P q + sum_i c_i s_i,   H g = r
 
@@ -50,7 +50,7 @@ _HALF_EXPONENT = 15
 
 
 def history_bytes(pairs: int, entries: int, half: bool) -> int:
-    """Return the bytes of a :class:`LbfgsMemory` of ``pairs`` pairs of float32 vectors of ``entries`` entries.
+    """Return the bytes that ``pairs`` pairs of float32 vectors of ``entries`` entries take when stored.
 
     >>> history_bytes(10, entries=1000, half=True)
     40000
@@ -205,7 +205,7 @@ class LbfgsMemory:
             self._layout, self._rows = layout, None
 
     def add(self, pair: SecantPair, x: Tensor, gradient: Tensor, new_x: Tensor, new_gradient: Tensor) -> bool:
-        """Store the pair of a step; ``pair`` is its :func:`secant_pair`. Return ``False`` if it is not curved.
+        """Store the pair of a step, measured by :func:`secant_pair`; return ``False`` if it is not curved.
 
         It replaces the oldest pair once the memory is full.
         """
@@ -400,7 +400,7 @@ class _Products:
 
 
 def _room(buffer: Tensor, shape: tuple[int, ...]) -> Tensor:
-    """Return ``buffer`` if it has this ``shape``, else a new one: for the first block and a shorter last one."""
+    """Return ``buffer`` if it has this ``shape``, else a new one: for the first block and a shorter last."""
     return buffer if buffer.shape == shape else buffer.new_empty(shape)
 
 

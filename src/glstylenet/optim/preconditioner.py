@@ -14,16 +14,16 @@ colours and large forms come late. So H_0 = t P with
 from 25 for a constant to 0.96 for periods of 8 pixels and less. The shortest waves, though flat, get no more:
 what moves there is noise.
 
-**D, by place.** The curvature also differs several times from one part of a picture to another. D divides each
-pixel by the square root of its curvature, estimated from the secant pairs of L-BFGS. Every pair, a step s and
-the change y of the gradient along it, contains an estimate for all parts at once. In a cell of the picture the
+**D, by place.** One part of a picture may also curve several times as much as another. D divides each pixel
+by the square root of its curvature, estimated from the secant pairs of L-BFGS. Every pair, a step s and the
+change y of the gradient along it, contains an estimate for all parts at once. In a cell of the picture the
 curvature is c, with
 
     c^2 = sum_i (|y_i| in the cell / |s_i|)^2 / sum_i (|s_i| in the cell / |s_i|)^2
 
-where |s_i| alone is the length of the whole step, so that late and short steps count as much as early ones. Of
-y_i only the entries count that moved, however little. Where nothing moved, the mean of the whole picture is
-used.
+where |s_i| alone is the length of the whole step, so that late and short steps count as much as early ones.
+Of y_i only the entries count that moved, however little. Where nothing moved, the mean of the whole picture
+is used.
 
 Not from the paper; the notebook (``docs/performance.md``) has the measurements behind both.
 """
@@ -62,7 +62,7 @@ _LARGEST_FACTOR = 8.0
 
 
 _LEAST_ENERGY = 1e-3
-"""Added to each cell's energy, relative to the mean. Where nothing moved, the mean of the whole then counts."""
+"""Added to each cell's energy, relative to the mean. Where nothing moved, the mean then counts."""
 
 
 class Preconditioner:

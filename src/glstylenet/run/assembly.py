@@ -1,6 +1,8 @@
 """Assembly: TODO-DOC."""
 
-from glstylenet.machine import Device, FreedMemoryTrimmer, Stopwatch, memory_pool
+from functools import partial
+
+from glstylenet.machine import Device, Stopwatch, memory_pool, trim_freed_memory
 from glstylenet.memory import HeldPictures, MemoryEstimate, MemoryPlan, plan_memory
 from glstylenet.network import VGG19
 from glstylenet.objective import LossWeights, Objective, TargetStore, nothing
@@ -50,7 +52,7 @@ def estimate_memory(
         held_pictures=held_pictures,
         classes=classes,
         optimizes=optimizes,
-        on_gpu=place.device.type != "cpu",
+        on_gpu=place.torch_device.type != "cpu",
     )
 
 
@@ -98,7 +100,11 @@ def make_objective(
     ``allowed`` bytes where these are more."""
     # A whole picture's blocks fit the next evaluation, which would have to fetch them from the system again.
     tight = plan.tile_side is not None
-    valve = FreedMemoryTrimmer(max(allowed, plan.needed_bytes), plan.tile_bytes, memory_pool(network.device))
+    pool = memory_pool(network.device)
+    limit = max(allowed, plan.needed_bytes)
+    trim = partial(trim_freed_memory, pool, limit, int(pool.growth * plan.tile_bytes))
+    if tight:
+        pool.give_back()  # what the size before has freed does not fit the first tile
     return Objective(
         network,
         SCHEMES[settings.scheme],
@@ -110,8 +116,8 @@ def make_objective(
         tile_side=plan.tile_side,
         cached_tiles=plan.cached_tiles,
         half_features=plan.half_features,
-        between_tiles=valve.before_tile if tight else nothing,
-        after_tiles=valve.after_tiles if tight else nothing,
+        between_tiles=trim if tight else nothing,
+        after_tiles=pool.give_back if tight else nothing,
         store=store,
         stopwatch=stopwatch,
     )

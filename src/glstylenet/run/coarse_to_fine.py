@@ -75,10 +75,10 @@ class CoarseToFine:
         self._began = time.perf_counter()
         state, self.resumed = self.resumed, None
         if state is not None and state.complete:
-            return resize(without_margin(state.canvas.to(self.chosen.device)), self.inputs.size)
+            return resize(without_margin(state.canvas.to(self.chosen.torch_device)), self.inputs.size)
         if state is None:
             start = self.inputs.start(self.settings.init, self.scales[0].size, self.settings.seed)
-            first, attempt = 0, self._begin_scale(0, start.to(self.chosen.device))
+            first, attempt = 0, self._begin_scale(0, start.to(self.chosen.torch_device))
             del start
         else:
             first, attempt = state.scale, self._go_on(state)
@@ -103,9 +103,9 @@ class CoarseToFine:
     def _go_on(self, state: State) -> "_ScaleState":
         """A scale in the middle of which ``state`` was saved."""
         if self.place.precision != state.precision:
-            self._compute_in(Device(self.chosen.device, state.precision))
+            self._compute_in(Device(self.chosen.torch_device, state.precision))
         self._paid_before = self._cost(state.scale, state.spent)
-        canvas = state.canvas.to(self.chosen.device)
+        canvas = state.canvas.to(self.chosen.torch_device)
         return _ScaleState(
             canvas, state.plan, state.spent, state.has_shrunk, state.rounds, state.optimizer_state
         )
@@ -131,7 +131,7 @@ class CoarseToFine:
                     break  # no way down is left at this size
                 # bfloat16 rounds the loss to steps that can hide the last of a descent; float32 sees it.
                 self.emit(Warned("bfloat16 found no further way down; this size goes on in float32"))
-                self._compute_in(Device(self.place.device, "float32"))
+                self._compute_in(Device(self.place.torch_device, "float32"))
                 demand = replace(demand, precision="float32")
                 attempt.plan = (
                     smaller_tiles(attempt.plan, demand)
@@ -198,7 +198,7 @@ class CoarseToFine:
             self.recorder.save(state)
 
     def _objective(self, scale: Scale, plan: MemoryPlan) -> Objective:
-        scaled = self.inputs.scaled(scale.size, scale.factor, self.place.device).on_canvas()
+        scaled = self.inputs.scaled(scale.size, scale.factor, self.place.torch_device).on_canvas()
         objective = make_objective(
             self._network,
             self.settings,
@@ -210,7 +210,7 @@ class CoarseToFine:
             stopwatch=self.stopwatch,
         )
         # Targets are made without a way back, in other blocks than evaluations need.
-        memory_pool(self.place.device).give_back()
+        memory_pool(self.place.torch_device).give_back()
         return objective
 
     def _optimizer(self, plan: MemoryPlan) -> Optimizer:
@@ -232,11 +232,11 @@ class CoarseToFine:
     def measuring_network(self) -> VGG19:
         """In float32, to measure the result with: the one at hand, if it is such."""
         if self.place.precision != "float32":
-            self._compute_in(Device(self.place.device, "float32"))
+            self._compute_in(Device(self.place.torch_device, "float32"))
         return self._network
 
     def _network_for(self, place: Device) -> VGG19:
-        return VGG19(self.weights.tensors, device=place.device, dtype=place.dtype)
+        return VGG19(self.weights.tensors, device=place.torch_device, dtype=place.dtype)
 
     def _tell_step(self, number: int, spent: int, step: Evaluated) -> None:
         self.evaluations += 1

@@ -58,7 +58,7 @@ def plan_final_losses(inputs: Inputs, settings: Settings, place: Device, allowed
     bfloat16 run's features. Raises :class:`~glstylenet.errors.MemoryLimitError` if it does not."""
     demand = estimate_memory(
         settings,
-        Device(place.device, "float32"),
+        Device(place.torch_device, "float32"),
         size=inputs.size,
         factor=1.0,
         full_size=inputs.size,

@@ -218,7 +218,7 @@ def _telling_out_of_memory() -> Iterator[None]:
 
 def _allowed_memory(settings: Settings, place: Device) -> int:
     """Bytes a run may use: what was asked for, if there is so much, or a fair share of what is free."""
-    free = available_memory(place.device)
+    free = available_memory(place.torch_device)
     return int(DEFAULT_SHARE * free) if settings.memory is None else min(settings.memory, free)
 
 
@@ -267,7 +267,7 @@ class _Run:
         recorder, state, plans = self._open_checkpoint(plans, place, allowed)
         self.emit(
             Started(
-                device=str(place.device),
+                device=str(place.torch_device),
                 precision=place.precision,
                 scales=tuple(scales),
                 plans=tuple(plan for _, plan in plans),
@@ -303,7 +303,7 @@ class _Run:
             Identity.of(self.settings, place.precision, self.inputs.origins, self.weights.digest),
             plans,
             resume=self.resume,
-            device=place.device,
+            device=place.torch_device,
             allowed=allowed,
             emit=self.emit,
         )
@@ -326,9 +326,9 @@ class _Run:
             settings=self.settings,
             timings=Timings(total, optimisation, _parts(stages.stopwatch.seconds, optimisation)),
             evaluations=stages.evaluations,
-            device=str(stages.chosen.device),
+            device=str(stages.chosen.torch_device),
             precision=stages.chosen.precision,
-            peak_memory_bytes=peak_memory(stages.chosen.device),
+            peak_memory_bytes=peak_memory(stages.chosen.torch_device),
             weights=self.weights,
             inputs=self.inputs,
             interrupted=stages.stopped,
@@ -366,4 +366,4 @@ def _measurement_of(
     place = choose_device(settings.device, "float32")
     measurement = plan_final_losses(inputs, settings, place, _allowed_memory(settings, place))
     weights = weights or load_weights(settings.weights)
-    return measurement, VGG19(weights.tensors, device=place.device)
+    return measurement, VGG19(weights.tensors, device=place.torch_device)

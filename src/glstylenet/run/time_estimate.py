@@ -32,9 +32,11 @@ class Speed:
 
 def measure_speed(settings: Settings, place: Device, weights: LoadedWeights) -> Speed:
     """Time one evaluation and one search on noise of 256 x 256 pixels; a second or two."""
-    network = VGG19(weights.tensors, device=place.device, dtype=place.dtype)
+    network = VGG19(weights.tensors, device=place.torch_device, dtype=place.dtype)
     generator = torch.Generator().manual_seed(0)
-    noise = [255 * torch.rand((1, 3, _SIDE, _SIDE), generator=generator).to(place.device) for _ in range(2)]
+    noise = [
+        255 * torch.rand((1, 3, _SIDE, _SIDE), generator=generator).to(place.torch_device) for _ in range(2)
+    ]
     objective = Objective(network, SCHEMES[settings.scheme], LossWeights.of(settings), *noise)
     # The first pass prepares more than the others; on a GPU the second is recorded.
     for _ in range(2):
