@@ -62,7 +62,7 @@ def timed(benchmark: Benchmark, place: Device) -> Timed:
     def time(function: Callable[[], object]) -> None:
         def until_done() -> None:
             function()
-            wait_for(place.device)
+            wait_for(place.torch_device)
 
         benchmark(until_done)
 
@@ -71,20 +71,20 @@ def timed(benchmark: Benchmark, place: Device) -> Timed:
 
 @pytest.fixture(scope="module")
 def network(place: Device) -> VGG19:
-    return VGG19(load_weights("embedded").tensors, device=place.device, dtype=place.dtype)
+    return VGG19(load_weights("embedded").tensors, device=place.torch_device, dtype=place.dtype)
 
 
 @pytest.fixture(scope="module")
 def pictures(place: Device) -> tuple[Tensor, Tensor]:
     """Content and style."""
-    content, style = (picture_tensor(drawn_picture(SIZE, seed), place.device) for seed in range(2))
+    content, style = (picture_tensor(drawn_picture(SIZE, seed), place.torch_device) for seed in range(2))
     return content, style
 
 
 @pytest.fixture(scope="module")
 def maps(place: Device) -> tuple[Tensor, Tensor]:
     """Of both, at full size."""
-    content, style = (drawn_classes(SIZE, CLASSES, seed).to(place.device) for seed in range(2))
+    content, style = (drawn_classes(SIZE, CLASSES, seed).to(place.torch_device) for seed in range(2))
     return content, style
 
 

@@ -39,7 +39,7 @@ def test_auto_takes_the_cpu_where_there_is_no_gpu(monkeypatch: pytest.MonkeyPatc
 
 def test_auto_takes_the_gpu_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
     _machine(monkeypatch, cuda=1)
-    assert choose_device("auto", "float32").device == torch.device("cuda")
+    assert choose_device("auto", "float32").torch_device == torch.device("cuda")
 
 
 @pytest.mark.parametrize(("name", "count"), [("cuda:5", 2), ("cuda:2", 2), ("cuda", 0), ("cuda:0", 0)])
@@ -52,7 +52,7 @@ def test_a_gpu_that_is_not_there(name: str, count: int, monkeypatch: pytest.Monk
 
 def test_the_last_gpu_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
     _machine(monkeypatch, cuda=2)
-    assert choose_device("cuda:1", "float32").device == torch.device("cuda:1")
+    assert choose_device("cuda:1", "float32").torch_device == torch.device("cuda:1")
 
 
 @pytest.mark.parametrize(

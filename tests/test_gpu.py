@@ -20,7 +20,7 @@ from glstylenet.numerics.matmul import matmul_f32
 from glstylenet.objective.objective import Objective
 from glstylenet.objective.styles import StyleGuide
 from glstylenet.objective.terms import Evaluation, LossWeights
-from glstylenet.optim.lbfgs_memory import LbfgsMemory, measure
+from glstylenet.optim.lbfgs_memory import LbfgsMemory, secant_pair
 from glstylenet.optim.preconditioner import Preconditioner
 from glstylenet.pyramid.schemes import PAPER_SCHEMES
 from glstylenet.run.events import Event, Warned
@@ -283,8 +283,8 @@ def test_what_is_steep_is_learnt_as_on_the_cpu(half: bool) -> None:
         for step in steps:
             s, y = step.to(device), (bowl * step).to(device)
             origin = torch.zeros_like(s)
-            assert history.add(measure(origin, origin, s, y), origin, origin, s, y)
-        form.fit(history.state_dict(), origin)
+            assert history.add(secant_pair(origin, origin, s, y), origin, origin, s, y)
+        form.fit(history.secant_pairs(), origin)
         picture = steps[0].to(device, copy=True)
         form(picture)
         found.append(picture.cpu())

@@ -44,8 +44,8 @@ def describe_environment(settings: Settings) -> Environment:
         cores=_cores(),
         threads=torch.get_num_threads(),
         memory_bytes=int(psutil.virtual_memory().total),
-        device=str(place.device),
-        gpu=torch.cuda.get_device_name(place.device) if place.device.type == "cuda" else None,
+        device=str(place.torch_device),
+        gpu=torch.cuda.get_device_name(place.torch_device) if place.torch_device.type == "cuda" else None,
         precision=place.precision,
         versions={
             "glstylenet": glstylenet.__version__,

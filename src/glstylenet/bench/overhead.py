@@ -172,8 +172,8 @@ def bare_seconds(
 
     The sizes take turns, so that a machine busy for a moment does not hit one alone.
     """
-    network = PlainVGG19(load_weights(settings.weights).tensors, device=place.device, dtype=place.dtype)
-    pictures = [picture_tensor(drawn_picture(size, seed=0), place.device) for size in sizes]
+    network = PlainVGG19(load_weights(settings.weights).tensors, device=place.torch_device, dtype=place.dtype)
+    pictures = [picture_tensor(drawn_picture(size, seed=0), place.torch_device) for size in sizes]
 
     def compute(pixels: Tensor) -> None:
         variable = pixels.clone().requires_grad_()
@@ -182,7 +182,7 @@ def bare_seconds(
     for picture in pictures:
         compute(picture)
     rounds = [
-        [seconds_of(lambda picture=picture: compute(picture), place.device) for picture in pictures]  # type: ignore[misc]
+        [seconds_of(lambda picture=picture: compute(picture), place.torch_device) for picture in pictures]  # type: ignore[misc]
         for _ in range(repeats)
     ]
     return [list(times) for times in zip(*rounds, strict=True)]

@@ -82,9 +82,11 @@ def measure_schemes(
     """Time all eight schemes on drawn pictures of ``size`` (height, width), ``rounds`` times each, but (g)
     and (c) ``pairs`` times by themselves; they take turns (:func:`timed_in_turns`)."""
     place = choose_device(settings.device, settings.precision)
-    network = VGG19(load_weights(settings.weights).tensors, device=place.device, dtype=place.dtype)
-    content, style, pixels = (picture_tensor(drawn_picture(size, seed), place.device) for seed in range(3))
-    content_map, style_map = (drawn_classes(size, CLASSES, seed).to(place.device) for seed in range(2))
+    network = VGG19(load_weights(settings.weights).tensors, device=place.torch_device, dtype=place.dtype)
+    content, style, pixels = (
+        picture_tensor(drawn_picture(size, seed), place.torch_device) for seed in range(3)
+    )
+    content_map, style_map = (drawn_classes(size, CLASSES, seed).to(place.torch_device) for seed in range(2))
     emit(f"schemes: setting up all {len(PAPER_SCHEMES)} at {size[1]} x {size[0]}")
     objectives = {
         name: Objective(
@@ -99,7 +101,7 @@ def measure_schemes(
     }
 
     def evaluate(name: str) -> float:
-        return seconds_of(lambda: objectives[name].evaluate(pixels, rematch=True), place.device)
+        return seconds_of(lambda: objectives[name].evaluate(pixels, rematch=True), place.torch_device)
 
     others = [name for name in PAPER_SCHEMES if name not in _PAIR]
     seconds = timed_in_turns(others, evaluate, rounds=rounds, seconds_limit=seconds_limit, emit=emit)

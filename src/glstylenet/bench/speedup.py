@@ -185,9 +185,9 @@ def literal_run(
     """
     place = choose_device(settings.device, "float32")
     inputs = pair.read(settings)
-    scaled = inputs.scaled(inputs.size, 1.0, place.device)
-    start = start_pixels(inputs, "content", inputs.size, settings.seed).to(place.device)
-    network = PlainVGG19(load_weights(settings.weights).tensors, device=place.device)
+    scaled = inputs.scaled(inputs.size, 1.0, place.torch_device)
+    start = start_pixels(inputs, "content", inputs.size, settings.seed).to(place.torch_device)
+    network = PlainVGG19(load_weights(settings.weights).tensors, device=place.torch_device)
     spent, best = 0, start
     every = max(1, evaluations // 10)
     emit(f"speedup: the literal method, {evaluations} evaluations at {start.shape[-1]} x {start.shape[-2]}")
@@ -203,7 +203,7 @@ def literal_run(
         objective = literal_objective(network, settings, start, scaled)
         best, _ = minimise(objective, start, evaluations, on_evaluation=note)
 
-    seconds = seconds_of(run, place.device)
+    seconds = seconds_of(run, place.torch_device)
     return LiteralRun(seconds, spent, evaluations, _objective_of(best, pair, settings)), best
 
 

@@ -102,7 +102,7 @@ def evaluate_picture(
     chosen = (settings or Settings()).replace(init="content")
     sources = read_sources(content, style, content_map=content_map, style_map=style_map, settings=chosen)
     shown = read_result(image, sources, chosen).pixels
-    device = choose_device(chosen.device, "float32").device
+    device = choose_device(chosen.device, "float32").torch_device
     return _Evaluation(shown, prepare_inputs(sources, chosen), device).metrics()
 
 

@@ -1,6 +1,8 @@
 """Assembly of the parts that optimise one size: the objective and the optimiser that the settings name."""
 
-from glstylenet.machine import FreedMemoryTrimmer, Stopwatch, memory_pool
+from functools import partial
+
+from glstylenet.machine import Stopwatch, memory_pool, trim_freed_memory
 from glstylenet.memory import MemoryPlan
 from glstylenet.network import VGG19
 from glstylenet.objective import LossWeights, Objective, StyleGuide, TargetStore
@@ -35,9 +37,11 @@ def make_objective(
     """
     # A whole picture's blocks fit the next evaluation, which would have to fetch them from the system again.
     in_tiles = plan.tile_side is not None
-    trimmer = FreedMemoryTrimmer(
-        max(allowed, plan.needed_bytes), plan.tile_bytes, memory_pool(network.device)
-    )
+    pool = memory_pool(network.device)
+    limit = max(allowed, plan.needed_bytes)
+    trim = partial(trim_freed_memory, pool, limit, int(pool.growth * plan.tile_bytes))
+    if in_tiles:
+        pool.give_back()  # what the size before has freed does not fit the first tile
     return Objective(
         network,
         SCHEMES[settings.scheme],
@@ -48,8 +52,8 @@ def make_objective(
         tile_side=plan.tile_side,
         cached_tiles=plan.cached_tiles,
         half_features=plan.half_features,
-        between_tiles=trimmer.before_tile if in_tiles else None,
-        after_tiles=trimmer.after_tiles if in_tiles else None,
+        between_tiles=trim if in_tiles else None,
+        after_tiles=pool.give_back if in_tiles else None,
         targets=store,
         stopwatch=stopwatch,
     )

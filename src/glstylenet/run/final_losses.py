@@ -71,7 +71,7 @@ def plan_final_losses(inputs: Inputs, settings: Settings, device: Device, allowe
     """
     estimate = estimate_memory(
         settings,
-        Device(device.device, "float32"),
+        Device(device.torch_device, "float32"),
         size=inputs.size,
         factor=1.0,
         full_size=inputs.size,
@@ -127,4 +127,4 @@ def _outside_a_run(
     device = choose_device(settings.device, "float32")
     final_losses = plan_final_losses(inputs, settings, device, allowed_bytes(settings, device))
     weights = weights or load_weights(settings.weights)
-    return final_losses, VGG19(weights.tensors, device=device.device)
+    return final_losses, VGG19(weights.tensors, device=device.torch_device)

@@ -35,9 +35,11 @@ class Speed:
 
 def measure_speed(settings: Settings, device: Device, weights: LoadedWeights) -> Speed:
     """Time one evaluation and one search on noise of 256 x 256 pixels, which takes a second or two."""
-    network = VGG19(weights.tensors, device=device.device, dtype=device.dtype)
+    network = VGG19(weights.tensors, device=device.torch_device, dtype=device.dtype)
     generator = torch.Generator().manual_seed(0)
-    noise = [255 * torch.rand((1, 3, _SIDE, _SIDE), generator=generator).to(device.device) for _ in range(2)]
+    noise = [
+        255 * torch.rand((1, 3, _SIDE, _SIDE), generator=generator).to(device.torch_device) for _ in range(2)
+    ]
     objective = Objective(
         network, SCHEMES[settings.scheme], LossWeights.of(settings), noise[0], [StyleGuide(noise[1])]
     )
