@@ -30,7 +30,7 @@ _WINOGRAD_BYTES = 106 * 2**20
 # float32 on a CPU: benchmarks/memory.py measured @M@ MiB at 256, 512, 768 and 1024 pixels a side, and
 # @P@ MiB are planned.
 # bfloat16 on a CPU was measured before :mod:`~glstylenet.network.banded_block` and
-# :mod:`~glstylenet.network.relu_mask` saved most of it; it is an upper bound, for lack of hardware to measure it on.
+# :mod:`~glstylenet.network.relu_mask` saved most of it: an upper bound, for lack of hardware to measure it.
 _NETWORK_BYTES = {"float32": 500, "bfloat16": 1680}
 
 
