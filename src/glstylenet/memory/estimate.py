@@ -27,11 +27,12 @@ _WINOGRAD_BYTES = 106 * 2**20
 
 # Bytes for each pixel that passes through the network: features and gradients, the fused features and their
 # gradient, and the temporary tensors of the local loss.
-# float32 on a CPU: benchmarks/memory.py measured @M@ MiB at 256, 512, 768 and 1024 pixels a side, and
-# @P@ MiB are planned.
+# float32 on a CPU: benchmarks/memory.py measured 626, 833, 1300, 1533 and 1584 MiB at 256, 512, 768, 992 and
+# 1024 pixels a side, and 1516 MiB at 765; 689, 929, 1325, 1797, 1874 and 1666 MiB are planned. The bound is
+# tight at 768 only, where glibc keeps the most freed blocks.
 # bfloat16 on a CPU was measured before :mod:`~glstylenet.network.banded_block` and
 # :mod:`~glstylenet.network.relu_mask` saved most of it: an upper bound, for lack of hardware to measure it.
-_NETWORK_BYTES = {"float32": 500, "bfloat16": 1680}
+_NETWORK_BYTES = {"float32": 600, "bfloat16": 1680}
 
 
 # On a GPU, where PyTorch's allocator holds more than is in use because freed blocks do not fit every request.
@@ -52,14 +53,15 @@ _FUSED_COPIES = 4
 """Copies of the fused features held at a time, measured with scheme (a), whose fused features are large."""
 
 
-_FRAGMENTED_BYTES = 150
+_FRAGMENTED_BYTES = 50
 """Additional bytes for each pixel of a tile: freed blocks into which the next tile does not fit. What exceeds
-them is returned (:func:`~glstylenet.machine.malloc.trim_freed_memory`)."""
+them is returned (:func:`~glstylenet.machine.malloc.trim_freed_memory`). With these and the network's 600,
+tiled runs of up to 24 megapixels stayed within their plans."""
 
 
 _GPU_FRAGMENTED_BYTES = {"float32": 350, "bfloat16": 150}
 """The same on a GPU. In float32 PyTorch held 1549 bytes for a pixel of a tile, of which 1028 were in use;
-1250 + 350 are planned. In bfloat16 it held less than is planned with the value for a CPU."""
+1250 + 350 are planned. In bfloat16 it held less than is planned with 150."""
 
 
 _UNEVEN_ENTRIES = 150

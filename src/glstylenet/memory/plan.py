@@ -157,6 +157,7 @@ def _fitting_tiled_plans(estimate: MemoryEstimate, allowed: int) -> list[MemoryP
     """Return the plans in tiles that fit, each with as many tiles cached as fit."""
     # On a GPU, a small picture as a single tile needs less than as a whole, which a CUDA graph holds twice.
     sides = [side for side in _TILE_SIDES if estimate.on_gpu or side < max(estimate.size)]
+    sides = sides or [min(_TILE_SIDES)]  # as one tile, a tiny picture may still have a short history
     plans = [
         _make_plan(estimate, side, history, half_history=True, half_features=half_features)
         for history in (HISTORY, _SHORT_HISTORY)
