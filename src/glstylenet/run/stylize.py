@@ -2,7 +2,7 @@
 
 prepare     read, check and plan        preparation
 optimise    from coarse to fine         coarse_to_fine
-finish      straighten lines, if asked  pictures.guided_filter
+finish      keep lines of a photograph  pictures.guided_filter, if the settings say so
 measure     the losses of the result    final_losses
 """
 
