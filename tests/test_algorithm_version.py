@@ -94,7 +94,7 @@ def _halves(inside: NDArray[np.bool_]) -> Picture:
 
 
 def _run(name: str) -> Result:
-    maps = {}
+    maps: dict[str, Any] = {}
     if "maps" in name:
         maps["content_map"] = _halves(np.mgrid[0:64, 0:72][1] < 40)
         maps["style_map"] = _halves(np.mgrid[0:80, 0:64][0] < 40)

@@ -1,9 +1,13 @@
 """The public entry, :func:`stylize`: two pictures become one.
 
-prepare     read, check and plan        preparation
-optimise    from coarse to fine         coarse_to_fine
-finish      keep lines of a photograph  pictures.guided_filter, if the settings say so
-measure     the losses of the result    final_losses
+Its steps, and where they are::
+
+    prepare     read, check and plan                  preparation
+    optimise    from coarse to fine                   coarse_to_fine
+    finish      keep the photograph's lines, or not   pictures.guided_filter
+    measure     the losses of the result              final_losses
+
+The paper works at full size only and matches at every evaluation: ``scales=1, round_length=1`` is that.
 """
 
 import time
