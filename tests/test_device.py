@@ -145,7 +145,10 @@ def test_a_peak_is_the_program_s_own(tmp_path: Path) -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="asks Linux")
 def test_a_child_does_not_begin_with_its_parent_s_peak() -> None:
     held = b"x" * (400 * 2**20)
-    program = "import torch; from glstylenet.machine.device import peak_memory; print(peak_memory(torch.device('cpu')))"
+    program = (
+        "import torch; from glstylenet.machine.device import peak_memory; "
+        "print(peak_memory(torch.device('cpu')))"
+    )
     environment = {**os.environ, "PYTHONPATH": str(Path(glstylenet.__file__).parents[1])}
     done = subprocess.run(
         [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True

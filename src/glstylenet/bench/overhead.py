@@ -2,8 +2,9 @@
 
     overhead = seconds of optimisation / sum over scales of (evaluations * seconds of the bare network)
 
-The bare network (:mod:`~glstylenet.bench.plain_vgg`) computes F^1..F^4 of a picture of the scale's size and the gradient of mean F^4 to its
-pixels, in the run's precision, without the margin that a run adds around the picture.
+The bare network (:mod:`~glstylenet.bench.plain_vgg`) computes F^1..F^4 of a picture of the scale's size and
+the gradient of mean F^4 to its pixels, in the run's precision, without the margin that a run adds around the
+picture.
 """
 
 import statistics

@@ -40,7 +40,7 @@ _OutputOption = Annotated[
         "-o",
         metavar="OUT",
         help="file for the result, whose suffix (.png, .jpg, ...) chooses the format, or a folder for results "
-        "named CONTENT__STYLE.png; required, except with --recipe OLD.png, where OLD.again.png is the default",
+        "named CONTENT__STYLE.png; required, except with --recipe OLD.png: its default is OLD.again.png",
     ),
 ]
 _RecipeOption = Annotated[

@@ -30,8 +30,8 @@ def avg_pool_backward(gradient: Tensor, size: tuple[int, int]) -> Tensor:
     """Return four times the gradient with respect to the input, of ``size``, of a 2x2 mean.
 
     Each entry of ``gradient`` (1, C, H, W) is copied to the four positions of its block; the convolution
-    after the pooling has multiplied it by the quarter (:class:`~glstylenet.network.conv_relu.ConvRelu`). A last
-    row or column that an odd size leaves over is 0.
+    after the pooling has multiplied it by the quarter (:class:`~glstylenet.network.conv_relu.ConvRelu`). A
+    last row or column that an odd size leaves over is 0.
 
     >>> avg_pool_backward(torch.tensor([[[[1.0]]]]), (2, 3))
     tensor([[[[1., 1., 0.],
