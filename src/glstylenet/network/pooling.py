@@ -22,7 +22,7 @@ def avg_pool(feature: Tensor, side: int) -> Tensor:
     """
     if side == 1:
         return feature
-    # A GPU sums faster than it pools (docs/performance.md).
+    # A GPU sums faster than it pools (docs/notebook.md).
     return F.avg_pool2d(feature, side) if feature.device.type == "cpu" else _means_by_sums(feature, side)
 
 

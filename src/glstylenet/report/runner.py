@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from glstylenet.errors import GLStyleNetError, OutputError, WeightsError
-from glstylenet.objective import TargetStore
+from glstylenet.objective import TargetCache
 from glstylenet.pictures import write_picture
 from glstylenet.report.results_file import Record, ResultsFile, Task, digest_of_file
 from glstylenet.run import Event, Result, Step, make_recipe, stylize
@@ -63,7 +63,7 @@ class Runner:
         """
         self._make_folder()
         digests = _digests(tasks)
-        store = TargetStore(_SHARED_BYTES)
+        store = TargetCache(_SHARED_BYTES)
         records: list[Record] = []
         for number, task in enumerate(tasks, start=1):
             key = task.key(digests)
@@ -92,7 +92,7 @@ class Runner:
                 f"{self.results.folder}: the folder cannot be made ({error.strerror}); choose another one"
             ) from error
 
-    def _paint(self, task: Task, key: str, store: TargetStore) -> Record | None:
+    def _paint(self, task: Task, key: str, store: TargetCache) -> Record | None:
         """The record of one picture; ``None`` if it was stopped before it was done."""
         began = time.perf_counter()
         latest: list[Step] = []

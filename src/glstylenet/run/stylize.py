@@ -15,7 +15,7 @@ from torch import Tensor
 from glstylenet.errors import UsageError
 from glstylenet.machine import memory_pool, peak_memory
 from glstylenet.maps import resize_labels
-from glstylenet.objective import TERMS, TargetStore
+from glstylenet.objective import TERMS, TargetCache
 from glstylenet.pictures import PictureSource, photo_finish
 from glstylenet.run.checkpoint import open_checkpoint
 from glstylenet.run.coarse_to_fine import CoarseToFine
@@ -40,7 +40,7 @@ def stylize(
     settings: Settings | None = None,
     on_event: Listener | None = None,
     should_stop: Callable[[], bool] | None = None,
-    targets: TargetStore | None = None,
+    targets: TargetCache | None = None,
     checkpoint: Path | None = None,
     resume: bool = False,
 ) -> Result:
@@ -67,7 +67,7 @@ def stylize(
         raise UsageError("asked to resume without a checkpoint; name the folder of the interrupted run's")
     began = time.perf_counter()
     emit = on_event or _ignore
-    store = targets or TargetStore()
+    store = targets or TargetCache()
     with out_of_memory_as_error():
         prepared = prepare(content, style, content_map, style_map, settings or Settings())
         del content, style, content_map, style_map  # frees arrays that nothing else refers to
