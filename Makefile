@@ -41,6 +41,7 @@ check: $(VENV)/installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	@$(BIN)/python tools/code_lines.py
 
 # Pages are tested in a real browser. As root on Debian it is installed; elsewhere its tests are skipped, and say so.
 browser:
@@ -49,11 +50,14 @@ browser:
 			DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends chromium >/dev/null; }; } || \
 		echo "no Chromium: the tests of pages will be skipped; install it with: sudo apt install chromium" >&2
 
+# A process for each core, with one thread of PyTorch each. Tests of one file share a process and its fixtures.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --dist loadfile
+
 test: check browser
-	$(BIN)/pytest
+	$(PYTEST)
 
 quick: check
-	$(BIN)/pytest -m "not long"
+	$(PYTEST) -m "not long"
 
 bench: $(VENV)/installed-dev
 	$(BIN)/pytest benchmarks --benchmark-columns=min,median,iqr,rounds --benchmark-sort=name

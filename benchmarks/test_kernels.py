@@ -12,13 +12,19 @@ from glstylenet.bench.timing import wait_for
 from glstylenet.machine.device import Device, choose_device
 from glstylenet.maps.labels import map_at
 from glstylenet.matching.exact import match_patches, semantic_factor
+from glstylenet.network.layers import DEEPEST_LAYER, LAYER_NAMES
+from glstylenet.network.protocol import features
 from glstylenet.network.vgg import VGG19
 from glstylenet.network.weights import load_weights
+from glstylenet.network.windowed_grad import WindowedGrad
+from glstylenet.numerics import picture_size, whole
 from glstylenet.objective.content import content_loss
 from glstylenet.objective.gram import global_gradient, global_loss, gram
-from glstylenet.objective.local import LocalTarget, StyleStatistics, local_loss, local_target
+from glstylenet.objective.local import LocalTarget, local_loss, local_target
 from glstylenet.objective.objective import Objective
 from glstylenet.objective.smoothness import smoothness_loss
+from glstylenet.objective.style_target import StyleStatistics
+from glstylenet.objective.styles import StyleGuide
 from glstylenet.objective.terms import LossWeights
 from glstylenet.optim.lbfgs import Lbfgs
 from glstylenet.optim.preconditioner import Preconditioner
@@ -29,6 +35,7 @@ from glstylenet.settings.model import Settings
 SIZE = (512, 352)
 CLASSES = 5
 [LAYERS] = PAPER_SCHEMES["g"].groups
+NAMES = tuple(LAYER_NAMES.values())
 
 
 class Benchmark(Protocol):
@@ -55,7 +62,7 @@ def timed(benchmark: Benchmark, place: Device) -> Timed:
     def time(function: Callable[[], object]) -> None:
         def until_done() -> None:
             function()
-            wait_for(place.device)
+            wait_for(place.torch_device)
 
         benchmark(until_done)
 
@@ -64,56 +71,59 @@ def timed(benchmark: Benchmark, place: Device) -> Timed:
 
 @pytest.fixture(scope="module")
 def network(place: Device) -> VGG19:
-    return VGG19(load_weights("embedded").tensors, device=place.device, dtype=place.dtype)
+    return VGG19(load_weights("embedded").tensors, device=place.torch_device, dtype=place.dtype)
 
 
 @pytest.fixture(scope="module")
 def pictures(place: Device) -> tuple[Tensor, Tensor]:
     """Content and style."""
-    content, style = (picture_tensor(drawn_picture(SIZE, seed), place.device) for seed in range(2))
+    content, style = (picture_tensor(drawn_picture(SIZE, seed), place.torch_device) for seed in range(2))
     return content, style
 
 
 @pytest.fixture(scope="module")
 def maps(place: Device) -> tuple[Tensor, Tensor]:
     """Of both, at full size."""
-    content, style = (drawn_classes(SIZE, CLASSES, seed).to(place.device) for seed in range(2))
+    content, style = (drawn_classes(SIZE, CLASSES, seed).to(place.torch_device) for seed in range(2))
     return content, style
 
 
 @pytest.fixture(scope="module")
-def features(network: VGG19, pictures: tuple[Tensor, Tensor]) -> tuple[Mapping[int, Tensor], ...]:
+def pyramids(network: VGG19, pictures: tuple[Tensor, Tensor]) -> tuple[Mapping[int, Tensor], ...]:
     """F^1 to F^4 of both."""
-    with torch.no_grad():
-        return tuple(network.features(picture) for picture in pictures)
+    found = [features(network, picture, NAMES) for picture in pictures]
+    return tuple({layer: each[name] for layer, name in LAYER_NAMES.items()} for each in found)
 
 
 @pytest.fixture(scope="module")
-def fused(features: tuple[Mapping[int, Tensor], ...]) -> tuple[Tensor, Tensor]:
-    content, style = (fuse(each, LAYERS) for each in features)
+def fused(pyramids: tuple[Mapping[int, Tensor], ...]) -> tuple[Tensor, Tensor]:
+    content, style = (fuse(each, LAYERS) for each in pyramids)
     return content, style
 
 
 @pytest.fixture(scope="module")
 def target(fused: tuple[Tensor, Tensor]) -> LocalTarget:
-    return local_target(StyleStatistics.of(fused[1]), match_patches(*fused).index)
+    return local_target(StyleStatistics.of([fused[1]]), match_patches(*fused).index)
 
 
 def test_network_forward(timed: Timed, network: VGG19, pictures: tuple[Tensor, Tensor]) -> None:
-    with torch.no_grad():
-        timed(lambda: network.features(pictures[0]))
+    timed(lambda: features(network, pictures[0], NAMES))
 
 
 def test_network_forward_and_backward(timed: Timed, network: VGG19, pictures: tuple[Tensor, Tensor]) -> None:
+    deepest = LAYER_NAMES[DEEPEST_LAYER]
+    gradient = features(network, pictures[0], (deepest,))[deepest]
+    window = whole(picture_size(gradient))
+
     def compute() -> None:
-        variable = pictures[0].clone().requires_grad_()
-        torch.autograd.grad(network.features(variable)[4].mean(), variable)
+        saved = network.forward(pictures[0], NAMES, lambda _name, _feature, _rows: None)
+        network.backward(saved, {deepest: [WindowedGrad(gradient, window)]})
 
     timed(compute)
 
 
-def test_fusion(timed: Timed, features: tuple[Mapping[int, Tensor], ...]) -> None:
-    timed(lambda: fuse(features[0], LAYERS))
+def test_fusion(timed: Timed, pyramids: tuple[Mapping[int, Tensor], ...]) -> None:
+    timed(lambda: fuse(pyramids[0], LAYERS))
 
 
 @pytest.mark.parametrize("with_maps", [False, True], ids=["without maps", "with maps"])
@@ -132,12 +142,12 @@ def test_match_patches(
 
 
 def test_local_target(timed: Timed, fused: tuple[Tensor, Tensor]) -> None:
-    index, style = match_patches(*fused).index, StyleStatistics.of(fused[1])
+    index, style = match_patches(*fused).index, StyleStatistics.of([fused[1]])
     timed(lambda: local_target(style, index))
 
 
-def test_content_loss(timed: Timed, features: tuple[Mapping[int, Tensor], ...]) -> None:
-    timed(lambda: content_loss(features[0][4], features[1][4]))
+def test_content_loss(timed: Timed, pyramids: tuple[Mapping[int, Tensor], ...]) -> None:
+    timed(lambda: content_loss(pyramids[0][4], pyramids[1][4]))
 
 
 def test_local_loss(timed: Timed, fused: tuple[Tensor, Tensor], target: LocalTarget) -> None:
@@ -173,9 +183,8 @@ def test_evaluation(
         PAPER_SCHEMES["g"],
         LossWeights.of(Settings()),
         content,
-        style,
+        [StyleGuide(style, maps[1])],
         content_map=maps[0],
-        style_map=maps[1],
     )
     objective.evaluate(content, rematch=True)
     timed(lambda: objective.evaluate(content, rematch=rematch))

@@ -1,7 +1,7 @@
 """Sphinx: how ``make docs`` turns the pages of this folder into HTML.
 
-Tables of options and of schemes are made from the program itself while a page is read, so that they cannot
-say anything else than the program does: a line ``<!-- name -->`` in a page is replaced by ``TABLES[name]()``.
+Tables of options and of schemes are generated from the program while a page is read, so they always agree
+with it: a line ``<!-- name -->`` in a page is replaced by ``TABLES[name]()``.
 """
 
 import re
@@ -12,9 +12,9 @@ from typer.main import get_command
 
 import glstylenet
 from glstylenet.cli import app as command_line
-from glstylenet.pyramid.schemes import PAPER_SCHEMES
-from glstylenet.settings.command_line import option_name
-from glstylenet.settings.model import GROUPS, Settings, field_help
+from glstylenet.pictures import FORMATS
+from glstylenet.pyramid import PAPER_SCHEMES
+from glstylenet.settings import GROUPS, Settings, field_help, option_name
 
 project = "glstylenet"
 author = "The glstylenet team"
@@ -44,7 +44,7 @@ def setup(sphinx: Any) -> None:
 
 
 def setting_tables() -> str:
-    """Every setting, a table for each group of the command's help."""
+    """Return every setting, in one table for each group of the command's help."""
     parts = []
     for group in GROUPS:
         fields = [field_help(name) for name in Settings.model_fields]
@@ -69,7 +69,7 @@ def setting_tables() -> str:
 
 
 def command_tables() -> str:
-    """Every command with those of its options that are no settings."""
+    """Return every command with those of its options that are not settings."""
     parts = []
     for words, command in commands():
         rows = [
@@ -90,7 +90,7 @@ def command_tables() -> str:
 
 
 def scheme_table() -> str:
-    """The eight schemes for pictures of 512 x 352 with five classes, as in Figure 11."""
+    """Return the eight schemes for pictures of 512 x 352 with five classes, as in Figure 11."""
     rows = []
     for name, scheme in PAPER_SCHEMES.items():
         layers = " and ".join("+".join(map(str, group)) for group in scheme.groups)
@@ -102,7 +102,37 @@ def scheme_table() -> str:
     return "\n".join(_table(("scheme", "layers", "height x width x channels", "numbers in all"), rows))
 
 
+def format_table() -> str:
+    """Every picture format; results are written in those with a longest side."""
+    rows = []
+    for form in FORMATS:
+        limit = "no limit set" if form.longest_side is None else f"{form.longest_side:,}"
+        written = (
+            "kept" if form.keeps_alpha else "laid over white",
+            "yes" if 16 in form.bits else "no",
+            limit,
+            form.recipe_place,
+        )
+        rows.append(
+            (
+                ", ".join(f"`{suffix}`" for suffix in form.suffixes),
+                ", ".join(filter(None, (form.name, form.details))),
+                *(("", "", "read only", "") if form.encode is None else written),
+            )
+        )
+    head = (
+        "suffix",
+        "format",
+        "transparency",
+        "16 bits (`--bits 16`)",
+        "longest side",
+        "place of the recipe",
+    )
+    return "\n".join(_table(head, rows))
+
+
 TABLES: Mapping[str, Callable[[], str]] = {
+    "formats": format_table,
     "settings": setting_tables,
     "commands": command_tables,
     "schemes": scheme_table,
@@ -110,7 +140,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
 
 
 def commands() -> Iterator[tuple[tuple[str, ...], Any]]:
-    """Each command of the command line, with the words that call it."""
+    """Yield each command of the command line, with the words that call it."""
     pending: list[tuple[tuple[str, ...], Any]] = [((), get_command(command_line))]
     while pending:
         words, command = pending.pop(0)
@@ -136,7 +166,7 @@ def _default(value: object) -> str:
 
 
 def _fill_in(_sphinx: Any, _page: str, content: list[str]) -> None:
-    """Replace each marker of a page by its table; a marker without a table is an error."""
+    """Replace each marker of a page with its table; a marker without a table is an error."""
     content[0] = re.sub(
         r"^<!-- (\w+) -->$", lambda marker: TABLES[marker[1]](), content[0], flags=re.MULTILINE
     )
@@ -145,7 +175,7 @@ def _fill_in(_sphinx: Any, _page: str, content: list[str]) -> None:
 def _as_restructured_text(
     _sphinx: Any, _what: str, _name: str, _thing: object, _options: object, lines: list[str]
 ) -> None:
-    """Docstrings are prose with formulas: indented lines stay as they are, signs mean themselves."""
+    """Keep indented lines of docstrings as they are, and escape signs: docstrings are prose with formulas."""
     result: list[str] = []
     is_literal = False
     for line in lines:
@@ -163,7 +193,7 @@ def _as_restructured_text(
 
 
 def _plain_signs(line: str) -> str:
-    """Outside of literals a bar would begin a substitution, and the asterisk of ``f(*x)`` emphasis."""
+    """Escape, outside of literals, bars (substitutions) and the asterisk of ``f(*x)`` (emphasis)."""
     pieces = re.split(r"(``.*?``)", line)
     return "".join(
         each if each.startswith("``") else re.sub(r"\||\*(?=\w+\))", r"\\\g<0>", each) for each in pieces
@@ -173,5 +203,5 @@ def _plain_signs(line: str) -> str:
 def _is_machinery(
     _sphinx: Any, _what: str, name: str, _thing: object, skip: bool, _options: object
 ) -> bool | None:
-    """pydantic's own attributes of ``Settings`` say nothing of this program."""
+    """Skip pydantic's own attributes of ``Settings``, which say nothing about this program."""
     return True if skip or name in {"model_config", "model_fields", "model_post_init"} else None

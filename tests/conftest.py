@@ -1,8 +1,12 @@
-"""What all tests share: a cache and a configuration folder of their own."""
+"""What all tests share: a cache and a configuration folder of their own, and a loss term to register."""
 
 from collections.abc import Iterator
 
 import pytest
+
+from glstylenet.objective.loss_term import LossTerm
+from glstylenet.objective.terms import TERMS
+from tests.brightness import Brightness
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -14,3 +18,13 @@ def own_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         for name in ("GLSTYLENET_DEVICE", "GLSTYLENET_WEIGHTS", "GLSTYLENET_OFFLINE", "FORCE_COLOR"):
             patch.delenv(name, raising=False)
         yield
+
+
+@pytest.fixture
+def brightness_term() -> Iterator[type[LossTerm]]:
+    """A further loss term: its file, and this entry in the list, are all that it takes."""
+    TERMS.append(Brightness)
+    try:
+        yield Brightness
+    finally:
+        TERMS.remove(Brightness)

@@ -94,12 +94,18 @@ def _halves(inside: NDArray[np.bool_]) -> Picture:
 
 
 def _run(name: str) -> Result:
-    maps: dict[str, Any] = {}
+    content_map = style_map = None
     if "maps" in name:
-        maps["content_map"] = _halves(np.mgrid[0:64, 0:72][1] < 40)
-        maps["style_map"] = _halves(np.mgrid[0:80, 0:64][0] < 40)
+        content_map = _halves(np.mgrid[0:64, 0:72][1] < 40)
+        style_map = _halves(np.mgrid[0:80, 0:64][0] < 40)
     settings = Settings(precision="float32", device="cpu", **RUNS[name])
-    return stylize(_waves(64, 72, 0.0), _waves(80, 64, 1.0), **maps, settings=settings)
+    return stylize(
+        _waves(64, 72, 0.0),
+        _waves(80, 64, 1.0),
+        content_map=content_map,
+        style_map=style_map,
+        settings=settings,
+    )
 
 
 def _numbers(result: Result) -> dict[str, float]:

@@ -5,6 +5,7 @@ import dataclasses
 import json
 import math
 import os
+import re
 import signal
 import stat
 import sys
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import psutil
 import pytest
 import torch
 from PIL import Image
@@ -22,27 +24,39 @@ from benchmarks import literal as literal_program
 from glstylenet.bench import plan as plans
 from glstylenet.bench import plot, report, scaling, schemes, speedup, subprocess_run
 from glstylenet.bench.environment import _processor, describe_environment
-from glstylenet.bench.literal import LiteralObjective, minimise
-from glstylenet.bench.overhead import PARTS, Overhead, RunWatch, ScaleCost, assemble
+from glstylenet.bench.literal import (
+    LiteralObjective,
+    LiteralWeights,
+    literal_content,
+    literal_fusion,
+    literal_global,
+    literal_gram,
+    literal_local,
+    literal_smoothness,
+    minimise,
+)
+from glstylenet.bench.overhead import Overhead, RunRecorder, ScaleCost, assemble
 from glstylenet.bench.pair import sample_pair
+from glstylenet.bench.plain_vgg import PlainVGG19
 from glstylenet.bench.plan import PLANS, BenchPlan, PointSize
 from glstylenet.bench.report import Report
 from glstylenet.bench.scaling import Scaling, fitted_exponent, measure_scaling, point_of
 from glstylenet.bench.schemes import PAPER_SECONDS, SchemeCost, Schemes, ratio_of_neighbours, timed_in_turns
-from glstylenet.bench.speedup import Attempt, LiteralRun, SnapshotWatch, Speedup, first_reaching, reach
-from glstylenet.bench.subprocess_run import Point, PointRequest, StepWatch, measure_point, picture_size
+from glstylenet.bench.speedup import Attempt, LiteralRun, SnapshotRecorder, Speedup, first_reaching, reach
+from glstylenet.bench.subprocess_run import Point, PointRequest, StepTimer, measure_point, picture_size
 from glstylenet.bench.synthetic_pictures import drawn_classes, drawn_picture, picture_tensor
 from glstylenet.cli import main
-from glstylenet.cli.bench_tables import figures_as_text
+from glstylenet.cli.bench_tables import format_report
 from glstylenet.errors import GLStyleNetError, MemoryLimitError
-from glstylenet.network.vgg import VGG19
+from glstylenet.network import LAYER_CHANNELS, layer_size
 from glstylenet.network.weights import load_weights
-from glstylenet.objective.terms import LossTerms, LossWeights
-from glstylenet.pyramid.schemes import PAPER_SCHEMES
+from glstylenet.pyramid import fuse
+from glstylenet.pyramid.schemes import PAPER_SCHEMES, SCHEMES
 from glstylenet.run.events import Matched, ScaleStarted, Started, Step, Warned
 from glstylenet.run.result import Timings
 from glstylenet.run.scales import Scale
 from glstylenet.settings.model import Settings
+from tests.losses import loss_terms
 
 FIGURE_11: Mapping[str, tuple[list[list[int]], int, float]] = {
     "a": ([[256, 176, 202]], 9101312, 1.404),
@@ -54,7 +68,8 @@ FIGURE_11: Mapping[str, tuple[list[list[int]], int, float]] = {
     "g": ([[64, 44, 980]], 2759680, 0.243),
     "h": ([[128, 88, 261], [64, 44, 517]], 4395776, 0.327),
 }
-TERMS = LossTerms(1.0, 2.0, 3.0, 4.0)
+PARTS = ("network", "matching", "local", "global", "smoothness", "optimizer")
+TERMS = loss_terms(1.0, 2.0, 3.0, 4.0)
 REQUEST = PointRequest(0.004, 3, 6 * 2**30, "cpu", "float32", "embedded")
 
 
@@ -95,7 +110,7 @@ def silence(_sentence: str) -> None:
 def test_overhead_by_hand() -> None:
     """Two scales: 4 s for 40 evaluations of a network of 0.08 s, 6 s for 20 of 0.2 s."""
     clock = Clock()
-    watch = RunWatch(clock)
+    watch = RunRecorder(clock)
     coarse, fine = Scale(0.5, (32, 40), 40), Scale(1.0, (64, 80), 20)
     watch(a_start(coarse, fine))
     clock.now = 100.0
@@ -121,9 +136,17 @@ def test_overhead_by_hand() -> None:
     assert found.warnings == ("something",)
 
 
+def test_every_part_that_was_timed_is_shown() -> None:
+    """Also that of a loss term which the benchmark does not know."""
+    overhead = dataclasses.replace(an_overhead(), parts={"network": 6.0, "edges": 2.0})
+    assert overhead.shares == {"network": 0.75, "edges": 0.25}
+    text = format_report(Report("quick", describe_environment(Settings()), overhead=overhead))
+    assert re.search(r"edges +25\.0 % +2\.00", text)
+
+
 def test_a_run_that_never_began_has_no_overhead() -> None:
     with pytest.raises(ValueError, match="never began"):
-        assemble(RunWatch(), Timings(1.0, 1.0, {}), [], [])
+        assemble(RunRecorder(), Timings(1.0, 1.0, {}), [], [])
 
 
 # Speedup
@@ -207,7 +230,7 @@ def test_the_time_of_keeping_pictures_does_not_count() -> None:
             return self.now
 
     clock = Listening()
-    watch = SnapshotWatch(clock)  # began at 1
+    watch = SnapshotRecorder(clock)  # began at 1
     watch(a_start(Scale(0.5, (2, 2), 10), Scale(1.0, (4, 4), 80)))  # entered at 2, left at 3
     clock.now += 10.0
     watch(a_step(evaluation=10, evaluations=90, scale=1))  # a coarse scale is not kept
@@ -227,27 +250,54 @@ def test_the_time_of_keeping_pictures_does_not_count() -> None:
 
 
 @pytest.fixture(scope="module")
-def network() -> VGG19:
-    return VGG19(load_weights("embedded").tensors)
+def network() -> PlainVGG19:
+    return PlainVGG19(load_weights("embedded").tensors)
 
 
-def a_literal(network: VGG19) -> LiteralObjective:
+def a_literal(network: PlainVGG19) -> LiteralObjective:
     content, style = (picture_tensor(drawn_picture((40, 32), seed), network.device) for seed in range(2))
     maps = (drawn_classes((40, 32), 3, seed) for seed in range(2))
-    return LiteralObjective(network, PAPER_SCHEMES["h"], LossWeights.of(Settings()), content, style, *maps)
+    return LiteralObjective(network, PAPER_SCHEMES["h"], LiteralWeights.of(Settings()), content, style, *maps)
+
+
+@pytest.mark.parametrize("scheme", sorted(SCHEMES))
+def test_the_literal_fusion_is_that_of_the_pyramid(scheme: str) -> None:
+    """Odd sizes too: then every layer is a little smaller than half of the one before."""
+    generator = torch.Generator().manual_seed(0)
+    features = {
+        layer: torch.rand(
+            (1, channels, *layer_size((45, 58), layer)), generator=generator, dtype=torch.float64
+        )
+        for layer, channels in LAYER_CHANNELS.items()
+    }
+    for layers in SCHEMES[scheme].groups:
+        torch.testing.assert_close(literal_fusion(features, layers), fuse(features, layers))
+
+
+def test_the_literal_losses_by_hand() -> None:
+    feature = torch.tensor([[[[1.0, 2.0]], [[3.0, 4.0]]]])  # 2 channels, 1 x 2 positions
+    assert literal_content(feature, torch.zeros_like(feature)) == (1 + 4 + 9 + 16) / 4
+    assert literal_gram(feature).tolist() == [[2.5, 5.5], [5.5, 12.5]]
+    # Each column is a patch; the second one's nearest is the first of the style.
+    patches, style_patches = torch.tensor([[1.0, 5.0], [2.0, 6.0]]), torch.tensor([[4.0, 1.0], [6.0, 2.0]])
+    nearest = torch.tensor([1, 0])
+    assert literal_local(patches, style_patches, nearest) == (0 + 0 + 1 + 0) / 4
+    assert literal_global(torch.eye(2), torch.zeros(2, 2)) == 2 / (4 * 2**2)
+    pixels = torch.tensor([[[[0.0, 1.0], [2.0, 5.0]]]])
+    assert literal_smoothness(pixels) == (4 + 16) / 2 + (1 + 9) / 2
 
 
 def test_the_literal_method_computes_its_targets_once(
-    network: VGG19, monkeypatch: pytest.MonkeyPatch
+    network: PlainVGG19, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[torch.Tensor] = []
-    real = VGG19.features
+    real = PlainVGG19.features
 
-    def listening(self: VGG19, pixels: torch.Tensor, *layers: Any) -> dict[int, torch.Tensor]:
+    def listening(self: PlainVGG19, pixels: torch.Tensor, *layers: Any) -> dict[int, torch.Tensor]:
         seen.append(pixels)
         return real(self, pixels, *layers)
 
-    monkeypatch.setattr(VGG19, "features", listening)
+    monkeypatch.setattr(PlainVGG19, "features", listening)
     objective = a_literal(network)
     for _ in range(3):
         objective.evaluate(objective.content + 1.0)
@@ -256,7 +306,7 @@ def test_the_literal_method_computes_its_targets_once(
     assert sum(pixels is objective.content for pixels in seen) == 1
 
 
-def test_the_literal_method_spends_what_it_is_granted(network: VGG19) -> None:
+def test_the_literal_method_spends_what_it_is_granted(network: PlainVGG19) -> None:
     objective = a_literal(network)
     losses: list[float] = []
     best, loss = minimise(
@@ -320,13 +370,13 @@ def test_the_ratio_of_neighbours_by_hand() -> None:
 def test_g_and_c_take_turns_by_themselves(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[list[str], int, float]] = []
 
-    def timed(names: Sequence[str], _time: object, *, rounds: int, patience: float, emit: object) -> Any:
-        asked.append((list(names), rounds, patience))
+    def timed(names: Sequence[str], _time: object, *, rounds: int, seconds_limit: float, emit: object) -> Any:
+        asked.append((list(names), rounds, seconds_limit))
         return {name: [PAPER_SECONDS[name]] * rounds for name in names}
 
     monkeypatch.setattr(schemes, "timed_in_turns", timed)
     found = schemes.measure_schemes(
-        (48, 32), Settings(precision="float32"), rounds=2, patience=5.0, pairs=4, tell=silence
+        (48, 32), Settings(precision="float32"), rounds=2, seconds_limit=5.0, pairs=4, emit=silence
     )
     assert asked == [(list("abdefh"), 2, 5.0), (["g", "c"], 4, math.inf)]
     assert found.g_vs_c == pytest.approx(0.243 / 0.220)
@@ -343,7 +393,7 @@ def test_schemes_take_turns_and_the_slow_ones_fewer() -> None:
         order.append(name)
         return cost[name] + 0.001 * len(order)
 
-    found = timed_in_turns(list(cost), time, rounds=3, patience=6.0, tell=silence)
+    found = timed_in_turns(list(cost), time, rounds=3, seconds_limit=6.0, emit=silence)
     assert order == [
         *("quick", "slow", "middling"),  # to warm up
         *("middling", "quick"),
@@ -400,7 +450,7 @@ def test_picture_sizes(megapixels: float, size: tuple[int, int]) -> None:
 def test_seconds_of_a_point_by_hand() -> None:
     """Set up for 7 s; steps of 2, 2 and 5 s, the last with a match of 3 s; two matches in all took 4 s."""
     clock = Clock()
-    watch = StepWatch(clock)
+    watch = StepTimer(clock)
     watch(ScaleStarted(1, 1, Scale(1.0, (4, 4), 4)))
     for now, event in (
         (6.0, Matched(1, 1.0)),
@@ -426,14 +476,15 @@ def test_the_largest_point_is_measured_first(monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr(scaling, "point_of", fake)
     sizes = [PointSize(0.1, 21), PointSize(0.4, 7)]
-    found = measure_scaling(sizes, Settings(precision="float32"), memory=123, tell=silence)
+    found = measure_scaling(sizes, Settings(precision="float32"), memory=123, emit=silence)
     assert [request.megapixels for request in asked] == [0.4, 0.1]
     assert [request.evaluations for request in asked] == [7, 21]
     assert {(request.memory, request.precision) for request in asked} == {(123, "float32")}
     assert [each.megapixels for each in found.points] == [0.1, 0.4]
 
 
-def test_a_point_in_a_process_of_its_own() -> None:
+def test_a_point_in_a_process_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONWARNINGS", "error::RuntimeWarning")  # such as of a module imported twice
     found = point_of(REQUEST)
     assert found.size == (52, 77)
     assert found.evaluations == 3
@@ -457,7 +508,7 @@ def test_what_is_wrong_with_a_point_is_handed_on(tmp_path: Path, monkeypatch: py
     ("script", "kind", "message"),
     [
         ("echo one >&2; echo boom >&2; exit 3", GLStyleNetError, "0.004 megapixels ended with code 3: boom"),
-        ("exit 0", GLStyleNetError, "ended with code 0: it said nothing"),
+        ("exit 0", GLStyleNetError, "ended with code 0: without a message"),
         ("kill -9 $$", MemoryLimitError, "was killed, probably for lack of memory"),
     ],
 )
@@ -488,8 +539,10 @@ def test_an_interruption_ends_the_point_s_process(tmp_path: Path, monkeypatch: p
             point_of(REQUEST)
     finally:
         signal.signal(signal.SIGINT, before)
-    with pytest.raises(ProcessLookupError):
-        os.kill(int(note.read_text()), 0)
+    process = psutil.Process(int(note.read_text())) if psutil.pid_exists(int(note.read_text())) else None
+    if process is not None:  # killed, but Python may not have waited for it
+        with contextlib.suppress(psutil.NoSuchProcess):
+            assert process.status() == psutil.STATUS_ZOMBIE or not psutil.wait_procs([process], timeout=10)[1]
 
 
 def a_program(folder: Path, script: str) -> str:
@@ -523,7 +576,7 @@ def stubs(monkeypatch: pytest.MonkeyPatch) -> dict[str, dict[str, Any]]:
     def stub(name: str, answer: object) -> None:
         def fake(subject: object, settings: Settings, **options: Any) -> object:
             asked[name] = {"subject": subject, "settings": settings, **options}
-            options["tell"](f"{name}: being measured")
+            options["emit"](f"{name}: being measured")
             return answer
 
         monkeypatch.setattr(report, f"measure_{name}", fake)
@@ -642,7 +695,7 @@ def test_the_table(stubs: dict[str, dict[str, Any]], capsys: pytest.CaptureFixtu
 def test_a_speedup_over_fewer_evaluations_has_its_target_elsewhere() -> None:
     environment, whole = describe_environment(Settings()), a_speedup()
     fewer = dataclasses.replace(whole, literal=dataclasses.replace(whole.literal, granted=40))
-    tables = [figures_as_text(Report("default", environment, speedup=found)) for found in (fewer, whole)]
+    tables = [format_report(Report("default", environment, speedup=found)) for found in (fewer, whole)]
     told = ["at least 15, after 500 evaluations" in table for table in tables]
     assert told == [True, False]
 
@@ -788,7 +841,7 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> BenchPlan:
         iterations=4,
         repeats=1,
         rounds=1,
-        patience=10.0,
+        seconds_limit=10.0,
         scheme_pairs=2,
         pair_size=None,
         literal_evaluations=2,

@@ -420,7 +420,7 @@ def test_the_command_line_goes_on(
     assert "seed is 1, it was 0" in capsys.readouterr().err
     Path("out.png").unlink()
     assert main(WORDS) == 5
-    assert "go on from it with --resume" in capsys.readouterr().err
+    assert "continue it with --resume" in capsys.readouterr().err
     capsys.readouterr()
     assert main([*WORDS, "--resume"]) == 0
     resumed = json.loads(capsys.readouterr().out)

@@ -18,18 +18,19 @@ import typer
 from PIL import Image
 
 import glstylenet
-from glstylenet.cli import app, main, painting
-from glstylenet.cli.exit_codes import exit_code_of
+from glstylenet import errors
+from glstylenet.cli import app, main, painting, repetition, reproduce, saving
+from glstylenet.cli.exit_codes import EXIT_CODES, exit_code_of
 from glstylenet.cli.options import resolve_settings
-from glstylenet.cli.signals import Interruption
+from glstylenet.cli.signals import StopSignals
 from glstylenet.cli.stylize import stylize_command
 from glstylenet.errors import MemoryLimitError, OptimizationError, OutputError
 from glstylenet.files.lock import claim_output
-from glstylenet.maps.labels import label_maps
+from glstylenet.maps.labels import PictureMap, label_maps
 from glstylenet.memory.plan import MemoryPlan
-from glstylenet.objective.terms import LossTerms
 from glstylenet.pictures.read import read_picture
 from glstylenet.pictures.write import read_recipe, write_picture
+from glstylenet.report.experiments import EXPERIMENTS
 from glstylenet.run.events import Event, Finished, ScaleStarted, Started, Step
 from glstylenet.run.result import Result
 from glstylenet.run.scales import Scale
@@ -37,6 +38,7 @@ from glstylenet.run.stylize import stylize
 from glstylenet.settings.command_line import option_name
 from glstylenet.settings.model import GROUPS, Settings, field_help
 from glstylenet.settings.presets import PRESETS, Preset
+from tests.losses import loss_terms
 
 FAST = ("--iterations", "2", "--precision", "float32")
 RESULT_KEYS = {
@@ -171,7 +173,7 @@ def test_option_beats_environment_beats_config_beats_preset_beats_default(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     presets = {"bold": Preset("for this test", {"device": "cuda:4", "smoothness": 4.0, "seed": 4})}
-    monkeypatch.setattr("glstylenet.settings.PRESETS", {**PRESETS, **presets})
+    monkeypatch.setattr("glstylenet.settings.presets.PRESETS", {**PRESETS, **presets})
     config = tmp_path / "own.toml"
     config.write_text('preset = "bold"\ndevice = "cuda:3"\nsmoothness = 3.0\n')
 
@@ -267,7 +269,7 @@ def test_previews_are_kept_and_replaced_when_asked(desk: Path, capsys: pytest.Ca
 def test_a_jpeg_without_room_for_the_recipe_is_written_with_a_warning(
     desk: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(painting, "make_recipe", lambda *_result, **_options: json.dumps({"a": "x" * 70_000}))
+    monkeypatch.setattr(saving, "make_recipe", lambda *_result, **_options: json.dumps({"a": "x" * 70_000}))
     assert run("stylize", "content.png", "style.png", "-o", "out.jpg", "--quiet") == 0
     assert "warning: out.jpg: the recipe was left out" in error_of(capsys)
     assert size_of("out.jpg") == (40, 34)
@@ -384,9 +386,7 @@ def test_more_threads_than_processors_are_not_repeated(
     monkeypatch.setattr(painting, "stylize", observed)
     assert run("stylize", "content.png", "style.png", "-o", "out.png") == 0
     table = json.loads(read_recipe(desk / "out.png") or "{}")
-    monkeypatch.setattr(
-        "glstylenet.pictures.write.read_recipe", lambda _file: json.dumps({**table, "threads": 1024})
-    )
+    monkeypatch.setattr(repetition, "read_recipe", lambda _file: json.dumps({**table, "threads": 1024}))
     monkeypatch.setattr("os.cpu_count", lambda: 1)
     capsys.readouterr()
     assert main(["stylize", "--recipe", "out.png"]) == 0
@@ -518,7 +518,7 @@ def breaking_off(error: BaseException) -> Callable[..., None]:
         plans = (MemoryPlan(None, 1, 10, False, 0),) * 2
         on_event(Started("cpu", "float32", scales, plans, (64, 64), "", "embedded", 0))
         pixels = torch.full((1, 3, 32, 32), 90.0)
-        on_event(Step(1, 2, 1, 1, LossTerms(1.0, 1.0, 1.0, 1.0), pixels, 0.0))
+        on_event(Step(1, 2, 1, 1, loss_terms(1.0, 1.0, 1.0, 1.0), pixels, 0.0))
         raise error
 
     return break_off
@@ -596,7 +596,7 @@ def test_a_result_whose_folder_is_full_is_kept_in_the_temporary_folder(
 
     (desk / "temporary").mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(desk / "temporary"))
-    monkeypatch.setattr(painting, "write_picture", full)
+    monkeypatch.setattr(saving, "write_picture", full)
     assert run("stylize", "content.png", "style.png", "-o", "out.png") == 5
     [place] = re.findall(r"No space left on device\); the picture is in (.*)", error_of(capsys))
     assert Path(place).is_relative_to(desk / "temporary")
@@ -606,7 +606,7 @@ def test_a_result_whose_folder_is_full_is_kept_in_the_temporary_folder(
     def full_everywhere(place: Path, *_arguments: object, **_options: object) -> None:
         raise OutputError(f"{place}: writing failed (No space left on device).")
 
-    monkeypatch.setattr(painting, "write_picture", full_everywhere)
+    monkeypatch.setattr(saving, "write_picture", full_everywhere)
     assert run("stylize", "content.png", "style.png", "-o", "out.png") == 5
     assert "; the picture could not be saved (" in error_of(capsys)
     assert [path.name.split("-")[1] for path in (desk / "temporary").iterdir()] == ["locks"]
@@ -707,7 +707,7 @@ def test_a_second_signal_leaves_at_once(
         should_stop: Callable[[], bool],
         **_options: object,
     ) -> None:
-        on_event(Step(1, 5, 1, 1, LossTerms(1.0, 1.0, 1.0, 1.0), torch.zeros(1, 3, 34, 40), 0.0))
+        on_event(Step(1, 5, 1, 1, loss_terms(1.0, 1.0, 1.0, 1.0), torch.zeros(1, 3, 34, 40), 0.0))
         reached.append(should_stop())
         signal.raise_signal(signal.SIGTERM)
         reached.append(should_stop())
@@ -767,7 +767,7 @@ def test_a_signal_when_the_picture_is_whole_is_no_failure(
         return notes
 
     monkeypatch.setattr(painting, "stylize", signalled)
-    monkeypatch.setattr(painting, "write_picture", written)
+    monkeypatch.setattr(saving, "write_picture", written)
     assert run("stylize", "content.png", "style.png", "-o", "out.png", "--json") == 0
     assert "interrupted" not in json.loads(capsys.readouterr().out)
     draw(desk / "other.png", seed=5, width=36, height=36)
@@ -784,7 +784,7 @@ def test_ctrl_c_outside_a_run_is_130(capsys: pytest.CaptureFixture[str]) -> None
 
     assert exit_code_of(interrupted, debug=False) == 130
     assert "interrupted" in capsys.readouterr().err
-    assert Interruption().exit_code == 0
+    assert StopSignals().exit_code == 0
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="pipes behave otherwise there")
@@ -804,6 +804,15 @@ def test_a_reader_that_has_gone_is_no_error() -> None:
 
 
 # The other commands
+
+
+@pytest.mark.usefixtures("brightness_term")
+def test_a_further_term_is_in_json_and_in_the_table(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    names = ["content", "local", "global", "smoothness", "brightness", "total"]
+    assert run("stylize", "content.png", "style.png", "-o", "out.png", "--json") == 0
+    assert list(json.loads(capsys.readouterr().out)["losses"]) == names
+    assert main(["loss", "out.png", "content.png", "style.png"]) == 0
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == names
 
 
 def test_loss_prints_terms_and_total(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -843,7 +852,7 @@ def test_fetching_while_offline_is_4(
 def test_fetching_says_beforehand_that_it_is_large(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("glstylenet.network.weights.fetch_weights", lambda: Path("fetched"))
+    monkeypatch.setattr("glstylenet.network.fetch_weights", lambda: Path("fetched"))
     assert main(["weights", "fetch"]) == 0
     assert "downloading several hundred MB\n" in capsys.readouterr().err
 
@@ -915,10 +924,10 @@ def test_the_samples_are_there_and_fit() -> None:
     for name in ("content", "style"):
         assert pictures[f"{name}_map"].size == pictures[name].size
     semantics = label_maps(
-        pictures["content_map"].pixels,
-        pictures["style_map"].pixels,
-        content_size=pictures["content"].size,
-        style_size=pictures["style"].size,
+        [
+            PictureMap(pictures[f"{role}_map"].pixels, role, pictures[role].size)
+            for role in ("content", "style")
+        ]
     )
     assert len(semantics.classes) == 7  # as SOURCES.md tells
     assert semantics.warnings == ()
@@ -955,3 +964,15 @@ def test_the_demo_replaces_its_own_picture_and_nobody_elses(
     assert "exists already" in capsys.readouterr().err
     mine.unlink()
     assert main(words) == main(words) == 0
+
+
+def test_every_error_has_an_exit_code_that_the_help_explains(capsys: pytest.CaptureFixture[str]) -> None:
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type)]
+    assert {kind.exit_code for kind in kinds if issubclass(kind, errors.GLStyleNetError)} <= set(EXIT_CODES)
+    assert main(["--help"]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert all(f"{code} {meaning}" in shown for code, meaning in EXIT_CODES.items())
+
+
+def test_the_figures_in_the_help_of_reproduce_are_those_there_are() -> None:
+    assert tuple(EXPERIMENTS) == reproduce._FIGURES

@@ -14,12 +14,12 @@ from torch import Tensor
 
 from glstylenet.errors import MemoryLimitError, OptimizationError
 from glstylenet.machine.device import Device
+from glstylenet.machine.malloc import MemoryPool
 from glstylenet.memory.estimate import HeldPictures, MemoryEstimate
 from glstylenet.memory.plan import DEFAULT_SHARE, HISTORY, MemoryPlan, format_bytes, plan_memory
 from glstylenet.network.vgg import VGG19
 from glstylenet.network.weights import load_weights
 from glstylenet.objective.objective import Objective
-from glstylenet.objective.style_target import nothing
 from glstylenet.objective.terms import Evaluation
 from glstylenet.optim.lbfgs import Lbfgs
 from glstylenet.optim.preconditioner import Preconditioner
@@ -242,7 +242,9 @@ def test_a_stuck_bfloat16_run_goes_on_in_float32(
     assert "float32" in warning
 
 
-def test_memory_is_watched_between_tiles_only(content: Picture, style: Picture) -> None:
+def test_memory_is_watched_between_tiles_only(
+    monkeypatch: pytest.MonkeyPatch, content: Picture, style: Picture
+) -> None:
     """A whole picture's blocks are needed again at once; tiles keep to their plan."""
     settings = _settings()
     inputs = prepare_inputs(
@@ -251,15 +253,28 @@ def test_memory_is_watched_between_tiles_only(content: Picture, style: Picture) 
     network = VGG19(load_weights("embedded").tensors)
     scaled = inputs.scaled(inputs.size, 1.0, network.device)
     tiled = MemoryPlan(256, 2, 3, True, 5000, tile_bytes=1000)
+    limits: list[tuple[int, int]] = []
+    returned: list[int] = []
+    pool = MemoryPool(lambda: 0, lambda: returned.append(1), growth=0.25)
+    monkeypatch.setattr(assembly, "memory_pool", lambda _device: pool)
+    monkeypatch.setattr(
+        assembly, "trim_freed_memory", lambda _pool, allowed, needed: limits.append((allowed, needed))
+    )
     watched = assembly.make_objective(network, settings, scaled, plan=tiled)
-    valve = watched._between_tiles.__self__
-    assert (valve.allowed, valve.tile_bytes) == (5000, 1000)
-    assert watched._between_tiles == valve.before_tile
-    assert watched._after_tiles == valve.after_tiles
-    roomy = assembly.make_objective(network, settings, scaled, plan=tiled, allowed=7000)
-    assert roomy._between_tiles.__self__.allowed == 7000
+    assert len(returned) == 1  # before the first tile
+    assert set(limits) == {(5000, 250)}  # before each tile of the content and the style
+    limits.clear()
+    watched.evaluate(scaled.content)
+    assert set(limits) == {(5000, 250)}
+    assert len(returned) == 2  # after the last tile of an evaluation
+    limits.clear()
+    assembly.make_objective(network, settings, scaled, plan=tiled, allowed=7000)
+    assert set(limits) == {(7000, 250)}
+    limits.clear()
+    returned.clear()
     whole = assembly.make_objective(network, settings, scaled, plan=replace(tiled, tile_side=None))
-    assert whole._between_tiles is whole._after_tiles is nothing
+    whole.evaluate(scaled.content)
+    assert (limits, returned) == ([], [])
 
 
 def test_what_goes_on_in_float32_is_planned_anew(

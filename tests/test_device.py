@@ -39,7 +39,7 @@ def test_auto_takes_the_cpu_where_there_is_no_gpu(monkeypatch: pytest.MonkeyPatc
 
 def test_auto_takes_the_gpu_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
     _machine(monkeypatch, cuda=1)
-    assert choose_device("auto", "float32").device == torch.device("cuda")
+    assert choose_device("auto", "float32").torch_device == torch.device("cuda")
 
 
 @pytest.mark.parametrize(("name", "count"), [("cuda:5", 2), ("cuda:2", 2), ("cuda", 0), ("cuda:0", 0)])
@@ -52,7 +52,7 @@ def test_a_gpu_that_is_not_there(name: str, count: int, monkeypatch: pytest.Monk
 
 def test_the_last_gpu_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
     _machine(monkeypatch, cuda=2)
-    assert choose_device("cuda:1", "float32").device == torch.device("cuda:1")
+    assert choose_device("cuda:1", "float32").torch_device == torch.device("cuda:1")
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,10 @@ def test_a_peak_is_the_program_s_own(tmp_path: Path) -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="asks Linux")
 def test_a_child_does_not_begin_with_its_parent_s_peak() -> None:
     held = b"x" * (400 * 2**20)
-    program = "import torch; from glstylenet.machine.device import peak_memory; print(peak_memory(torch.device('cpu')))"
+    program = (
+        "import torch; from glstylenet.machine.device import peak_memory; "
+        "print(peak_memory(torch.device('cpu')))"
+    )
     environment = {**os.environ, "PYTHONPATH": str(Path(glstylenet.__file__).parents[1])}
     done = subprocess.run(
         [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True

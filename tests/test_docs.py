@@ -11,14 +11,15 @@ import pytest
 from typer.main import get_command
 
 import glstylenet
+import glstylenet.metrics
+from glstylenet.bench import literal
 from glstylenet.cli import app
 from glstylenet.report.grid import make_grid
-from glstylenet.settings.command_line import option_name
-from glstylenet.settings.model import Settings, field_help
-from glstylenet.settings.presets import PRESETS
+from glstylenet.settings import PRESETS, Settings, field_help, option_name
 from glstylenet.studio.application import make_application
 from glstylenet.studio.runner import Runner
 from glstylenet.studio.storage import Storage
+from tests.test_layering import ORDER
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -87,13 +88,55 @@ def test_options_that_are_named_exist() -> None:
         assert named <= known | of_others, f"{page}: {sorted(named - known - of_others)}"
 
 
-def test_every_module_is_in_the_api() -> None:
-    root = Path(glstylenet.__file__).parent
-    shown = set(re.findall(r"automodule:: glstylenet\.([\w.]+)", PAGES["api.md"]))
-    modules = {path.stem for path in root.glob("*.py")}
-    for package in ("metrics", "explain", "report", "studio"):
-        modules |= {f"{package}.{path.stem}" for path in (root / package).glob("[a-z]*.py")}
-    assert shown == {name for name in modules if not name.startswith("__")}
+def test_the_api_page_has_what_is_public_and_nothing_else() -> None:
+    page = PAGES["api.md"]
+    shown = set(re.findall(r"auto(?:class|function|data):: glstylenet\.(\w+)$", page, flags=re.MULTILINE))
+    assert shown == set(glstylenet.__all__) - {"GLStyleNetError", "__version__"}  # the errors are a module
+    modules = set(re.findall(r"automodule:: glstylenet\.([\w.]+)", page))
+    assert modules == {"errors", "events"}
+    metrics = set(re.findall(r"auto\w+:: glstylenet\.metrics\.(\w+)$", page, flags=re.MULTILINE))
+    assert metrics == set(glstylenet.metrics.__all__) - {"require_scikit_image"}
+
+
+def test_the_architecture_page_has_the_order_of_the_packages() -> None:
+    listed = re.findall(r"^\d+\. `(\w+)`: [a-zA-Z`]", PAGES["architecture.md"], flags=re.MULTILINE)
+    assert tuple(listed) == ORDER
+
+
+def test_files_that_are_named_exist() -> None:
+    roots = (ROOT, ROOT / "src" / "glstylenet")
+    pages = {"README.md": README, **PAGES}
+    named = {
+        (page, name)
+        for page, text in pages.items()
+        for name in re.findall(r"(?<![\w/<>-])(?:[a-z_]+/)+[a-z_0-9]+\.(?:py|js|html)\b", text)
+    }
+    named |= {(page, name) for page, text in pages.items() for name in re.findall(r"`((?:[a-z_]+/)+)`", text)}
+    written_by_runs = {"report/index.html", "photos/", "pictures/", "checkpoint/", "results/"}
+    assert len(named) > 60
+    missing = {
+        (page, name)
+        for page, name in named
+        if name not in written_by_runs and not any((root / name).exists() for root in roots)
+    }
+    assert not missing
+
+
+def test_functions_of_the_literal_method_that_are_named_exist() -> None:
+    """The walk through ``bench/literal.py`` names its functions in a table of three columns."""
+    rows = re.findall(r"^\| (?:Eq|mini).*", PAGES["architecture.md"], flags=re.MULTILINE)
+    assert len(rows) == 8
+    for row in rows:
+        for name in re.findall(r"`(\w+(?:\.\w+)*)`", row.split("|")[2]):
+            thing: Any = literal
+            for part in name.split("."):
+                thing = getattr(thing, part)
+
+
+def test_notes_of_trials_are_in_the_notebook() -> None:
+    """Comments point to measurements; those are in the notebook, not on the page for users."""
+    sources = (ROOT / "src" / "glstylenet").rglob("*.py")
+    assert [path.name for path in sources if "docs/notebook.md" in path.read_text(encoding="utf-8")] == []
 
 
 def test_every_dependency_has_its_reason() -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageColor
 
 from glstylenet.errors import OutputError, UsageError
 from glstylenet.explain import folder as folder_module
@@ -25,10 +25,14 @@ from glstylenet.explain.folder import FILES, check_folder, explanation_folder, w
 from glstylenet.explain.page import explanation_page
 from glstylenet.explain.panels import correspondence_sheet, result_panel, style_panel
 from glstylenet.memory.plan import MemoryPlan
+from glstylenet.network.layers import LAYER_NAMES
+from glstylenet.network.protocol import features
 from glstylenet.network.vgg import VGG19
 from glstylenet.network.weights import load_weights
+from glstylenet.objective.loss_term import LossTerm
 from glstylenet.objective.objective import Objective
 from glstylenet.objective.terms import LossTerms
+from glstylenet.pyramid.schemes import SCHEMES
 from glstylenet.run.assembly import make_objective
 from glstylenet.run.events import Event, ScaleStarted, Step
 from glstylenet.run.final_losses import picture_losses
@@ -36,6 +40,8 @@ from glstylenet.run.result import Result
 from glstylenet.run.scales import Scale
 from glstylenet.run.stylize import stylize
 from glstylenet.settings.model import Settings
+from glstylenet.settings.presets import preset_settings
+from tests.losses import loss_terms
 
 Picture = NDArray[np.uint8]
 HEIGHT, WIDTH = 72, 64
@@ -152,8 +158,8 @@ def test_the_class_of_a_position_is_the_largest_under_it() -> None:
 
 
 @pytest.mark.parametrize("layer", [1, 2, 3, 4])
-def test_what_a_position_sees(layer: int) -> None:
-    """Changing a pixel at the edge of what is seen changes the position; one pixel further does not."""
+def test_what_a_position_depends_on(layer: int) -> None:
+    """A pixel at the edge of the receptive field changes the position, and one pixel further does not."""
     network = VGG19(load_weights("embedded").tensors, dtype=torch.float64)
     before, after = receptive_pixels(layer)
     cell = 1 << (layer - 1)
@@ -161,12 +167,13 @@ def test_what_a_position_sees(layer: int) -> None:
     picture = (
         torch.rand((1, 3, 96, 96), generator=torch.Generator().manual_seed(0), dtype=torch.float64) * 255
     )
-    base = network.features(picture, (layer,))[layer]
+    name = LAYER_NAMES[layer]
+    base = features(network, picture, (name,))[name]
 
     def changes(row: int) -> bool:
         changed = picture.clone()
         changed[..., row, :] = 255.0 - changed[..., row, :]
-        feature = network.features(changed, (layer,))[layer]
+        feature = features(network, changed, (name,))[name]
         return not torch.equal(feature[..., position, :], base[..., position, :])
 
     first, last = cell * position - before, cell * position + after
@@ -183,8 +190,8 @@ def test_the_parts_of_the_classes_add_up(scheme: str, maps: bool) -> None:
     explanation = explained(maps=maps, settings=settings)
     terms = measured(explanation.result, settings, maps=maps)
     assert len(explanation.classes) == (2 if maps else 1)
-    assert sum(each.local for each in explanation.classes) == pytest.approx(terms.local, rel=1e-5)
-    assert sum(each.content for each in explanation.classes) == pytest.approx(terms.content, rel=1e-5)
+    assert sum(each.local for each in explanation.classes) == pytest.approx(terms["local"], rel=1e-5)
+    assert sum(each.content for each in explanation.classes) == pytest.approx(terms["content"], rel=1e-5)
     assert sum(each.share for each in explanation.classes) == pytest.approx(1.0)
     assert explanation.losses.total == pytest.approx(explanation.result.losses.total, rel=1e-6)
     assert all(each.local > 0 and each.content > 0 for each in explanation.classes)
@@ -199,7 +206,7 @@ def test_means_compare_classes_of_unequal_size(mapped: Explanation) -> None:
     shares = [float((found.content_class == each.number - 1).mean()) for each in mapped.classes]
     assert sum(shares) == pytest.approx(1.0)
     whole = sum(mean * share for mean, share in zip(means, shares, strict=True) if mean is not None)
-    assert whole == pytest.approx(mapped.losses.local, rel=1e-6)
+    assert whole == pytest.approx(mapped.losses["local"], rel=1e-6)
 
 
 def test_tiles_explain_the_same() -> None:
@@ -255,12 +262,47 @@ def test_a_doodle_is_explained(tmp_path: Path) -> None:
     assert 'id="content"' not in page
 
 
+@pytest.mark.parametrize("scheme", sorted(SCHEMES))
+def test_every_scheme_is_explained(scheme: str) -> None:
+    """Also the one that is not the paper's: "apart" compares every layer by itself."""
+    settings = FAST.replace(scheme=scheme, iterations=1)
+    result = stylize(
+        blotches(1, 32, 40), blotches(2, 40, 32), content_map=halves(32, 40), style_map=halves(40, 32),
+        settings=settings,
+    )  # fmt: skip
+    explanation = explain(result, LossCurve())
+    assert explanation.correspondence is not None
+    assert explanation.correspondence.groups == len(SCHEMES[scheme].groups)
+    losses = explanation.losses.as_dict()
+    assert sum(each.local for each in explanation.classes) == pytest.approx(losses["local"], rel=1e-5)
+
+
+def test_the_preset_of_gatys_is_explained() -> None:
+    """It has the scheme "apart" and no local term."""
+    settings = preset_settings("gatys", iterations=1, scales=1, precision="float32", device="cpu")
+    explanation = explain(stylize(blotches(1, 32, 40), blotches(2, 40, 32), settings=settings), LossCurve())
+    assert explanation.correspondence is None
+    assert explanation.classes[0].content == explanation.losses.as_dict()["content"]
+
+
+def test_a_new_term_has_its_curve_and_its_words(brightness_term: type[LossTerm]) -> None:
+    """A registered term is computed, drawn in its colour, written into the page and timed."""
+    explanation = explained(settings=FAST.replace(smoothness=1e6))
+    value = explanation.losses["brightness"]
+    assert value > 0
+    assert f"{brightness_term.label} {value:.4g}" in explanation_page(explanation, "out")
+    assert explanation.result.timings.parts["brightness"] > 0
+    for dark, colour in ((False, brightness_term.colour), (True, brightness_term.dark_colour)):
+        drawn = np.asarray(curve_chart(explanation.curve, dark=dark).convert("RGB")).astype(int)
+        assert (np.abs(drawn - np.array(ImageColor.getrgb(colour))).max(axis=2) < 8).sum() > 20
+
+
 def test_two_groups_are_told() -> None:
     explanation = explained(settings=FAST.replace(scheme="h"))
     assert explanation.correspondence is not None
     assert explanation.correspondence.groups == 2
     assert explanation.correspondence.layers == (4,)
-    assert "keeps 2 groups of layers apart" in explanation_page(explanation, "out")
+    assert "has 2 groups of layers" in explanation_page(explanation, "out")
 
 
 # Curve
@@ -286,7 +328,7 @@ def test_the_curve_is_that_of_the_steps() -> None:
 
 
 def test_scales_and_rounds_begin_where_their_number_changes() -> None:
-    terms, pixels = LossTerms(1.0, 2.0, 3.0, 0.0), torch.zeros(1, 3, 8, 8)
+    terms, pixels = loss_terms(1.0, 2.0, 3.0, 0.0), torch.zeros(1, 3, 8, 8)
     curve = LossCurve()
     for number, (scale, round_) in enumerate([(1, 1), (1, 1), (1, 2), (2, 1), (2, 1), (2, 2)], start=1):
         if number in (1, 4):
@@ -322,7 +364,7 @@ def test_the_result_has_the_colours_of_the_places_that_painted_it() -> None:
     result = stylize(grey, grey, settings=FAST.replace(iterations=1, init="content"))
     grey_pixels = replace(result, pixels=torch.full((1, 3, HEIGHT, WIDTH), 128.0))
     found = Correspondence((1, 2, 3, 4), 1, np.arange(42).reshape(7, 6), (7, 6), None, None)
-    terms = LossTerms(0.0, 0.0, 0.0, 0.0)
+    terms = loss_terms(0.0, 0.0, 0.0, 0.0)
     explanation = Explanation(grey_pixels, found, (), terms, LossCurve())
     painted, key = result_panel(explanation, found).astype(int), style_panel(explanation).astype(int)
     assert painted.shape == key.shape == (HEIGHT, WIDTH, 3)

@@ -1,32 +1,42 @@
 """Kinds of files: which are told apart, and what is refused with the reason."""
 
 import os
+import re
 import zipfile
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
-from glstylenet.errors import ImageError
-from glstylenet.pictures.formats import READERS, file_format, read_bytes
-from glstylenet.pictures.read import read_picture
+from glstylenet.cli.jobs import plan_jobs
+from glstylenet.errors import ImageError, OutputError, SettingsError
+from glstylenet.pictures import formats
+from glstylenet.pictures.file_type import file_format, read_bytes
+from glstylenet.pictures.formats import FORMATS, PictureFormat
+from glstylenet.pictures.png16 import Samples
+from glstylenet.pictures.raster import Raster, SizeLimits
+from glstylenet.pictures.read import find_pictures, read_picture
+from glstylenet.pictures.write import check_output, read_recipe, write_picture
+from glstylenet.studio.setting_schema import page_schema
 
 
-@pytest.mark.parametrize("kind", list(READERS))
-def test_the_content_tells_the_format_whatever_the_name(tmp_path: Path, kind: str) -> None:
+@pytest.mark.parametrize("form", FORMATS, ids=lambda form: form.name)
+def test_the_content_tells_the_format_whatever_the_name(tmp_path: Path, form: PictureFormat) -> None:
     path = tmp_path / "picture.txt"
-    Image.new("RGB", (4, 4)).save(path, kind)
-    assert file_format(path) == kind
-    assert read_bytes(path) == (path.read_bytes(), kind)
+    Image.new("RGB", (4, 4)).save(path, form.name)
+    assert file_format(path) == form
+    assert read_bytes(path) == (path.read_bytes(), form)
 
 
 def test_pictures_with_any_content_are_not_mistaken_for_archives(tmp_path: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (300, 300, 3), dtype=np.uint8)
     Image.fromarray(noise).save(tmp_path / "a.bmp")
-    assert read_bytes(tmp_path / "a.bmp")[1] == "BMP"
+    assert read_bytes(tmp_path / "a.bmp")[1].name == "BMP"
 
 
 SVG = b'<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>'
@@ -98,3 +108,81 @@ def test_missing_files_folders_pipes_and_addresses(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.png")
     with pytest.raises(ImageError, match="device or a pipe"):
         read_picture(tmp_path / "pipe.png")
+
+
+def test_every_suffix_and_signature_belongs_to_one_format() -> None:
+    suffixes = [suffix for form in FORMATS for suffix in form.suffixes]
+    assert len(set(suffixes)) == len(suffixes)
+    assert all(suffix.startswith(".") and suffix == suffix.lower() for suffix in suffixes)
+    for form in FORMATS:
+        buffer = BytesIO()
+        Image.new("RGB", (4, 4)).save(buffer, form.name)
+        matching = [each for each in FORMATS if re.match(each.signature, buffer.getvalue(), re.DOTALL)]
+        assert matching == [form]
+
+
+def decode_ppm(data: bytes, limits: SizeLimits) -> Raster:
+    _magic, width, height, _largest, samples = data.split(maxsplit=4)
+    limits.check(int(width), int(height))
+    shape = (int(height), int(width), 3)
+    return Raster(np.frombuffer(samples, np.uint8).reshape(shape).astype(np.float32))
+
+
+def encode_ppm(file: IO[bytes], samples: Samples, _recipe: str | None) -> tuple[str, ...]:
+    file.write(b"P6 %d %d 255\n" % samples.shape[1::-1] + samples.tobytes())
+    return ("holds no recipe",)
+
+
+PPM = PictureFormat(
+    name="PPM",
+    suffixes=(".ppm", ".pnm"),
+    signature=rb"P6\s",
+    media_type="image/x-portable-pixmap",
+    decode=decode_ppm,
+    encode=encode_ppm,
+    longest_side=100,
+    keeps_alpha=False,
+)
+
+
+def test_a_format_is_one_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A row in the table is all it takes to read, find, write, name and limit a format."""
+    place, pixels = tmp_path / "a.ppm", torch.arange(0.0, 192.0).view(1, 3, 4, 16)
+    with pytest.raises(SettingsError, match=r"'\.ppm'\. Expected one of \.png"):
+        write_picture(place, pixels)
+    monkeypatch.setattr(formats, "FORMATS", (*FORMATS, PPM))
+    check_output(place, (4, 16), overwrite=False, inputs=())
+    assert write_picture(place, pixels, recipe="{}") == (f"{place}: holds no recipe",)
+    assert place.read_bytes().startswith(b"P6 16 4 255\n")
+    place.rename(tmp_path / "b.pnm")
+    back = read_picture(tmp_path / "b.pnm")
+    assert torch.equal(back.pixels, pixels)
+    assert (back.notes, read_recipe(tmp_path / "b.pnm")) == ((), None)
+    (tmp_path / "b.pnm").rename(tmp_path / "wrong.png")
+    assert torch.equal(read_picture(tmp_path / "wrong.png").pixels, pixels)  # by content
+
+    write_picture(place, pixels, alpha=torch.zeros(1, 1, 4, 16))
+    assert read_picture(place).pixels.min() == 255  # laid over white
+    with pytest.raises(OutputError, match="a PPM file holds at most 100 a side. Write a PNG or TIFF file"):
+        check_output(place, (4, 101), overwrite=True, inputs=())
+    with pytest.raises(SettingsError, match="bits is 16.*PPM file, which holds 8. Write PNG or TIFF"):
+        check_output(place, (4, 16), bits=16, overwrite=True, inputs=())
+    with pytest.raises(ImageError, match="16 x 4 pixels.*at most 63"):
+        read_picture(place, max_pixels=63)
+    place.write_bytes(b"P6 16 4 255\n")
+    with pytest.raises(ImageError, match="begins like a PPM picture but cannot be decoded"):
+        read_picture(place)
+    place.write_text("no picture")
+    with pytest.raises(ImageError, match="Expected a PNG, JPEG, WebP, TIFF, GIF, BMP or PPM picture"):
+        read_picture(place)
+
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "c.PPM").touch()
+    assert find_pictures(folder) == [folder / "c.PPM"]
+    [job] = plan_jobs([str(folder), "style.png"], f"{tmp_path}/", content_map=None, style_map=None).jobs
+    assert job.content == folder / "c.PPM"
+    offered = page_schema(upload_bytes=1, max_pixels=1)["pictures"]
+    assert isinstance(offered, dict)
+    assert offered["names"].endswith("BMP or PPM")
+    assert ".pnm" in offered["suffixes"]

@@ -2,7 +2,6 @@
 
 import contextlib
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,8 +18,9 @@ from glstylenet.network.vgg import VGG19
 from glstylenet.network.weights import load_weights
 from glstylenet.numerics.matmul import matmul_f32
 from glstylenet.objective.objective import Objective
+from glstylenet.objective.styles import StyleGuide
 from glstylenet.objective.terms import Evaluation, LossWeights
-from glstylenet.optim.lbfgs_memory import LbfgsMemory, measure
+from glstylenet.optim.lbfgs_memory import LbfgsMemory, secant_pair
 from glstylenet.optim.preconditioner import Preconditioner
 from glstylenet.pyramid.schemes import PAPER_SCHEMES
 from glstylenet.run.events import Event, Warned
@@ -28,13 +28,14 @@ from glstylenet.run.stylize import stylize
 from glstylenet.samples import sample_file
 from glstylenet.settings.model import Settings
 from glstylenet.settings.presets import preset_settings
+from tests.losses import loss_weights
 
 pytestmark = [
     pytest.mark.gpu,
     pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device here"),
 ]
 
-PAPER = LossWeights(content=10.0, local=100.0, semantic=10.0, global_=0.1, smoothness=1.0)
+PAPER = loss_weights(content=10.0, local=100.0, semantic=10.0, global_=0.1, smoothness=1.0)
 SIZE, STYLE_SIZE = (211, 173), (150, 190)
 TYPES = [torch.float32, torch.bfloat16]
 
@@ -83,9 +84,8 @@ def _objective(
         PAPER_SCHEMES[scheme],
         weights,
         _picture(1, SIZE).to(device),
-        _picture(2, STYLE_SIZE).to(device),
+        [StyleGuide(_picture(2, STYLE_SIZE).to(device), _halves(STYLE_SIZE).to(device))],
         content_map=_halves(SIZE).to(device),
-        style_map=_halves(STYLE_SIZE).to(device),
         tile_side=tile_side,
     )
 
@@ -119,7 +119,9 @@ def test_the_objective_is_that_of_the_cpu(
     assert _error(found, expected) < (0.02 if dtype == torch.float32 else 0.1)
 
 
-@pytest.mark.parametrize("weights", [PAPER, replace(PAPER, local=0.0), replace(PAPER, global_=0.0)], ids=str)
+@pytest.mark.parametrize(
+    "weights", [PAPER, PAPER.replace({"local": 0.0}), PAPER.replace({"global": 0.0})], ids=str
+)
 @pytest.mark.parametrize("scheme", ["a", "g", "h"])
 @pytest.mark.parametrize("dtype", TYPES, ids=str)
 def test_a_replay_gives_the_numbers_of_the_work(
@@ -133,14 +135,14 @@ def test_a_replay_gives_the_numbers_of_the_work(
     steps = [(_picture(5 + number, SIZE).cuda(), number in {0, 3}) for number in range(6)]
     found_by = _objective(tensors, "cuda", dtype, scheme=scheme, weights=weights)
     found = [found_by.evaluate(pixels, rematch=rematch) for pixels, rematch in steps]
-    assert found_by._replay is not None
+    assert found_by._graph is not None
     monkeypatch.setattr("glstylenet.objective.objective.is_worthwhile", lambda *_: False)
     asked = _objective(tensors, "cuda", dtype, scheme=scheme, weights=weights)
     for (pixels, rematch), one in zip(steps, found, strict=True):
         expected = asked.evaluate(pixels, rematch=rematch)
         assert one.terms.as_dict() == pytest.approx(expected.terms.as_dict(), rel=1e-6)
         assert _error(one, expected) < 1e-6
-    assert asked._replay is None
+    assert asked._graph is None
 
 
 def test_without_memory_for_a_replay_the_work_goes_on(
@@ -151,7 +153,7 @@ def test_without_memory_for_a_replay_the_work_goes_on(
     expected = objective.evaluate(pixels)
     monkeypatch.setattr(cuda_graph, "available_memory", lambda _device: torch.cuda.memory_reserved())
     found = objective.evaluate(pixels)
-    assert objective._replay is None
+    assert objective._graph is None
     assert found.terms.as_dict() == pytest.approx(expected.terms.as_dict(), rel=1e-6)
 
 
@@ -247,7 +249,7 @@ def test_a_second_device_replays_its_own_numbers(tensors: Mapping[str, Tensor]) 
         objective = _objective(tensors, device, torch.float32)
         for seed in (5, 6, 7):
             evaluation = objective.evaluate(_picture(seed, SIZE).to(device))
-        assert objective._replay is not None
+        assert objective._graph is not None
         found.append(evaluation.terms.as_dict())
     assert found[1] == pytest.approx(found[0], rel=1e-4)
 
@@ -281,8 +283,8 @@ def test_what_is_steep_is_learnt_as_on_the_cpu(half: bool) -> None:
         for step in steps:
             s, y = step.to(device), (bowl * step).to(device)
             origin = torch.zeros_like(s)
-            assert history.add(measure(origin, origin, s, y), origin, origin, s, y)
-        form.fit(history.state_dict(), origin)
+            assert history.add(secant_pair(origin, origin, s, y), origin, origin, s, y)
+        form.fit(history.secant_pairs(), origin)
         picture = steps[0].to(device, copy=True)
         form(picture)
         found.append(picture.cpu())

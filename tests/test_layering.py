@@ -1,4 +1,7 @@
-"""The shape of the code: packages import downwards and through each other's ``__init__``; ``__all__`` is true."""
+"""The shape of the code:
+
+packages import downwards and through each other's ``__init__``; ``__all__`` is true.
+"""
 
 import ast
 import re

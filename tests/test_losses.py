@@ -8,14 +8,21 @@ import pytest
 import torch
 from torch import Tensor
 
-from benchmarks.literal import literal_global, literal_local, literal_smoothness
+from glstylenet.bench.literal import (
+    literal_global,
+    literal_gram,
+    literal_local,
+    literal_smoothness,
+    patch_vectors,
+)
 from glstylenet.numerics.rectangle import Rect
 from glstylenet.objective import local
 from glstylenet.objective.content import content_loss
 from glstylenet.objective.gram import global_gradient, global_loss, gram
-from glstylenet.objective.local import LocalTarget, StyleStatistics, local_loss, local_target, patch_losses
-from glstylenet.objective.loss import Loss
+from glstylenet.objective.local import LocalTarget, local_loss, local_target, patch_losses
+from glstylenet.objective.loss_term import Loss
 from glstylenet.objective.smoothness import smoothness_loss
+from glstylenet.objective.style_target import StyleStatistics
 
 EXACT = torch.float64
 
@@ -36,7 +43,7 @@ def _index(seed: int, size: tuple[int, int], style_size: tuple[int, int]) -> Ten
 
 
 def _target(style: Tensor, index: Tensor, window: Rect | None = None) -> LocalTarget:
-    return local_target(StyleStatistics.of(style), index, window)
+    return local_target(StyleStatistics.of([style]), index, window)
 
 
 def _as_feature(lines: Tensor, like: Tensor) -> Tensor:
@@ -103,7 +110,8 @@ def test_global_does_not_depend_on_the_number_of_positions() -> None:
 
 def test_global_equals_literal() -> None:
     feature, style = _random(3, 1, 6, 5, 4), _random(4, 1, 6, 3, 8)
-    torch.testing.assert_close(_global(feature, gram(style)).value, literal_global(feature, style))
+    expected = literal_global(literal_gram(feature), literal_gram(style))
+    torch.testing.assert_close(_global(feature, gram(style)).value, expected)
 
 
 def test_smoothness_by_hand() -> None:
@@ -138,18 +146,18 @@ def test_smoothness_sees_rows_and_columns_not_channels() -> None:
 
 def test_a_centred_style_by_hand() -> None:
     style = torch.stack((torch.arange(12.0), torch.ones(12))).view(1, 2, 3, 4)
-    centred = StyleStatistics.of(style)
+    centred = StyleStatistics.of([style])
     assert centred.centre.tolist() == [5.5, 1.0]
     # Squares of 0, 1, 2, 4, 5, 6, 8, 9, 10 less 5.5, and the same from behind; of the ones nothing is left.
-    assert centred.energies.tolist() == [[104.25, 104.25]]
+    assert centred.patch_norms.tolist() == [104.25, 104.25]
 
 
 def test_a_centred_style_of_many_rows_adds_strips() -> None:
     style = _random(6, 1, 3, 37, 5)
-    centred = StyleStatistics.of(style)
+    centred = StyleStatistics.of([style])
     torch.testing.assert_close(centred.centre, style.mean(dim=(0, 2, 3)))
     patches = torch.nn.functional.unfold(style - style.mean(dim=(2, 3), keepdim=True), 3)
-    torch.testing.assert_close(centred.energies, patches[0].square().sum(dim=0).view(35, 3))
+    torch.testing.assert_close(centred.patch_norms, patches[0].square().sum(dim=0))
 
 
 def test_local_by_hand() -> None:
@@ -178,7 +186,7 @@ def test_local_target_by_hand() -> None:
 def test_local_without_patches_equals_literal(size: tuple[int, int], style_size: tuple[int, int]) -> None:
     feature, style = _random(7, 1, 5, *size).requires_grad_(), _random(8, 1, 5, *style_size)
     index = _index(9, size, style_size)
-    expected = literal_local(feature, style, index.flatten())
+    expected = literal_local(patch_vectors(feature), patch_vectors(style), index.flatten())
     (gradient,) = torch.autograd.grad(expected, feature)
     loss = _local(feature.detach(), _target(style, index))
     torch.testing.assert_close(loss.value, expected.detach(), rtol=1e-12, atol=0)
@@ -326,7 +334,7 @@ def test_bfloat16_features_are_summed_with_more_digits() -> None:
 def test_patch_losses_are_those_of_the_literal_patches() -> None:
     feature, style = _random(1, 1, 2, 5, 6), _random(2, 1, 2, 4, 7)
     index = _index(3, (5, 6), (4, 7))
-    found = patch_losses(feature, style, index)
+    found = patch_losses(feature, StyleStatistics.of([style]), index)
     for row, column in itertools.product(range(3), range(4)):
         top, left = divmod(int(index[row, column]), 5)
         one = feature[0, :, row : row + 3, column : column + 3]
@@ -345,32 +353,35 @@ def test_a_style_kept_as_float16_is_computed_with_in_wider_types() -> None:
     assert torch.equal(ours.mean, theirs.mean)
     assert torch.equal(ours.constant, theirs.constant)
     feature = 1e3 * _random(33, 1, 8, 16, 16, dtype=torch.float32)
-    assert torch.equal(patch_losses(feature, kept, index), patch_losses(feature, widened, index))
+    ours_parts, theirs_parts = (
+        patch_losses(feature, StyleStatistics.of([each]), index) for each in (kept, widened)
+    )
+    assert torch.equal(ours_parts, theirs_parts)
     ours_loss, theirs_loss = content_loss(feature, kept), content_loss(feature, widened)
     assert torch.equal(ours_loss.value, theirs_loss.value)
     assert torch.equal(ours_loss.gradient, theirs_loss.gradient)
 
 
-def test_wishes_are_summed_alike_sparingly_and_at_once() -> None:
+def test_votes_are_summed_alike_by_distinct_rows_and_by_all() -> None:
     """The second is a GPU's way."""
-    table, centre = _random(1, 30, 7), _random(2, 7)
-    asked = torch.randint(30, (11, 9), generator=torch.Generator().manual_seed(3))
+    style = StyleStatistics.of([_random(1, 1, 7, 5, 6)])
+    voted = torch.randint(30, (11, 9), generator=torch.Generator().manual_seed(3))
     shares = _random(4, 11, 9)
     expected = torch.stack(
-        [share @ (table[rows] - centre) for share, rows in zip(shares, asked, strict=True)]
+        [share @ (style.table[rows] - style.centre) for share, rows in zip(shares, voted, strict=True)]
     )
-    for gather in (local._sum_sparingly, local._sum_at_once):
-        torch.testing.assert_close(gather(table, centre, asked, shares), expected)
+    for add_up in (local._sum_distinct_rows, local._sum_all_rows):
+        torch.testing.assert_close(add_up(style, voted, shares), expected)
 
 
-def test_a_target_takes_another_s_numbers_in_its_own_places() -> None:
-    style = StyleStatistics.of(_random(1, 1, 4, 6, 7))
+def test_a_target_is_overwritten_in_place() -> None:
+    style = StyleStatistics.of([_random(1, 1, 4, 6, 7)])
     held, other = (local_target(style, _index(seed, (5, 6), (6, 7))) for seed in (2, 3))
     places = held.mean.data_ptr(), held.count.data_ptr(), held.constant.data_ptr()
     assert not torch.equal(held.mean, other.mean)
-    held.take(other)
+    held.copy_(other)
     assert places == (held.mean.data_ptr(), held.count.data_ptr(), held.constant.data_ptr())
     for name in ("mean", "count", "constant"):
         assert torch.equal(getattr(held, name), getattr(other, name))
-    held.take(held)
+    held.copy_(held)
     assert torch.equal(held.mean, other.mean)

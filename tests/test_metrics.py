@@ -11,8 +11,9 @@ import torch
 from scipy import ndimage
 from torch import Tensor
 
+from glstylenet.bench.plain_vgg import PlainVGG19
 from glstylenet.metrics.colour import colour_distance, lab_colours
-from glstylenet.metrics.features import TEXTURE_LAYERS, DeepNetwork, fused_feature
+from glstylenet.metrics.features import TEXTURE_LAYERS, fused_feature, load_metric_network
 from glstylenet.metrics.leaks import leak_share
 from glstylenet.metrics.lines import REACH, line_deviation, straight_segments
 from glstylenet.metrics.luminance import luminance
@@ -21,6 +22,7 @@ from glstylenet.metrics.sharpness import high_frequency_energy, sharpness_ratio
 from glstylenet.metrics.structure import MOST_POSITIONS, self_similarity_distance, structural_similarity
 from glstylenet.metrics.texture import texture_distance
 from glstylenet.metrics.wasserstein import DIRECTIONS, QUANTILES, random_directions, sliced_wasserstein
+from glstylenet.network.protocol import features
 from glstylenet.network.vgg import VGG19
 from glstylenet.network.weights import load_weights
 
@@ -146,21 +148,21 @@ def picture(kind: str, size: int = 64) -> Tensor:
 
 
 @pytest.fixture(scope="module")
-def network() -> DeepNetwork:
-    return DeepNetwork()
+def network() -> VGG19:
+    return load_metric_network()
 
 
 @pytest.fixture(scope="module")
-def seen(network: DeepNetwork) -> dict[str, dict[str, Tensor]]:
+def seen(network: VGG19) -> dict[str, dict[str, Tensor]]:
     kinds = ("stripes", "moved stripes", "blobs", "noise")
-    return {kind: network.features(picture(kind), TEXTURE_LAYERS) for kind in kinds}
+    return {kind: features(network, picture(kind), TEXTURE_LAYERS) for kind in kinds}
 
 
-def test_the_deeper_network_goes_on_where_the_losses_end(network: DeepNetwork) -> None:
+def test_the_deeper_network_goes_on_where_the_losses_end(network: VGG19) -> None:
     pixels = picture("blobs")
     names = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
-    ours = network.features(pixels, names)
-    theirs = VGG19(load_weights("embedded").tensors).features(pixels)
+    ours = features(network, pixels, names)
+    theirs = PlainVGG19(load_weights("embedded").tensors).features(pixels)
     for layer, name in enumerate(names[:4], start=1):
         assert torch.allclose(ours[name], theirs[layer], rtol=1e-3, atol=0.5)
     assert ours["conv5_1"].shape == (1, 512, 4, 4)
@@ -175,10 +177,10 @@ def test_texture_orders_the_style_a_likeness_a_content_and_noise(seen: Any) -> N
     assert 0 < values[1] < 0.5 * min(values[2:])
 
 
-def test_texture_within_a_class_sees_only_the_class(network: DeepNetwork, seen: Any) -> None:
+def test_texture_within_a_class_sees_only_the_class(network: VGG19, seen: Any) -> None:
     mixed = picture("stripes")
     mixed[..., 32:] = picture("noise")[..., 32:]
-    ours = network.features(mixed, TEXTURE_LAYERS)
+    ours = features(network, mixed, TEXTURE_LAYERS)
     left = torch.zeros((1, 1, 64, 64))
     left[..., :32] = 1
     near, far = (

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from pathlib import Path
 from typing import IO, Any
@@ -21,13 +22,15 @@ from PIL import Image, ImageCms, JpegImagePlugin
 from torch import Tensor
 
 from glstylenet.errors import ImageError, OutputError, SettingsError
-from glstylenet.files import atomic
+from glstylenet.files.atomic import replacing, write_text
 from glstylenet.files.lock import claim_output
-from glstylenet.pictures import write as writing
+from glstylenet.pictures import encode
+from glstylenet.pictures.formats import output_format, writable_formats
 from glstylenet.pictures.png16 import write_png
 from glstylenet.pictures.read import read_picture
-from glstylenet.pictures.write import FORMATS, check_output, read_recipe, write_picture
+from glstylenet.pictures.write import check_output, read_recipe, write_picture
 
+SUFFIXES = [suffix for form in writable_formats() for suffix in form.suffixes]
 RECIPE = json.dumps({"artist": "齐白石 – Größe", "mood": "🌊", "seed": 7}, ensure_ascii=False)
 ENVIRONMENT = {
     **os.environ,
@@ -49,14 +52,16 @@ def names(folder: Path) -> list[str]:
 @pytest.mark.parametrize("with_alpha", [False, True])
 @pytest.mark.parametrize(
     ("suffix", "bits"),
-    [*((suffix, 8) for suffix in FORMATS), (".png", 16), (".tif", 16), (".TIFF", 16), (".PNG", 8)],
+    [*((suffix, 8) for suffix in SUFFIXES), (".png", 16), (".tif", 16), (".TIFF", 16), (".PNG", 8)],
 )
 def test_what_is_written_is_read_back(tmp_path: Path, suffix: str, bits: int, with_alpha: bool) -> None:
     path, pixels = tmp_path / f"result{suffix}", picture()
     alpha = torch.linspace(0, 1, 14).expand(1, 1, 9, 14) if with_alpha else None
     write_picture(path, pixels, alpha=alpha, bits=bits, recipe=RECIPE)
     back = read_picture(path)
-    kind = FORMATS[suffix.lower()]
+    form = output_format(path)
+    assert form is not None
+    kind = form.name
     with Image.open(path) as image:
         assert image.format == kind.upper()
         if isinstance(image, JpegImagePlugin.JpegImageFile):
@@ -175,20 +180,21 @@ def test_an_existing_file_is_replaced_only_when_asked(tmp_path: Path) -> None:
     assert place.stat().st_mode & 0o777 == 0o666 & ~umask
 
 
+@pytest.mark.parametrize("mode", [0o600, 0o664])
+def test_a_replaced_file_keeps_its_mode(tmp_path: Path, mode: int) -> None:
+    place = tmp_path / "a.png"
+    place.touch()
+    place.chmod(mode)
+    write_picture(place, picture(), overwrite=True)
+    assert place.stat().st_mode & 0o777 == mode
+
+
 @pytest.mark.parametrize(
     "fault", [OSError(28, "No space left on device"), KeyboardInterrupt(), ValueError("bug")]
 )
-@pytest.mark.parametrize(
-    ("step", "nameless"),
-    [
-        *(("write_png", nameless) for nameless in (True, False)),
-        *(("fsync", nameless) for nameless in (True, False)),
-        *(("replace", nameless) for nameless in (True, False)),
-        ("link", True),
-    ],
-)
+@pytest.mark.parametrize("step", ["write_png", "fsync", "replace"])
 def test_when_writing_fails_the_old_file_stays_and_nothing_else(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: BaseException, step: str, nameless: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: BaseException, step: str
 ) -> None:
     place = tmp_path / "a.png"
     place.write_bytes(b"precious")
@@ -198,9 +204,7 @@ def test_when_writing_fails_the_old_file_stays_and_nothing_else(
             args[0].write(b"half a picture")
         raise fault
 
-    if not nameless:
-        monkeypatch.setattr(atomic, "_nameless_file", lambda folder: None)
-    monkeypatch.setattr(writing if step == "write_png" else os, step, fail)
+    monkeypatch.setattr(encode if step == "write_png" else os, step, fail)
     expected = OutputError if isinstance(fault, OSError) else type(fault)
     with pytest.raises(expected) as caught:
         write_picture(place, picture(), overwrite=True)
@@ -211,16 +215,12 @@ def test_when_writing_fails_the_old_file_stays_and_nothing_else(
     assert names(tmp_path) == ["a.png"]
 
 
-@pytest.mark.parametrize("nameless", [True, False])
 @pytest.mark.parametrize("links", [True, False])
 def test_a_file_that_appears_meanwhile_is_not_replaced(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nameless: bool, links: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool
 ) -> None:
     place, write = tmp_path / "a.png", write_png
-    if not nameless:
-        monkeypatch.setattr(atomic, "_nameless_file", lambda folder: None)
     if not links:
-        monkeypatch.setattr(atomic, "_nameless_file", lambda folder: None)
         monkeypatch.setattr(os, "link", _no_links)
     write_picture(place, picture())
     assert read_picture(place).size == (9, 14)
@@ -230,7 +230,7 @@ def test_a_file_that_appears_meanwhile_is_not_replaced(
         write(file, samples, **facts)
         place.write_bytes(b"of another run")
 
-    monkeypatch.setattr(writing, "write_png", slow)
+    monkeypatch.setattr(encode, "write_png", slow)
     with pytest.raises(OutputError, match="exists already"):
         write_picture(place, picture())
     assert place.read_bytes() == b"of another run"
@@ -241,17 +241,71 @@ def _no_links(*args: object, **kwargs: object) -> None:
     raise PermissionError(1, "Operation not permitted")
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has files without names")
-def test_a_killed_run_leaves_nothing(tmp_path: Path) -> None:
-    code = (
-        "import os, signal, sys, torch; from pathlib import Path; from glstylenet.pictures import write\n"
-        "die = lambda: os.kill(os.getpid(), signal.SIGKILL)\n"
-        "write.write_png = lambda file, *_, **__: (file.write(b'half'), file.flush(), die())\n"
-        "write.write_picture(Path(sys.argv[1]), torch.zeros(1, 3, 4, 4))"
-    )
-    done = subprocess.run([sys.executable, "-c", code, str(tmp_path / "a.png")], check=False, env=ENVIRONMENT)
-    assert done.returncode == -signal.SIGKILL
-    assert names(tmp_path) == []
+DIE = (
+    "import os, signal, sys; from pathlib import Path; from glstylenet.files import replacing\n"
+    "with replacing(Path(sys.argv[1]), overwrite=True) as file:\n"
+    "    file.write(b'half'); file.flush(); os.kill(os.getpid(), signal.SIGKILL)"
+)
+
+
+@pytest.mark.parametrize("name", ["a.png", "ß" * 125 + ".png"])  # 254 bytes of the 255 that a name may have
+def test_after_a_kill_the_old_file_is_whole_and_the_next_write_cleans_up(tmp_path: Path, name: str) -> None:
+    place = tmp_path / name
+    place.write_bytes(b"precious")
+    for _ in range(2):  # what killed writers leave does not pile up
+        done = subprocess.run([sys.executable, "-c", DIE, str(place)], check=False, env=ENVIRONMENT)
+        assert done.returncode == -signal.SIGKILL
+        assert place.read_bytes() == b"precious"
+        assert len(names(tmp_path)) == 2
+    write_picture(place, picture(), overwrite=True)
+    assert read_picture(place).size == (9, 14)
+    assert names(tmp_path) == [name]
+
+
+def test_a_link_in_the_way_of_the_temporary_file_is_not_followed(tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.write_bytes(b"precious")
+    (tmp_path / ".a.png.glstylenet-part").symlink_to(victim)
+    write_picture(tmp_path / "a.png", picture())
+    assert victim.read_bytes() == b"precious"
+    assert names(tmp_path) == ["a.png", "victim"]
+
+
+def test_two_writers_of_one_file_do_not_disturb_each_other(tmp_path: Path) -> None:
+    place = tmp_path / "a.txt"
+    with replacing(place, overwrite=True) as slow:
+        slow.write(b"first ")
+        write_text(place, "second")
+        assert place.read_bytes() == b"second"
+        slow.write(b"file")
+    assert place.read_bytes() == b"first file"
+    assert names(tmp_path) == ["a.txt"]
+    with ThreadPoolExecutor(8) as pool:
+        texts = [str(number) * 50_000 for number in range(10)]
+        list(pool.map(lambda text: write_text(place, text, overwrite=True), texts * 10))
+    assert place.read_text() in texts
+    assert names(tmp_path) == ["a.txt"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no flock")
+def test_without_locks_the_quicker_of_two_writers_wins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def not_supported(*_arguments: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", not_supported)
+    place = tmp_path / "a.txt"
+
+    def write_slowly() -> None:
+        with replacing(place, overwrite=True) as slow:
+            slow.write(b"first")
+            write_text(place, "second")
+
+    with pytest.raises(OutputError, match="writing failed .*nothing was changed"):
+        write_slowly()
+    assert place.read_bytes() == b"second"
+    assert names(tmp_path) == ["a.txt"]
 
 
 @pytest.mark.parametrize("suffix", [".png", ".webp", ".tif"])
@@ -278,7 +332,7 @@ def check(
 def test_a_good_place_is_accepted_and_left_as_it_was(tmp_path: Path) -> None:
     source = tmp_path / "in.png"
     source.touch()
-    for suffix in FORMATS:
+    for suffix in SUFFIXES:
         check(tmp_path / f"a{suffix}", (9, 14), source)
     check(tmp_path / "a.jpg", (65_500, 1))
     check(tmp_path / "a.webp", (1, 16_383))

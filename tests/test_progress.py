@@ -7,16 +7,16 @@ import pytest
 import torch
 from rich.console import Console
 
-from glstylenet.cli.progress import BarProgress, PlainProgress, Reporting, duration, open_progress
+from glstylenet.cli.progress import BarProgress, PlainProgress, Verbosity, duration, open_progress
 from glstylenet.memory.plan import MemoryPlan
-from glstylenet.objective.terms import LossTerms
 from glstylenet.run.events import Event, Finished, ScaleStarted, Started, Step, Warned
 from glstylenet.run.scales import Scale
+from tests.losses import loss_terms
 
 SCALES = (Scale(0.5, (32, 48), 30), Scale(1.0, (64, 96), 15))
 # The coarse size fits in one piece, the fine one does not.
 PLANS = (MemoryPlan(None, 1, 10, False, 2**29), MemoryPlan(512, 6, 3, True, 2**30, half_features=True))
-TERMS = LossTerms(content=1.0, local=20.0, global_=300.0, smoothness=4.0)
+TERMS = loss_terms(content=1.0, local=20.0, global_=300.0, smoothness=4.0)
 
 
 def step(evaluation: int, *, scale: int = 1) -> Step:
@@ -40,7 +40,7 @@ def run_events() -> list[Event]:
 
 def test_plain_lines_come_at_scales_and_every_tenth_evaluation() -> None:
     lines: list[str] = []
-    listener = PlainProgress(lines.append, Reporting(), clock=lambda: 0.0)
+    listener = PlainProgress(lines.append, Verbosity(), clock=lambda: 0.0)
     for event in run_events():
         listener(event)
     assert [line.split(",")[0] for line in lines] == [
@@ -61,7 +61,7 @@ def test_plain_lines_come_at_scales_and_every_tenth_evaluation() -> None:
 def test_slow_evaluations_get_a_line_every_few_seconds() -> None:
     lines: list[str] = []
     now = [0.0]
-    listener = PlainProgress(lines.append, Reporting(), clock=lambda: now[0])
+    listener = PlainProgress(lines.append, Verbosity(), clock=lambda: now[0])
     for number in range(1, 7):
         now[0] += 3.0
         listener(step(number))
@@ -70,7 +70,7 @@ def test_slow_evaluations_get_a_line_every_few_seconds() -> None:
 
 def test_verbose_tells_plan_and_classes() -> None:
     lines: list[str] = []
-    listener = PlainProgress(lines.append, Reporting(verbose=True))
+    listener = PlainProgress(lines.append, Verbosity(verbose=True))
     listener(run_events()[0])
     assert lines == [
         "device cpu, precision float32, about 1.0 GiB of memory",
@@ -87,7 +87,7 @@ def test_verbose_tells_plan_and_classes() -> None:
 def test_bar_shows_scale_round_evaluation_losses_and_time_left() -> None:
     screen = io.StringIO()
     console = Console(file=screen, force_terminal=True, width=120, markup=False, highlight=False)
-    with BarProgress(console, Reporting()) as listener:
+    with BarProgress(console, Verbosity()) as listener:
         for event in run_events():
             listener(event)
         listener(Warned("a [bold]name[/bold] is no markup"))
@@ -106,7 +106,7 @@ def test_bar_has_no_colours_with_no_color(monkeypatch: pytest.MonkeyPatch) -> No
     def shown() -> str:
         screen = io.StringIO()
         with BarProgress(
-            Console(file=screen, force_terminal=True, color_system="256", width=120), Reporting()
+            Console(file=screen, force_terminal=True, color_system="256", width=120), Verbosity()
         ) as bar:
             bar(step(20))
         return screen.getvalue()
@@ -121,19 +121,19 @@ def test_the_stream_decides_between_bar_and_lines(
 ) -> None:
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("FORCE_COLOR", "1")
-    with open_progress(Reporting()) as listener:
+    with open_progress(Verbosity()) as listener:
         assert isinstance(listener, PlainProgress)
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
-    with open_progress(Reporting()) as listener:
+    with open_progress(Verbosity()) as listener:
         assert isinstance(listener, BarProgress)
     capsys.readouterr()
     monkeypatch.setenv("TERM", "dumb")
-    with open_progress(Reporting()) as listener:
+    with open_progress(Verbosity()) as listener:
         assert isinstance(listener, PlainProgress)
 
 
 def test_quiet_leaves_warnings_only(capsys: pytest.CaptureFixture[str]) -> None:
-    with open_progress(Reporting(quiet=True)) as listener:
+    with open_progress(Verbosity(quiet=True)) as listener:
         for event in [*run_events(), Warned(f"{Path('map.png')} is odd")]:
             listener(event)
     assert capsys.readouterr().err == "glstylenet: warning: map.png is odd\n"

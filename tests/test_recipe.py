@@ -11,11 +11,11 @@ from PIL import Image
 
 from glstylenet.errors import InputError, WeightsError
 from glstylenet.network.weights import LoadedWeights, load_weights
-from glstylenet.objective.terms import LossTerms
 from glstylenet.run.inputs import prepare_inputs, read_sources
 from glstylenet.run.recipe import find_inputs, make_recipe, parse_recipe, settings_to_repeat
 from glstylenet.run.result import Result, Timings
 from glstylenet.settings.model import Settings
+from tests.losses import loss_terms
 
 
 def picture(path: Path, shade: int) -> Path:
@@ -31,7 +31,7 @@ def result_of(content: Path, style: Path, settings: Settings, *, interrupted: bo
     return Result(
         pixels=torch.zeros(1, 3, 36, 40),
         alpha=None,
-        losses=LossTerms(1.0, 2.0, 3.0, 4.0),
+        losses=loss_terms(1.0, 2.0, 3.0, 4.0),
         settings=settings,
         timings=Timings(12.5, 11.0, {}),
         evaluations=7,

@@ -18,12 +18,12 @@ from glstylenet.metrics import METRICS
 from glstylenet.report import reproduction
 from glstylenet.report.experiment import Table, falls, lowest
 from glstylenet.report.experiments import EXPERIMENTS
-from glstylenet.report.gallery import Exhibit, Gallery
+from glstylenet.report.gallery import Gallery, GalleryItem
 from glstylenet.report.inputs import LAYOUT, find_pairs
 from glstylenet.report.page import embedded, render
 from glstylenet.report.reproduction import chosen_experiments
 from glstylenet.report.results_file import Record
-from glstylenet.settings.command_line import Pictures
+from glstylenet.settings.roles import Pictures
 from tests.browser import needs_chromium, opened, running_browser
 
 SHARED: Mapping[str, Any] = {"size": 64, "iterations": 1}
@@ -44,13 +44,13 @@ def _solid(path: Path, colour: tuple[int, int, int], size: tuple[int, int] = (60
 @pytest.fixture
 def page_file(tmp_path: Path) -> Path:
     red, blue = _solid(tmp_path / "red.png", (200, 0, 0)), _solid(tmp_path / "blue.png", (0, 0, 200))
-    exhibits = (
-        Exhibit("red one", red, facts={"loss": "1.5"}, command="glstylenet stylize a b"),
-        Exhibit("blue one", blue),
-        Exhibit(EVIL, None, f"failed: {EVIL}"),
+    items = (
+        GalleryItem("red one", red, facts={"loss": "1.5"}, command="glstylenet stylize a b"),
+        GalleryItem("blue one", blue),
+        GalleryItem(EVIL, None, f"failed: {EVIL}"),
     )
-    grid = Gallery("Grid", ("",), ("c1", "c2", EVIL), (exhibits,))
-    inputs = Gallery("In", ("",), ("content",), ((Exhibit("content", red),),))
+    grid = Gallery("Grid", ("",), ("c1", "c2", EVIL), (items,))
+    inputs = Gallery("In", ("",), ("content",), ((GalleryItem("content", red),),))
     page = render("sweep.html", {"title": f"Sweep {EVIL}", "summary": "s", "inputs": inputs, "grid": grid})
     file = tmp_path / "index.html"
     file.write_text(page, encoding="utf-8")
@@ -227,7 +227,7 @@ def test_wrong_calls_run_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[s
 
 
 def test_a_table_is_measured_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The second reproduction in the folder takes the table from the ledger."""
+    """The second reproduction in the folder takes the table from the results file."""
     table = Table(("a", "b"), (("1", "2"),), (lowest("c", "x", {"x": 1.0, "y": 2.0}),), 3.0)
     calls: list[int] = []
 

@@ -11,11 +11,12 @@ from torch import Tensor
 from glstylenet.errors import OptimizationError
 from glstylenet.machine.stopwatch import Stopwatch
 from glstylenet.objective.objective import Objective
-from glstylenet.objective.terms import Evaluation, LossTerms
+from glstylenet.objective.terms import Evaluation
 from glstylenet.optim.adam import Adam
 from glstylenet.optim.base import Optimizer
 from glstylenet.optim.lbfgs import Lbfgs
 from glstylenet.run.rounds import Evaluated, Rematched, optimise_in_rounds
+from tests.losses import loss_terms
 
 Function = Callable[[Tensor, int], tuple[float, Tensor]]
 
@@ -40,7 +41,7 @@ class Scripted(Objective):
             self.stopwatch.seconds["matching"] += self._seconds
         self.diary.append("evaluate")
         loss, gradient = self._function(pixels, len(self.matched_at))
-        return Evaluation(LossTerms(loss, 0.0, 0.0, 0.0), gradient)
+        return Evaluation(loss_terms(loss, 0.0, 0.0, 0.0), gradient)
 
 
 def _bowl(condition: float = 100.0) -> Function:

@@ -11,7 +11,8 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 
 from glstylenet.errors import SemanticMapError, SettingsError
-from glstylenet.maps.labels import Semantics, label_maps, resize_labels
+from glstylenet.maps.labels import PictureMap, label_maps, resize_labels
+from glstylenet.maps.semantics import Semantics
 
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
 YELLOW, WHITE, BLACK, GREY = (255, 255, 0), (255, 255, 255), (0, 0, 0), (191, 191, 191)
@@ -28,15 +29,19 @@ def from_image(image: Image.Image) -> Tensor:
     return torch.from_numpy(np.asarray(image.convert("RGB")).copy()).permute(2, 0, 1)[None]
 
 
-def label(content: Tensor, style: Tensor, *, classes: int | None = None, strict: bool = False) -> Semantics:
-    return label_maps(
-        content,
-        style,
-        content_size=(content.shape[2], content.shape[3]),
-        style_size=(style.shape[2], style.shape[3]),
-        classes=classes,
-        strict=strict,
-    )
+def label_pair(
+    content: Tensor, style: Tensor, content_size: tuple[int, int], style_size: tuple[int, int]
+) -> Semantics:
+    return label_maps([PictureMap(content, "content", content_size), PictureMap(style, "style", style_size)])
+
+
+def label(*maps: Tensor, classes: int | None = None, strict: bool = False) -> Semantics:
+    roles = ("content", "style", "second style")
+    pictures = [
+        PictureMap(each, role, (each.shape[2], each.shape[3]))
+        for role, each in zip(roles, maps, strict=False)
+    ]
+    return label_maps(pictures, classes=classes, strict=strict)
 
 
 def colours(semantics: Semantics) -> list[tuple[int, int, int]]:
@@ -101,21 +106,23 @@ def test_clean_maps_by_hand() -> None:
     # Largest sum of shares first: blue 2/8 + 4/6, red 6/8 + 1/6 (the same), green 0 + 1/6.
     assert set(colours(semantics)[:2]) == {RED, BLUE}
     assert colours(semantics)[2] == GREEN
-    shares = {each.colour: (each.content_share, each.style_share) for each in semantics.classes}
+    shares = {each.colour: each.shares for each in semantics.classes}
     assert shares[RED] == pytest.approx((6 / 8, 1 / 6))
     assert shares[BLUE] == pytest.approx((2 / 8, 4 / 6))
     assert shares[GREEN] == pytest.approx((0, 1 / 6))
-    assert semantics.content.shape == (1, 3, 2, 4)
-    assert semantics.style.shape == (1, 3, 3, 2)
-    assert semantics.content.dtype == torch.float32
+    assert semantics.channels[0].shape == (1, 3, 2, 4)
+    assert semantics.channels[1].shape == (1, 3, 3, 2)
+    assert semantics.channels[0].dtype == torch.float32
     red = colours(semantics).index(RED)
-    assert semantics.content[0, red].tolist() == [[1, 1, 1, 1], [1, 1, 0, 0]]
+    assert semantics.channels[0][0, red].tolist() == [[1, 1, 1, 1], [1, 1, 0, 0]]
     assert semantics.smallest_share == pytest.approx(2 / 8)
     assert semantics.classes[red].colour_name == "#ff0000"
 
 
 def test_table_lists_every_class_with_both_shares() -> None:
     lines = label(from_letters("RRRB"), from_letters("RB")).describe().splitlines()
+    assert lines[0] == "class  colour    content     style"
+    assert lines[1].startswith("    1  #ff0000    75.00%    50.00%")
     assert len(lines) == 3
     assert lines[1].split() == ["1", "#ff0000", "75.00%", "50.00%"]
     assert lines[2].split() == ["2", "#0000ff", "25.00%", "50.00%"]
@@ -125,7 +132,7 @@ def test_floating_and_whole_number_maps_are_one() -> None:
     whole = from_image(face())
     first, second = label(whole, whole), label(whole.float() + 0.3, whole.float() - 0.3)
     assert first.classes == second.classes
-    assert torch.equal(first.content, second.content)
+    assert torch.equal(first.channels[0], second.channels[0])
 
 
 @pytest.mark.parametrize("quality", [None, 90, 75])
@@ -138,7 +145,7 @@ def test_soft_and_jpeg_portraits_have_six_classes(quality: int | None) -> None:
         assert set(colours(semantics)) == {RED, GREEN, BLUE, YELLOW, WHITE, GREY}
     # The hard-edged drawing says which class each pixel should be; a border may move by about half a pixel.
     hard = np.asarray(face(smooth=1)).astype(np.int64)
-    close = np.abs(picture(semantics.content, semantics) - hard).max(2) < 100
+    close = np.abs(picture(semantics.channels[0], semantics) - hard).max(2) < 100
     assert close.mean() > 0.99
     assert 160 < 320 * 240 * semantics.smallest_share < 240
 
@@ -172,7 +179,7 @@ def test_soft_border_never_becomes_a_third_class() -> None:
     small = from_image(image.resize((100, 100), Image.Resampling.BICUBIC))
     semantics = label(small, small)
     assert set(colours(semantics)) == {RED, GREEN, YELLOW}
-    yellow = semantics.content[0, colours(semantics).index(YELLOW)]
+    yellow = semantics.channels[0][0, colours(semantics).index(YELLOW)]
     assert yellow[:80, :80].sum() == 0
     assert yellow[84:, 84:].sum() == 16 * 16
 
@@ -188,7 +195,7 @@ def test_soft_border_never_becomes_the_class_of_its_very_colour() -> None:
     assert middle.any()
     semantics = label(soft, soft)
     assert set(colours(semantics)) == {RED, GREEN, (128, 128, 0)}
-    olive = semantics.content[0, colours(semantics).index((128, 128, 0))]
+    olive = semantics.channels[0][0, colours(semantics).index((128, 128, 0))]
     assert olive[75:].min() == 1
     assert olive[:70].sum() == 0
 
@@ -198,7 +205,7 @@ def test_thin_exact_lines_survive_in_clean_maps() -> None:
     rows[10] = "R" * 10 + "G" * 7 + "R" * 13
     semantics = label(from_letters(*rows), from_letters(*rows))
     assert colours(semantics) == [RED, GREEN]
-    assert semantics.content[0, 1].sum() == 7
+    assert semantics.channels[0][0, 1].sum() == 7
     assert any("#00ff00 is only 7 pixels of the content" in each for each in semantics.warnings)
 
 
@@ -216,7 +223,7 @@ def test_thin_lines_survive_in_soft_maps() -> None:
     maps = from_image(Image.fromarray(image))
     semantics = label(maps, maps)
     assert len(semantics.classes) == 7
-    purple = semantics.content[0, colours(semantics).index((255, 0, 255))]
+    purple = semantics.channels[0][0, colours(semantics).index((255, 0, 255))]
     assert purple[300, 10:230].min() == 1
     assert purple.sum() <= 224  # where it crosses a soft border, a neighbour may join it
 
@@ -226,7 +233,46 @@ def test_classes_are_found_over_both_maps() -> None:
     assert set(colours(semantics)) == {RED, GREEN, BLUE}
     swapped = label(from_letters("BBBG"), from_letters("RRG", "RRR"))
     assert colours(swapped) == colours(semantics)
-    assert torch.equal(swapped.style, semantics.content)
+    assert torch.equal(swapped.channels[1], semantics.channels[0])
+
+
+def test_one_palette_over_three_maps() -> None:
+    content, first, second = from_letters("RRGB"), from_letters("RG", "RG"), from_letters("RWB")
+    semantics = label(content, first, second)
+    assert set(colours(semantics)) == {RED, GREEN, BLUE, WHITE}
+    shares = {each.colour: each.shares for each in semantics.classes}
+    assert shares[RED] == pytest.approx((2 / 4, 1 / 2, 1 / 3))
+    assert shares[BLUE] == pytest.approx((1 / 4, 0, 1 / 3))
+    assert shares[WHITE] == pytest.approx((0, 0, 1 / 3))
+    assert [tuple(each.shape) for each in semantics.channels] == [(1, 4, 1, 4), (1, 4, 2, 2), (1, 4, 1, 3)]
+    blue = colours(semantics).index(BLUE)
+    assert [each[0, blue].tolist() for each in semantics.channels] == [
+        [[0, 0, 0, 1]],
+        [[0, 0], [0, 0]],
+        [[0, 0, 1]],
+    ]
+    assert semantics.smallest_share == pytest.approx(1 / 4)
+    assert "class  colour    content     style  second style" in semantics.describe()
+    assert any("#0000ff is only 1 pixels of the second style" in each for each in semantics.warnings)
+    assert not any("lack" in each for each in semantics.warnings)  # blue is in one of the styles
+    lacking = label(from_letters("RRY"), first, second)
+    assert any(
+        "the maps style, second style lack #ffff00 (33.33% of the content)" in each
+        for each in lacking.warnings
+    )
+    with pytest.raises(SemanticMapError, match="lack #ffff00"):
+        label(from_letters("RRY"), first, second, strict=True)
+    red = from_letters("R")
+    assert any("all 3 maps hold only one class" in each for each in label(red, red, red).warnings)
+    with pytest.raises(SemanticMapError, match="the second style map has the shape"):
+        label(red, red, red[:, :2])
+
+
+def test_one_map_alone() -> None:
+    semantics = label(from_letters("RRG"))
+    assert colours(semantics) == [RED, GREEN]
+    assert not any("lack" in each for each in semantics.warnings)
+    assert any("the map holds only one class" in each for each in label(from_letters("R")).warnings)
 
 
 def test_missing_style_class_warns_or_is_refused() -> None:
@@ -244,25 +290,25 @@ def test_missing_style_class_warns_or_is_refused() -> None:
 def test_one_class_steers_nothing() -> None:
     semantics = label(from_letters("RRR"), from_letters("RR"))
     assert any("steer nothing" in each for each in semantics.warnings)
-    assert semantics.content.min() == 1
+    assert semantics.channels[0].min() == 1
     assert not any("steer" in each for each in label(from_letters("RG"), from_letters("RR")).warnings)
 
 
 def test_map_of_another_size_is_brought_to_its_picture() -> None:
     style = from_letters("RG")
-    semantics = label_maps(from_letters("RG", "RR"), style, content_size=(4, 4), style_size=(1, 2))
-    green = semantics.content[0, colours(semantics).index(GREEN)]
+    semantics = label_pair(from_letters("RG", "RR"), style, content_size=(4, 4), style_size=(1, 2))
+    green = semantics.channels[0][0, colours(semantics).index(GREEN)]
     assert green.tolist() == [[0, 0, 1, 1], [0, 0, 1, 1], [0, 0, 0, 0], [0, 0, 0, 0]]
     # Three pixels become one: the middle one is asked, not the first.
-    reduced = label_maps(from_letters("RGRRRG"), style, content_size=(1, 2), style_size=(1, 2))
-    assert reduced.content[0, colours(reduced).index(GREEN)].tolist() == [[1, 0]]
+    reduced = label_pair(from_letters("RGRRRG"), style, content_size=(1, 2), style_size=(1, 2))
+    assert reduced.channels[0][0, colours(reduced).index(GREEN)].tolist() == [[1, 0]]
     one_percent_off = from_image(Image.new("RGB", (1010, 500), RED))
     assert (
-        label_maps(one_percent_off, style, content_size=(500, 1000), style_size=(1, 2)).content.shape[3]
+        label_pair(one_percent_off, style, content_size=(500, 1000), style_size=(1, 2)).channels[0].shape[3]
         == 1000
     )
     large = from_image(Image.new("RGB", (1003, 500), RED))
-    assert label_maps(large, style, content_size=(50, 100), style_size=(1, 2)).content.shape == (
+    assert label_pair(large, style, content_size=(50, 100), style_size=(1, 2)).channels[0].shape == (
         1,
         2,
         50,
@@ -273,7 +319,7 @@ def test_map_of_another_size_is_brought_to_its_picture() -> None:
 def test_map_of_another_aspect_is_refused_with_both_sizes() -> None:
     tall = from_image(Image.new("RGB", (200, 300), RED))
     with pytest.raises(SemanticMapError, match=r"style map is 200x300 .* picture 300x200.*Crop"):
-        label_maps(tall, tall, content_size=(300, 200), style_size=(200, 300))
+        label_pair(tall, tall, content_size=(300, 200), style_size=(200, 300))
 
 
 @pytest.mark.parametrize(
@@ -323,7 +369,7 @@ def test_unusable_tensors_are_refused() -> None:
     good = from_letters("RG")
     for bad in (good[0], good[:, :2], good[..., :0]):
         with pytest.raises(SemanticMapError, match="the style map has the shape"):
-            label_maps(good, bad, content_size=(1, 2), style_size=(1, 2))
+            label_pair(good, bad, content_size=(1, 2), style_size=(1, 2))
     with pytest.raises(SemanticMapError, match="finite values"):
         label(good.float() * torch.nan, good)
 
@@ -332,10 +378,10 @@ def test_same_maps_give_the_same_labels() -> None:
     maps = pair_of(lambda image: as_jpeg(image, 80))
     first, second = label(*maps), label(*maps)
     assert first.classes == second.classes
-    assert torch.equal(first.content, second.content)
+    assert torch.equal(first.channels[0], second.channels[0])
     swapped = label(maps[1], maps[0])
     assert colours(swapped) == colours(first)
-    assert torch.equal(swapped.style, first.content)
+    assert torch.equal(swapped.channels[1], first.channels[0])
 
 
 @settings(max_examples=40, deadline=None)
@@ -345,15 +391,15 @@ def test_same_maps_give_the_same_labels() -> None:
 )
 def test_channels_sum_to_one(rows: list[str], size: tuple[int, int]) -> None:
     semantics = label(from_letters(*rows), from_letters(*rows))
-    assert torch.equal(semantics.content.sum(1), torch.ones(1, 5, 7))
-    small = resize_labels(semantics.content, size)
+    assert torch.equal(semantics.channels[0].sum(1), torch.ones(1, 5, 7))
+    small = resize_labels(semantics.channels[0], size)
     assert small.shape == (1, len(semantics.classes), *size)
     assert torch.allclose(small.sum(1), torch.ones(1, *size), atol=1e-6)
 
 
 def test_resized_labels_are_area_shares() -> None:
-    one_hot = label(from_letters("RRRG", "RRGG"), from_letters("RG")).content
+    one_hot = label(from_letters("RRRG", "RRGG"), from_letters("RG")).channels[0]
     assert resize_labels(one_hot, (1, 2))[0].tolist() == [[[1.0, 0.25]], [[0.0, 0.75]]]
-    wide = label(from_letters("RRRRGRRR"), from_letters("RG")).content
+    wide = label(from_letters("RRRRGRRR"), from_letters("RG")).channels[0]
     assert resize_labels(wide, (1, 2))[0].tolist() == [[[1.0, 0.75]], [[0.0, 0.25]]]
     assert torch.equal(resize_labels(one_hot, (2, 4)), one_hot)

@@ -11,8 +11,12 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from glstylenet.errors import SettingsError
+from glstylenet.pyramid.schemes import PAPER_SCHEMES, SCHEMES
+from glstylenet.settings.byte_count import parse_bytes
 from glstylenet.settings.config import read_config
-from glstylenet.settings.model import GROUPS, INIT_CHOICES, Settings, field_help, parse_bytes
+from glstylenet.settings.fusion import SCHEME_NAMES
+from glstylenet.settings.model import GROUPS, Settings, field_help
+from glstylenet.settings.pictures import INIT_CHOICES
 from glstylenet.settings.presets import PRESETS, preset_settings
 
 FIELDS = sorted(Settings.model_fields)
@@ -121,6 +125,18 @@ def test_choices(name: str, value: str, allowed: str) -> None:
     assert f"allowed: {allowed}" in str(caught.value)
 
 
+def test_the_schemes_that_may_be_chosen_are_those_of_the_pyramid() -> None:
+    assert tuple(SCHEMES) == SCHEME_NAMES == field_help("scheme").choices
+    assert set(PAPER_SCHEMES) < set(SCHEME_NAMES)
+
+
+def test_the_pictures_to_start_from_are_named_in_the_help() -> None:
+    about = field_help("init")
+    assert about.suggestions == INIT_CHOICES
+    assert about.default in INIT_CHOICES
+    assert all(choice in about.description for choice in INIT_CHOICES)
+
+
 @pytest.mark.parametrize("device", ["gpu", "cuda:", "cuda:-1", "cpu:0", "", "cuda:1 ", "mps\n"])
 def test_devices_that_are_none(device: str) -> None:
     with pytest.raises(SettingsError, match=r"^device is ") as caught:
@@ -187,6 +203,51 @@ def test_every_setting_explains_itself(name: str) -> None:
     assert said.default == getattr(Settings(), name)
     if _bounds(name):
         assert said.limits
+
+
+def test_the_order_of_the_settings_is_that_of_the_groups() -> None:
+    """Help pages, dumps and recipes begin with the paper's modules."""
+    assert [group.split(" (")[0] for group in GROUPS] == [
+        "Content",
+        "Local patches and semantic maps",
+        "Global style",
+        "Smoothness",
+        "Pyramid fusion",
+        "Pictures",
+        "Optimisation",
+        "Machine",
+    ]
+    groups = [field_help(name).group for name in Settings.model_fields]
+    assert list(dict.fromkeys(groups)) == list(GROUPS)
+    assert groups == sorted(groups, key=GROUPS.index)
+    assert list(Settings().model_dump()) == list(Settings.model_fields)
+
+
+def test_the_server_s_settings_have_no_effect_on_the_page() -> None:
+    servers = {name for name in FIELDS if not field_help(name).effect}
+    assert servers == {"classes", "max_pixels", "device", "precision", "memory", "weights"}
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("content_weight", "float"),
+        ("iterations", "int"),
+        ("size", "int"),
+        ("strict", "bool"),
+        ("scheme", "choice"),
+        ("init", "text"),
+    ],
+)
+def test_kinds(name: str, kind: str) -> None:
+    assert field_help(name).kind == kind
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_minimum_and_maximum_are_the_bounds(name: str) -> None:
+    about, bounds = field_help(name), _bounds(name)
+    assert about.minimum == bounds.get("ge", bounds.get("gt"))
+    assert about.maximum == bounds.get("le")
 
 
 def test_every_group_has_a_setting_and_the_paper_s_symbols_are_there() -> None:
@@ -266,7 +327,7 @@ def test_presets_are_documented_with_all_their_values(name: str) -> None:
         assert f"`{field}`" in page or f"`--{field.replace('_', '-')}`" in page
 
 
-def test_changes_go_before_the_preset() -> None:
+def test_changes_override_the_preset() -> None:
     for name in PRESETS:
         assert preset_settings(name, iterations=17).iterations == 17
         with pytest.raises(SettingsError, match="iterations"):
@@ -307,7 +368,7 @@ def test_a_config_file_that_is_no_toml(text: str | bytes, tmp_path: Path) -> Non
 
 def test_a_config_file_with_an_unknown_setting(tmp_path: Path) -> None:
     path = _config(tmp_path, "iterations = 3\ncolour = 'red'\n")
-    with pytest.raises(SettingsError, match=r"sets 'colour', which is no setting; known: .*iterations"):
+    with pytest.raises(SettingsError, match=r"sets 'colour', which is not a setting; .*iterations"):
         read_config(path)
 
 

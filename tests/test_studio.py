@@ -15,13 +15,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from glstylenet.objective.loss_term import LossTerm
+from glstylenet.objective.terms import TERMS
 from glstylenet.pictures.write import read_recipe
 from glstylenet.settings.model import Settings
 from glstylenet.studio.application import MOST_UPLOADS, UPLOAD_BYTES, make_application
+from glstylenet.studio.event_log import EventLog
 from glstylenet.studio.job import ROLES, Job
 from glstylenet.studio.runner import Runner
-from glstylenet.studio.security import Guard
-from glstylenet.studio.setting_schema import OFFERED, PALETTE, catalogue
+from glstylenet.studio.security import SecurityMiddleware
+from glstylenet.studio.setting_schema import OFFERED, PALETTE, page_schema
 from glstylenet.studio.storage import FullError, Storage
 
 HERE = "http://127.0.0.1:7860"
@@ -37,7 +40,7 @@ def png(seed: int = 1, size: tuple[int, int] = (48, 40)) -> bytes:
 
 @pytest.fixture
 def samples(tmp_path: Path) -> Mapping[str, Path]:
-    files = {}
+    files: dict[str, Path] = {}
     for number, role in enumerate(ROLES):
         files[role] = tmp_path / f"{role}.png"
         if role.endswith("map"):
@@ -53,10 +56,12 @@ class Studio:
     """A server's parts; requests go to the application in this process."""
 
     def __init__(self, folder: Path, samples: Mapping[str, Path], *, token: str | None = None) -> None:
-        self.shelf = Storage(folder, max_pixels=1_000_000)
-        self.runner = Runner(self.shelf, [{}], most_queued=3)
-        application = make_application(self.shelf, self.runner, samples)
-        self.guard = Guard(application, hosts=["127.0.0.1"], token=token, upload_bytes=UPLOAD_BYTES)
+        self.storage = Storage(folder, max_pixels=1_000_000)
+        self.runner = Runner(self.storage, [{}], most_queued=3)
+        application = make_application(self.storage, self.runner, samples)
+        self.protected = SecurityMiddleware(
+            application, hosts=["127.0.0.1"], token=token, upload_bytes=UPLOAD_BYTES
+        )
 
     def ask(self, method: str, path: str, **options: Any) -> httpx.Response:
         async def one(client: httpx.AsyncClient) -> httpx.Response:
@@ -67,7 +72,7 @@ class Studio:
 
     def run(self, action: Callable[[httpx.AsyncClient], Awaitable[Any]]) -> Any:
         async def within() -> Any:
-            transport = httpx.ASGITransport(app=cast(Any, self.guard))
+            transport = httpx.ASGITransport(app=cast(Any, self.protected))
             async with httpx.AsyncClient(transport=transport, base_url=HERE, timeout=60) as client:
                 return await action(client)
 
@@ -108,7 +113,7 @@ def idle(tmp_path: Path, samples: Mapping[str, Path]) -> Studio:
 
 
 def test_the_catalogue_is_that_of_the_settings() -> None:
-    table: Any = catalogue(upload_bytes=1, max_pixels=2)
+    table: Any = page_schema(upload_bytes=1, max_pixels=2)
     by_name = {each["name"]: each for each in table["settings"]}
     assert set(by_name) == set(OFFERED) <= set(Settings.model_fields)
     assert by_name["local_weight"]["symbol"] == "beta"
@@ -119,6 +124,40 @@ def test_the_catalogue_is_that_of_the_settings() -> None:
     assert by_name["strict"]["kind"] == "bool"
     assert all(each["effect"] for each in by_name.values())
     assert not {"device", "weights", "memory", "max_pixels"} & set(by_name)
+
+
+@pytest.mark.usefixtures("brightness_term")
+def test_the_page_learns_the_loss_terms_from_the_server(tmp_path: Path) -> None:
+    """A term in the list is in the schema and in the curve, 0 in a log that is older than the term."""
+    table: Any = page_schema(upload_bytes=1, max_pixels=2)
+    assert [each["name"] for each in table["terms"]] == [
+        "content",
+        "local",
+        "global",
+        "smoothness",
+        "brightness",
+    ]
+    assert table["terms"][-1]["dark_colour"] == "#fedcba"
+    log = EventLog(tmp_path / "events.jsonl")
+    old = {"content": 1.0, "local": 2.0, "global": 3.0, "smoothness": 4.0}
+    log.append("progress", {"evaluation": 1, "losses": old})
+    log.append("progress", {"evaluation": 2, "losses": {**old, "brightness": 5.0}})
+    assert log.curve() == [[1, 1.0, 2.0, 3.0, 4.0, 0.0], [2, 1.0, 2.0, 3.0, 4.0, 5.0]]
+
+
+def _lightness(colour: str) -> float:
+    """The relative luminance of WCAG 2."""
+    channels = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    linear = [each / 12.92 if each <= 0.04045 else ((each + 0.055) / 1.055) ** 2.4 for each in channels]
+    return sum(share * each for share, each in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+@pytest.mark.parametrize("term", TERMS)
+def test_a_term_s_curve_stands_out_from_the_page(term: type[LossTerm]) -> None:
+    """A contrast of 3, which WCAG asks of graphics, on the papers of page.css."""
+    for colour, paper in ((term.colour, "#fbfaf8"), (term.dark_colour, "#171614")):
+        low, high = sorted((_lightness(colour), _lightness(paper)))
+        assert (high + 0.05) / (low + 0.05) >= 3
 
 
 def test_the_palette_s_colours_are_told_apart() -> None:
@@ -158,7 +197,7 @@ def test_a_job_is_painted(studio: Studio) -> None:
     assert "--preset portrait" in done["command"]
     result = studio.ask("GET", done["result"])
     assert result.headers["content-type"] == "image/png"
-    place = studio.shelf.folder(job["id"])
+    place = studio.storage.folder(job["id"])
     assert place is not None
     recipe = json.loads(read_recipe(place / "result.png") or "")
     assert recipe["losses"] == done["losses"]
@@ -302,7 +341,7 @@ def test_what_cannot_be_painted_is_refused(
     answer = idle.job(**changes)
     assert answer.status_code == status
     assert says in answer.json()["error"]
-    assert list((idle.shelf._jobs).iterdir()) == []
+    assert list((idle.storage._jobs).iterdir()) == []
 
 
 def test_maps_are_checked(idle: Studio, samples: Mapping[str, Path]) -> None:
@@ -357,7 +396,7 @@ def test_what_is_no_picture_is_refused(idle: Studio, data: bytes) -> None:
     assert answer.status_code in (400, 422)
     assert answer.json()["error"]
     assert "/tmp" not in answer.json()["error"]
-    assert list(idle.shelf._pictures.iterdir()) == []
+    assert list(idle.storage._pictures.iterdir()) == []
 
 
 def test_a_form_without_a_file_is_refused(idle: Studio) -> None:
@@ -403,18 +442,18 @@ def test_a_hundred_uploads_at_once(idle: Studio) -> None:
 
 
 def test_the_quota_removes_the_oldest_finished_first(tmp_path: Path) -> None:
-    shelf = Storage(tmp_path, quota=11_000)
+    storage = Storage(tmp_path, quota=11_000)
     for number, state in enumerate(("done", "running", "failed")):
         job = Job(f"{number:022d}", float(number), None, {}, {}, "", state=state)
-        (shelf.make_folder(job.id) / "result.png").write_bytes(bytes(3000))
-        shelf.write(job)
-    shelf.make_room(500)
-    assert len(shelf.read()) == 3
-    shelf.make_room(3000)
-    assert [job.state for job in shelf.read()] == ["running", "failed"]
+        (storage.make_folder(job.id) / "result.png").write_bytes(bytes(3000))
+        storage.write(job)
+    storage.make_room(500)
+    assert len(storage.read()) == 3
+    storage.make_room(3000)
+    assert [job.state for job in storage.read()] == ["running", "failed"]
     with pytest.raises(FullError, match="full"):
-        shelf.make_room(9000)
-    assert [job.state for job in shelf.read()] == ["running"]
+        storage.make_room(9000)
+    assert [job.state for job in storage.read()] == ["running"]
 
 
 # --- who is let in

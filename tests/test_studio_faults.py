@@ -21,9 +21,9 @@ import pytest
 from glstylenet.cli import main
 from glstylenet.errors import UsageError
 from glstylenet.settings.model import Settings
-from glstylenet.studio.event_log import Record
+from glstylenet.studio.event_log import EventLog
 from glstylenet.studio.job import ROLES, Job
-from glstylenet.studio.limiter import BusyError, Turns
+from glstylenet.studio.limiter import BusyError, Limiter
 from glstylenet.studio.runner import Runner
 from glstylenet.studio.server import _names
 from glstylenet.studio.storage import Storage
@@ -66,7 +66,7 @@ def test_what_would_not_fit_is_refused_before_it_is_made(
     assert answer.status_code == 400
     assert says in answer.json()["error"]
     assert psutil.Process().memory_info().rss - before < 200 * 2**20
-    assert list(idle.shelf._jobs.iterdir()) == []
+    assert list(idle.storage._jobs.iterdir()) == []
 
 
 def test_long_json_without_a_length_is_cut_off(idle: Studio) -> None:
@@ -137,14 +137,14 @@ def test_a_hundred_jobs_at_once_are_looked_at_one_by_one(idle: Studio) -> None:
     assert set(codes) == {201, 429}
     assert codes.count(201) == 3  # as many as may wait in this queue
     assert all(answer.headers.get("retry-after") for answer in answers if answer.status_code == 429)
-    assert len(list(idle.shelf._jobs.iterdir())) == 3, "a refused run left its folder"
+    assert len(list(idle.storage._jobs.iterdir())) == 3, "a refused run left its folder"
 
 
 def test_few_wait_for_their_turn() -> None:
-    turns = Turns(most_waiting=0)
-    with turns.one(), pytest.raises(BusyError, match="again"), turns.one():
+    limiter = Limiter(most_waiting=0)
+    with limiter.slot(), pytest.raises(BusyError, match="again"), limiter.slot():
         pass
-    with turns.one():
+    with limiter.slot():
         pass
 
 
@@ -155,43 +155,43 @@ def test_the_command_of_a_continued_run_starts_from_its_picture(studio: Studio) 
     assert "--init start.png" in studio.job(continue_from=first["id"]).json()["command"]
 
 
-# --- records
+# --- event logs
 
 
-def _told(record: Record, *numbers: int) -> None:
+def _told(log: EventLog, *numbers: int) -> None:
     for number in numbers:
         losses = {"content": 1.0, "local": 2.0, "global": 3.0, "smoothness": number / 2}
-        record.tell("progress", {"evaluation": number, "losses": losses})
+        log.append("progress", {"evaluation": number, "losses": losses})
 
 
-def test_a_record_goes_on_after_a_restart(tmp_path: Path) -> None:
-    first = Record(tmp_path / "events.jsonl")
+def test_an_event_log_goes_on_after_a_restart(tmp_path: Path) -> None:
+    first = EventLog(tmp_path / "events.jsonl")
     _told(first, 1, 2, 3)
-    first.tell("end", {"state": "stopped"})
-    second = Record(tmp_path / "events.jsonl")
+    first.append("end", {"state": "stopped"})
+    second = EventLog(tmp_path / "events.jsonl")
     assert [(m.number, m.kind) for m in second.after(2)] == [(3, "progress"), (4, "end")]
     _told(second, 3, 4)
     assert [m.number for m in second.after(4)] == [5, 6]
     assert "end" not in [m.kind for m in second.after(0)], "an end that something followed"
     assert second.curve() == [[n, 1.0, 2.0, 3.0, n / 2] for n in (1, 2, 3, 4)]
-    second.rest()
+    second.release()
     assert [m.number for m in second.after(4)] == [5, 6]
 
 
 def test_a_torn_line_is_passed_over(tmp_path: Path) -> None:
     file = tmp_path / "events.jsonl"
-    _told(Record(file), 1, 2)
+    _told(EventLog(file), 1, 2)
     file.write_bytes(file.read_bytes()[:-10])
-    record = Record(file)
-    _told(record, 2)
-    assert [m.number for m in Record(file).after(0)] == [1, 2]
-    assert [point[0] for point in Record(file).curve()] == [1, 2]
+    log = EventLog(file)
+    _told(log, 2)
+    assert [m.number for m in EventLog(file).after(0)] == [1, 2]
+    assert [point[0] for point in EventLog(file).curve()] == [1, 2]
 
 
-def test_a_record_without_a_folder_ends_no_run(tmp_path: Path) -> None:
-    record = Record(tmp_path / "gone" / "events.jsonl")
-    _told(record, 1)
-    assert len(record.after(0)) == 1
+def test_an_event_log_without_a_folder_ends_no_run(tmp_path: Path) -> None:
+    log = EventLog(tmp_path / "gone" / "events.jsonl")
+    _told(log, 1)
+    assert len(log.after(0)) == 1
 
 
 def test_the_curve_and_events_outlive_the_server(tmp_path: Path, samples: Mapping[str, Path]) -> None:
@@ -254,19 +254,19 @@ def test_two_devices_paint_two_runs_at_once(tmp_path: Path, monkeypatch: pytest.
         raise UsageError("enough")
 
     monkeypatch.setattr("glstylenet.studio.runner.stylize", paint)
-    shelf = Storage(tmp_path)
+    storage = Storage(tmp_path)
     for name in "AB":
         job = Job(name * 22, 1.0, None, {}, dict.fromkeys(ROLES), "", state="queued")
-        shelf.make_folder(job.id)
-        shelf.write(job)
-    runner = Runner(shelf, [{"device": "cuda:0"}, {"device": "cuda:1"}])
+        storage.make_folder(job.id)
+        storage.write(job)
+    runner = Runner(storage, [{"device": "cuda:0"}, {"device": "cuda:1"}])
     runner.start()
     end = time.monotonic() + 30
-    while any(job.state != "failed" for job in shelf.read()) and time.monotonic() < end:
+    while any(job.state != "failed" for job in storage.read()) and time.monotonic() < end:
         time.sleep(0.02)
     runner.close()
     assert sorted(used) == ["cuda:0", "cuda:1"]
-    assert [job.error for job in shelf.read()] == ["enough", "enough"]  # not a broken barrier
+    assert [job.error for job in storage.read()] == ["enough", "enough"]  # not a broken barrier
 
 
 # --- the folder
@@ -282,41 +282,41 @@ def test_a_folder_that_vanished_does_not_end_the_painting(
         raise UsageError(f"{style}: enough")
 
     monkeypatch.setattr("glstylenet.studio.runner.stylize", paint)
-    shelf = Storage(tmp_path)
+    storage = Storage(tmp_path)
     jobs = [Job(name * 22, float(k), None, {}, dict.fromkeys(ROLES), "") for k, name in enumerate("AB")]
     for job in jobs:
-        shelf.make_folder(job.id)
-        shelf.write(job)
-    runner = Runner(shelf, [{}])
-    gone = shelf.folder(jobs[0].id)
+        storage.make_folder(job.id)
+        storage.write(job)
+    runner = Runner(storage, [{}])
+    gone = storage.folder(jobs[0].id)
     assert gone is not None
     shutil.rmtree(gone)
     runner.start()
     end = time.monotonic() + 30
-    while shelf.read()[0].state != "failed" and time.monotonic() < end:
+    while storage.read()[0].state != "failed" and time.monotonic() < end:
         time.sleep(0.02)
     runner.close()
-    assert painted == [shelf.folder(jobs[1].id)]
-    assert shelf.read()[0].error == "style.png: enough"  # without the server's own folder
+    assert painted == [storage.folder(jobs[1].id)]
+    assert storage.read()[0].error == "style.png: enough"  # without the server's own folder
 
 
 def test_room_is_never_made_by_removing_what_is_painted(
     tmp_path: Path, samples: Mapping[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A job that was interrupted, and is painted by a new server, is not one of the finished."""
-    shelf = Storage(tmp_path, quota=1)
+    storage = Storage(tmp_path, quota=1)
     job = Job("A" * 22, 1.0, None, {}, dict.fromkeys(ROLES), "", state="interrupted")
-    shelf.make_folder(job.id)
-    shelf.write(job)
+    storage.make_folder(job.id)
+    storage.write(job)
     seen: list[str] = []
 
     def look(*_arguments: object, **_options: object) -> None:
-        seen.append(shelf.read()[0].state)
+        seen.append(storage.read()[0].state)
         raise ValueError("enough")
 
     monkeypatch.setattr("glstylenet.studio.runner.stylize", look)
-    runner = Runner(shelf, [{}])
-    assert shelf.read()[0].state == "queued"
+    runner = Runner(storage, [{}])
+    assert storage.read()[0].state == "queued"
     runner.start()
     end = time.monotonic() + 30
     while not seen and time.monotonic() < end:
@@ -328,30 +328,30 @@ def test_room_is_never_made_by_removing_what_is_painted(
 def test_a_run_removed_to_make_room_is_gone(studio: Studio) -> None:
     job = studio.job().json()["id"]
     studio.wait(job, "done")
-    studio.shelf.remove(job)
+    studio.storage.remove(job)
     assert studio.ask("GET", f"/api/jobs/{job}").status_code == 404
     assert studio.ask("POST", f"/api/jobs/{job}/resume").status_code == 404
     assert studio.ask("GET", f"/api/jobs?ids={job}").json() == {"jobs": []}
 
 
 def test_runs_may_vanish_while_room_is_measured(tmp_path: Path) -> None:
-    shelf = Storage(tmp_path, quota=10**9)
+    storage = Storage(tmp_path, quota=10**9)
     done = threading.Event()
 
     def come_and_go() -> None:
         while not done.is_set():
-            name = shelf.new_id()
-            shelf.write(Job(shelf.make_folder(name).name, 1.0, None, {}, {}, "", state="done"))
+            name = storage.new_id()
+            storage.write(Job(storage.make_folder(name).name, 1.0, None, {}, {}, "", state="done"))
             (tmp_path / "jobs" / name / "checkpoint").mkdir()
-            shelf.remove(name)
+            storage.remove(name)
 
     others = [threading.Thread(target=come_and_go) for _ in range(2)]
     for other in others:
         other.start()
     try:
         for _ in range(300):
-            shelf.make_room(1)
-            shelf.read()
+            storage.make_room(1)
+            storage.read()
     finally:
         done.set()
         for other in others:
@@ -361,7 +361,7 @@ def test_runs_may_vanish_while_room_is_measured(tmp_path: Path) -> None:
 def test_a_preview_may_be_replaced_while_it_is_given(idle: Studio) -> None:
     """Its length and its bytes are those of one picture."""
     job = idle.job().json()["id"]
-    folder = idle.shelf.folder(job)
+    folder = idle.storage.folder(job)
     assert folder is not None
     done, preview = threading.Event(), folder / "preview.jpg"
     preview.write_bytes(b"x")
@@ -387,14 +387,14 @@ def test_a_preview_may_be_replaced_while_it_is_given(idle: Studio) -> None:
 
 
 def test_a_claim_removes_what_was_left_half_made(tmp_path: Path) -> None:
-    shelf = Storage(tmp_path)
-    half = shelf.make_folder("B" * 22)
+    storage = Storage(tmp_path)
+    half = storage.make_folder("B" * 22)
     whole = Job("C" * 22, 1.0, None, {}, {}, "", state="done")
-    shelf.make_folder(whole.id)
-    shelf.write(whole)
-    with shelf.claimed():
+    storage.make_folder(whole.id)
+    storage.write(whole)
+    with storage.claimed():
         assert not half.exists()
-        assert shelf.folder(whole.id) is not None
+        assert storage.folder(whole.id) is not None
 
 
 def test_nobody_else_may_look_into_the_folders(tmp_path: Path) -> None:

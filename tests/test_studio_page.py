@@ -347,6 +347,9 @@ def test_run_previews_slider_download_history(
     assert len([url for url in page.evaluate("[...window.previews]") if "preview" in url]) >= 2
     assert page.locator("#curve canvas").count() == 1
     assert page.locator("#terms td").nth(1).inner_text() not in {"", "–"}
+    keys = page.locator("#terms .key")
+    assert keys.count() == 4
+    assert len(set(keys.evaluate_all("all => all.map((key) => getComputedStyle(key).color)"))) == 4
 
     divider = page.locator("#divider")
     before = page.locator("#before")
@@ -513,6 +516,10 @@ def test_axe_finds_nothing_serious(page: Page, scheme: Any) -> None:
 def test_plain_words_for_what_is_missing(context: BrowserContext, server: Server) -> None:
     page = context.new_page()
     ready(page, server.address)
+    assert "PNG, JPEG, WebP, TIFF, GIF or BMP, up to" in page.locator("#pane-content .drop").inner_text()
+    assert page.locator("#file-content").get_attribute("accept") == (
+        "image/*,.png,.jpg,.jpeg,.webp,.tif,.tiff,.gif,.bmp"
+    )
     page.locator("#run").click()
     page.locator(".notice", has_text="Choose a content picture and a style picture first").wait_for()
     page.set_input_files("#file-content", {"name": "no.png", "mimeType": "image/png", "buffer": b"text"})

@@ -203,7 +203,7 @@ def test_a_doodle_is_painted_from_its_map(style: Picture, maps: dict[str, Pictur
     assert result.size == (HEIGHT, WIDTH)
     assert result.settings.content_weight == 0
     assert result.settings.init == "noise"
-    assert result.losses.content == 0
+    assert result.losses["content"] == 0
 
 
 def test_events_tell_the_run_in_order(content: Picture, style: Picture) -> None:

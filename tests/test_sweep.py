@@ -1,4 +1,4 @@
-"""Sweeps: the grid and its checks, the ledger, resuming, the sheet, the page, and the command."""
+"""Sweeps: the grid and its checks, the results file, resuming, the sheet, the page, and the command."""
 
 import hashlib
 import json
@@ -17,13 +17,14 @@ from glstylenet.errors import OutputError, SettingsError, UsageError
 from glstylenet.pictures import write
 from glstylenet.pictures.write import read_recipe
 from glstylenet.report import runner
-from glstylenet.report.gallery import Exhibit, Gallery
+from glstylenet.report.gallery import Gallery, GalleryItem
 from glstylenet.report.grid import make_grid, split_values
 from glstylenet.report.results_file import Record, ResultsFile, Task
 from glstylenet.report.sheet import draw_sheet
 from glstylenet.run import stylize
-from glstylenet.settings.command_line import Pictures, command_line
+from glstylenet.settings.command_line import command_line
 from glstylenet.settings.model import Settings
+from glstylenet.settings.roles import Pictures
 
 
 def _picture(path: Path, seed: int, size: tuple[int, int] = (48, 40)) -> Path:
@@ -128,25 +129,25 @@ def test_the_command_line_names_what_differs() -> None:
     )
 
 
-# --- the ledger
+# --- the results file
 
 
 def _record(name: str, file: Path | None, key: str, sha256: str | None) -> Record:
     return Record(name, key, None if file is None else file.name, sha256, (4, 3), 1.0, 2, {}, {}, "x")
 
 
-def test_a_ledger_comes_back_and_knows_what_is_done(tmp_path: Path) -> None:
+def test_a_results_file_comes_back_and_knows_what_is_done(tmp_path: Path) -> None:
     file = tmp_path / "a.png"
     file.write_bytes(b"picture")
-    ledger = ResultsFile(tmp_path)
+    results = ResultsFile(tmp_path)
     digest = "0" * 64
-    ledger.keep(_record("a", file, "key", digest))
+    results.keep(_record("a", file, "key", digest))
     again = ResultsFile.read(tmp_path, overwrite=False)
-    assert again.records == ledger.records
+    assert again.records == results.records
     assert again.finished("a", "key") is None, "the file's bytes are not those noted"
-    ledger.keep(_record("a", file, "key", hashlib.sha256(b"picture").hexdigest()))
+    results.keep(_record("a", file, "key", hashlib.sha256(b"picture").hexdigest()))
     again = ResultsFile.read(tmp_path, overwrite=False)
-    assert again.finished("a", "key") == ledger.records["a"]
+    assert again.finished("a", "key") == results.records["a"]
     assert again.finished("a", "another key") is None
     assert again.finished("b", "key") is None
     file.unlink()
@@ -156,16 +157,16 @@ def test_a_ledger_comes_back_and_knows_what_is_done(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "text", ["", "{", "[]", '{"format": 9, "results": []}', '{"format": 1, "results": [1]}']
 )
-def test_a_damaged_ledger_is_refused(tmp_path: Path, text: str) -> None:
+def test_a_damaged_results_file_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "results.json").write_text(text)
     with pytest.raises(OutputError, match="cannot be read"):
         ResultsFile.read(tmp_path, overwrite=False)
     assert ResultsFile.read(tmp_path, overwrite=True).records == {}
 
 
-def test_a_ledger_s_files_stay_in_its_folder(tmp_path: Path) -> None:
-    ledger = ResultsFile(tmp_path)
-    ledger.keep(_record("a", None, "key", None))
+def test_a_results_file_s_pictures_stay_in_its_folder(tmp_path: Path) -> None:
+    results = ResultsFile(tmp_path)
+    results.keep(_record("a", None, "key", None))
     text = (tmp_path / "results.json").read_text().replace('"file": null', '"file": "../../x"')
     (tmp_path / "results.json").write_text(text)
     with pytest.raises(OutputError, match="outside"):
@@ -196,12 +197,12 @@ def test_a_key_knows_bytes_and_settings(tmp_path: Path) -> None:
 
 def test_the_sheet_shows_each_picture_in_its_place(tmp_path: Path) -> None:
     colours = {(0, 0): (200, 30, 30), (0, 1): (30, 200, 30), (1, 0): (30, 30, 200)}
-    rows: list[list[Exhibit | None]] = [[None, None], [None, None]]
+    rows: list[list[GalleryItem | None]] = [[None, None], [None, None]]
     for (row, column), colour in colours.items():
         file = tmp_path / f"{row}{column}.png"
         Image.new("RGB", (60, 40), colour).save(file)
-        rows[row][column] = Exhibit("x", file)
-    rows[1][1] = Exhibit("y", None, "failed: too large")
+        rows[row][column] = GalleryItem("x", file)
+    rows[1][1] = GalleryItem("y", None, "failed: too large")
     gallery = Gallery("Title", ("r1", "r2"), ("c1", "c2"), tuple(map(tuple, rows)))
     sheet = draw_sheet(gallery)[0].permute(1, 2, 0)
     places = {}

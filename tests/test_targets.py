@@ -1,6 +1,7 @@
 """Targets: what the losses compare with is the same however the pictures are cut."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,13 +11,15 @@ from torch import Tensor
 
 from glstylenet.maps.labels import map_at
 from glstylenet.matching.exact import match_patches
-from glstylenet.network.vgg import VGG19, SavedForBackward
+from glstylenet.network.layers import LAYER_NAMES
+from glstylenet.network.protocol import features
+from glstylenet.network.vgg import VGG19
 from glstylenet.network.weights import load_weights
 from glstylenet.objective.gram import gram
-from glstylenet.objective.local import StyleStatistics
-from glstylenet.objective.style_target import StyleTarget, content_target, style_targets
-from glstylenet.objective.target_cache import TargetStore
-from glstylenet.objective.tile_features import tile_features
+from glstylenet.objective.style_target import StyleStatistics, StyleTarget, style_targets
+from glstylenet.objective.styles import GroupStyles
+from glstylenet.objective.target_cache import TargetCache
+from glstylenet.objective.tile_features import FeatureExtractor, TileFeatures, tile_features
 from glstylenet.pyramid.fuse import fuse
 from glstylenet.pyramid.schemes import PAPER_SCHEMES, fused_size
 
@@ -42,11 +45,21 @@ def _class_channels(size: tuple[int, int]) -> Tensor:
     return F.one_hot(labels, CLASSES).permute(2, 0, 1)[None].double()
 
 
+def _features(network: VGG19, pixels: Tensor) -> dict[int, Tensor]:
+    """F^l by l."""
+    found = features(network, pixels, tuple(LAYER_NAMES.values()))
+    return {layer: found[name] for layer, name in LAYER_NAMES.items()}
+
+
 def _targets(
     network: VGG19, scheme: str, style: Tensor, style_map: Tensor | None = None, side: int | None = None
 ) -> list[StyleTarget]:
     groups = PAPER_SCHEMES[scheme].groups
-    return style_targets(network, groups, style, style_map, tile_side=side, map_factor=0.3)
+    return style_targets(FeatureExtractor(network, side), groups, style, style_map, map_factor=0.3)
+
+
+def content_target(network: VGG19, content: Tensor, side: int | None, *, half: bool = False) -> Tensor:
+    return TargetCache().content(FeatureExtractor(network, side, half), content)
 
 
 @pytest.mark.parametrize("side", [None, 32, 64])
@@ -56,22 +69,21 @@ def test_the_content_target_is_the_whole_s_feature(
 ) -> None:
     content = _picture(size)
     target = content_target(exact, content, side)
-    torch.testing.assert_close(target, exact.features(content)[4], rtol=1e-11, atol=1e-9)
+    torch.testing.assert_close(target, _features(exact, content)[4], rtol=1e-11, atol=1e-9)
 
 
 @pytest.mark.parametrize("side", [None, 32, 64])
 @pytest.mark.parametrize("scheme", ["a", "g", "h"])
 def test_the_style_target_is_the_whole_s_fusion(exact: VGG19, scheme: str, side: int | None) -> None:
     style = _picture((151, 67))
-    features = exact.features(style)
+    found = _features(exact, style)
     style_target = _targets(exact, scheme, style, side=side)
     assert [target.layers for target in style_target] == list(PAPER_SCHEMES[scheme].groups)
     for target in style_target:
-        assert target.layer == target.layers[-1]
-        expected = fuse(features, target.layers)
+        expected = fuse(found, target.layers)
         torch.testing.assert_close(target.feature, expected, rtol=1e-11, atol=1e-9)
         torch.testing.assert_close(target.gram, gram(expected))
-        torch.testing.assert_close(target.centred.energies, StyleStatistics.of(expected).energies)
+        torch.testing.assert_close(target.statistics.patch_norms, StyleStatistics.of([expected]).patch_norms)
         assert target.class_channels is None
 
 
@@ -84,7 +96,7 @@ def test_features_lie_as_they_are_read(tensors: Mapping[str, Tensor]) -> None:
         assert feature.dtype == torch.bfloat16
         assert feature.is_contiguous(memory_format=torch.channels_last)
     assert target.gram.dtype == torch.float32
-    assert target.centred.energies.dtype == target.centred.centre.dtype == torch.float32
+    assert target.statistics.patch_norms.dtype == target.statistics.centre.dtype == torch.float32
 
 
 def test_the_map_steers_the_search(exact: VGG19) -> None:
@@ -94,7 +106,7 @@ def test_the_map_steers_the_search(exact: VGG19) -> None:
     small = map_at(class_channels, (9, 8))
     assert target.class_channels is not None
     assert torch.equal(target.class_channels, small)
-    query = fuse(exact.features(_picture((64, 80)).flip(3)), (1, 2, 3, 4))
+    query = fuse(_features(exact, _picture((64, 80)).flip(3)), (1, 2, 3, 4))
     query_map = map_at(_class_channels((64, 80)), (8, 10))
     found = target.patches.search(query, query_map)
     expected = match_patches(query, target.feature, query_map=query_map, style_map=small, map_factor=0.3)
@@ -106,23 +118,22 @@ def test_what_is_derived_is_computed_once(exact: VGG19) -> None:
     [target] = _targets(exact, "b", _picture((40, 48)))
     assert target.gram is target.gram
     assert target.patches is target.patches
-    assert target.centred is target.centred
+    assert target.statistics is target.statistics
 
 
 def test_entries_by_hand(exact: VGG19) -> None:
     """101 x 67 pixels are 12 x 8 positions of the deepest layer: 10 x 6 patches of 9 x 960 numbers."""
     [target] = _targets(exact, "g", _picture((40, 48)))
-    assert target.entries((101, 67)) == 10 * 6 * 9 * 960
-    of_third, of_fourth = _targets(exact, "h", _picture((40, 48)))
-    assert of_third.entries((101, 67)) == (25 - 2) * (16 - 2) * 9 * 256
-    assert of_fourth.entries((101, 67)) == 10 * 6 * 9 * 512
+    assert GroupStyles([target], [1.0]).patch_entries((101, 67)) == 10 * 6 * 9 * 960
+    of_third, of_fourth = (GroupStyles([each], [1.0]) for each in _targets(exact, "h", _picture((40, 48))))
+    assert of_third.patch_entries((101, 67)) == (25 - 2) * (16 - 2) * 9 * 256
+    assert of_fourth.patch_entries((101, 67)) == 10 * 6 * 9 * 512
 
 
 def test_no_groups_no_targets(exact: VGG19, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nor is the network asked."""
-    monkeypatch.delattr(VGG19, "features")
     monkeypatch.delattr(VGG19, "forward")
-    assert style_targets(exact, (), _picture((40, 48)), None, tile_side=None, map_factor=0.3) == []
+    assert style_targets(FeatureExtractor(exact), (), _picture((40, 48)), None, map_factor=0.3) == []
 
 
 @pytest.mark.parametrize("size", [(48, 40), (51, 45)])
@@ -146,17 +157,17 @@ def test_both_ways_of_reducing_a_map_are_one() -> None:
 
 
 def _shared(
-    store: TargetStore, network: VGG19, style: Tensor, style_map: Tensor | None = None, factor: float = 0.3
+    store: TargetCache, network: VGG19, style: Tensor, style_map: Tensor | None = None, factor: float = 0.3
 ) -> list[StyleTarget]:
     groups = PAPER_SCHEMES["g"].groups
-    return store.style(network, groups, style, style_map, tile_side=None, map_factor=factor)
+    return store.style(FeatureExtractor(network), groups, style, style_map, map_factor=factor)
 
 
 def test_a_store_computes_equal_targets_once(exact: VGG19) -> None:
-    store = TargetStore(2**30)
+    store = TargetCache(2**30)
     style, class_channels = _picture((48, 56)), _class_channels((48, 56))
-    content = store.content(exact, style, None)
-    assert store.content(exact, style.clone(), None) is content
+    content = store.content(FeatureExtractor(exact), style)
+    assert store.content(FeatureExtractor(exact), style.clone()) is content
     assert torch.equal(content, content_target(exact, style, None))
     style_target = _shared(store, exact, style, class_channels)
     assert _shared(store, exact, style.clone(), class_channels.clone()) is style_target
@@ -164,7 +175,7 @@ def test_a_store_computes_equal_targets_once(exact: VGG19) -> None:
 
 
 def test_a_store_tells_different_targets_apart(tensors: Mapping[str, Tensor], exact: VGG19) -> None:
-    store = TargetStore(2**30)
+    store = TargetCache(2**30)
     style, class_channels = _picture((48, 56)), _class_channels((48, 56))
     other_weights = {**tensors, "conv1_1.bias": tensors["conv1_1.bias"] + 1}
     seen = [
@@ -176,16 +187,18 @@ def test_a_store_tells_different_targets_apart(tensors: Mapping[str, Tensor], ex
         _shared(store, VGG19(other_weights, dtype=torch.float64), style, class_channels),
     ]
     assert len({id(each) for each in seen}) == len(seen)
-    assert store.content(exact, style, None) is not store.content(exact, style, 32)
+    assert store.content(FeatureExtractor(exact), style) is not store.content(
+        FeatureExtractor(exact, 32), style
+    )
 
 
 def test_a_store_keeps_to_its_memory(exact: VGG19) -> None:
-    assert TargetStore().nbytes == 0
-    nothing_kept = TargetStore()
+    assert TargetCache().nbytes == 0
+    nothing_kept = TargetCache()
     style = _picture((48, 56))
     assert _shared(nothing_kept, exact, style) is not _shared(nothing_kept, exact, style)
-    one = sum(target.nbytes for target in _shared(TargetStore(), exact, style))
-    store = TargetStore(int(1.5 * one))
+    one = sum(target.nbytes for target in _shared(TargetCache(), exact, style))
+    store = TargetCache(int(1.5 * one))
     first = _shared(store, exact, style)
     assert store.nbytes == one
     _shared(store, exact, style + 1)
@@ -198,7 +211,7 @@ def test_half_of_a_target_s_memory(tensors: Mapping[str, Tensor]) -> None:
     network, style = VGG19(tensors), _picture((72, 64)).float()
     [whole] = _targets(network, "g", style)
     [half] = style_targets(
-        network, PAPER_SCHEMES["g"].groups, style, None, tile_side=32, map_factor=0.3, half=True
+        FeatureExtractor(network, 32, half=True), PAPER_SCHEMES["g"].groups, style, None, map_factor=0.3
     )
     content = content_target(network, style, None, half=True)
     assert half.feature.dtype == content.dtype == torch.float16
@@ -217,23 +230,23 @@ def test_what_float16_cannot_hold_is_its_largest_number(
     network, style = VGG19(tensors), _picture((72, 64)).float()
     looked = tile_features
 
-    def exaggerated(*arguments: Any, **options: Any) -> tuple[SavedForBackward, list[Tensor]]:
-        trail, seen = looked(*arguments, **options)
-        return trail, [1e4 * each for each in seen]
+    def exaggerated(*arguments: Any, **options: Any) -> TileFeatures:
+        found = looked(*arguments, **options)
+        return replace(found, fused=[1e4 * each for each in found.fused])
 
-    monkeypatch.setattr("glstylenet.objective.style_target.tile_features", exaggerated)
+    monkeypatch.setattr("glstylenet.objective.tile_features.tile_features", exaggerated)
     content = content_target(network, style, None, half=True)
     assert float(content.max()) == 65504.0
 
 
 def test_targets_of_both_precisions_are_shared_apart(tensors: Mapping[str, Tensor]) -> None:
-    network, style, store = VGG19(tensors), _picture((72, 64)).float(), TargetStore(2**30)
-    whole, half = (store.content(network, style, None, half=each) for each in (False, True))
+    network, style, store = VGG19(tensors), _picture((72, 64)).float(), TargetCache(2**30)
+    whole, half = (store.content(FeatureExtractor(network, half=each), style) for each in (False, True))
     assert (whole.dtype, half.dtype) == (torch.float32, torch.float16)
-    assert store.content(network, style, None, half=True) is half
+    assert store.content(FeatureExtractor(network, half=True), style) is half
     groups = PAPER_SCHEMES["g"].groups
     [whole_style], [half_style] = (
-        store.style(network, groups, style, None, tile_side=None, map_factor=0.3, half=each)
+        store.style(FeatureExtractor(network, half=each), groups, style, None, map_factor=0.3)
         for each in (False, True)
     )
     assert (whole_style.feature.dtype, half_style.feature.dtype) == (torch.float32, torch.float16)

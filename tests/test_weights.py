@@ -24,7 +24,7 @@ from torch import Tensor
 
 from glstylenet.errors import WeightsError
 from glstylenet.network import weights as module
-from glstylenet.network.layers import CONVOLUTIONS, DEEPER_CONVOLUTIONS
+from glstylenet.network.layers import CONVOLUTIONS, DEEPER_CONVOLUTIONS, LAYERS
 from glstylenet.network.weights import (
     cache_directory,
     fetch_weights,
@@ -241,7 +241,9 @@ def test_the_deeper_weights_are_kept_apart(cache: Path, tensors: Tensors) -> Non
     assert _files(cache) == {DEEPER_NAME}
     assert set(deeper) == {f"{n}.{p}" for n in DEEPER_CONVOLUTIONS for p in ("weight", "bias")}
     assert not set(deeper) & set(tensors)
-    assert all(deeper[f"{n}.weight"].shape == (o, i, 3, 3) for n, (i, o) in DEEPER_CONVOLUTIONS.items())
+    for name in DEEPER_CONVOLUTIONS:
+        layer = LAYERS[name]
+        assert deeper[f"{name}.weight"].shape == (layer.out_channels, layer.in_channels, 3, 3)
     assert tensor_digest(deeper) == module._DEEPER_DIGEST
 
 

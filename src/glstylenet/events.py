@@ -1,4 +1,5 @@
-"""The events of a run, under their public name: what ``stylize(..., on_event=listener)`` calls its listener with.
+"""The events of a run, under their public name: what ``stylize(..., on_event=listener)`` calls its listener
+with.
 
 They are defined in :mod:`glstylenet.run`.
 """

@@ -1,7 +1,8 @@
-"""The benchmark, and the literal method that it compares with.
+"""The benchmark, and the literal method that it compares a run with.
 
-- ``literal``: is the paper, equation by equation, in plain code.
-- ``report``: measures everything that a plan names.
+- ``literal``: computes the paper, equation by equation, in plain code; read it first.
+- ``plain_vgg``: computes VGG-19 with PyTorch's own operations, for autograd.
+- ``report``: measures everything that a plan names, and gives it as JSON.
 - ``plan``: says what each mode of the benchmark measures.
 - ``overhead``: compares a whole run with the bare network.
 - ``speedup``: compares a run with the literal method.
@@ -16,7 +17,7 @@
 """
 
 from glstylenet.bench.environment import Environment
-from glstylenet.bench.overhead import PARTS, Overhead
+from glstylenet.bench.overhead import Overhead
 from glstylenet.bench.pair import Pair, sample_pair
 from glstylenet.bench.plan import PLANS
 from glstylenet.bench.plot import PLOT_SIZE, drawn_report, require_matplotlib
@@ -27,7 +28,6 @@ from glstylenet.bench.speedup import Speedup
 
 __all__ = [
     "PAPER_SECONDS",
-    "PARTS",
     "PLANS",
     "PLOT_SIZE",
     "Environment",

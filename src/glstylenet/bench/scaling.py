@@ -1,7 +1,7 @@
-"""Scaling: how the cost of an evaluation and the peak of memory grow with the picture.
+"""Scaling: the time of an evaluation and the peak of memory as functions of the picture's size.
 
-The exponent is the slope of the least-squares line of log seconds over log pixels: 1 where twice the
-pixels take twice the time.
+The exponent is the slope of the least-squares line of log seconds over log pixels: 1 where twice the pixels
+take twice the time.
 """
 
 import dataclasses
@@ -26,15 +26,19 @@ from glstylenet.settings import Settings
 __all__ = ["Scaling", "fitted_exponent", "measure_scaling", "point_of"]
 
 
+# Not `-m`: the package imports the module before Python could run it as the main one, which it warns of.
+_PROGRAM = "import sys; from glstylenet.bench.subprocess_run import main; main(*sys.argv[1:])"
+
+
 @dataclass(frozen=True)
 class Scaling:
-    """The points, from the smallest picture to the largest."""
+    """`Scaling` holds the measured points, from the smallest picture to the largest."""
 
     points: tuple[Point, ...]
 
     @property
     def exponent(self) -> float:
-        """The power of the number of pixels that seconds per evaluation follow."""
+        """The exponent e for which seconds per evaluation grow as pixels^e."""
         return fitted_exponent(
             [point.size[0] * point.size[1] for point in self.points],
             [point.seconds for point in self.points],
@@ -42,22 +46,26 @@ class Scaling:
 
 
 def fitted_exponent(pixels: Sequence[float], seconds: Sequence[float]) -> float:
-    """The slope of the least-squares line of log ``seconds`` over log ``pixels``; at least two of each."""
+    """Return the slope of the least-squares line of log ``seconds`` over log ``pixels``, two or more of each.
+
+    >>> round(fitted_exponent([1.0, 4.0], [1.0, 16.0]), 6)
+    2.0
+    """
     slope, _ = np.polyfit(np.log(pixels), np.log(seconds), 1)
     return float(slope)
 
 
 def measure_scaling(
-    sizes: Sequence[PointSize], settings: Settings, *, memory: int, tell: Callable[[str], None]
+    sizes: Sequence[PointSize], settings: Settings, *, memory: int, emit: Callable[[str], None]
 ) -> Scaling:
     """Measure every size of ``sizes``, each in a process of its own that may use ``memory`` bytes.
 
-    Raises what a point's process failed with, a :class:`~glstylenet.errors.GLStyleNetError`.
+    Raises the :class:`~glstylenet.errors.GLStyleNetError` of a process that failed.
     """
     points = []
-    # The largest first: if one does not fit, it is known before the others have cost their time.
+    # The largest first: if it does not fit, no time is lost on the others.
     for size in sorted(sizes, key=lambda size: -size.megapixels):
-        tell(f"scaling: {size.megapixels:g} megapixels, {size.evaluations} evaluations")
+        emit(f"scaling: {size.megapixels:g} megapixels, {size.evaluations} evaluations")
         points.append(
             point_of(
                 PointRequest(
@@ -74,12 +82,12 @@ def measure_scaling(
 
 
 def point_of(request: PointRequest) -> Point:
-    """The point of ``request``, measured in a process of its own; that ends when this one is interrupted."""
+    """Measure the point of ``request`` in a process of its own, which ends when this one is interrupted."""
     with tempfile.TemporaryDirectory(prefix="glstylenet-") as folder:
         result = Path(folder) / "point.json"
-        # -P: the current folder holds the user's files, and none of them is a module of ours.
-        command = [sys.executable, "-P", "-m", "glstylenet.bench.subprocess_run"]
-        done = subprocess.run(  # kills the process if anything is raised meanwhile, Ctrl-C included
+        # -P: a file in the user's current folder must not be imported in place of a module.
+        command = [sys.executable, "-P", "-c", _PROGRAM]
+        done = subprocess.run(  # kills the process if an exception is raised meanwhile, Ctrl-C included
             [*command, json.dumps(dataclasses.asdict(request)), str(result)],
             env=_environment(),
             stdin=subprocess.DEVNULL,
@@ -99,17 +107,17 @@ def point_of(request: PointRequest) -> Point:
 
 
 def _environment() -> dict[str, str]:
-    """This process's, with the very package that runs here found first."""
+    """Return this process's environment, in which the package that runs here is found first."""
     root = str(Path(glstylenet.__file__).parents[1])
     inherited = os.environ.get("PYTHONPATH")
     return {**os.environ, "PYTHONPATH": os.pathsep.join([root, inherited] if inherited else [root])}
 
 
 def _failure(request: PointRequest, code: int, complaints: str) -> GLStyleNetError:
-    """Why a point's process left nothing behind."""
+    """Return the error for a process that ended without a result."""
     what = f"the measurement of {request.megapixels:g} megapixels"
-    # Linux kills the process that takes too much of its memory, and leaves no other trace.
+    # Linux kills a process that uses too much memory without any message.
     if code == -9:  # SIGKILL
         return MemoryLimitError(f"{what} was killed, probably for lack of memory; close other programs")
-    last = (complaints.strip().splitlines() or ["it said nothing"])[-1]
+    last = (complaints.strip().splitlines() or ["without a message"])[-1]
     return GLStyleNetError(f"{what} ended with code {code}: {last}")

@@ -1,14 +1,12 @@
-"""Point: one size of the scaling, measured in a process of its own, whose peak memory is then the point's.
+"""Subprocess run: one size of the scaling in a process of its own, so that its peak of memory is the size's.
 
-``python -m glstylenet.bench.subprocess_run REQUEST RESULT``: REQUEST is a :class:`PointRequest` as JSON, RESULT the
-file that gets the :class:`Point`, or what went wrong, as JSON.
+:mod:`glstylenet.bench.scaling` starts the process and calls :func:`main` in it.
 """
 
 import dataclasses
 import json
 import math
 import statistics
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,12 +19,16 @@ from glstylenet.machine import keep_freed_memory
 from glstylenet.run import Event, Matched, ScaleStarted, Step, stylize
 from glstylenet.settings import Settings
 
-__all__ = ["Point", "PointRequest", "StepWatch", "main", "measure_point", "picture_size"]
+__all__ = ["Point", "PointRequest", "StepTimer", "main", "measure_point", "picture_size"]
 
 
 @dataclass(frozen=True)
 class PointRequest:
-    """A picture of ``megapixels`` is painted at full size only, for ``evaluations``, in ``memory`` bytes."""
+    """`PointRequest` names what to measure.
+
+    A synthetic picture of ``megapixels`` is painted at full size only, for ``evaluations``, within ``memory``
+    bytes.
+    """
 
     megapixels: float
     evaluations: int
@@ -38,8 +40,12 @@ class PointRequest:
 
 @dataclass(frozen=True)
 class Point:
-    """What a size costs: ``seconds`` per evaluation, its share of the matching included, and the most bytes
-    held. ``size``: (height, width). ``setup_seconds``: spent once, before the first evaluation was done."""
+    """`Point` holds the cost of one size.
+
+    ``size``: (height, width). ``seconds``: per evaluation, with its share of the matching.
+    ``peak_memory_bytes``: the peak of the process. ``matching_seconds``: of one match. ``setup_seconds``:
+    once, from the start to the end of the first evaluation.
+    """
 
     megapixels: float
     size: tuple[int, int]
@@ -51,11 +57,11 @@ class Point:
     precision: str
 
 
-class StepWatch:
-    """Listens to a run of one scale, and knows what an evaluation costs once the run is going.
+class StepTimer:
+    """`StepTimer` is the listener of a run of one scale; it measures the time of an evaluation.
 
-    The time before the first evaluation is done (targets, first matches) is left out: a whole run pays it
-    once, and a run of three evaluations would have it look like a third of each.
+    The time until the end of the first evaluation (targets, first matches) does not count: a whole run needs
+    it once, but in a run of three evaluations it would be a third of each.
     """
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
@@ -66,7 +72,7 @@ class StepWatch:
         self._steps: list[float] = []
 
     def __call__(self, event: Event) -> None:
-        """Hear ``event``."""
+        """Record the time of ``event``."""
         now = self._clock()
         match event:
             case ScaleStarted():
@@ -82,30 +88,34 @@ class StepWatch:
                 self._last, self._has_matched = now, False
 
     def seconds(self, matching: float, round_length: int) -> float:
-        """Per evaluation: the mean one without a match, and its share of a match.
+        """Return seconds per evaluation: the mean without a match, plus its share of a match.
 
-        ``matching``: seconds of all matches of the run; each serves ``round_length`` evaluations.
+        ``matching``: seconds of all matches of the run; each match is used for ``round_length`` evaluations.
         """
         return statistics.fmean(self._steps) + self.matching_seconds(matching) / round_length
 
     def matching_seconds(self, matching: float) -> float:
-        """Seconds of one match, where all took ``matching``."""
+        """Return seconds of one match, if all matches of the run took ``matching``."""
         return matching / self._matchings
 
     @property
     def setup_seconds(self) -> float:
-        """From the start of the scale to the end of its first evaluation."""
+        """Seconds from the start of the scale to the end of its first evaluation."""
         return self._first - self._began
 
 
 def picture_size(megapixels: float) -> tuple[int, int]:
-    """(height, width) of a picture of ``megapixels`` in the format 3:2, to whole pixels."""
+    """Return (height, width) of a picture of ``megapixels`` with sides 3:2.
+
+    >>> picture_size(24)
+    (4000, 6000)
+    """
     height = round(math.sqrt(megapixels * 1e6 / 1.5))
     return height, round(megapixels * 1e6 / height)
 
 
 def measure_point(request: PointRequest) -> Point:
-    """Paint a drawn picture in the manner of another of the same size, in this process."""
+    """Run a synthetic picture with another one of the same size as its style, in this process."""
     size = picture_size(request.megapixels)
     settings = Settings(
         scales=1,
@@ -115,31 +125,30 @@ def measure_point(request: PointRequest) -> Point:
         precision=request.precision,
         weights=request.weights,
     )
-    watch = StepWatch()
-    result = stylize(drawn_picture(size, 0), drawn_picture(size, 1), settings=settings, on_event=watch)
+    timer = StepTimer()
+    result = stylize(drawn_picture(size, 0), drawn_picture(size, 1), settings=settings, on_event=timer)
     matching = result.timings.parts["matching"]
     return Point(
         megapixels=request.megapixels,
         size=size,
-        seconds=watch.seconds(matching, settings.round_length),
+        seconds=timer.seconds(matching, settings.round_length),
         peak_memory_bytes=result.peak_memory_bytes,
         evaluations=result.evaluations,
-        matching_seconds=watch.matching_seconds(matching),
-        setup_seconds=watch.setup_seconds,
+        matching_seconds=timer.matching_seconds(matching),
+        setup_seconds=timer.setup_seconds,
         precision=result.precision,
     )
 
 
 def main(request: str, result: str) -> None:
-    """Measure the point of ``request`` (JSON) and write it to the file ``result``."""
+    """Measure the point of ``request``, a :class:`PointRequest` as JSON, and write it to the file ``result``.
+
+    The file gets the :class:`Point` as JSON, or the name and the message of the error.
+    """
     keep_freed_memory()
     try:
         answer: dict[str, object] = dataclasses.asdict(measure_point(PointRequest(**json.loads(request))))
     except GLStyleNetError as error:
-        # The process that asked raises it again, and its user sees one message with the right exit code.
+        # The parent process raises it again, so that the user gets one message and the right exit code.
         answer = {"error": type(error).__name__, "message": str(error)}
     Path(result).write_text(json.dumps(answer), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

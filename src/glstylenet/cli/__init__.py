@@ -1,21 +1,32 @@
 """The command line: ``glstylenet stylize CONTENT STYLE -o OUT`` and its companions.
 
+Commands:
+
+- ``application``: assembles the commands and runs the one that is called.
 - ``stylize``: defines the command that paints.
 - ``demo``: paints the samples.
 - ``loss``: prints the loss terms of a picture.
 - ``evaluate``: prints the metrics of a picture.
 - ``bench``: runs the benchmark.
-- ``bench_tables``: prints its figures as tables.
-- ``sweep``: runs a sweep.
+- ``sweep``: paints every combination of one or two settings.
 - ``reproduce``: runs the paper's experiments.
 - ``studio``: starts the studio.
 - ``weights``: shows, verifies and fetches weights.
 - ``doctor``: describes the installation.
+
+What they share:
+
 - ``options``: turns the settings into options.
-- ``jobs``: finds the pictures of a batch and the places of its results.
-- ``painting``: paints a batch and writes its results.
-- ``dry_run``: says what a batch would do.
-- ``progress``: shows progress as a bar or as lines.
+- ``jobs``: finds the pictures of a batch and the names of its results.
+- ``outputs``: holds the options of results and refuses results that could not be written.
+- ``repetition``: turns a recipe into the run that it repeats.
+- ``painting``: paints the jobs of a batch.
+- ``saving``: writes a result, or the best picture of a run that failed.
+- ``checkpoints``: reserves and removes the checkpoint of a run.
+- ``dry_run``: prints what a batch would do.
+- ``progress``: shows the progress of a run as a bar or as lines.
+- ``task_progress``: shows the progress of many runs, a line each.
+- ``bench_tables``: formats the report of the benchmark as tables.
 - ``console``: prints to the terminal.
 - ``signals``: handles Ctrl-C and SIGTERM.
 - ``exit_codes``: turns exceptions into messages and exit codes.
@@ -24,85 +35,6 @@ This package alone prints and exits. Modules that load PyTorch are imported insi
 ``--help`` and ``--version`` do not wait for it.
 """
 
-import os
-import platform
-import sys
-from collections.abc import Sequence
-from typing import Annotated
-
-import typer
-from typer.main import get_command
-
-import glstylenet
-from glstylenet.cli.bench import bench_command
-from glstylenet.cli.console import PROGRAM, print_result
-from glstylenet.cli.demo import demo_command
-from glstylenet.cli.doctor import doctor_command
-from glstylenet.cli.evaluate import evaluate_command
-from glstylenet.cli.exit_codes import exit_code_of
-from glstylenet.cli.loss import loss_command
-from glstylenet.cli.reproduce import reproduce_command
-from glstylenet.cli.studio import studio_command
-from glstylenet.cli.stylize import stylize_command
-from glstylenet.cli.sweep import sweep_command
-from glstylenet.cli.weights import weights_app
-from glstylenet.machine import keep_freed_memory
+from glstylenet.cli.application import app, main
 
 __all__ = ["app", "main"]
-
-_EXIT_CODES = (
-    "Exit codes: 0 done, 1 internal error, 2 wrong call, 3 bad input, 4 weights, 5 output, 6 out of memory, "
-    "7 part of a batch failed, 130 or 143 interrupted."
-)
-
-app = typer.Typer(
-    name=PROGRAM,
-    epilog=_EXIT_CODES,
-    context_settings={
-        "token_normalize_func": lambda name: name.replace("_", "-"),
-        "help_option_names": ["--help", "-h"],
-    },
-    rich_markup_mode="rich",
-    pretty_exceptions_enable=False,
-)
-
-
-def _show_version(asked: bool) -> None:
-    if asked:
-        print_result(f"{PROGRAM} {glstylenet.__version__} (Python {platform.python_version()})")
-        raise typer.Exit
-
-
-@app.callback()
-def _root(
-    _version: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="show the version")
-    ] = False,
-) -> None:
-    """Repaint a picture with the brushwork of another: GLStyleNet."""
-
-
-app.command("stylize")(stylize_command)
-app.command("loss")(loss_command)
-app.command("evaluate")(evaluate_command)
-app.command("demo")(demo_command)
-app.add_typer(weights_app, name="weights")
-app.command("bench")(bench_command)
-app.command("sweep")(sweep_command)
-app.command("reproduce")(reproduce_command)
-app.command("studio")(studio_command)
-app.command("doctor")(doctor_command)
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line with ``arguments`` (by default the process's own); returns the exit code."""
-    words = list(sys.argv[1:] if arguments is None else arguments)
-    # PyTorch's threads wait for each other in a busy loop. Where another program needs a core too, a long
-    # loop costs most of the machine (docs/performance.md); read when PyTorch is loaded, so it is set here.
-    if "OMP_WAIT_POLICY" not in os.environ:
-        os.environ.setdefault("GOMP_SPINCOUNT", "10000")
-    keep_freed_memory()
-    command = get_command(app)
-    return exit_code_of(
-        lambda: command.main(args=words, prog_name=PROGRAM, standalone_mode=False), debug="--debug" in words
-    )

@@ -1,4 +1,4 @@
-"""``glstylenet bench``: how fast and how frugal the program is on this machine, as ratios."""
+"""``glstylenet bench``: the command that measures speed and memory on this machine, as ratios."""
 
 import contextlib
 from pathlib import Path
@@ -18,7 +18,7 @@ from glstylenet.cli.options import (
     given_settings,
     with_options_of,
 )
-from glstylenet.cli.signals import Interruption
+from glstylenet.cli.signals import StopSignals
 from glstylenet.errors import UsageError
 from glstylenet.settings import Settings
 
@@ -40,15 +40,15 @@ _FullOption = Annotated[
 _ContentOption = Annotated[
     Path | None,
     typer.Option(
-        "--content", metavar="CONTENT", help="content of the speedup's pair, instead of the samples"
+        "--content", metavar="CONTENT", help="content for measuring the speedup, instead of the samples"
     ),
 ]
 _StyleOption = Annotated[
-    Path | None, typer.Option("--style", metavar="STYLE", help="style of the speedup's pair")
+    Path | None, typer.Option("--style", metavar="STYLE", help="style for measuring the speedup")
 ]
 _PlotOption = Annotated[
     Path | None,
-    typer.Option("--plot", metavar="FILE", help="draw the schemes and the scaling as a picture as well"),
+    typer.Option("--plot", metavar="FILE", help="also draw the schemes and the scaling into this picture"),
 ]
 
 
@@ -79,10 +79,10 @@ def bench_command(
     debug: DebugOption = False,
     **options: object,
 ) -> int:
-    """Measure this machine: overhead, speedup over the paper's own way, schemes, scaling, and parts.
+    """Measure this machine: overhead, speedup over the paper's own method, schemes, scaling, parts of a run.
 
-    Every figure is a ratio inside this one run. Leave the machine alone meanwhile. Loss weights, classes and
-    size concern the speedup; device, precision and the network's weights everything.
+    Every figure is a ratio within this one run; run nothing else meanwhile. Loss weights, classes and size
+    apply to the speedup; device, precision and the network's weights apply to everything.
     """
     if quick and full:
         raise UsageError("got --quick and --full; give one of them, or neither")
@@ -90,10 +90,10 @@ def bench_command(
         lacking = "--content" if content is None else "--style"
         raise UsageError(f"a pair needs both its pictures: add {lacking}, or leave both out for the samples")
     if content is None and (content_map is not None or style_map is not None):
-        raise UsageError("maps belong to pictures: add --content and --style, or leave the maps out")
-    # No config file: what is measured are the defaults, whatever the user has settled on.
+        raise UsageError("got maps without their pictures; add --content and --style, or leave the maps out")
+    # The user's config file is not read: the figures are those of the defaults.
     settings = Settings(**{**environment_settings(), **given_settings(options)})
-    with Interruption(), contextlib.ExitStack() as files:
+    with StopSignals(), contextlib.ExitStack() as files:
         from glstylenet.bench import (  # PyTorch is slow to import
             PLANS,
             Pair,
@@ -102,7 +102,7 @@ def bench_command(
             sample_pair,
             speedup_settings,
         )
-        from glstylenet.cli.bench_tables import figures_as_text
+        from glstylenet.cli.bench_tables import format_report
 
         plan = PLANS["quick" if quick else "full" if full else "default"]
         samples = sample_pair(files)
@@ -111,12 +111,12 @@ def bench_command(
             pair = Pair(content, style, content_map, style_map)
         if plot is not None:
             _check_plot(plot, pair, overwrite=overwrite)
-        pair.read(speedup_settings(plan, settings))  # what is wrong with it is said before time is spent
-        report = measure(plan, Subjects(samples, pair), settings, _silence if quiet else inform)
+        pair.read(speedup_settings(plan, settings))  # errors of the pair are raised before time is spent
+        report = measure(plan, Subjects(samples, pair), settings, _print_nothing if quiet else inform)
         if as_json:
             print_json(report.as_dict())
         else:
-            print_result(figures_as_text(report))
+            print_result(format_report(report))
         if plot is not None:
             from glstylenet.bench import drawn_report
             from glstylenet.pictures import write_picture
@@ -125,7 +125,7 @@ def bench_command(
     return 0
 
 
-def _silence(_sentence: str) -> None:
+def _print_nothing(_sentence: str) -> None:
     return None
 
 

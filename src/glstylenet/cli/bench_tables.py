@@ -1,4 +1,4 @@
-"""Figures: the benchmark's report as tables."""
+"""The report of the benchmark as tables."""
 
 import io
 from collections.abc import Iterable
@@ -8,7 +8,6 @@ from rich.table import Table
 
 from glstylenet.bench import (
     PAPER_SECONDS,
-    PARTS,
     PLANS,
     Environment,
     Overhead,
@@ -20,14 +19,13 @@ from glstylenet.bench import (
 from glstylenet.cli.progress import duration
 from glstylenet.memory import format_bytes
 
-__all__ = ["figures_as_text"]
-
+__all__ = ["format_report"]
 
 _WIDTH = 100
 
 
-def figures_as_text(report: Report) -> str:
-    """The tables of ``report`` with the environment above them, as plain text."""
+def format_report(report: Report) -> str:
+    """Return the tables of ``report`` as plain text, with the environment above them."""
     sections: list[Table | str] = [_environment(report.environment, report.mode)]
     sections.append(_summary(report))
     if report.overhead is not None:
@@ -37,7 +35,7 @@ def figures_as_text(report: Report) -> str:
     if report.schemes is not None:
         sections.append(_schemes(report.schemes))
     if report.scaling is not None:
-        sections.append(_points(report.scaling))
+        sections.append(_scaling(report.scaling))
     text = io.StringIO()
     console = Console(file=text, width=_WIDTH, color_system=None, highlight=False, markup=False, emoji=False)
     for number, section in enumerate(sections):
@@ -62,7 +60,7 @@ def _environment(machine: Environment, mode: str) -> str:
 
 
 def _summary(report: Report) -> Table:
-    """Each figure beside its target."""
+    """Return the table of the main figures, each beside its target."""
     overhead, speedup, schemes, scaling = report.overhead, report.speedup, report.schemes, report.scaling
     whole = PLANS["full"].literal_evaluations
     shorter = speedup is not None and speedup.literal.granted < whole
@@ -97,8 +95,10 @@ def _scales(overhead: Overhead) -> Table:
 
 
 def _parts(overhead: Overhead) -> Table:
-    shares = overhead.shares
-    cells = [(name, f"{100 * shares[name]:.1f} %", f"{overhead.parts[name]:.2f}") for name in PARTS]
+    cells = [
+        (name, f"{100 * share:.1f} %", f"{overhead.parts[name]:.2f}")
+        for name, share in overhead.shares.items()
+    ]
     return _table("Parts of that run", ("part", "share", "seconds"), cells)
 
 
@@ -122,7 +122,7 @@ def _speedup(speedup: Speedup) -> Table:
 
 
 def _schemes(schemes: Schemes) -> Table:
-    """Figure 11."""
+    """Return the table of the schemes' costs, as in the paper's Figure 11."""
     cells = [
         (
             f"({name})",
@@ -142,7 +142,7 @@ def _schemes(schemes: Schemes) -> Table:
     return _table(title, heads, cells)
 
 
-def _points(scaling: Scaling) -> Table:
+def _scaling(scaling: Scaling) -> Table:
     cells = [
         (
             f"{point.megapixels:g}",

@@ -1,4 +1,4 @@
-"""Where the program writes: results to standard output, everything else to standard error, as plain text."""
+"""The console: results go to standard output, everything else to standard error, as plain text."""
 
 import contextlib
 import json
@@ -15,7 +15,7 @@ def print_result(text: str) -> None:
     try:
         print(text, flush=True)
     except BrokenPipeError:
-        # Whoever read has gone, as with `| head`. Python would complain once more when it closes the stream.
+        # The reader has gone, as with `| head`. Python would raise once more when it closes the stream.
         with contextlib.suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
@@ -32,5 +32,5 @@ def inform(text: str) -> None:
 
 
 def complain(message: str) -> None:
-    """Write a message about something wrong to standard error, under the program's name."""
+    """Write a message about a problem to standard error, after the program's name."""
     inform(f"{PROGRAM}: {message}")

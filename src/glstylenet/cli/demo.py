@@ -1,4 +1,4 @@
-"""``glstylenet demo``: the main job on pictures that ship with the package."""
+"""``glstylenet demo``: the command that paints the pictures that come with the package."""
 
 import contextlib
 from pathlib import Path
@@ -15,7 +15,7 @@ from glstylenet.cli.options import (
     resolve_settings,
     with_setting_options,
 )
-from glstylenet.cli.signals import Interruption
+from glstylenet.cli.signals import StopSignals
 from glstylenet.errors import GLStyleNetError
 from glstylenet.samples import sample_file
 
@@ -25,7 +25,7 @@ _DEFAULT_OUTPUT = "glstylenet-demo.png"
 _DEFAULT_PRESET = "portrait"
 _SAMPLES = ("content.png", "style.png", "content_map.png", "style_map.png")
 
-_OutputOption = Annotated[str, typer.Option("--output", "-o", metavar="OUT", help="where the picture goes")]
+_OutputOption = Annotated[str, typer.Option("--output", "-o", metavar="OUT", help="file for the picture")]
 
 
 @with_setting_options
@@ -39,31 +39,33 @@ def demo_command(
     debug: DebugOption = False,
     **options: object,
 ) -> int:
-    """Paint a picture from the samples that ship with glstylenet: nothing else is needed."""
-    # The samples are a painted face and its maps.
+    """Paint the sample pictures that come with glstylenet; no files of your own are needed."""
+    # The samples are a face, a painted face and maps of both: the preset for portraits fits.
     settings = resolve_settings(options, preset=_DEFAULT_PRESET if preset is None else preset, config=None)
-    with Interruption() as stop, contextlib.ExitStack() as files:
-        from glstylenet.cli import painting, progress  # PyTorch is slow to import
+    with StopSignals() as stop, contextlib.ExitStack() as files:
+        from glstylenet.cli import painting  # PyTorch is slow to import
         from glstylenet.cli.jobs import BatchPlan, Job
+        from glstylenet.cli.outputs import OutputOptions
+        from glstylenet.cli.progress import Verbosity
 
         content, style, content_map, style_map = (sample_file(name, files) for name in _SAMPLES)
         return painting.paint(
             BatchPlan((Job(content, style, content_map, style_map, Path(output)),), is_batch=False),
             settings,
-            painting.Keeping(overwrite=overwrite or _is_own_picture(Path(output))),
-            progress.Reporting(quiet=quiet, debug=debug),
+            OutputOptions(overwrite=overwrite or _is_own_picture(Path(output))),
+            Verbosity(quiet=quiet, debug=debug),
             stop,
             as_json=as_json,
         )
 
 
 def _is_own_picture(output: Path) -> bool:
-    """Whether ``output`` is what an earlier demo left under its own name: that may be painted again."""
+    """Return whether ``output`` is an earlier demo's picture under the default name, to be replaced."""
     from glstylenet.pictures import read_recipe
 
     if output != Path(_DEFAULT_OUTPUT) or not output.is_file():
         return False
     try:
         return read_recipe(output) is not None
-    except GLStyleNetError:  # no picture at all: somebody else's file
+    except GLStyleNetError:  # not a picture: a file of the user's
         return False

@@ -1,4 +1,4 @@
-"""``glstylenet doctor``: what a bug report needs."""
+"""``glstylenet doctor``: the command that prints what a bug report needs."""
 
 import importlib.metadata
 import os
@@ -37,9 +37,9 @@ _VARIABLES = (
 
 
 def doctor_command(as_json: JsonOption = False, debug: DebugOption = False) -> int:
-    """Say what is installed, where it would compute, and whether settings and weights can be used.
+    """Print versions, devices, settings and weights, and which of them cannot be used.
 
-    Paste its answer into a bug report. The exit code is that of the first problem.
+    Include its output in a bug report. The exit code is that of the first problem.
     """
     problems: list[GLStyleNetError] = []
     weights = _weights(_chosen_weights(problems), problems)
@@ -73,7 +73,7 @@ def _versions() -> dict[str, str]:
 
 
 def _machine() -> dict[str, object]:
-    """Threads, and each device with its memory and whether it multiplies bfloat16 fast."""
+    """Return the threads, and each device with its memory and whether it multiplies bfloat16 fast."""
     import torch
 
     from glstylenet.machine import available_memory, has_fast_bfloat16
@@ -95,18 +95,18 @@ def _machine() -> dict[str, object]:
 
 
 def _chosen_weights(problems: list[GLStyleNetError]) -> str:
-    """The weights that would be used; what is wrong with the config file and the environment is added."""
+    """Return the weights that would be used; add errors of config file and environment to ``problems``."""
 
-    def note(check: Callable[[], object]) -> None:
+    def collect(check: Callable[[], object]) -> None:
         try:
             check()
         except GLStyleNetError as error:
             problems.append(error)
 
-    note(lambda: resolve_settings({}, preset=None, config=None, environment={}))
+    collect(lambda: resolve_settings({}, preset=None, config=None, environment={}))
     for name, variable in ENVIRONMENT.items():
         if value := os.environ.get(variable):
-            note(lambda name=name, value=value: Settings(**{name: value}))  # type: ignore[misc]
+            collect(lambda name=name, value=value: Settings(**{name: value}))  # type: ignore[misc]
     try:
         return resolve_settings({}, preset=None, config=None).weights
     except GLStyleNetError:
@@ -114,7 +114,7 @@ def _chosen_weights(problems: list[GLStyleNetError]) -> str:
 
 
 def _weights(chosen: str, problems: list[GLStyleNetError]) -> dict[str, object]:
-    """The state of the weights; what is wrong with them is added to ``problems``."""
+    """Return the state of the weights; add their error to ``problems``."""
     from glstylenet.network import cache_directory, is_offline, load_weights
 
     state: dict[str, object] = {"cache": str(cache_directory()), "offline": is_offline()}
@@ -127,7 +127,7 @@ def _weights(chosen: str, problems: list[GLStyleNetError]) -> dict[str, object]:
 
 
 def _lines(findings: Mapping[str, object], indent: str = "") -> list[str]:
-    """Nested tables as indented lines."""
+    """Return nested tables as indented lines."""
     lines = []
     for name, value in findings.items():
         if isinstance(value, Mapping):

@@ -1,22 +1,22 @@
-"""Rehearsal: ``stylize --dry-run`` tells what a run would do and need, and computes none of it."""
+"""Dry run: what ``stylize --dry-run`` prints, which is what a run would do and need."""
 
 from glstylenet.cli.console import print_json, print_result
 from glstylenet.cli.jobs import BatchPlan
-from glstylenet.cli.painting import Keeping, check_plan
+from glstylenet.cli.outputs import OutputOptions, check_outputs
 from glstylenet.cli.progress import describe_plan, duration
 from glstylenet.machine import choose_device
 from glstylenet.network import load_weights
 from glstylenet.run import Started, estimate_seconds, measure_speed, plan_run
 from glstylenet.settings import Settings
 
-__all__ = ["rehearse"]
+__all__ = ["print_dry_run"]
 
 
-def rehearse(plan: BatchPlan, settings: Settings, keeping: Keeping, *, as_json: bool) -> int:
-    """Check all jobs of ``plan`` as a run would, and print for each its sizes, tiles, memory and time."""
-    check_plan(plan, settings, keeping)
-    place = choose_device(settings.device, settings.precision)
-    speed = measure_speed(settings, place, load_weights(settings.weights))
+def print_dry_run(plan: BatchPlan, settings: Settings, options: OutputOptions, *, as_json: bool) -> int:
+    """Check all jobs of ``plan`` as a run would; print sizes, tiles, memory and time of each; return 0."""
+    check_outputs(plan, settings, options)
+    device = choose_device(settings.device, settings.precision)
+    speed = measure_speed(settings, device, load_weights(settings.weights))
     tables = []
     for job in plan.jobs:
         started = plan_run(
@@ -27,7 +27,7 @@ def rehearse(plan: BatchPlan, settings: Settings, keeping: Keeping, *, as_json: 
             settings=settings,
         )
         seconds = estimate_seconds(started, settings, speed)
-        tables.append(_table(str(job.output), started, seconds))
+        tables.append(_as_dict(str(job.output), started, seconds))
         if not as_json:
             lines = [f"{job.output}: about {duration(seconds)}", *describe_plan(started)]
             print_result("\n".join(lines))
@@ -36,8 +36,8 @@ def rehearse(plan: BatchPlan, settings: Settings, keeping: Keeping, *, as_json: 
     return 0
 
 
-def _table(output: str, started: Started, seconds: float) -> dict[str, object]:
-    """One job as a JSON object; sizes are [width, height]."""
+def _as_dict(output: str, started: Started, seconds: float) -> dict[str, object]:
+    """Return one job as a JSON object; sizes are [width, height]."""
     return {
         "output": output,
         "seconds": round(seconds, 1),
@@ -48,9 +48,9 @@ def _table(output: str, started: Started, seconds: float) -> dict[str, object]:
             {
                 "size": [scale.size[1], scale.size[0]],
                 "evaluations": scale.evaluations,
-                "tiles": stage.tiles,
-                "memory_bytes": stage.needed_bytes,
+                "tiles": plan.tiles,
+                "memory_bytes": plan.needed_bytes,
             }
-            for scale, stage in zip(started.scales, started.plans, strict=True)
+            for scale, plan in zip(started.scales, started.plans, strict=True)
         ],
     }

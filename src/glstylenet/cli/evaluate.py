@@ -1,4 +1,4 @@
-"""``glstylenet evaluate``: metrics of any picture that its making did not minimise."""
+"""``glstylenet evaluate``: the command that prints metrics of any picture."""
 
 import dataclasses
 from pathlib import Path
@@ -22,17 +22,19 @@ if TYPE_CHECKING:
 
 __all__ = ["evaluate_command"]
 
-# What `glstylenet.metrics.evaluation.USED_SETTINGS` says, without importing PyTorch for --help.
+# A copy of `glstylenet.metrics.evaluation.USED_SETTINGS`, whose import loads PyTorch; a test compares.
 _OPTIONS = ("size", "style_scale", "max_pixels", "classes", "strict", "device")
 
 
 @with_options_of(*_OPTIONS)
 def evaluate_command(
-    image: Annotated[str, typer.Argument(metavar="IMAGE", help="the picture to judge", show_default=False)],
+    image: Annotated[str, typer.Argument(metavar="IMAGE", help="the picture to measure", show_default=False)],
     content: Annotated[
-        str, typer.Argument(metavar="CONTENT", help="what it was painted from", show_default=False)
+        str, typer.Argument(metavar="CONTENT", help="the picture it was painted from", show_default=False)
     ],
-    style: Annotated[str, typer.Argument(metavar="STYLE", help="whose brushwork it has", show_default=False)],
+    style: Annotated[
+        str, typer.Argument(metavar="STYLE", help="the picture whose brushwork it has", show_default=False)
+    ],
     *,
     content_map: ContentMapOption = None,
     style_map: StyleMapOption = None,
@@ -41,7 +43,7 @@ def evaluate_command(
     debug: DebugOption = False,
     **options: object,
 ) -> int:
-    """Print metrics of IMAGE that painting does not minimise: structure, texture, colour, blur, lines."""
+    """Print metrics of IMAGE that a run does not minimise: structure, texture, colour, blur and lines."""
     settings = resolve_settings(options, preset=None, config=config)
     from glstylenet.metrics import evaluate_picture  # PyTorch is slow to import
 
@@ -68,7 +70,7 @@ def evaluate_command(
 
 
 def _table(metrics: "Metrics") -> str:
-    """A line for each metric, then one for each map class."""
+    """Return a line for each metric, then one for each map class."""
     from glstylenet.metrics import METRICS
 
     values = metrics.as_dict()

@@ -1,31 +1,57 @@
-"""How a run ends: exceptions become a message and an exit code, at this one place.
-
-0 done   1 internal   2 usage   3 input   4 weights   5 output   6 memory   7 part of a batch
-130 stopped by Ctrl-C   143 stopped by SIGTERM
-"""
+"""Exit codes: how exceptions become a message and the code that the program ends with."""
 
 import signal
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 import typer
 
 from glstylenet.cli.console import PROGRAM, complain, inform
 from glstylenet.errors import GLStyleNetError, MemoryLimitError
 
-__all__ = ["INTERNAL_ERROR", "describe_failure", "exit_code_of", "signal_exit_code", "tell_failure"]
-
+__all__ = [
+    "EXIT_CODES",
+    "INTERNAL_ERROR",
+    "describe_failure",
+    "exit_code_of",
+    "report_failure",
+    "signal_exit_code",
+]
 
 INTERNAL_ERROR = 1
 
+EXIT_CODES: Mapping[int, str] = MappingProxyType(
+    {
+        0: "done",
+        INTERNAL_ERROR: "internal error",
+        2: "wrong usage",
+        3: "bad input",
+        4: "weights",
+        5: "output",
+        6: "out of memory",
+        7: "part of a batch failed",
+        130: "stopped by Ctrl-C",
+        143: "stopped by SIGTERM",
+    }
+)
+"""What each exit code means."""
+
 
 def signal_exit_code(number: int) -> int:
-    """The exit code of a program that a signal ended, as shells count: 130 for Ctrl-C, 143 for SIGTERM."""
+    """Return the exit code of a program that the signal ``number`` ended, by the convention of shells.
+
+    >>> signal_exit_code(signal.SIGINT)
+    130
+    """
     return 128 + number
 
 
 def exit_code_of(action: Callable[[], object], *, debug: bool) -> int:
-    """Call ``action`` and turn whatever comes of it into an exit code; tracebacks only with ``debug``."""
+    """Call ``action`` and return the exit code of its outcome; print its error, with ``debug`` the traceback.
+
+    ``action`` returns an exit code, or anything else where it succeeds.
+    """
     try:
         code = action()
     except SystemExit as leaving:
@@ -38,12 +64,12 @@ def exit_code_of(action: Callable[[], object], *, debug: bool) -> int:
     except typer.TyperException as error:
         return _bad_usage(error)
     except Exception as error:
-        return tell_failure(error, debug=debug)
+        return report_failure(error, debug=debug)
     return code if isinstance(code, int) else 0
 
 
-def tell_failure(error: Exception, *, debug: bool) -> int:
-    """Complain of ``error``; returns the exit code that it deserves."""
+def report_failure(error: Exception, *, debug: bool) -> int:
+    """Print what went wrong, with ``debug`` the traceback too, and return the exit code of ``error``."""
     if debug:
         inform(traceback.format_exc())
     is_expected = isinstance(error, GLStyleNetError | MemoryError)
@@ -55,7 +81,11 @@ def tell_failure(error: Exception, *, debug: bool) -> int:
 
 
 def describe_failure(error: Exception) -> str:
-    """One line on ``error``, with what was noted on it on its way."""
+    """Return one line about ``error``, with the notes that were added to it.
+
+    >>> describe_failure(ValueError("too many cooks"))
+    'internal error: ValueError: too many cooks'
+    """
     if isinstance(error, GLStyleNetError):
         text = str(error)
     elif isinstance(error, MemoryError):
@@ -67,7 +97,7 @@ def describe_failure(error: Exception) -> str:
 
 
 def _bad_usage(error: typer.TyperException) -> int:
-    """typer's own complaints in our manner."""
+    """Print an error of typer's in our words."""
     message = error.format_message().rstrip(".")
     context = getattr(error, "ctx", None)
     command = context.command_path if context is not None else PROGRAM

@@ -1,4 +1,4 @@
-"""``glstylenet loss``: the loss terms of any picture."""
+"""``glstylenet loss``: the command that prints the loss terms of any picture."""
 
 from pathlib import Path
 from typing import Annotated
@@ -27,7 +27,7 @@ def loss_command(
         list[str],
         typer.Argument(
             metavar="IMAGE CONTENT STYLE",
-            help="the picture to judge, then what it was painted from; a doodle has no CONTENT",
+            help="the picture to measure, then those it was painted from; a doodle has no CONTENT",
             show_default=False,
         ),
     ],

@@ -1,7 +1,7 @@
-"""Options: the command line's share of :mod:`glstylenet.settings`.
+"""Options: how the settings become options of the commands.
 
 Every field of :class:`~glstylenet.settings.Settings` is an option; names, help, defaults and ranges are read
-from there. An option that is not given is ``None``, so that what stands below it can be heard:
+from there. An option that is not given is ``None``. Each source overrides those to its right:
 
     option  >  environment  >  config file  >  preset  >  default
 """
@@ -11,7 +11,7 @@ import inspect
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Literal, get_args, get_origin
+from typing import Annotated, get_args
 
 import platformdirs
 import typer
@@ -47,9 +47,9 @@ __all__ = [
 ]
 
 ENVIRONMENT: Mapping[str, str] = {"device": "GLSTYLENET_DEVICE", "weights": "GLSTYLENET_WEIGHTS"}
-"""Environment variables by the setting that they choose."""
+"""The environment variables, by the setting that they choose."""
 
-_MAPS = GROUPS[1]
+_MAPS = field_help("semantic_weight").group
 
 ContentMapOption = Annotated[
     Path | None,
@@ -57,8 +57,8 @@ ContentMapOption = Annotated[
         "--content-map",
         "--content-mask",
         metavar="MAP",
-        help="which region of the content is what, one flat colour each; for several contents a folder with "
-        "a map of the same name for each",
+        help="picture that marks the regions of the content, one flat colour each; for several contents a "
+        "folder with a map of the same name for each",
         rich_help_panel=_MAPS,
     ),
 ]
@@ -68,7 +68,7 @@ StyleMapOption = Annotated[
         "--style-map",
         "--style-mask",
         metavar="MAP",
-        help="the same for the style, in the same colours",
+        help="picture that marks the regions of the style, in the same colours",
         rich_help_panel=_MAPS,
     ),
 ]
@@ -78,7 +78,7 @@ PresetOption = Annotated[
         "--preset",
         metavar="NAME",
         help="settings to start from: "
-        + "; ".join(f"{name}, {preset.description}" for name, preset in PRESETS.items()),
+        + ", ".join(f"{name} ({preset.description})" for name, preset in PRESETS.items()),
         autocompletion=lambda: list(PRESETS),
     ),
 ]
@@ -94,9 +94,9 @@ ConfigOption = Annotated[
 OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="replace a result that exists")]
 JsonOption = Annotated[bool, typer.Option("--json", help="print one JSON object on standard output")]
 VerboseOption = Annotated[
-    bool, typer.Option("--verbose", "-v", help="tell of classes, scales, device, weights and memory")
+    bool, typer.Option("--verbose", "-v", help="also print classes, scales, device, weights and memory")
 ]
-QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="tell of warnings and errors only")]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="print warnings and errors only")]
 DebugOption = Annotated[bool, typer.Option("--debug", help="show the traceback of an error")]
 
 
@@ -131,12 +131,16 @@ def with_options_of(*names: str) -> Callable[[Callable[..., int]], Callable[...,
 
 
 def environment_settings(environment: Mapping[str, str] = os.environ) -> dict[str, object]:
-    """The settings that environment variables name."""
+    """Return the settings that environment variables name.
+
+    >>> environment_settings({"GLSTYLENET_DEVICE": "cpu"})
+    {'device': 'cpu'}
+    """
     return {name: environment[key] for name, key in ENVIRONMENT.items() if environment.get(key)}
 
 
 def given_settings(options: Mapping[str, object]) -> dict[str, object]:
-    """The settings that the command line names."""
+    """Return the settings that the command line names."""
     return {name: value for name, value in options.items() if value is not None}
 
 
@@ -147,7 +151,7 @@ def resolve_settings(
     config: Path | None,
     environment: Mapping[str, str] = os.environ,
 ) -> Settings:
-    """Settings from all that may choose them, the strongest first: option, environment, config file, preset.
+    """Return the settings from all sources: options override the environment, then config file and preset.
 
     Raises :class:`~glstylenet.errors.SettingsError` naming field, value and range.
     """
@@ -163,49 +167,50 @@ def resolve_settings(
 
 
 def user_config() -> Path | None:
-    """The user's own config file, if there is one."""
+    """Return the user's own config file, ``None`` if there is none."""
     path = platformdirs.user_config_path("glstylenet") / "config.toml"
     return path if path.is_file() else None
 
 
 def _place_in_help(parameter: inspect.Parameter) -> int:
-    """Options without a group come first, then the groups in their order."""
+    """Return the sort key of an option: those without a group come first, then the groups in their order."""
     [option] = get_args(parameter.annotation)[1:]
     group = option.rich_help_panel
     return GROUPS.index(group) if group in GROUPS else -1
 
 
 def _parameter(name: str) -> inspect.Parameter:
-    """One setting as typer wants to see it. Values stay text: Settings alone converts and judges them."""
+    """Return one setting as a parameter for typer. Values stay text: only ``Settings`` converts them."""
     about = field_help(name)
-    annotation = Settings.model_fields[name].annotation
-    is_flag = annotation is bool
-    choices = [str(choice) for choice in get_args(annotation)] if get_origin(annotation) is Literal else []
+    is_flag = about.kind == "bool"
+    completions = about.choices or about.suggestions
     option = typer.Option(
         f"{option_name(name)}/--no-{name.replace('_', '-')}" if is_flag else option_name(name),
-        help=_help(about, choices),
-        metavar=None if is_flag else _metavar(name, choices),
-        rich_help_panel=about.group or None,
+        help=_help(about),
+        metavar=None if is_flag else _metavar(about),
+        rich_help_panel=about.group,
         show_default=False,
-        autocompletion=(lambda: choices) if choices else None,
+        autocompletion=(lambda: list(completions)) if completions else None,
     )
     kind = Annotated[bool | None if is_flag else str | None, option]  # type: ignore[valid-type]
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind)
 
 
-def _metavar(name: str, choices: list[str]) -> str:
-    if choices:
-        return "|".join(choices)
-    annotation = str(Settings.model_fields[name].annotation)
-    return "NUMBER" if "float" in annotation or "int" in annotation else name.upper()
+def _metavar(about: FieldHelp) -> str:
+    if about.choices:
+        return "|".join(about.choices)
+    return "NUMBER" if about.kind in ("int", "float") else about.name.upper()
 
 
-def _help(about: FieldHelp, choices: list[str]) -> str:
-    """The setting's sentence, then the paper's symbol, the default and the range (choices stand before)."""
+def _help(about: FieldHelp) -> str:
+    """Return the description, then the paper's symbol, the default and the range in brackets.
+
+    The metavar already shows the values of a choice.
+    """
     details = [about.symbol] if about.symbol else []
     if about.default is not None:
         details.append(f"default {_as_typed(about.default)}")
-    if about.limits and not choices:
+    if about.limits and not about.choices:
         details.append(about.limits)
     if about.name in ENVIRONMENT:
         details.append(f"environment {ENVIRONMENT[about.name]}")
@@ -213,7 +218,7 @@ def _help(about: FieldHelp, choices: list[str]) -> str:
 
 
 def _as_typed(value: object) -> str:
-    """A default as the user would type it."""
+    """Return a default as the user would type it."""
     if isinstance(value, bool):
         return "on" if value else "off"
     return f"{value:g}" if isinstance(value, float) else str(value)

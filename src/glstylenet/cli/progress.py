@@ -1,7 +1,7 @@
-"""Progress: what a run tells while it works, made from its events alone.
+"""Progress: what is printed while a run works, made from its events alone.
 
-A terminal gets a bar, a pipe plain lines without control codes; ``--quiet`` leaves warnings only. Everything
-goes to standard error.
+A terminal gets a bar, a pipe plain lines without control codes; with ``--quiet`` only warnings are printed.
+Everything goes to standard error.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ __all__ = [
     "BarProgress",
     "Listener",
     "PlainProgress",
-    "Reporting",
+    "Verbosity",
     "describe_losses",
     "describe_plan",
     "duration",
@@ -37,8 +37,8 @@ _LINE_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
-class Reporting:
-    """How much to tell; ``debug``: tracebacks of errors as well."""
+class Verbosity:
+    """How much is printed. ``verbose`` adds details, ``debug`` tracebacks; ``quiet`` leaves warnings only."""
 
     verbose: bool = False
     quiet: bool = False
@@ -46,40 +46,40 @@ class Reporting:
 
 
 @contextlib.contextmanager
-def open_progress(reporting: Reporting) -> Iterator[Listener]:
-    """The listener that suits ``reporting`` and where standard error goes."""
-    if reporting.quiet:
+def open_progress(verbosity: Verbosity) -> Iterator[Listener]:
+    """Yield the listener that suits ``verbosity`` and the kind of standard error."""
+    if verbosity.quiet:
         yield _warnings_only
         return
     console = Console(stderr=True, highlight=False, markup=False, emoji=False)
-    # Asked of the stream itself: FORCE_COLOR makes rich take a pipe for a terminal.
+    # rich itself takes a pipe for a terminal when FORCE_COLOR is set, so the stream decides.
     if sys.stderr.isatty() and not console.is_dumb_terminal:
-        with BarProgress(console, reporting) as listener:
+        with BarProgress(console, verbosity) as listener:
             yield listener
     else:
-        yield PlainProgress(inform, reporting)
+        yield PlainProgress(inform, verbosity)
 
 
 class PlainProgress:
-    """A line for each scale, and one about every tenth evaluation or every few seconds."""
+    """A listener that prints a line for each scale and about every tenth evaluation or few seconds."""
 
     def __init__(
         self,
         write: Callable[[str], None],
-        reporting: Reporting,
+        verbosity: Verbosity,
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._write = write
-        self._reporting = reporting
+        self._verbosity = verbosity
         self._clock = clock
         self._last_evaluation = 0
         self._last_time = clock()
 
     def __call__(self, event: Event) -> None:
-        """Tell of ``event``."""
+        """Show ``event``."""
         match event:
-            case Started() if self._reporting.verbose:
+            case Started() if self._verbosity.verbose:
                 for line in describe_plan(event):
                     self._write(line)
             case ScaleStarted():
@@ -102,11 +102,11 @@ class PlainProgress:
 
 
 class BarProgress:
-    """A progress bar: scale, round, evaluations, time left, and the loss terms on a line of their own."""
+    """A listener that shows a bar with scale, round, evaluations and time left, and the losses below it."""
 
-    def __init__(self, console: Console, reporting: Reporting) -> None:
+    def __init__(self, console: Console, verbosity: Verbosity) -> None:
         self._console = console
-        self._reporting = reporting
+        self._verbosity = verbosity
         self._bar = _BarWithLosses(
             TextColumn("{task.description}", markup=False),
             BarColumn(),
@@ -128,9 +128,9 @@ class BarProgress:
         self._bar.stop()
 
     def __call__(self, event: Event) -> None:
-        """Tell of ``event``."""
+        """Show ``event``."""
         match event:
-            case Started() if self._reporting.verbose:
+            case Started() if self._verbosity.verbose:
                 for line in describe_plan(event):
                     self._console.print(Text(line))
             case ScaleStarted():
@@ -150,19 +150,19 @@ class BarProgress:
 
 
 class _BarWithLosses(Progress):
-    """rich's bar with a line below it."""
+    """A progress bar of rich's with a line below it."""
 
     losses = ""
 
     def get_renderables(self) -> Iterable[RenderableType]:
-        """The bar, then the losses."""
+        """Yield the bar, then the losses."""
         yield self.make_tasks_table(self.tasks)
         if self.losses:
             yield Text(self.losses)
 
 
 def describe_plan(event: Started) -> list[str]:
-    """What a run will do: device, weights, and how each size fits into memory."""
+    """Return lines on what a run will do: device, weights, and how each size fits into memory."""
     lines = [
         f"device {event.device}, precision {event.precision}, "
         f"about {format_bytes(event.memory_bytes)} of memory",
@@ -174,9 +174,9 @@ def describe_plan(event: Started) -> list[str]:
             "in one piece" if plan.tiles == 1 else f"in {plan.tiles} tiles of up to {plan.tile_side} pixels"
         )
         halves = [f"history of {plan.history}"] * plan.half_history + ["features"] * plan.half_features
-        thrift = f", {' and '.join(halves)} in half precision" if halves else ""
+        savings = f", {' and '.join(halves)} in half precision" if halves else ""
         lines.append(
-            f"scale {width} x {height}: {scale.evaluations} evaluations {pieces}{thrift}, "
+            f"scale {width} x {height}: {scale.evaluations} evaluations {pieces}{savings}, "
             f"{format_bytes(plan.needed_bytes)}"
         )
     if event.classes:
@@ -185,14 +185,14 @@ def describe_plan(event: Started) -> list[str]:
 
 
 def _describe_scale(event: ScaleStarted) -> str:
-    """One line on a scale that begins."""
+    """Return one line about a scale that begins."""
     height, width = event.scale.size
     budget = event.scale.evaluations
     return f"scale {event.number}/{event.count}: {width} x {height} pixels, {budget} evaluations"
 
 
 def describe_losses(terms: LossTerms) -> str:
-    """The weighted terms and their sum."""
+    """Return the weighted terms and their sum as text."""
     values = terms.as_dict()
     total = values.pop("total")
     parts = ", ".join(f"{name} {value:.3g}" for name, value in values.items())
@@ -200,12 +200,16 @@ def describe_losses(terms: LossTerms) -> str:
 
 
 def _warning_line(event: Warned) -> str:
-    """A warning under the program's name."""
+    """Return the line of a warning, after the program's name."""
     return f"{PROGRAM}: warning: {event.message}"
 
 
 def duration(seconds: float) -> str:
-    """Seconds in words: "8 s", "2 min 05 s", "1 h 02 min"."""
+    """Return seconds in words: "8 s", "2 min 05 s", "1 h 02 min".
+
+    >>> duration(125.3)
+    '2 min 05 s'
+    """
     whole = round(max(0.0, seconds))
     if whole < 60:
         return f"{whole} s"

@@ -1,4 +1,4 @@
-"""``glstylenet reproduce``: the paper's experiments, and one report of them."""
+"""``glstylenet reproduce``: the command that runs the paper's experiments and writes a report."""
 
 import contextlib
 from pathlib import Path
@@ -16,8 +16,8 @@ from glstylenet.cli.options import (
     given_settings,
     with_options_of,
 )
-from glstylenet.cli.signals import Interruption
-from glstylenet.cli.sweep import describe_progress
+from glstylenet.cli.signals import StopSignals
+from glstylenet.cli.task_progress import describe_progress, ignore_event
 from glstylenet.errors import BatchError
 from glstylenet.settings import Settings
 
@@ -27,7 +27,10 @@ if TYPE_CHECKING:
 __all__ = ["reproduce_command"]
 
 _DEFAULTS: dict[str, object] = {"size": 256, "iterations": 100}
-"""What every run of an experiment has, unless options say otherwise: an hour at most on two cores."""
+"""Defaults of every run, for options to override: an hour at most for all figures on two cores."""
+
+_FIGURES = ("fig6", "fig7", "fig8", "fig9", "fig11", "fig12", "fig13", "fig14", "fig15")
+# The keys of `glstylenet.report.experiments.EXPERIMENTS`, whose import loads PyTorch; a test compares.
 
 
 @with_options_of("size", "iterations", "device", "precision", "memory", "weights")
@@ -36,7 +39,7 @@ def reproduce_command(
         list[str] | None,
         typer.Argument(
             metavar="[FIGURE]...",
-            help="fig6, fig7, fig8, fig9, fig11, fig12, fig13, fig14, fig15 or all (the default)",
+            help=f"{', '.join(_FIGURES)} or all (the default)",
             show_default=False,
         ),
     ] = None,
@@ -47,7 +50,8 @@ def reproduce_command(
             "--output",
             "-o",
             metavar="FOLDER",
-            help="where the report goes: index.html, pictures and results.json; a stopped one goes on there",
+            help="folder for the report: index.html, pictures and results.json; the same command continues a "
+            "report that was stopped",
         ),
     ],
     inputs: Annotated[
@@ -55,8 +59,8 @@ def reproduce_command(
         typer.Option(
             "--inputs",
             metavar="DIR",
-            help="folder of the paper's inputs (portrait/Seth.jpg and so on); without it the shipped samples "
-            "stand for every pair",
+            help="folder of the paper's pictures (portrait/Seth.jpg and so on); without it the sample "
+            "pictures take the place of every pair",
         ),
     ] = None,
     overwrite: OverwriteOption = False,
@@ -65,14 +69,14 @@ def reproduce_command(
     debug: DebugOption = False,
     **options: object,
 ) -> int:
-    """Run the paper's experiments and report claim by claim what holds.
+    """Run the paper's experiments and report for each of its claims whether it holds.
 
-    --size 256 and --iterations 100 unless given.
+    The defaults are --size 256 and --iterations 100 here.
     """
     shared = {**_DEFAULTS, **environment_settings(), **given_settings(options)}
     checked = Settings(**shared)
     shared = {name: getattr(checked, name) for name in shared}
-    with Interruption() as stop, contextlib.ExitStack() as held:
+    with StopSignals() as stop, contextlib.ExitStack() as held:
         from glstylenet.files import claim_output
         from glstylenet.metrics import require_scikit_image
         from glstylenet.report import Reproduction, ResultsFile, chosen_experiments, find_pairs, sample_pairs
@@ -80,40 +84,36 @@ def reproduce_command(
         chosen = chosen_experiments(figures or [])
         require_scikit_image()
         gathered = sample_pairs(held) if inputs is None else find_pairs(inputs)
-        ledger = ResultsFile.read(output, overwrite=overwrite)
-        reproduction = Reproduction(chosen, gathered, inputs, shared, ledger)
+        results = ResultsFile.read(output, overwrite=overwrite)
+        reproduction = Reproduction(chosen, gathered, inputs, shared, results)
         held.enter_context(claim_output(output))
         whole = _run(reproduction, stop, quiet=quiet)
     if as_json:
         print_json({"output": str(output), "figures": reproduction.as_dict()})
-    return _verdict(reproduction, whole, output, stop, quiet=quiet)
+    return _finish(reproduction, whole, output, stop, quiet=quiet)
 
 
-def _run(reproduction: "Reproduction", stop: Interruption, *, quiet: bool) -> bool:
-    """Run what is missing; whether all of it is there then. The page tells of it however that ends."""
+def _run(reproduction: "Reproduction", stop: StopSignals, *, quiet: bool) -> bool:
+    """Run what is missing, write the page in any case, and return whether everything is there."""
     from glstylenet.report import Runner, measured
 
-    def tell(progress: "Progress") -> None:
-        stop.something_to_save(True)
+    def show(progress: "Progress") -> None:
+        stop.graceful = True
         if not quiet:
             inform(describe_progress(progress))
 
     try:
-        return reproduction.run(Runner(reproduction.ledger, tell, _unheard, stop.should_stop, measured))
+        return reproduction.run(Runner(reproduction.results, show, ignore_event, stop.should_stop, measured))
     finally:
         reproduction.publish()
 
 
-def _unheard(_event: object) -> None:
-    """What single evaluations tell is not passed on."""
-
-
-def _verdict(
-    reproduction: "Reproduction", whole: bool, output: Path, stop: Interruption, *, quiet: bool
+def _finish(
+    reproduction: "Reproduction", whole: bool, output: Path, stop: StopSignals, *, quiet: bool
 ) -> int:
-    """Tell how it ended; the exit code, or :class:`~glstylenet.errors.BatchError`."""
+    """Print how the run ended and return the exit code; raise BatchError if something is missing."""
     if stop.requested and not whole:
-        complain(f"stopped; what is finished is in {output}, and the same command goes on there")
+        complain(f"stopped; what is finished is in {output}; the same command continues there")
         return stop.exit_code
     if not whole:
         reasons = [
@@ -125,7 +125,8 @@ def _verdict(
             task.name
             for chapter in reproduction.chapters
             for task in chapter.tasks
-            if task.name in reproduction.ledger.records and not reproduction.ledger.records[task.name].is_done
+            if task.name in reproduction.results.records
+            and not reproduction.results.records[task.name].is_done
         ]
         parts = [*reasons, *([f"failed: {', '.join(failed)}"] if failed else [])]
         raise BatchError(f"{'; '.join(parts)}; the rest is in {output / 'index.html'}")

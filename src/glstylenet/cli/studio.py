@@ -1,4 +1,4 @@
-"""``glstylenet studio``: the web page."""
+"""``glstylenet studio``: the command that serves the web page."""
 
 import re
 import secrets
@@ -11,7 +11,7 @@ import typer
 
 from glstylenet.cli.console import inform
 from glstylenet.cli.options import DebugOption, environment_settings, given_settings, with_options_of
-from glstylenet.cli.signals import Interruption
+from glstylenet.cli.signals import StopSignals
 from glstylenet.errors import UsageError
 from glstylenet.settings import Settings, parse_bytes
 
@@ -21,37 +21,40 @@ __all__ = ["studio_command"]
 @with_options_of("device", "precision", "memory", "weights")
 def studio_command(
     *,
-    host: Annotated[str, typer.Option("--host", metavar="ADDRESS", help="where to listen")] = "127.0.0.1",
+    host: Annotated[
+        str, typer.Option("--host", metavar="ADDRESS", help="address to listen on")
+    ] = "127.0.0.1",
     port: Annotated[
-        int, typer.Option("--port", metavar="N", min=0, max=65535, help="0 takes any that is free")
+        int,
+        typer.Option("--port", metavar="N", min=0, max=65535, help="port to listen on; 0 takes any free one"),
     ] = 7860,
     data: Annotated[
         Path | None,
         typer.Option(
             "--data",
             metavar="DIR",
-            help="folder of pictures and runs; by default glstylenet/studio in the user's data folder",
+            help="folder for pictures and runs; by default glstylenet/studio in the user's data folder",
         ),
     ] = None,
     quota: Annotated[
         str,
-        typer.Option("--quota", metavar="SIZE", help="how large that folder may grow"),
+        typer.Option("--quota", metavar="SIZE", help="how large that folder may become"),
     ] = "5GiB",
     token: Annotated[
         str | None,
         typer.Option(
             "--token",
             metavar="TEXT",
-            help="ask for this token; one is made where other machines can reach the page",
+            help="require this token to use the page; by default one is made if other machines can reach it",
         ),
     ] = None,
     show: Annotated[bool, typer.Option("--open", help="open the page in the browser")] = False,
     debug: DebugOption = False,
     **options: object,
 ) -> int:
-    """Open the studio: paint maps on both pictures in the browser, run, and watch the picture grow.
+    """Serve the studio, a web page: paint maps on both pictures, start runs and watch the results.
 
-    Runs belong to the server: a closed tab does not end them, and a restarted server goes on with them.
+    Runs belong to the server: a closed tab does not end them, and a restarted server continues them.
     """
     machine = {**environment_settings(), **given_settings(options)}
     checked = Settings(**machine)
@@ -66,22 +69,22 @@ def studio_command(
     if token is None and not is_loopback(host):
         token = secrets.token_urlsafe(24)
     folder = data or platformdirs.user_data_path("glstylenet") / "studio"
-    shelf = Storage(folder, quota=limit, max_pixels=min(checked.max_pixels, 40_000_000))
+    storage = Storage(folder, quota=limit, max_pixels=min(checked.max_pixels, 40_000_000))
 
     def ready(url: str) -> None:
-        stop.something_to_save(True)  # from now on, a signal ends the run under way at its next evaluation
+        stop.graceful = True  # from now on a signal lets the current evaluation end
         inform(f"the studio is at {url}\nruns are kept in {folder}; press Ctrl-C to end")
         if show:
             webbrowser.open(url)
 
-    with Interruption() as stop:
-        serve(Address(host, port, token), shelf, machine, ready=ready)
+    with StopSignals() as stop:
+        serve(Address(host, port, token), storage, machine, ready=ready)
     return stop.exit_code
 
 
 def _check_token(token: str | None) -> None:
     """Raise :class:`~glstylenet.errors.UsageError` for a token that cannot be sent as it is."""
-    # It stands in an address and in a cookie, where other characters mean something else.
+    # The token becomes part of an address and a cookie, where other characters have a meaning.
     if token is not None and re.fullmatch(r"[A-Za-z0-9_.~-]{8,200}", token) is None:
         raise UsageError("the token cannot be used; expected 8 to 200 of the characters A-Z a-z 0-9 _ . ~ -")
 

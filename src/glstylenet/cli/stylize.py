@@ -1,15 +1,11 @@
-"""``glstylenet stylize``: the main job, on one content or a batch of them."""
+"""``glstylenet stylize``: the command that paints one content or a batch of them."""
 
-import contextlib
-import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from glstylenet.cli.console import complain, inform
 from glstylenet.cli.options import (
     ConfigOption,
     ContentMapOption,
@@ -24,12 +20,8 @@ from glstylenet.cli.options import (
     resolve_settings,
     with_setting_options,
 )
-from glstylenet.cli.signals import Interruption
-from glstylenet.errors import InputError, UsageError
-from glstylenet.settings import Settings
-
-if TYPE_CHECKING:
-    from glstylenet.run import Recipe
+from glstylenet.cli.signals import StopSignals
+from glstylenet.errors import UsageError
 
 __all__ = ["stylize_command"]
 
@@ -37,7 +29,7 @@ _PicturesArgument = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="CONTENT... STYLE",
-        help="the pictures to repaint, or folders of them, and last the picture that gives the brushwork",
+        help="the pictures to repaint, or folders of them; last the picture that gives the brushwork",
         show_default=False,
     ),
 ]
@@ -47,8 +39,8 @@ _OutputOption = Annotated[
         "--output",
         "-o",
         metavar="OUT",
-        help="where the result goes: a file (PNG, JPEG, WebP or TIFF), or a folder for results named "
-        "CONTENT__STYLE.png; needed except with --recipe, where OLD.again.png beside OLD.png is the default",
+        help="file for the result, whose suffix (.png, .jpg, ...) is its format, or a folder for results "
+        "named CONTENT__STYLE.png; required, except with --recipe OLD.png (default OLD.again.png)",
     ),
 ]
 _RecipeOption = Annotated[
@@ -56,7 +48,7 @@ _RecipeOption = Annotated[
     typer.Option(
         "--recipe",
         metavar="FILE",
-        help="a picture that glstylenet made: repeat its run, with the options given here changed",
+        help="picture that glstylenet made: repeat its run; options that are given override its settings",
     ),
 ]
 _NoMetadataOption = Annotated[bool, typer.Option("--no-metadata", help="leave the recipe out of the result")]
@@ -72,7 +64,7 @@ _SaveEveryOption = Annotated[
         "--save-every",
         metavar="N",
         min=1,
-        help="keep a preview every N evaluations, named as OUT.0040.png is after 40",
+        help="write a preview every N evaluations, such as OUT.0040.png after 40",
     ),
 ]
 
@@ -80,8 +72,8 @@ _ExplainOption = Annotated[
     bool,
     typer.Option(
         "--explain",
-        help="show what painted what, the loss by map class and the loss curve: a page and pictures in the "
-        "folder OUT.explain beside OUT.png (extra 'report')",
+        help="write a page into the folder OUT.explain beside OUT.png: which part of the style painted which "
+        "part of the result, the loss of each map class, and the loss curve (needs the extra 'report')",
     ),
 ]
 _CheckpointOption = Annotated[
@@ -89,33 +81,20 @@ _CheckpointOption = Annotated[
     typer.Option(
         "--checkpoint",
         metavar="DIR",
-        help="a folder for the state of the run, to go on from after an interruption; removed from there "
-        "when the result is written",
+        help="folder for the state of the run, from which --resume continues after an interruption; the "
+        "state is removed when the result is written",
     ),
 ]
 _ResumeOption = Annotated[
-    bool, typer.Option("--resume", help="go on from the state in --checkpoint DIR, to the same picture")
+    bool,
+    typer.Option(
+        "--resume", help="continue from the state in --checkpoint DIR; the result is the same picture"
+    ),
 ]
 _DryRunOption = Annotated[
     bool,
-    typer.Option("--dry-run", help="check everything and tell sizes, tiles, memory and time; paint nothing"),
+    typer.Option("--dry-run", help="check everything and print sizes, tiles, memory and time; paint nothing"),
 ]
-
-
-@dataclass(frozen=True)
-class _Task:
-    """What the command line asks for: pictures as :func:`~glstylenet.cli.jobs.plan_jobs` takes them.
-
-    ``bits`` of the result if the command line names none. ``threads``: how many to compute with, ``None`` for
-    PyTorch's own choice.
-    """
-
-    words: Sequence[str]
-    content_map: Path | None
-    style_map: Path | None
-    settings: Settings
-    bits: int = 8
-    threads: int | None = None
 
 
 @with_setting_options
@@ -144,110 +123,43 @@ def stylize_command(
 ) -> int:
     """Repaint CONTENT with the brushwork of STYLE.
 
-    STYLE alone, with --content-map and --style-map, paints a doodle: the content map in the style's manner.
+    STYLE alone, with --content-map and --style-map, paints a doodle: a picture made from the content map.
     """
-    with Interruption() as stop, contextlib.ExitStack() as held:
-        place = _output(output, recipe)
-        # PyTorch takes seconds to import: not for --help, and not before signals are answered.
-        from glstylenet.cli import painting, progress
-        from glstylenet.cli.dry_run import rehearse
+    with StopSignals() as stop:
+        if output is None and recipe is None:
+            raise UsageError("got no output; give -o OUT, a file or a folder")
+        # PyTorch takes seconds to import: not for --help, and only once signals are handled.
+        from glstylenet.cli import painting, repetition
+        from glstylenet.cli.dry_run import print_dry_run
         from glstylenet.cli.jobs import plan_jobs
+        from glstylenet.cli.outputs import OutputOptions
+        from glstylenet.cli.progress import Verbosity
 
+        names: Sequence[str] = pictures or []
+        recorded_bits, threads = 8, None
         if recipe is None:
             settings = resolve_settings(options, preset=preset, config=config)
-            task = _Task(pictures or [], content_map, style_map, settings)
         elif preset is not None or config is not None:
             raise UsageError("--recipe holds all settings; leave out --preset and --config")
         else:
-            task = _repetition(recipe, pictures or [], content_map, style_map, given_settings(options))
-        if task.threads is not None:
-            held.enter_context(painting.using_threads(task.threads))
-        plan = plan_jobs(task.words, place, content_map=task.content_map, style_map=task.style_map)
-        depth = task.bits if bits is None else bits
-        keeping = painting.Keeping(overwrite, depth, not no_metadata, save_every, explain, checkpoint, resume)
-        if dry_run:
-            return rehearse(plan, task.settings, keeping, as_json=as_json)
-        return painting.paint(
-            plan,
-            task.settings,
-            keeping,
-            progress.Reporting(verbose, quiet, debug),
-            stop,
-            as_json=as_json,
+            repeated = repetition.repeat_recipe(
+                recipe, names, content_map, style_map, given_settings(options)
+            )
+            names, content_map, style_map = repeated.pictures, repeated.content_map, repeated.style_map
+            settings, recorded_bits, threads = repeated.settings, repeated.bits, repeated.threads
+            output = repetition.default_output(recipe) if output is None else output
+        plan = plan_jobs(names, output or "", content_map=content_map, style_map=style_map)
+        outputs = OutputOptions(
+            overwrite=overwrite,
+            bits=recorded_bits if bits is None else bits,
+            metadata=not no_metadata,
+            save_every=save_every,
+            explain=explain,
+            checkpoint=checkpoint,
+            resume=resume,
         )
-
-
-def _repetition(
-    file: Path,
-    words: Sequence[str],
-    content_map: Path | None,
-    style_map: Path | None,
-    changes: Mapping[str, object],
-) -> _Task:
-    """What ``--recipe file`` asks for, with pictures and settings named beside it."""
-    from glstylenet.pictures import read_recipe
-    from glstylenet.run import find_inputs, parse_recipe, settings_to_repeat
-
-    text = read_recipe(file)
-    if text is None:
-        raise InputError(f"{file}: holds no recipe; expected a picture that glstylenet wrote with one")
-    recipe = parse_recipe(text)
-    _say_differences(file, recipe)
-    if "init" in changes:
-        recipe = recipe.without("init")
-    given: dict[str, Path | None] = {"content_map": content_map, "style_map": style_map}
-    roles = [role for role in ("content", "style") if role in recipe.inputs]
-    if words and len(words) != len(roles):
-        raise UsageError(
-            f"got {len(words)} pictures with --recipe; expected none, or the {' and '.join(roles)} that the "
-            f"recipe was made from"
-        )
-    given.update(zip(roles, map(Path, words), strict=False))
-    found = find_inputs(recipe, file.parent, given)
-    settings = settings_to_repeat(recipe, file.parent, changes)
-    return _Task(
-        words=[str(found[role]) for role in roles],
-        content_map=found.get("content_map"),
-        style_map=found.get("style_map"),
-        settings=settings,
-        bits=recipe.bits,
-        threads=_threads(file, recipe.threads) if settings.device == "cpu" else None,
-    )
-
-
-def _output(output: str | None, recipe: Path | None) -> str:
-    """Where the result goes: ``old.again.png`` if ``old.png`` is repeated and nothing else was said."""
-    if output is not None:
-        return output
-    if recipe is None:
-        raise UsageError("got no place for the result; give -o OUT, a file or a folder")
-    from glstylenet.pictures import FORMATS
-
-    suffix = recipe.suffix if recipe.suffix.lower() in FORMATS else ".png"
-    return str(recipe.with_name(f"{recipe.stem}.again{suffix}"))
-
-
-def _threads(file: Path, recorded: int) -> int:
-    """The recorded number of threads, or as many as this machine can run at once."""
-    most = os.cpu_count() or 1
-    if recorded > most:
-        complain(
-            f"warning: {file} was made with {recorded} threads, and this machine has {most} processors; the "
-            f"last digits may differ"
-        )
-    return min(recorded, most)
-
-
-def _say_differences(file: Path, recipe: "Recipe") -> None:
-    """Tell why a repetition may not give the very same picture."""
-    from glstylenet.run import current_versions
-
-    differences = [
-        f"{name} {recipe.versions.get(name, 'unknown')} (here {version})"
-        for name, version in current_versions().items()
-        if recipe.versions.get(name) != version
-    ]
-    if differences:
-        complain(f"warning: {file} was made with {', '.join(differences)}; the last digits may differ")
-    if recipe.interrupted:
-        inform(f"{file} is of a run that was interrupted; this one goes through all its iterations")
+        with repetition.using_threads(threads):
+            if dry_run:
+                return print_dry_run(plan, settings, outputs, as_json=as_json)
+            verbosity = Verbosity(verbose, quiet, debug)
+            return painting.paint(plan, settings, outputs, verbosity, stop, as_json=as_json)

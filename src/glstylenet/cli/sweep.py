@@ -1,4 +1,4 @@
-"""``glstylenet sweep``: one or two settings varied, as a contact sheet and a page."""
+"""``glstylenet sweep``: the command that varies one or two settings and shows all results."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -22,7 +22,8 @@ from glstylenet.cli.options import (
     user_config,
     with_setting_options,
 )
-from glstylenet.cli.signals import Interruption
+from glstylenet.cli.signals import StopSignals
+from glstylenet.cli.task_progress import describe_progress, ignore_event
 from glstylenet.errors import BatchError, UsageError
 from glstylenet.settings import read_config
 
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from glstylenet.report import Progress, Record, Sweep
     from glstylenet.settings import Pictures
 
-__all__ = ["describe_progress", "picked_pictures", "sweep_command"]
+__all__ = ["sweep_command"]
 
 
 @with_setting_options
@@ -39,7 +40,7 @@ def sweep_command(
         list[Path],
         typer.Argument(
             metavar="CONTENT STYLE",
-            help="the picture to repaint and the one that gives the brushwork; a doodle has no CONTENT",
+            help="the picture to repaint and the picture that gives the brushwork; a doodle has no CONTENT",
             show_default=False,
         ),
     ],
@@ -50,7 +51,8 @@ def sweep_command(
             "--output",
             "-o",
             metavar="FOLDER",
-            help="where pictures, sheet.png, index.html and results.json go; a stopped sweep goes on there",
+            help="folder for the pictures, sheet.png, index.html and results.json; the same command "
+            "continues a sweep that was stopped",
         ),
     ],
     content_map: ContentMapOption = None,
@@ -63,19 +65,19 @@ def sweep_command(
     debug: DebugOption = False,
     **options: object,
 ) -> int:
-    """Paint CONTENT in the manner of STYLE with every combination of one or two settings.
+    """Paint CONTENT with the brushwork of STYLE once for every combination of one or two settings.
 
-    Give a setting, or the preset, several values with commas between: --local-weight 50,100,500.
+    Give a setting, or the preset, several values separated by commas: --local-weight 50,100,500.
     """
     from glstylenet.report import make_grid
 
-    base = _weaker(config)
+    base = _base_values(config)
     named = base.pop("preset", None)
     chosen = preset if preset is not None else named
     given = {name: value for name, value in given_settings(options).items() if isinstance(value, str | bool)}
     grid = make_grid(given, base, preset=None if chosen is None else str(chosen))
-    sources = picked_pictures(pictures, content_map, style_map)
-    with Interruption() as stop:
+    sources = _parse_pictures(pictures, content_map, style_map)
+    with StopSignals() as stop:
         from glstylenet.files import claim_output
         from glstylenet.report import open_sweep
 
@@ -84,42 +86,36 @@ def sweep_command(
             records = _paint(sweep, stop, quiet=quiet)
     if as_json:
         print_json({"output": str(output), "results": [asdict(record) for record in records]})
-    return _verdict(records, len(grid.cells), output, stop, quiet=quiet)
+    return _finish(records, len(grid.cells), output, stop, quiet=quiet)
 
 
-def _paint(sweep: "Sweep", stop: Interruption, *, quiet: bool) -> "list[Record]":
-    """Paint what is missing; sheet and page follow picture by picture."""
+def _paint(sweep: "Sweep", stop: StopSignals, *, quiet: bool) -> "list[Record]":
+    """Paint what is missing and return the records of all pictures; update sheet and page after each."""
     from glstylenet.report import Runner
 
     records: list[Record] = []
 
-    def tell(progress: "Progress") -> None:
+    def show(progress: "Progress") -> None:
         if not quiet:
             inform(describe_progress(progress))
         if progress.record is not None:
             records.append(progress.record)
-            stop.something_to_save(True)
+            stop.graceful = True
         if progress.state in ("done", "failed"):
             sweep.publish(records)
 
-    Runner(sweep.ledger, tell, _unheard, stop.should_stop).paint(sweep.tasks)
+    Runner(sweep.results, show, ignore_event, stop.should_stop).paint(sweep.tasks)
     sweep.publish(records)
     return records
 
 
-def _unheard(_event: object) -> None:
-    """What single evaluations tell is not passed on."""
-
-
-def _verdict(
-    records: "Sequence[Record]", count: int, output: Path, stop: Interruption, *, quiet: bool
-) -> int:
-    """Tell how it ended; the exit code, or :class:`~glstylenet.errors.BatchError`."""
+def _finish(records: "Sequence[Record]", count: int, output: Path, stop: StopSignals, *, quiet: bool) -> int:
+    """Print how the sweep ended and return the exit code; raise BatchError if pictures failed."""
     failed = [record.name for record in records if not record.is_done]
     if len(records) < count:
         complain(
-            f"stopped; {len(records) - len(failed)} of {count} pictures are in {output}, and the same "
-            f"command goes on there"
+            f"stopped; {len(records) - len(failed)} of {count} pictures are in {output}; the same "
+            f"command continues there"
         )
         return stop.exit_code
     if failed:
@@ -131,27 +127,15 @@ def _verdict(
     return 0
 
 
-def _weaker(config: Path | None) -> dict[str, object]:
-    """What stands below options: the environment, then the config file."""
+def _base_values(config: Path | None) -> dict[str, object]:
+    """Return the values that options override: those of the environment, then of the config file."""
     file = config or user_config()
     table = {} if file is None else read_config(file)
     return {**table, **environment_settings()}
 
 
-def describe_progress(progress: "Progress") -> str:
-    """One line on a picture of many."""
-    line = f"[{progress.number}/{progress.count}] {progress.name}: {progress.state}"
-    record = progress.record
-    if record is None:
-        return line
-    if record.error is not None:
-        return f"{line}: {record.error}"
-    loss = f", loss {record.losses['total']:.4g}" if record.losses else ""
-    return f"{line}, {record.seconds:.1f} s{loss}"
-
-
-def picked_pictures(words: Sequence[Path], content_map: Path | None, style_map: Path | None) -> "Pictures":
-    """The pictures that ``CONTENT STYLE`` name; STYLE alone, with both maps, is a doodle."""
+def _parse_pictures(words: Sequence[Path], content_map: Path | None, style_map: Path | None) -> "Pictures":
+    """Return the pictures of ``CONTENT STYLE``; STYLE alone, with both maps, is a doodle."""
     from glstylenet.settings import Pictures
 
     is_doodle = len(words) == 1 and content_map is not None and style_map is not None
@@ -162,7 +146,5 @@ def picked_pictures(words: Sequence[Path], content_map: Path | None, style_map: 
         )
     if (content_map is None) != (style_map is None):
         lacking = "--style-map" if style_map is None else "--content-map"
-        raise UsageError(
-            f"got one map; regions are named on both pictures, so add {lacking}, or leave both out"
-        )
+        raise UsageError(f"got one map; both pictures need one, so add {lacking}, or leave both out")
     return Pictures(None if is_doodle else words[0], words[-1], content_map, style_map)

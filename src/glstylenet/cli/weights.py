@@ -1,4 +1,4 @@
-"""``glstylenet weights``: where the network's numbers come from, and whether they are whole."""
+"""``glstylenet weights``: the commands that show, verify and download the network's weights."""
 
 from typing import Annotated
 
@@ -9,7 +9,7 @@ from glstylenet.cli.options import DebugOption, resolve_settings
 
 __all__ = ["weights_app"]
 
-weights_app = typer.Typer(help="The network's weights: what is there, whether it is whole, and more of it.")
+weights_app = typer.Typer(help="Show, verify or download the network's weights.")
 
 _WeightsOption = Annotated[
     str | None,
@@ -23,10 +23,10 @@ _WeightsOption = Annotated[
 
 @weights_app.command("info")
 def _info_command(weights: _WeightsOption = None, debug: DebugOption = False) -> int:
-    """Say which weights are in use and what the cache holds."""
+    """Show which weights are used and what the cache holds."""
     from glstylenet.network import cache_directory, is_offline, load_weights
 
-    loaded = load_weights(_choice(weights))
+    loaded = load_weights(_chosen_weights(weights))
     cache = cache_directory()
     files = sorted(cache.glob("*.safetensors")) if cache.is_dir() else []
     kept = ", ".join(f"{file.name} ({file.stat().st_size / 2**20:.0f} MiB)" for file in files)
@@ -39,10 +39,10 @@ def _info_command(weights: _WeightsOption = None, debug: DebugOption = False) ->
 
 @weights_app.command("verify")
 def _verify_command(weights: _WeightsOption = None, debug: DebugOption = False) -> int:
-    """Check hashes and push a known picture through the network; exit code 4 if anything is wrong."""
+    """Check the hashes and run a known picture through the network; exit code 4 if anything is wrong."""
     from glstylenet.network import load_weights
 
-    loaded = load_weights(_choice(weights))
+    loaded = load_weights(_chosen_weights(weights))
     print_result(f"good: {loaded.origin}, SHA-256 {loaded.digest}")
     return 0
 
@@ -57,5 +57,5 @@ def _fetch_command(debug: DebugOption = False) -> int:
     return 0
 
 
-def _choice(weights: str | None) -> str:
+def _chosen_weights(weights: str | None) -> str:
     return resolve_settings({"weights": weights}, preset=None, config=None).weights

@@ -1,14 +1,14 @@
-"""What painted what, as pictures, numbers and a page.
+"""Explanations: which style position each position of a result was matched with, and what each term adds.
 
 - ``explanation``: collects everything that explains one result.
-- ``correspondence``: tells which style position painted which position.
-- ``class_losses``: divides the losses among the map classes.
+- ``correspondence``: finds the style patch of every patch of the result.
+- ``class_losses``: divides the loss terms among the map classes.
 - ``curve``: records the losses of a run from its events.
 - ``colour_code``: turns positions into colours.
 - ``charts``: draws losses with matplotlib.
 - ``panels``: draws matches over the pictures.
 - ``page``: writes the page.
-- ``folder``: writes all files of an explanation into a folder.
+- ``folder``: writes all files of an explanation into a folder, or none.
 """
 
 from glstylenet.explain.charts import require_matplotlib

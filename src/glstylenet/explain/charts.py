@@ -1,4 +1,4 @@
-"""Charts: the loss by class, the loss curve, and lines of text, drawn with matplotlib into memory."""
+"""Charts of the loss by class and of the loss curve, and lines of text, drawn with matplotlib into memory."""
 
 import textwrap
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ from PIL import Image
 from glstylenet.errors import UsageError
 from glstylenet.explain.class_losses import ClassLosses
 from glstylenet.explain.curve import LossCurve
+from glstylenet.objective import TERMS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 __all__ = ["class_chart", "curve_chart", "drawn_text", "require_matplotlib"]
 
 _DOTS_PER_INCH = 144
-_TERMS = ("content", "local", "global", "smoothness", "total")
 
 
 @dataclass(frozen=True)
@@ -28,16 +28,15 @@ class _Theme:
     paper: str
     ink: str
     faint: str
-    terms: tuple[str, str, str, str, str]
+    bar: str
 
 
-# Okabe and Ito's colours, which colour-blind eyes tell apart; the total is ink.
-_LIGHT = _Theme("#ffffff", "#1c1c1e", "#b8b8bd", ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#1c1c1e"))
-_DARK = _Theme("#1d1e22", "#ececf0", "#5d5f66", ("#56b4e9", "#e69f00", "#2fc79a", "#e59cc5", "#ececf0"))
+_LIGHT = _Theme("#ffffff", "#1c1c1e", "#b8b8bd", "#0072b2")
+_DARK = _Theme("#1d1e22", "#ececf0", "#5d5f66", "#56b4e9")
 
 
 def require_matplotlib() -> None:
-    """Raise :class:`~glstylenet.errors.UsageError` if nothing can be drawn, before time is spent."""
+    """Raise :class:`~glstylenet.errors.UsageError` if matplotlib is not installed."""
     try:
         import matplotlib  # noqa: F401, PLC0415 - an extra
     except ImportError as error:
@@ -48,10 +47,10 @@ def require_matplotlib() -> None:
 
 
 def curve_chart(curve: LossCurve, *, dark: bool = False) -> Image.Image:
-    """The weighted terms and their total against the evaluation, on a logarithmic scale.
+    """Draw the weighted terms and their total over the evaluations, on a logarithmic scale.
 
-    A scale begins at a full line, a round of matching at a dotted one. A term of 0 has no place on a
-    logarithmic scale and is left out.
+    A scale begins at a full line, a round of matching at a dotted one. Values of 0 have no place on a
+    logarithmic scale and are left out.
     """
     theme = _DARK if dark else _LIGHT
     figure = _figure(9.0, 4.2, theme)
@@ -73,7 +72,8 @@ def curve_chart(curve: LossCurve, *, dark: bool = False) -> Image.Image:
             color=theme.ink,
         )
     evaluations = [point.evaluation for point in curve.points]
-    for name, colour in zip(_TERMS, theme.terms, strict=True):
+    lines = [(term.name, term.label, term.dark_colour if dark else term.colour) for term in TERMS]
+    for name, label, colour in (*lines, ("total", "total", theme.ink)):
         values = np.array([point.terms.as_dict()[name] for point in curve.points])
         if (values > 0).any():
             axes.plot(
@@ -82,7 +82,7 @@ def curve_chart(curve: LossCurve, *, dark: bool = False) -> Image.Image:
                 color=colour,
                 linewidth=2.2 if name == "total" else 1.5,
                 marker="o" if len(curve.points) == 1 else None,
-                label=name,
+                label=label,
             )
     axes.set_yscale("log")
     axes.set_xlim(0.5, max([1, *evaluations]) + 0.5)
@@ -94,8 +94,11 @@ def curve_chart(curve: LossCurve, *, dark: bool = False) -> Image.Image:
 
 
 def class_chart(classes: "Sequence[ClassLosses]", *, dark: bool = False) -> Image.Image:
-    """Bars for each class: its share of the picture, of the local and of the content term, how its local loss
-    compares with the picture's average, and how many of its matches leave it."""
+    """Draw bars for each class.
+
+    They show its share of the picture, of the local and of the content term, its local loss relative to the
+    picture's average, and the share of its matches that lie in another class.
+    """
     theme = _DARK if dark else _LIGHT
     figure = _figure(9.6, 1.3 + 0.36 * len(classes), theme)
     height = figure.get_figheight()
@@ -111,7 +114,7 @@ def class_chart(classes: "Sequence[ClassLosses]", *, dark: bool = False) -> Imag
         "matches leaving": [None if each.leaving is None else 100.0 * each.leaving for each in classes],
     }
     names = ["whole" if each.colour is None else f"{each.number}  {each.colour}" for each in classes]
-    colours = [each.colour or theme.terms[0] for each in classes]
+    colours = [each.colour or theme.bar for each in classes]
     for axes, (title, values) in zip(
         figure.subplots(1, len(columns), sharey=True), columns.items(), strict=True
     ):
@@ -134,7 +137,7 @@ def class_chart(classes: "Sequence[ClassLosses]", *, dark: bool = False) -> Imag
 
 
 def drawn_text(text: str, width: int) -> Image.Image:
-    """``text`` on white, ``width`` pixels wide and as high as it takes."""
+    """Draw ``text`` on white, ``width`` pixels wide and as high as needed."""
     size = min(64, max(13, width // 60))  # of a letter, in pixels
     lines = textwrap.wrap(text, max(10, int((width - 2 * size) / (0.56 * size))))
     height = round(1.45 * size * len(lines) + size)
@@ -157,7 +160,7 @@ def _scale_at(curve: LossCurve, evaluation: int) -> int:
 
 
 def _figure(width: float, height: float, theme: _Theme) -> "Figure":
-    """Of ``width`` x ``height`` inches, drawn to memory."""
+    """Create a figure of ``width`` x ``height`` inches that is drawn into memory."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415 - an extra, and slow
     from matplotlib.figure import Figure  # noqa: PLC0415
 

@@ -1,8 +1,8 @@
-"""Class losses: the content and the local term divided among the map's classes.
+"""Class losses: the parts of the content and the local term that belong to each class of the map.
 
-A patch counts for the class in its middle, a position of F^4 for the class with the largest share under it.
-The parts of all classes add up to the whole terms. The global term has no parts: a Gram matrix (Eq. 5) is a
-sum over the whole picture, and it is compared (Eq. 6) only after that sum is squared.
+A patch belongs to the class in its middle, a position of F^4 to the class with the largest share of it. The
+parts of all classes add up to the term. The global term has no parts: a Gram matrix (Eq. 5) is a sum over the
+whole picture, and Eq. 6 squares the difference of two such sums.
 """
 
 from dataclasses import dataclass
@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from glstylenet.explain.correspondence import Correspondence, class_grid
-from glstylenet.objective import CONTENT_LAYER, LossMaps
-from glstylenet.pyramid import PAPER_SCHEMES
+from glstylenet.network import CONTENT_LAYER
+from glstylenet.objective import LossMaps
+from glstylenet.pyramid import SCHEMES
 from glstylenet.run import Inputs
 from glstylenet.settings import Settings
 
@@ -21,13 +22,13 @@ __all__ = ["ClassLosses", "divide_losses"]
 
 @dataclass(frozen=True)
 class ClassLosses:
-    """One class's part of the loss.
+    """`ClassLosses` holds the part of the loss that belongs to one class.
 
-    ``number`` from 1 as in the table of classes, and its ``colour`` such as ``#ff0000``; 0 and ``None`` for
-    the whole picture without maps. ``share`` 0..1 of the picture's pixels. ``local`` and ``content``: the
-    class's parts of the weighted terms. ``local_mean`` and ``content_mean``: what the term would be if the
-    whole picture were as this class is on average; ``None`` where the class is in the middle of no patch, or
-    under no position. ``leaving`` 0..1: the share of its matches that lie in another class.
+    ``number``: from 1 as in the table of classes, and 0 for the whole picture where there are no maps.
+    ``colour``: such as ``#ff0000``, ``None`` without maps. ``share``: of the picture's pixels, 0..1.
+    ``local`` and ``content``: the class's parts of the weighted terms. ``local_mean`` and ``content_mean``:
+    the value of the term if the whole picture were like the average of this class; ``None`` for a class that
+    has no patch, or no position of F^4. ``leaving``: share of its matches that lie in another class, 0..1.
     """
 
     number: int
@@ -41,48 +42,50 @@ class ClassLosses:
 
 
 def divide_losses(
-    breakdown: LossMaps, inputs: Inputs, settings: Settings, correspondence: Correspondence | None
+    loss_maps: LossMaps, inputs: Inputs, settings: Settings, correspondence: Correspondence | None
 ) -> tuple[ClassLosses, ...]:
-    """The parts of the classes that the content has, largest class first; one part without maps."""
-    terms, semantics = breakdown.terms, inputs.semantics
+    """Return the parts of the classes in the content's map, largest class first; one part without maps."""
+    semantics = inputs.semantics
     if semantics is None:
-        whole = ClassLosses(
-            0, None, 1.0, terms.local, terms.local, terms.content, terms.content, leaving=None
-        )
-        return (whole,)
+        terms = loss_maps.terms.as_dict()
+        local, content = terms["local"], terms["content"]
+        return (ClassLosses(0, None, 1.0, local, local, content, content, leaving=None),)
     count = len(semantics.classes)
-    local, local_mean = np.zeros(count), np.zeros(count)
+    locals_, local_means = np.zeros(count), np.zeros(count)
     has_patches = np.zeros(count, np.bool_)
-    for part, group in zip(breakdown.local, PAPER_SCHEMES[settings.scheme].groups, strict=False):
-        classes = class_grid(semantics.content, group, inputs.size)[1:-1, 1:-1]
+    for part, group in zip(loss_maps.local, SCHEMES[settings.scheme].groups, strict=False):
+        classes = class_grid(semantics.channels[0], group, inputs.size)[1:-1, 1:-1]
         sums, means = _by_class(part.cpu().numpy(), classes, count)
-        local += sums
-        local_mean += np.nan_to_num(means)
+        locals_ += sums
+        local_means += np.nan_to_num(means)
         has_patches |= ~np.isnan(means)
-    content, content_mean = np.zeros(count), np.full(count, np.nan)
-    if breakdown.content is not None:
-        classes = class_grid(semantics.content, (CONTENT_LAYER,), inputs.size)
-        content, content_mean = _by_class(breakdown.content.cpu().numpy(), classes, count)
+    contents, content_means = np.zeros(count), np.full(count, np.nan)
+    if loss_maps.content is not None:
+        classes = class_grid(semantics.channels[0], (CONTENT_LAYER,), inputs.size)
+        contents, content_means = _by_class(loss_maps.content.cpu().numpy(), classes, count)
     return tuple(
         ClassLosses(
             number=number + 1,
             colour=each.colour_name,
-            share=float(semantics.content[0, number].mean()),
-            local=float(local[number]),
-            local_mean=float(local_mean[number]) if has_patches[number] else None,
-            content=float(content[number]),
-            content_mean=None if np.isnan(content_mean[number]) else float(content_mean[number]),
+            share=float(semantics.channels[0][0, number].mean()),
+            local=float(locals_[number]),
+            local_mean=float(local_means[number]) if has_patches[number] else None,
+            content=float(contents[number]),
+            content_mean=None if np.isnan(content_means[number]) else float(content_means[number]),
             leaving=_leaving(correspondence, number),
         )
         for number, each in enumerate(semantics.classes)
-        if each.content_share > 0
+        if each.shares[0] > 0
     )
 
 
 def _by_class(
     parts: npt.NDArray[np.float64], classes: npt.NDArray[np.uint8], count: int
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Sum of ``parts`` over each class, and their mean times the number of all parts (NaN for no part)."""
+    """Return the sum of ``parts`` over each class, and their mean times the number of all parts.
+
+    The mean is NaN for a class without parts.
+    """
     labels = classes.ravel()
     sums = np.zeros(count)
     np.add.at(sums, labels, parts.ravel())

@@ -1,8 +1,8 @@
-"""Colour code: every place in the style has a colour of its own, near places have near colours.
+"""Colour code: every place in the style has its own colour, and near places have similar colours.
 
-The code is a plane in Oklab (B. Ottosson, 2020), where equal steps look about equally large: from left to
-right green turns to magenta, from top to bottom yellow to blue. Lightness falls from the top right to the
-bottom left as well, so that red-green blind eyes see both directions.
+The code is a plane in Oklab (B. Ottosson, 2020), where equal steps look about equally large: green turns to
+magenta from left to right, and yellow to blue from top to bottom. Lightness falls from the top right to the
+bottom left as well, so that red-green blind people can tell both directions apart.
 """
 
 import numpy as np
@@ -17,7 +17,7 @@ _MIDDLE, _DOWN, _ACROSS = 0.70, 0.10, 0.05
 _CHROMA = 0.13
 """Reach of the two colour axes: near the largest that a screen can show all around."""
 _SHADING = 0.22
-"""How far a picture's own light shows through."""
+"""How strongly the lightness of a picture changes the colours over it."""
 
 _TO_CUBE_ROOTS = np.array(
     [
@@ -38,9 +38,14 @@ _TO_LINEAR = np.array(
 
 
 def coded_colours(down: _Plane, across: _Plane, light: _Plane | None = None) -> npt.NDArray[np.uint8]:
-    """Colours of the places ``down`` and ``across`` (H, W), 0..1 of the style: RGB (H, W, 3).
+    """Return the RGB colours (H, W, 3) of places in the style.
 
-    ``light`` (H, W), 0..1, shades them, so that the forms of a picture stay visible.
+    ``down`` and ``across`` (H, W): the places as parts of the style's height and width, 0..1. ``light``
+    (H, W), 0..1, shades the colours, so that the shapes of a picture stay visible.
+
+    >>> corners = np.array([[0.0, 1.0]], np.float32)
+    >>> coded_colours(corners, corners).shape
+    (1, 2, 3)
     """
     vertical, horizontal = 1.0 - 2.0 * down, 2.0 * across - 1.0
     lightness = _MIDDLE + _DOWN * vertical + _ACROSS * horizontal

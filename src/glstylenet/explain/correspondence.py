@@ -1,7 +1,8 @@
-"""Correspondence: which style position painted which position of a result (Eq. 3).
+"""Correspondence: the style patch that each patch of a result was matched with (Eq. 3).
 
 A fused feature of H x W positions has (H-2) x (W-2) patches of 3x3 positions. A patch stands for the position
-in its middle; border positions are in no patch's middle and are shown with their nearest neighbour's.
+in its middle. Positions at the border are in the middle of no patch: they are shown with the match of the
+nearest patch.
 """
 
 from dataclasses import dataclass
@@ -13,26 +14,23 @@ from torch import Tensor
 
 from glstylenet.maps import map_at
 from glstylenet.matching import PATCH
+from glstylenet.network import LAYER_NAMES, LAYERS
 from glstylenet.objective import LossMaps
-from glstylenet.pyramid import PAPER_SCHEMES, fused_size
+from glstylenet.pyramid import SCHEMES, fused_size
 from glstylenet.run import Inputs
 from glstylenet.settings import Settings
 
 __all__ = ["Correspondence", "class_grid", "find_correspondence", "receptive_pixels"]
 
-_RECEPTIVE_PIXELS = {1: (1, 1), 2: (4, 5), 3: (10, 13), 4: (30, 37)}
-"""F^l at p sees the pixels c p - before .. c p + after, c = 2^(l-1): what VGG-19's convolutions and poolings
-up to conv l_1 add up to."""
-
 
 @dataclass(frozen=True)
 class Correspondence:
-    """The matches of a scheme's deepest group of layers at the final picture.
+    """`Correspondence` holds the matches of the final picture, of the deepest group of layers of a scheme.
 
-    ``layers``: the group; ``groups``: how many the scheme has. ``index`` int64 (rows, columns): for each
-    patch of the result its style patch, row by row in ``style_shape`` (rows, columns). ``content_class`` and
-    ``matched_class`` uint8 (rows, columns): the map class, from 0, in the middle of the patch and of its
-    match; ``None`` without maps.
+    ``layers``: the group; ``groups``: the number of groups of the scheme. ``index`` int64 (rows, columns):
+    for each patch of the result the number of its style patch, row by row in ``style_shape`` (rows, columns).
+    ``content_class`` and ``matched_class`` uint8 (rows, columns): the map class, from 0, in the middle of the
+    patch and of its match; ``None`` without maps.
     """
 
     layers: tuple[int, ...]
@@ -44,17 +42,17 @@ class Correspondence:
 
     @property
     def cell(self) -> int:
-        """Pixels of one position, each way."""
-        return 1 << (self.layers[-1] - 1)
+        """Pixels of one position along each axis."""
+        return LAYERS[LAYER_NAMES[self.layers[-1]]].stride
 
     @property
     def style_places(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-        """Row and column of each patch's match among the style's patches."""
+        """Rows and columns of the matches among the style's patches, (rows, columns) each."""
         return self.index // self.style_shape[1], self.index % self.style_shape[1]
 
     @property
     def crossing(self) -> npt.NDArray[np.bool_] | None:
-        """Where the match lies in another class than the patch: (rows, columns)."""
+        """Whether a match lies in another class than its patch, (rows, columns); ``None`` without maps."""
         if self.content_class is None or self.matched_class is None:
             return None
         crossing: npt.NDArray[np.bool_] = self.content_class != self.matched_class
@@ -62,23 +60,23 @@ class Correspondence:
 
     @property
     def crossing_share(self) -> float | None:
-        """Share of the matches that lie in another class, 0..1."""
+        """Share of the matches that lie in another class, 0..1; ``None`` without maps."""
         return None if self.crossing is None else float(self.crossing.mean())
 
 
-def find_correspondence(breakdown: LossMaps, inputs: Inputs, settings: Settings) -> Correspondence | None:
-    """That of the deepest group of the scheme; ``None`` when the local weight is 0: nothing was matched."""
-    if not breakdown.matches:
+def find_correspondence(loss_maps: LossMaps, inputs: Inputs, settings: Settings) -> Correspondence | None:
+    """Return the matches of the scheme's deepest group; ``None`` if the local weight is 0."""
+    if not loss_maps.matches:
         return None
-    groups = PAPER_SCHEMES[settings.scheme].groups
+    groups = SCHEMES[settings.scheme].groups
     deepest = max(range(len(groups)), key=lambda number: groups[number][-1])
     layers = groups[deepest]
-    index = breakdown.matches[deepest].index.cpu().numpy()
+    index = loss_maps.matches[deepest].index.cpu().numpy()
     height, width = fused_size(inputs.style_size, layers)
     content_class = matched_class = None
     if inputs.semantics is not None:
-        content_class = _middles(class_grid(inputs.semantics.content, layers, inputs.size))
-        style_class = class_grid(inputs.semantics.style, layers, inputs.style_size)
+        content_class = _middles(class_grid(inputs.semantics.channels[0], layers, inputs.size))
+        style_class = class_grid(inputs.semantics.channels[1], layers, inputs.style_size)
         matched_class = _middles(style_class).ravel()[index]
     return Correspondence(
         layers=layers,
@@ -93,9 +91,15 @@ def find_correspondence(breakdown: LossMaps, inputs: Inputs, settings: Settings)
 def class_grid(
     class_channels: Tensor, layers: tuple[int, ...], size: tuple[int, int]
 ) -> npt.NDArray[np.uint8]:
-    """The class with the largest share under each position of the fusion of ``layers``: (h, w), from 0.
+    """Return the class with the largest share at each position of the fusion of ``layers``: (h, w), from 0.
 
     ``class_channels`` (1, K, H, W) of a picture of ``size`` (height, width). Of equal shares the first wins.
+
+    >>> left_half = torch.zeros(1, 2, 16, 16)
+    >>> left_half[:, 0, :, :8] = 1.0
+    >>> left_half[:, 1, :, 8:] = 1.0
+    >>> class_grid(left_half, (4,), (16, 16)).tolist()
+    [[0, 1], [0, 1]]
     """
     shares = map_at(class_channels, fused_size(size, layers))
     grid: npt.NDArray[np.uint8] = shares[0].argmax(dim=0).to(torch.uint8).cpu().numpy()
@@ -103,13 +107,17 @@ def class_grid(
 
 
 def receptive_pixels(layer: int) -> tuple[int, int]:
-    """How many pixels before and after its own first one a position of F^layer sees, each way.
+    """Return how many pixels before and after its own first one a position of F^layer depends on.
 
-    Position p's first pixel is 2^(layer-1) p. What lies beyond the picture is not seen.
+    Position p's first pixel, along each axis, is 2^(layer-1) p.
+
+    >>> receptive_pixels(4)
+    (30, 37)
     """
-    return _RECEPTIVE_PIXELS[layer]
+    field = LAYERS[LAYER_NAMES[layer]].receptive_field
+    return field.before, field.after
 
 
 def _middles(grid: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """The positions that are in the middle of a patch."""
+    """Return the positions that are in the middle of a patch."""
     return grid[1:-1, 1:-1]

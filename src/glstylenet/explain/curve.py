@@ -1,4 +1,4 @@
-"""Curve: the loss of a run from evaluation to evaluation, collected from its events."""
+"""Curve: the loss of a run after each evaluation, collected from its events."""
 
 from dataclasses import dataclass, field
 
@@ -10,8 +10,10 @@ __all__ = ["CurvePoint", "LossCurve"]
 
 @dataclass(frozen=True)
 class CurvePoint:
-    """The weighted terms after evaluation ``evaluation`` (from 1 over all scales), in round ``round`` (from
-    1) of scale ``scale`` (from 1), at the best pixels of that scale so far."""
+    """`CurvePoint` holds the weighted terms at the best pixels of a scale so far.
+
+    ``evaluation`` counts from 1 over all scales, ``scale`` from 1, ``round`` from 1 in each scale.
+    """
 
     evaluation: int
     scale: int
@@ -21,16 +23,16 @@ class CurvePoint:
 
 @dataclass
 class LossCurve:
-    """A listener (``on_event``) that keeps the numbers of a run and none of its pictures.
+    """`LossCurve` is a listener (``on_event``) that keeps the numbers of a run and none of its pictures.
 
-    ``scales``: those that began; ``points``: one for each :class:`~glstylenet.events.Step`.
+    ``scales``: the scales that have begun; ``points``: one for each :class:`~glstylenet.events.Step`.
     """
 
     scales: list[Scale] = field(default_factory=list)
     points: list[CurvePoint] = field(default_factory=list)
 
     def __call__(self, event: Event) -> None:
-        """Hear ``event``."""
+        """Record ``event``."""
         match event:
             case ScaleStarted():
                 self.scales.append(event.scale)
@@ -38,7 +40,7 @@ class LossCurve:
                 self.points.append(CurvePoint(event.evaluation, event.scale, event.round, event.terms))
 
     def scale_starts(self) -> list[int]:
-        """The first evaluation of each scale that made one."""
+        """Return the first evaluation of each scale that has one."""
         return [
             point.evaluation
             for before, point in zip([None, *self.points], self.points, strict=False)
@@ -46,7 +48,7 @@ class LossCurve:
         ]
 
     def round_starts(self) -> list[int]:
-        """The first evaluation of each round that does not begin a scale."""
+        """Return the first evaluation of each round, without those that begin a scale."""
         return [
             point.evaluation
             for before, point in zip(self.points, self.points[1:], strict=False)

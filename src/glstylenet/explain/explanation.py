@@ -1,4 +1,4 @@
-"""Explanation: all numbers that explain a result, and the same as plain data for JSON."""
+"""Explanation: all numbers that explain a result, also as plain data for JSON."""
 
 import math
 from collections.abc import Mapping
@@ -16,16 +16,16 @@ from glstylenet.run import Result, result_loss_maps
 __all__ = ["MOST_POINTS", "Explanation", "explain"]
 
 MOST_POINTS = 2**18
-"""How many matches are written out; of more, every second, third ... row and column."""
+"""The most matches that are written; of more, only every second or third (...) row and column is."""
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """Why a result looks as it does.
+    """`Explanation` holds what explains one result.
 
-    ``correspondence``: ``None`` when nothing was matched, with a local weight of 0. ``classes``: what each
-    map class adds to the loss. ``losses``: the weighted terms of the result (full size, float32, fresh
-    matches).
+    ``correspondence``: ``None`` if nothing was matched, with a local weight of 0. ``classes``: the part of
+    the loss that belongs to each map class. ``losses``: the weighted terms of the result (full size, float32,
+    new matches). ``curve``: the loss during the run.
     """
 
     result: Result
@@ -36,18 +36,18 @@ class Explanation:
 
     @property
     def step(self) -> int:
-        """Rows and columns from one written match to the next: 1 but for very large pictures."""
+        """Rows and columns from one written match to the next; more than 1 for very large pictures only."""
         if self.correspondence is None:
             return 1
         return max(1, math.ceil(math.sqrt(self.correspondence.index.size / MOST_POINTS)))
 
     def name(self, role: str) -> str | None:
-        """The name, without its folder, of the file that ``role`` (content, style, ...) was read from."""
+        """Return the file name, without its folder, of ``role`` (content, style, ...)."""
         origin = self.result.inputs.origins.get(role)
         return None if origin is None or origin.path is None else origin.path.name
 
     def as_dict(self) -> dict[str, object]:
-        """All numbers; sizes are [width, height], grids are lists of rows."""
+        """Return all numbers; sizes are [width, height], grids are lists of rows."""
         height, width = self.result.size
         style_height, style_width = self.result.inputs.style_size
         return {
@@ -75,7 +75,7 @@ class Explanation:
         }
 
     def _settings(self) -> dict[str, object]:
-        """With names of files in place of their paths: an explanation may be shown to others."""
+        """Return the settings with file names instead of paths, because an explanation may be published."""
         settings = self.result.settings.model_dump(mode="json")
         return {**settings, **{key: Path(settings[key]).name for key in ("init", "weights")}}
 
@@ -99,12 +99,12 @@ class Explanation:
 
 
 def explain(result: Result, curve: LossCurve) -> Explanation:
-    """Explain ``result``; ``curve`` heard the events of its run.
+    """Explain ``result``; ``curve`` was the listener of its run.
 
-    The matches are found anew at the final picture, at full size in float32, within the memory that the run's
-    settings allow. Raises :class:`~glstylenet.errors.MemoryLimitError` if that is not enough.
+    The final picture is matched again, at full size in float32, within the memory that the run's settings
+    allow. Raises :class:`~glstylenet.errors.MemoryLimitError` if that is not enough.
     """
-    breakdown = result_loss_maps(result)
-    correspondence = find_correspondence(breakdown, result.inputs, result.settings)
-    classes = divide_losses(breakdown, result.inputs, result.settings, correspondence)
-    return Explanation(result, correspondence, classes, breakdown.terms, curve)
+    loss_maps = result_loss_maps(result)
+    correspondence = find_correspondence(loss_maps, result.inputs, result.settings)
+    classes = divide_losses(loss_maps, result.inputs, result.settings, correspondence)
+    return Explanation(result, correspondence, classes, loss_maps.terms, curve)

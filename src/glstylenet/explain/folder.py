@@ -1,6 +1,6 @@
 """Folder: an explanation as files, all of them or none.
 
-They are written into a folder beside the place, flushed and then named, as results are
+The files are written into a folder beside the final one, flushed to disk and then renamed, as results are
 (:mod:`glstylenet.pictures.write`).
 """
 
@@ -23,19 +23,23 @@ from glstylenet.files import claim_output
 __all__ = ["FILES", "check_folder", "explanation_folder", "write_explanation"]
 
 FILES = ("correspondence.png", "classes.png", "curve.png", "explanation.json", "index.html")
-"""What an explanation's folder holds; the first is missing where nothing was matched."""
+"""The files of an explanation; the first is missing where nothing was matched."""
 
 
 def explanation_folder(output: Path) -> Path:
-    """Where the explanation of ``output`` goes: ``portrait.png`` has ``portrait.explain``."""
+    """Return the folder for the explanation of ``output``.
+
+    >>> explanation_folder(Path("out/portrait.png")).as_posix()
+    'out/portrait.explain'
+    """
     return output.with_name(f"{output.stem}.explain")
 
 
 def check_folder(folder: Path, *, overwrite: bool, inputs: Iterable[Path] = ()) -> None:
-    """Refuse, before anything is computed, a place where an explanation cannot go.
+    """Raise :class:`~glstylenet.errors.OutputError` if an explanation cannot be written to ``folder``.
 
-    With ``overwrite`` an earlier explanation may be replaced, and nothing else: neither a folder with other
-    files nor one of the ``inputs``. Raises :class:`~glstylenet.errors.OutputError`.
+    With ``overwrite`` an earlier explanation may be replaced, but neither a folder with other files nor one
+    with one of the ``inputs``. To be called before anything is computed.
     """
     if not os.path.lexists(folder):
         return
@@ -57,10 +61,10 @@ def check_folder(folder: Path, *, overwrite: bool, inputs: Iterable[Path] = ()) 
 
 
 def write_explanation(explanation: Explanation, folder: Path, *, overwrite: bool = False) -> None:
-    """Write all files of ``explanation``; ``folder`` appears, or is replaced, when they are complete.
+    """Write all files of ``explanation``; ``folder`` is created, or replaced, when they are complete.
 
-    Raises :class:`~glstylenet.errors.OutputError` if that fails, or as :func:`check_folder` does; an old
-    folder stays whole.
+    Raises :class:`~glstylenet.errors.OutputError` if that fails, or as :func:`check_folder` does. An earlier
+    explanation is then unchanged.
     """
     with claim_output(folder):
         check_folder(folder, overwrite=overwrite)
@@ -97,7 +101,7 @@ def _save(picture: Image.Image, path: Path) -> None:
 
 
 def _put_in_place(beside: Path, folder: Path) -> None:
-    """Give the complete folder its name; what had it before is kept until then."""
+    """Rename the complete folder; the one that it replaces is kept until then."""
     if not os.path.lexists(folder):
         beside.rename(folder)
         return

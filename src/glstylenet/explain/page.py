@@ -1,7 +1,7 @@
-"""Page: an explanation as one HTML file that works from disk and asks no server for anything.
+"""Page: an explanation as one HTML file that works from disk, without a server.
 
-Words and numbers are put into ``page.html``; whatever a user could have named is escaped. Scripts get their
-data as JSON in which no tag can begin.
+Words and numbers are put into ``page.html``. Names that come from a user are escaped. The script gets its
+data as JSON without the character "<", so that no tag can begin in it.
 """
 
 import base64
@@ -10,7 +10,7 @@ import importlib.resources
 import io
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,7 @@ from glstylenet.explain.class_losses import ClassLosses
 from glstylenet.explain.correspondence import Correspondence, receptive_pixels
 from glstylenet.explain.explanation import Explanation
 from glstylenet.explain.panels import result_panel, style_panel
+from glstylenet.objective import TERMS
 
 __all__ = ["explanation_page"]
 
@@ -29,11 +30,13 @@ _LONGEST_SIDE = 1200
 """Pixels of a picture in the page."""
 _LARGEST_PNG = 250_000
 """Pixels above which a picture in the page is a JPEG."""
-_HOLE = re.compile(r"\{\{(\w+)\}\}")
+_PLACEHOLDER = re.compile(r"\{\{(\w+)\}\}")
+_DIVIDED = ("local", "content")
+"""The terms that are divided among the classes (:class:`ClassLosses`)."""
 
 
 def explanation_page(explanation: Explanation, title: str) -> str:
-    """The page of ``explanation``, named ``title``."""
+    """Return the HTML of the page of ``explanation``, with ``title`` as its name."""
     resource = importlib.resources.files("glstylenet").joinpath("explain", "page.html")
     found = explanation.correspondence
     parts = {
@@ -46,7 +49,7 @@ def explanation_page(explanation: Explanation, title: str) -> str:
         "curve_chart": _chart(lambda dark: curve_chart(explanation.curve, dark=dark), "Loss curve"),
         "data": "null" if found is None else _data(explanation, found),
     }
-    return _HOLE.sub(lambda hole: parts[hole[1]], resource.read_text(encoding="utf-8"))
+    return _PLACEHOLDER.sub(lambda found: parts[found[1]], resource.read_text(encoding="utf-8"))
 
 
 def _subtitle(explanation: Explanation) -> str:
@@ -90,56 +93,54 @@ def _figure(name: str, caption: str, picture: Image.Image, code: Image.Image | N
 
 def _reading(found: Correspondence | None) -> str:
     if found is None:
-        return (
-            "<p>The local weight is 0: nothing was matched, so no place of the style painted any other.</p>"
-        )
+        return "<p>The local weight is 0, so no patch was matched with the style.</p>"
     sentences = []
     if found.groups > 1:
         sentences.append(
-            f"This scheme keeps {found.groups} groups of layers apart. Shown are the matches of the deepest, "
-            f"layer {found.layers[-1]}; the losses below are those of all groups."
+            f"This scheme has {found.groups} groups of layers. Shown are the matches of the deepest, layer "
+            f"{found.layers[-1]}; the losses below are those of all groups."
         )
     if found.crossing_share is None:
         sentences.append("The run had no maps, so there are no classes that a match could leave.")
     else:
         sentences.append(
-            f"<b>{found.crossing_share:.1%}</b> of the matches lie in another class than the position they "
-            f"paint; they are hatched in the colour code."
+            f"<b>{found.crossing_share:.1%}</b> of the matches lie in another class than their patch; they "
+            f"are hatched in the colour code."
         )
     return f"<p>{' '.join(sentences)}</p>"
 
 
 def _table(explanation: Explanation) -> str:
-    losses, classes = explanation.losses, explanation.classes
-    rows = "".join(_row(each, losses.local, losses.content) for each in classes)
+    losses = explanation.losses.as_dict()
+    rows = "".join(_row(each, losses) for each in explanation.classes)
+    others = [f"{term.label} {losses[term.name]:.4g}" for term in TERMS if term.name not in _DIVIDED]
     total = "" if explanation.result.inputs.semantics is None else _total(explanation)
     return (
         "<table><thead><tr><th scope='col'>Class</th><th scope='col'>of the picture</th>"
         "<th scope='col'>local</th><th scope='col'>× average</th><th scope='col'>content</th>"
         "<th scope='col'>× average</th><th scope='col'>matches leaving</th></tr></thead>"
         f"<tbody>{rows}{total}</tbody></table>"
-        f"<p>Global term {losses.global_:.4g}, smoothness {losses.smoothness:.4g}, total "
-        f"{losses.total:.4g}. The global term is told for the whole picture only: it compares Gram matrices, "
-        f"sums over all positions, whose difference is squared only afterwards; no class has a part in that "
-        f"which is its own.</p>"
+        f"<p>The other terms of the whole picture: {', '.join(others)}; the total is {losses['total']:.4g}. "
+        f"The global term cannot be divided among classes: it compares Gram matrices, which are sums over "
+        f"all positions, and squares their difference.</p>"
     )
 
 
-def _row(each: ClassLosses, local: float, content: float) -> str:
+def _row(each: ClassLosses, losses: Mapping[str, float]) -> str:
     name = "Whole picture" if each.colour is None else _class_name(each.number, each.colour)
     return (
         f"<tr><th scope='row'>{name}</th><td>{each.share:.1%}</td>"
-        f"<td>{each.local:.4g}</td><td>{_ratio(each.local_mean, local)}</td>"
-        f"<td>{each.content:.4g}</td><td>{_ratio(each.content_mean, content)}</td>"
+        f"<td>{each.local:.4g}</td><td>{_ratio(each.local_mean, losses['local'])}</td>"
+        f"<td>{each.content:.4g}</td><td>{_ratio(each.content_mean, losses['content'])}</td>"
         f"<td>{_share(each.leaving)}</td></tr>"
     )
 
 
 def _total(explanation: Explanation) -> str:
-    losses = explanation.losses
+    losses = explanation.losses.as_dict()
     return (
-        f"<tr class='total'><th scope='row'>Whole picture</th><td></td><td>{losses.local:.4g}</td><td></td>"
-        f"<td>{losses.content:.4g}</td><td></td><td>{_share(_crossing(explanation))}</td></tr>"
+        f"<tr class='total'><th scope='row'>Whole picture</th><td></td>"
+        f"<td>{losses['local']:.4g}</td><td></td><td>{losses['content']:.4g}</td><td></td><td>{_share(_crossing(explanation))}</td></tr>"
     )
 
 
@@ -167,7 +168,7 @@ def _chart(draw: Callable[[bool], Image.Image], words: str) -> str:
 
 
 def _data(explanation: Explanation, found: Correspondence) -> str:
-    """What the script needs; grids as base64 of little-endian numbers, row by row."""
+    """Return the data of the script; grids as base64 of little-endian numbers, row by row."""
     step = explanation.step
     height, width = explanation.result.size
     style_height, style_width = explanation.result.inputs.style_size
@@ -182,7 +183,7 @@ def _data(explanation: Explanation, found: Correspondence) -> str:
         "styleColumns": found.style_shape[1],
         "cell": found.cell,
         "step": step,
-        "sees": receptive_pixels(found.layers[-1]),
+        "receptive": receptive_pixels(found.layers[-1]),
         "classes": classes,
         "index": _packed(index.astype("<u4")),
         "contentClass": None if content_class is None else _packed(content_class[::step, ::step]),
@@ -196,14 +197,14 @@ def _packed(grid: npt.NDArray[np.generic]) -> str:
 
 
 def _picture(pixels: Tensor) -> Image.Image:
-    """(1, 3, H, W), 0..255, as a picture of at most the page's size."""
+    """Convert (1, 3, H, W), 0..255, to a picture of at most the page's size."""
     stride = max(1, max(pixels.shape[-2:]) // (2 * _LONGEST_SIDE))  # roughly first, to keep memory small
     near = pixels[0, :, ::stride, ::stride].permute(1, 2, 0).round().clamp(0, 255)
     return Image.fromarray(near.byte().cpu().numpy())
 
 
 def _uri(picture: Image.Image, kind: str | None = None) -> str:
-    """``picture`` as a data URI, at most of the page's size."""
+    """Return ``picture`` as a data URI, shrunk to the page's size unless its format ``kind`` is given."""
     if kind is None:
         picture.thumbnail((_LONGEST_SIDE, _LONGEST_SIDE))
         kind = "PNG" if picture.width * picture.height <= _LARGEST_PNG else "JPEG"

@@ -1,6 +1,6 @@
-"""Panels: the result and the style under one colour code, side by side.
+"""Panels: the result and the style in one colour code, side by side.
 
-Everything is drawn in bands of rows, so that memory stays small beside the pictures'.
+Everything is drawn in bands of rows, so that it takes little memory beside the pictures.
 """
 
 from collections.abc import Iterator
@@ -22,14 +22,14 @@ _Raster = npt.NDArray[np.uint8]
 _ROWS_AT_ONCE = 256
 _NARROWEST_SHEET = 520
 """Pixels: below this width there is no room for the words."""
-_TITLE = "Left: the result, coloured by the place in the style that painted it. Right: the style, the key."
+_TITLE = "Left: the result, coloured by the matched place in the style. Right: the style, as the key."
 _LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32) / 255.0
 
 
 def result_panel(explanation: Explanation, found: Correspondence) -> _Raster:
-    """The result (H, W, 3), each position in the colour of the place that painted it.
+    """Return the result (H, W, 3), each position in the colour of its match in the style.
 
-    Classes are divided by dark lines; a position whose match lies in another class is hatched.
+    Dark lines divide the classes; a position whose match lies in another class is hatched.
     """
     pixels = explanation.result.pixels
     height, width = explanation.result.size
@@ -50,7 +50,7 @@ def result_panel(explanation: Explanation, found: Correspondence) -> _Raster:
 
 
 def style_panel(explanation: Explanation) -> _Raster:
-    """The style (A, B, 3) under the colour code, with a line at every quarter."""
+    """Return the style (A, B, 3) in the colour code, with a line at every quarter."""
     style = explanation.result.inputs.style
     height, width = style.shape[-2:]
     panel = np.empty((height, width, 3), np.uint8)
@@ -65,7 +65,7 @@ def style_panel(explanation: Explanation) -> _Raster:
 
 
 def correspondence_sheet(explanation: Explanation, found: Correspondence) -> Image.Image:
-    """Both panels side by side, the result's at its own size, with a title above and the reading below."""
+    """Draw both panels side by side, the result at its own size, with a title above and a caption below."""
     result, style = result_panel(explanation, found), style_panel(explanation)
     height, width = result.shape[:2]
     scale = min(height / style.shape[0], 1.5 * width / style.shape[1])
@@ -99,13 +99,13 @@ def _caption(found: Correspondence) -> str:
 
 
 def _share(patches: npt.NDArray[np.int64], cell: int, length: int) -> npt.NDArray[np.float32]:
-    """How far along ``length`` pixels the middles of ``patches`` lie, 0..1."""
+    """Return where the middles of ``patches`` lie along ``length`` pixels, 0..1."""
     middles: npt.NDArray[np.float32] = patches.astype(np.float32) + 1.5  # positions from the patch's corner
     return middles * np.float32(cell / length)
 
 
 def _pixel_middles(pixels: slice, length: int) -> npt.NDArray[np.float32]:
-    """How far along ``length`` the middles of ``pixels`` lie, 0..1."""
+    """Return where the middles of ``pixels`` lie along ``length``, 0..1."""
     middles: npt.NDArray[np.float32] = np.arange(pixels.start, pixels.stop, dtype=np.float32) + np.float32(
         0.5
     )
@@ -118,20 +118,20 @@ def _bands(height: int) -> Iterator[slice]:
 
 
 def _nearest_patch(pixels: npt.NDArray[np.int64], cell: int, count: int) -> npt.NDArray[np.int64]:
-    """The patch in whose middle a pixel lies, or the nearest one, of ``count``."""
+    """Return the patch, of ``count``, in whose middle a pixel lies, or the nearest one."""
     nearest: npt.NDArray[np.int64] = (pixels // cell - 1).clip(0, count - 1)
     return nearest
 
 
 def _light(picture: Tensor, band: slice) -> npt.NDArray[np.float32]:
-    """How light the rows of ``band`` of (1, 3, H, W) are, 0..1."""
+    """Return the lightness 0..1 of the rows of ``band`` of (1, 3, H, W)."""
     rows = picture[0, :, band].permute(1, 2, 0).cpu().numpy()
     light: npt.NDArray[np.float32] = rows @ _LUMA
     return light
 
 
 def _hatch(panel: _Raster, where: npt.NDArray[np.bool_], top: int, *, longest: int) -> None:
-    """Draw slanted lines, black beside white so that they show on every colour."""
+    """Draw slanted lines, black beside white, so that they are visible on every colour."""
     period = max(6, longest // 90)
     line = max(1, period // 6)
     height, width = where.shape
@@ -141,7 +141,7 @@ def _hatch(panel: _Raster, where: npt.NDArray[np.bool_], top: int, *, longest: i
 
 
 def _draw_borders(panel: _Raster, explanation: Explanation) -> None:
-    """Draw a dark line where one class of the content's map ends."""
+    """Draw a dark line between the classes of the content's map."""
     semantics = explanation.result.inputs.semantics
     if semantics is None:
         return
@@ -149,7 +149,7 @@ def _draw_borders(panel: _Raster, explanation: Explanation) -> None:
     thickness = max(1, max(height, width) // 500)
     for band in _bands(height):
         rows = slice(band.start, min(band.stop + thickness, height))
-        labels = semantics.content[0, :, rows].argmax(dim=0).cpu().numpy()
+        labels = semantics.channels[0][0, :, rows].argmax(dim=0).cpu().numpy()
         own = labels[: band.stop - band.start]
         border = np.zeros(own.shape, np.bool_)
         border[:, :-thickness] |= own[:, thickness:] != own[:, :-thickness]

@@ -4,7 +4,7 @@
 - ``lock``: holds an output for one run at a time.
 """
 
-from glstylenet.files.atomic import TAKEN, replacing, target_of, write_text
-from glstylenet.files.lock import claim_output
+from glstylenet.files.atomic import FILE_EXISTS, replacing, write_text
+from glstylenet.files.lock import claim_output, target_of
 
-__all__ = ["TAKEN", "claim_output", "replacing", "target_of", "write_text"]
+__all__ = ["FILE_EXISTS", "claim_output", "replacing", "target_of", "write_text"]

@@ -1,95 +1,111 @@
-"""Replacement: a file takes another's place at once, or not at all.
+"""Atomic writing: a file is replaced by a complete one, or stays as it was.
 
-It is written beside its place, flushed to the disk and then named: an old file stays whole until the new one
-is, and a program that is stopped leaves nothing behind.
+The new content is written to a temporary file beside the target, flushed to the disk and then renamed. So a
+reader finds the old file or the new one, even if the program is killed while it writes. The temporary name
+follows from the target's name: what a killed writer left is removed by the next write of the same target.
 """
 
 import contextlib
+import hashlib
 import os
 import secrets
+import stat
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
 from glstylenet.errors import OutputError
+from glstylenet.files.lock import claim_output, target_of
 
-__all__ = ["TAKEN", "replacing", "target_of", "write_text"]
-
-
-TAKEN = "{}: exists already. Choose another name, or give --overwrite to replace it."
-"""What is said of a file that is in the way."""
+__all__ = ["FILE_EXISTS", "replacing", "write_text"]
 
 
-def target_of(path: Path) -> Path:
-    """Where the bytes go: behind symbolic links, so that a link stays a link."""
-    return Path(os.path.realpath(path))
+FILE_EXISTS = "{}: exists already. Choose another name, or give --overwrite to replace it."
+"""The message for an output that exists and must not be replaced; takes the path."""
+
+
+_LONGEST_NAME = 100
+"""Bytes of a target's name that go into the temporary name; file systems take 255, some 143."""
 
 
 def write_text(path: Path, text: str, *, overwrite: bool = False) -> None:
-    """Write ``text`` as UTF-8; raises :class:`~glstylenet.errors.OutputError` if that fails."""
+    """Write ``text`` as UTF-8; raises :class:`~glstylenet.errors.OutputError` if that fails.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_text(Path(folder, "note.txt"), "Größe")
+    ...     Path(folder, "note.txt").read_text(encoding="utf-8")
+    'Größe'
+    """
     with replacing(path, overwrite=overwrite) as file:
         file.write(text.encode("utf-8"))
 
 
 @contextlib.contextmanager
 def replacing(path: Path, *, overwrite: bool) -> Iterator[IO[bytes]]:
-    """A file to write to that takes the place of ``path`` once it is complete, and vanishes otherwise."""
+    """Yield a file to write to; it takes the place of ``path`` when the block ends without an error.
+
+    A symbolic link stays a link: the file behind it is replaced. A replaced file keeps its permission bits; a
+    new one gets those that the umask leaves. Raises OutputError if ``path`` exists and ``overwrite`` is
+    false, or if writing fails; the old file then stays as it was.
+    """
     target = target_of(path)
-    beside = target.parent / f".glstylenet-{secrets.token_hex(8)}.part"
     try:
-        try:
-            nameless = _nameless_file(target.parent)
-            with beside.open("xb") if nameless is None else nameless as file:
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
-                if nameless is not None:
-                    _name(file, beside)
-            _put_in_place(beside, target, overwrite=overwrite)
-        finally:  # whatever happens, Ctrl-C included
-            beside.unlink(missing_ok=True)
+        with _temporary_path(target) as part:
+            try:
+                with part.open("x+b") as file:
+                    yield file
+                    file.flush()
+                    os.fsync(file.fileno())
+                    written = os.fstat(file.fileno())
+                if not os.path.samestat(written, part.stat()):  # possible only where there are no locks
+                    raise OSError(f"{part} was replaced by another writer")
+                _put_in_place(part, target, overwrite=overwrite)
+            finally:  # whatever happens, Ctrl-C included
+                part.unlink(missing_ok=True)
     except FileExistsError as error:
-        raise OutputError(TAKEN.format(path)) from error
+        raise OutputError(FILE_EXISTS.format(path)) from error
     except OSError as error:
         raise OutputError(
             f"{path}: writing failed ({error}); nothing was changed. Check the disk's space and permissions."
         ) from error
 
 
-def _nameless_file(folder: Path) -> IO[bytes] | None:
-    """A file without a name, which even SIGKILL cannot leave behind; None where the system has none."""
-    if sys.platform != "linux" or not Path("/proc/self/fd").exists():
-        return None
-    flags = os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC
-    try:
-        return open(folder, "w+b", opener=lambda name, _: os.open(name, flags, 0o666))
-    except OSError:  # the file system knows no such files; a real fault will show with the named file
-        return None
+@contextlib.contextmanager
+def _temporary_path(target: Path) -> Iterator[Path]:
+    """Yield the path of a file that does not exist, beside ``target``, and hold it for this writer.
+
+    While another thread or run writes the same target, the path is a random one instead.
+    """
+    name = target.name
+    if len(os.fsencode(name)) > _LONGEST_NAME:
+        name = hashlib.sha256(os.fsencode(name)).hexdigest()
+    part = target.with_name(f".{name}.glstylenet-part")
+    with contextlib.ExitStack() as held:
+        try:
+            held.enter_context(claim_output(part))
+            part.unlink(missing_ok=True)  # left by a writer that was killed
+        except (OutputError, OSError):
+            part = target.with_name(f".{secrets.token_hex(16)}.glstylenet-part")
+        yield part
 
 
-def _name(file: IO[bytes], path: Path) -> None:
-    """Give a nameless file the name ``path``."""
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:  # with a folder's descriptor, the call follows the symbolic link in /proc to the file itself
-        os.link(f"/proc/self/fd/{file.fileno()}", path.name, dst_dir_fd=folder, follow_symlinks=True)
-    finally:
-        os.close(folder)
-
-
-def _put_in_place(beside: Path, target: Path, *, overwrite: bool) -> None:
-    """Give the complete file its final name; FileExistsError if that is taken and must not be."""
+def _put_in_place(part: Path, target: Path, *, overwrite: bool) -> None:
+    """Give the complete file its final name; raises FileExistsError if that is taken and must not be."""
     if overwrite:
-        os.replace(beside, target)
+        with contextlib.suppress(OSError):  # there is no old file, or the file system knows no modes
+            part.chmod(stat.S_IMODE(target.stat().st_mode) & 0o777)
+        os.replace(part, target)
     else:
         try:
-            os.link(beside, target)  # unlike a rename, this fails if the name is taken
+            os.link(part, target)  # unlike a rename, this fails if the name is taken
         except FileExistsError:
             raise
         except OSError:  # a file system without links: reserve the name, then rename
             target.touch(exist_ok=False)
             try:
-                os.replace(beside, target)
+                os.replace(part, target)
             except BaseException:
                 target.unlink()
                 raise

@@ -1,4 +1,4 @@
-"""Lock: TODO-DOC."""
+"""Locks: an output belongs to one run at a time, until that run ends, however it ends."""
 
 import contextlib
 import hashlib
@@ -9,12 +9,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from glstylenet.errors import OutputError
-from glstylenet.files.atomic import target_of
 
 if sys.platform != "win32":
     import fcntl
 
-__all__ = ["claim_output"]
+__all__ = ["claim_output", "target_of"]
+
+
+def target_of(path: Path) -> Path:
+    """Return where bytes written to ``path`` go: behind symbolic links, so that a link stays a link."""
+    return Path(os.path.realpath(path))
 
 
 @contextlib.contextmanager
@@ -23,9 +27,14 @@ def claim_output(path: Path) -> Iterator[None]:
 
     The claim is a lock on a file in the temporary folder, and ends with the process, however that ends. Where
     the system grants no locks there is no claim. Raises OutputError if the output is claimed already.
+
+    >>> with claim_output(Path("a.png")), claim_output(Path("a.png")):
+    ...     pass
+    Traceback (most recent call last):
+    glstylenet.errors.OutputError: a.png: another run is writing it. Wait for it, or choose another name.
     """
     try:
-        descriptor = _locked(lock := _lock_file(path))
+        descriptor = _open_locked(lock := _lock_path(path))
     except BlockingIOError as error:
         raise OutputError(
             f"{path}: another run is writing it. Wait for it, or choose another name."
@@ -36,22 +45,22 @@ def claim_output(path: Path) -> Iterator[None]:
         yield
     finally:
         if descriptor is not None:
-            # Removed before it is unlocked: whoever waits for it then finds it is no longer the file's.
+            # Removed before it is unlocked: a run that waits for the lock then finds that it is of no file.
             if sys.platform != "win32":
                 lock.unlink(missing_ok=True)
             os.close(descriptor)
 
 
-def _lock_file(path: Path) -> Path:
-    """The file whose lock claims ``path``: never beside it, where a killed run would leave it."""
+def _lock_path(path: Path) -> Path:
+    """Return the file whose lock claims ``path``: not beside it, where a killed run would leave it."""
     user = "" if sys.platform == "win32" else f"-{os.getuid()}"
     folder = Path(tempfile.gettempdir()) / f"glstylenet-locks{user}"
     folder.mkdir(mode=0o700, exist_ok=True)
     return folder / hashlib.sha256(os.fsencode(os.path.normcase(target_of(path)))).hexdigest()
 
 
-def _locked(lock: Path) -> int:
-    """A descriptor that holds ``lock``; BlockingIOError if another one does."""
+def _open_locked(lock: Path) -> int:
+    """Return a descriptor that holds ``lock``; raises BlockingIOError if another one does."""
     if sys.platform == "win32":
         try:  # the system removes the file with its last descriptor, even after a crash
             return os.open(lock, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_TEMPORARY)

@@ -1,8 +1,8 @@
-"""What the machine offers: devices, memory, and the time that passes.
+"""The machine that a run uses: devices, memory and time.
 
-- ``device``: resolves where and in which precision a run computes, and tells how much memory there is.
-- ``malloc``: keeps freed memory in the process or gives it back to the system.
-- ``cuda_graph``: records the work of a GPU once and replays it with other numbers.
+- ``device``: resolves where and in which precision a run computes, and measures how much memory there is.
+- ``malloc``: keeps freed memory in the process or returns it to the system.
+- ``cuda_graph``: records work on a GPU once and replays it on other numbers.
 - ``stopwatch``: adds up the seconds of each part of the work.
 
 The names below are imported when they are first used: the command line calls :func:`keep_freed_memory` at its
@@ -24,14 +24,13 @@ if TYPE_CHECKING:
         out_of_memory,
         peak_memory,
     )
-    from glstylenet.machine.malloc import FreedMemoryTrimmer, keep_freed_memory, return_freed_memory
+    from glstylenet.machine.malloc import keep_freed_memory, return_freed_memory, trim_freed_memory
     from glstylenet.machine.stopwatch import Stopwatch
 
 __all__ = [
     "LARGEST_REPLAYED",
     "CudaGraph",
     "Device",
-    "FreedMemoryTrimmer",
     "Stopwatch",
     "available_memory",
     "choose_device",
@@ -43,13 +42,13 @@ __all__ = [
     "out_of_memory",
     "peak_memory",
     "return_freed_memory",
+    "trim_freed_memory",
 ]
 
 _HOMES = {
     "LARGEST_REPLAYED": "cuda_graph",
     "CudaGraph": "cuda_graph",
     "Device": "device",
-    "FreedMemoryTrimmer": "malloc",
     "Stopwatch": "stopwatch",
     "available_memory": "device",
     "choose_device": "device",
@@ -61,6 +60,7 @@ _HOMES = {
     "out_of_memory": "device",
     "peak_memory": "device",
     "return_freed_memory": "malloc",
+    "trim_freed_memory": "malloc",
 }
 
 

@@ -1,8 +1,8 @@
-"""CudaGraph: work on a GPU that is recorded once, as a CUDA graph, and asked for again with other numbers.
+"""CudaGraph: work on a GPU that is recorded once and replayed on other numbers.
 
-A GPU is done with a kernel of a small picture sooner than the host can ask for the next; a graph asks for all
-of them at once. Every tensor keeps its place in memory from one time to the next, so what the work reads from
-outside has to be written where it was when the work was recorded, and its memory is nobody else's.
+With small pictures, a GPU finishes a kernel sooner than the host can launch the next; a graph launches all of
+them at once. Every tensor keeps its address from one replay to the next. So new inputs of the work must be
+written to where they were when it was recorded, and a graph shares its memory with nothing else.
 """
 
 from collections.abc import Callable
@@ -17,14 +17,17 @@ __all__ = ["LARGEST_REPLAYED", "CudaGraph", "is_worthwhile"]
 
 
 LARGEST_REPLAYED = 2**20
-"""Pixels. Of larger pictures a kernel takes longer than asking for it, and its memory is worth more."""
+"""Pixels. With larger pictures a kernel takes longer than its launch, and the memory is needed elsewhere."""
 
 
 def is_worthwhile(picture: Tensor) -> bool:
-    """Whether work on a ``picture`` of this size, where it is, is sooner done by :class:`CudaGraph`.
+    """Return whether a :class:`CudaGraph` is faster for work on a ``picture`` of this size and device.
 
-    There must be room for it: as much as this process has of the device is free once more. Recording must not
-    run out of memory, for PyTorch ends the whole process then.
+    There must be room for it: as much free memory as this process already holds. Recording must not run out
+    of memory, because PyTorch then ends the whole process.
+
+    >>> is_worthwhile(torch.zeros(1, 3, 8, 8))  # on a CPU
+    False
     """
     pixels = picture.shape[-2] * picture.shape[-1]
     if picture.device.type != "cuda" or pixels > LARGEST_REPLAYED:
@@ -33,16 +36,16 @@ def is_worthwhile(picture: Tensor) -> bool:
 
 
 class CudaGraph:
-    """``work`` on a tensor like ``like`` on a CUDA device, which waits for the device nowhere.
+    """`CudaGraph` records ``work`` on a tensor like ``like``, on a CUDA device, and replays it when called.
 
-    It is recorded, not done. All that is made the first time only (kernels chosen, workspaces, values that
-    are cached) must be there: do the work once before.
+    The work must not wait for the device anywhere. Run it once before recording, so that everything that
+    happens the first time only is done: the choice of kernels, workspaces, cached values.
     """
 
     def __init__(self, work: Callable[[Tensor], tuple[Tensor, ...]], like: Tensor) -> None:
         self._argument = torch.empty_like(like)
         self._graph = torch.cuda.CUDAGraph()
-        # One recording at a time in a process. Other threads may compute meanwhile, but not give memory back.
+        # One recording at a time in a process. Other threads may compute meanwhile, but not return memory.
         with (
             ALLOCATOR,
             torch.cuda.device(like.device),
@@ -55,11 +58,11 @@ class CudaGraph:
             self._results = work(self._argument)
 
     def fits(self, argument: Tensor) -> bool:
-        """Whether it was recorded for such a tensor."""
+        """Return whether it was recorded for a tensor of this shape and type."""
         return argument.shape == self._argument.shape and argument.dtype == self._argument.dtype
 
     def __call__(self, argument: Tensor) -> tuple[Tensor, ...]:
-        """The results for ``argument``, which are the caller's."""
+        """Return the results for ``argument``, as copies that the next call does not overwrite."""
         self._argument.copy_(argument)
         with torch.cuda.device(self._argument.device):
             self._graph.replay()
@@ -68,6 +71,8 @@ class CudaGraph:
 
 @cache
 def _recording_stream(device: int) -> torch.cuda.Stream:
-    """One for each device, since libraries keep workspaces for each stream. PyTorch's own is the same for all
-    devices: on the second one it would record nothing."""
+    """Return one stream for each device, because libraries keep workspaces for each stream.
+
+    PyTorch's own recording stream is the same for all devices: on the second one it would record nothing.
+    """
     return torch.cuda.Stream(device)  # type: ignore[no-untyped-call]

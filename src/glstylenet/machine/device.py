@@ -25,26 +25,33 @@ __all__ = [
 
 
 ALLOCATOR = threading.RLock()
-"""Held while PyTorch's memory on CUDA devices is given back, or must not be: the same for all devices."""
+"""Held while cached memory of CUDA devices is returned or must not be; one lock for all devices."""
 
 
 @dataclass(frozen=True)
 class Device:
-    """A resolved choice: nothing in it is "auto" any more."""
+    """`Device` is the resolved choice of where to compute and in which precision; nothing in it is "auto".
 
-    device: torch.device
+    >>> Device(torch.device("cpu"), "bfloat16").dtype
+    torch.bfloat16
+    """
+
+    torch_device: torch.device
     precision: str
 
     @property
     def dtype(self) -> torch.dtype:
-        """The torch type of the network's numbers."""
+        """The type of the network's weights and features."""
         return torch.bfloat16 if self.precision == "bfloat16" else torch.float32
 
 
 def choose_device(device: str, precision: str) -> Device:
-    """Resolve ``auto`` to what this machine has.
+    """Resolve the settings ``device`` and ``precision``, where "auto" means the best that this machine has.
 
-    Raises :class:`~glstylenet.errors.UsageError` if a CUDA device is asked for that is not there.
+    Raises :class:`~glstylenet.errors.UsageError` if ``device`` is a CUDA device that does not exist.
+
+    >>> choose_device("cpu", "float32")
+    Device(torch_device=device(type='cpu'), precision='float32')
     """
     name = device
     if device == "auto":
@@ -52,7 +59,7 @@ def choose_device(device: str, precision: str) -> Device:
     kind, _, number = name.partition(":")
     if kind == "cuda":
         count = torch.cuda.device_count()
-        # Asked of the text: torch.device keeps eight bits of the number, and cuda:256 would be cuda:0.
+        # Parsed from the text: torch.device keeps eight bits of the number, and cuda:256 would be cuda:0.
         if int(number or 0) >= count:
             raise UsageError(
                 f"--device {device} asks for a CUDA device, and PyTorch sees {count} of them here; "
@@ -65,26 +72,30 @@ def choose_device(device: str, precision: str) -> Device:
 
 
 def every_device(device: str) -> list[str]:
-    """The devices that ``device`` lets a program use side by side: all GPUs for ``auto``, else the one."""
+    """Return the devices that a program may use side by side: all GPUs for "auto", otherwise ``device``.
+
+    >>> every_device("cpu")
+    ['cpu']
+    """
     if device == "auto" and torch.cuda.is_available() and torch.cuda.device_count() > 1:
         return [f"cuda:{number}" for number in range(torch.cuda.device_count())]
     return [device]
 
 
 def has_fast_bfloat16(device: torch.device) -> bool:
-    """Whether ``device`` multiplies bfloat16 in hardware. A CPU that emulates it is slower than float32."""
+    """Return whether ``device`` multiplies bfloat16 in hardware; emulated, it is slower than float32."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    # Where torch does not tell (before 2.12, other platforms) float32 is the safe answer.
+    # Where torch does not report it (before 2.12, other platforms), float32 is the safe choice.
     capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
     return bool(capabilities.get("amx_bf16") or capabilities.get("avx512_bf16"))
 
 
 def available_memory(device: torch.device) -> int:
-    """Bytes that could be used now without swapping."""
+    """Return the bytes of ``device`` that this process could still allocate, on a CPU without swapping."""
     if device.type == "cuda":
         free, total = torch.cuda.mem_get_info(device)
-        # What PyTorch has and uses no more is given back when needed; a program may be allowed a part only.
+        # PyTorch returns what it caches when needed; a process may be limited to a part of the memory.
         in_use = torch.cuda.memory_allocated(device)
         unused = torch.cuda.memory_reserved(device) - in_use
         number = torch.cuda.current_device() if device.index is None else device.index
@@ -94,7 +105,7 @@ def available_memory(device: torch.device) -> int:
 
 
 def _room_in_container(group: Path = Path("/sys/fs/cgroup")) -> int:
-    """Bytes left under a Linux container's own limit, which the machine's figures do not show."""
+    """Return the bytes left under a Linux container's limit, which the machine's figures do not include."""
     try:
         limit = (group / "memory.max").read_text(encoding="ascii").strip()
         used = (group / "memory.current").read_text(encoding="ascii").strip()
@@ -109,15 +120,15 @@ def _empty_cache() -> None:
 
 
 def memory_pool(device: torch.device) -> MemoryPool:
-    """Who holds the memory of what is computed on ``device``: this process, or PyTorch on a CUDA device."""
+    """Return the allocator for work on ``device``: PyTorch's on a CUDA device, else this process's."""
     if device.type == "cuda":
-        # PyTorch keeps what is freed, but in blocks that do not fit: a tile may need as much as the first.
-        return MemoryPool(lambda: torch.cuda.memory_reserved(device), _empty_cache, lambda: False)
+        # PyTorch keeps what is freed, but in blocks that do not fit: any tile may need as much as the first.
+        return MemoryPool(lambda: torch.cuda.memory_reserved(device), _empty_cache)
     return process_memory()
 
 
 def out_of_memory(error: BaseException) -> bool:
-    """Whether ``error`` says that the device or the machine has no more memory to give."""
+    """Return whether ``error`` means that the device or the machine has no memory left."""
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
     # On the CPU the text is the only sign.
@@ -126,7 +137,7 @@ def out_of_memory(error: BaseException) -> bool:
 
 
 def peak_memory(device: torch.device) -> int:
-    """The most bytes held at once so far: by this process, or by PyTorch on a CUDA device."""
+    """Return the most bytes held at a time so far, by this process or by PyTorch on a CUDA device."""
     if device.type == "cuda":
         return int(torch.cuda.max_memory_reserved(device))
     if sys.platform == "win32":
@@ -140,9 +151,9 @@ def peak_memory(device: torch.device) -> int:
 
 
 def _peak_of_program(status: Path = Path("/proc/self/status")) -> int | None:
-    """Linux's record of this program alone; ``None`` elsewhere.
+    """Return the peak from Linux's record of this program alone; ``None`` on other systems.
 
-    What getrusage tells is handed down: a process begins with the peak of the one that started it.
+    The peak of getrusage is inherited: a process begins with that of the process that started it.
     """
     try:
         lines = status.read_text(encoding="ascii", errors="replace").splitlines()

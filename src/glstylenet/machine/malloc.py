@@ -1,7 +1,8 @@
-"""Allocator: let this process keep the memory it frees for the next evaluation, on Linux.
+"""Malloc: which freed memory a process keeps for the next evaluation, and which it returns.
 
-glibc gives large blocks back to the system at once, and the system hands out new ones page by page, zeroed.
-With features of tens of megabytes that costs up to a third of an evaluation (docs/performance.md).
+glibc returns large freed blocks to the system at once, and the system hands out new ones page by page, filled
+with zeros. With features of tens of megabytes that costs up to a third of an evaluation
+(docs/notebook.md). So programs of ours keep freed memory, and return it where a plan needs room.
 """
 
 import ctypes
@@ -11,33 +12,33 @@ from dataclasses import dataclass
 
 import psutil
 
-__all__ = ["FreedMemoryTrimmer", "MemoryPool", "keep_freed_memory", "process_memory", "return_freed_memory"]
+__all__ = ["MemoryPool", "keep_freed_memory", "process_memory", "return_freed_memory", "trim_freed_memory"]
 
 
 # Numbers of glibc's mallopt(3).
 _M_TRIM_THRESHOLD = -1
-
-
 _M_MMAP_THRESHOLD = -3
 
 
 _LARGEST_KEPT = 256 * 2**20
-"""Blocks of this size and more still come from and go to the system: at 24 megapixels, whole vectors."""
+"""Blocks of this size and more are still returned at once: at 24 megapixels, whole vectors."""
 
 
 _GROWTH = 0.4
-"""Share of a tile's memory by which the next one, in the same memory, may need more: pieces, and what is kept
-of it."""
+"""Share of a tile's memory by which a process that keeps freed memory may grow for the next tile.
+
+Most of what it allocates fits into what the tile before has freed; the rest is fragments and cached features.
+"""
 
 
-_kept = threading.Event()
-"""Set once this process keeps what it frees, which is as much the whole process's as the allocator is."""
+_keeps = threading.Event()
+"""Set once this process keeps freed memory. It is global because the allocator is."""
 
 
 def keep_freed_memory() -> None:
-    """Ask glibc to; elsewhere nothing happens.
+    """Let this process keep the memory it frees, with glibc; on other systems nothing happens.
 
-    For programs of our own, at their start: a library leaves its host's allocator alone.
+    Only for programs of our own, at their start: a library must not change its host's allocator.
     """
     try:
         allocator = ctypes.CDLL("libc.so.6").mallopt
@@ -45,13 +46,13 @@ def keep_freed_memory() -> None:
         return
     allocator(_M_MMAP_THRESHOLD, _LARGEST_KEPT)
     allocator(_M_TRIM_THRESHOLD, 2 * _LARGEST_KEPT)
-    _kept.set()
+    _keeps.set()
 
 
 def return_freed_memory() -> None:
-    """Give the system what this process has freed and kept, with glibc; elsewhere nothing happens.
+    """Return the memory that this process has freed and kept, with glibc; elsewhere nothing happens.
 
-    For moments when work of another shape begins: what is left over from the last does not fit it.
+    Call it when work of another shape begins, because the freed blocks do not fit that work.
     """
     try:
         trim = ctypes.CDLL("libc.so.6").malloc_trim
@@ -62,43 +63,34 @@ def return_freed_memory() -> None:
 
 @dataclass(frozen=True)
 class MemoryPool:
-    """Who holds memory that is used no more. ``held``: bytes in all; ``give_back``: what is not in use;
-    ``reuses``: whether most of what the next tile asks for fits into what the last one freed."""
+    """`MemoryPool` is an allocator that may hold freed memory: this process's, or PyTorch's on a CUDA device.
+
+    - ``held()``: the bytes it holds, in use or freed.
+    - ``give_back()``: returns what is not in use.
+    - ``growth``: by what share of a tile's memory it grows for a tile that follows another.
+    """
 
     held: Callable[[], int]
     give_back: Callable[[], None]
-    reuses: Callable[[], bool]
+    growth: float = 1.0
 
 
 def process_memory() -> MemoryPool:
-    """This process, and its memory in the machine."""
+    """Return the pool of this process, as it keeps freed memory now."""
     process = psutil.Process()
-    return MemoryPool(lambda: int(process.memory_info().rss), return_freed_memory, _kept.is_set)
+    growth = _GROWTH if _keeps.is_set() else 1.0
+    return MemoryPool(lambda: int(process.memory_info().rss), return_freed_memory, growth)
 
 
-class FreedMemoryTrimmer:
-    """Gives freed memory back where its ``holder``, who may hold ``allowed`` bytes, would come to hold more.
+def trim_freed_memory(pool: MemoryPool, allowed: int, needed: int) -> None:
+    """Return the freed memory of ``pool`` unless ``needed`` bytes more stay within ``allowed``.
 
-    ``tile_bytes``: what a tile takes. Tiles of several sizes leave pieces behind into which the next tile
-    does not fit. Where the holder reuses what was freed, a tile that follows another is at work in that one's
-    memory, and needs but little more.
+    Returning it always would be slow: the next tile would fetch the same memory again.
+
+    >>> pool = MemoryPool(held=lambda: 700, give_back=lambda: print("returned"))
+    >>> trim_freed_memory(pool, allowed=1000, needed=200)
+    >>> trim_freed_memory(pool, allowed=1000, needed=400)
+    returned
     """
-
-    def __init__(self, allowed: int, tile_bytes: int, holder: MemoryPool) -> None:
-        self.allowed = allowed
-        self.tile_bytes = tile_bytes
-        self._holder = holder
-        self._follows_tile = False
-
-    def before_tile(self) -> None:
-        """To be called before a tile is looked at."""
-        growth = _GROWTH if self._follows_tile and self._holder.reuses() else 1.0
-        if self._holder.held() > self.allowed - int(self.tile_bytes * growth):
-            self._holder.give_back()
-        self._follows_tile = True
-
-    def after_tiles(self) -> None:
-        """To be called when other work than on tiles comes next: vectors and a history, which fit into no
-        tile's memory and may be larger than all of it."""
-        self._holder.give_back()
-        self._follows_tile = False
+    if pool.held() > allowed - needed:
+        pool.give_back()

@@ -1,4 +1,4 @@
-"""Stopwatch: which part of the work took how many seconds."""
+"""Stopwatch: how many seconds each part of the work takes."""
 
 import contextlib
 import time
@@ -9,11 +9,17 @@ __all__ = ["Stopwatch"]
 
 
 class Stopwatch:
-    """Adds up seconds by part.
+    """`Stopwatch` adds up seconds by part.
 
-    What is measured is the caller's time. A CUDA device works on after the call that asked it to, so there
-    the parts tell only who waited; they are exact on the CPU. A replayed evaluation
+    It measures the caller's time. A CUDA device continues after the call that launched the work has returned,
+    so there the parts only show where the host waited; on the CPU they are exact. A replayed evaluation
     (:mod:`~glstylenet.machine.cuda_graph`) counts as one part.
+
+    >>> watch = Stopwatch()
+    >>> with watch.measure("network"):
+    ...     pass
+    >>> list(watch.seconds)
+    ['network']
     """
 
     def __init__(self) -> None:
@@ -21,7 +27,7 @@ class Stopwatch:
 
     @contextlib.contextmanager
     def measure(self, part: str) -> Iterator[None]:
-        """Add what happens inside to ``part``."""
+        """Add the seconds of the ``with`` block to ``part``, also when it raises."""
         began = time.perf_counter()
         try:
             yield

@@ -1,9 +1,12 @@
 """Semantic maps: which region of a picture is what.
 
-- ``palette``: finds the class colours of several maps together.
 - ``labels``: gives every pixel its class, and every feature position its shares of the classes.
+- ``semantics``: holds the classes that several maps have in common, and the advice on them.
+- ``palette``: finds the class colours of several maps together.
+- ``blends``: tells which classes lie around a pixel, and which colours are steps between two others.
 """
 
-from glstylenet.maps.labels import Semantics, label_maps, map_at, resize_labels
+from glstylenet.maps.labels import PictureMap, label_maps, map_at, resize_labels
+from glstylenet.maps.semantics import Semantics
 
-__all__ = ["Semantics", "label_maps", "map_at", "resize_labels"]
+__all__ = ["PictureMap", "Semantics", "label_maps", "map_at", "resize_labels"]

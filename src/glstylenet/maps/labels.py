@@ -1,17 +1,8 @@
-"""From two colour-coded maps to labelled classes and one-hot channels.
+"""Labels: the class of every pixel, and the shares of the classes at every feature position.
 
-A semantic map is a picture in which every colour stands for a kind of thing: red for background, green for
-skin.  Painting programs soften its borders, JPEG adds noise, resizing blends neighbours; so the palette has
-to be found, in both maps together:
-
-1. *Clean maps* hold few colours and no blends: every colour is a class, however small.
-2. *Soft maps*: a class has an inside, "flat" pixels whose 3x3 neighbourhood is nearly one colour.  Their
-   colours are grouped, most frequent first; a very small group on the line between two larger ones is a
-   blend.  Thin lines never lie flat: their colours are repeated exactly, and no blend.
-3. A picture whose flat pixels do not gather around few colours is no map, and is refused.
-
-Then every pixel gets its class.  The middle of a soft border between red and green, (128, 128, 0), is as near
-to yellow as to red; so a pixel without a clear colour may only join a class that is present around it.
+The palette (:mod:`glstylenet.maps.palette`) tells the class of most pixels by their colour. The middle of a
+soft border between red and green, (128, 128, 0), is as near to yellow as to red; so a pixel without a clear
+colour may only join a class that is present around it.
 """
 
 from collections.abc import Sequence
@@ -24,26 +15,27 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from glstylenet.errors import SemanticMapError
-from glstylenet.maps.palette import (
-    CLASS_RADIUS,
-    FLAT_RANGE,
-    SMALL_CLASS,
-    Codes,
+from glstylenet.maps.blends import (
     Colours,
-    Counts,
     Labels,
-    Palette,
-    PixelCodes,
     class_bits,
     classes_around,
-    colours_of,
-    find_palette,
     lies_between,
     squared_distances,
 )
+from glstylenet.maps.palette import (
+    CLASS_RADIUS,
+    FLAT_RANGE,
+    Codes,
+    Palette,
+    PixelCodes,
+    colours_of,
+    find_palette,
+)
+from glstylenet.maps.semantics import SemanticClass, Semantics, advise
 from glstylenet.numerics import picture_size
 
-__all__ = ["SemanticClass", "Semantics", "label_maps", "map_at", "resize_labels"]
+__all__ = ["PictureMap", "label_maps", "map_at", "resize_labels"]
 
 
 _CHUNK = 1 << 20  # pixels compared with all classes at a time
@@ -52,108 +44,91 @@ _CHUNK = 1 << 20  # pixels compared with all classes at a time
 _UNCLEAR = 255  # label of a pixel whose class its colour alone does not tell
 
 
-_Advice = tuple[tuple[str, ...], tuple[str, ...]]
-
-
 @dataclass(frozen=True)
-class SemanticClass:
-    """One kind of thing: its colour in the maps and its share of each picture's positions, 0..1."""
+class PictureMap:
+    """A colour-coded map: ``pixels`` (1, 3, height, width), 0..255, uint8 or floating.
 
-    colour: tuple[int, int, int]
-    content_share: float
-    style_share: float
-
-    @property
-    def colour_name(self) -> str:
-        """The colour as web pages write it, such as ``#ff0000``."""
-        return "#{:02x}{:02x}{:02x}".format(*self.colour)
-
-
-@dataclass(frozen=True)
-class Semantics:
-    """The classes of both maps and where they are.
-
-    ``content`` and ``style`` are one-hot float32, (1, classes, height, width) at the sizes of the pictures;
-    channel k belongs to ``classes[k]``, and the largest class comes first. ``warnings`` name what may spoil
-    the result, ``notes`` what was decided on the way.
+    ``role`` names its picture in messages, such as "content"; ``size`` is the picture's (height, width).
     """
 
-    classes: tuple[SemanticClass, ...]
-    content: Tensor
-    style: Tensor
-    warnings: tuple[str, ...]
-    notes: tuple[str, ...] = ()
-
-    @property
-    def smallest_share(self) -> float:
-        """Share of the smallest class that the content has: how far a coarse scale may go."""
-        return min(each.content_share for each in self.classes if each.content_share > 0)
-
-    def describe(self) -> str:
-        """A plain-text table, one line per class, and the notes."""
-        rows = [
-            f"{number:>5}  {each.colour_name}  {each.content_share:>8.2%}  {each.style_share:>8.2%}"
-            for number, each in enumerate(self.classes, start=1)
-        ]
-        return "\n".join(("class  colour    content     style", *rows, *self.notes))
+    pixels: Tensor
+    role: str
+    size: tuple[int, int]
 
 
-def label_maps(
-    content_map: Tensor,
-    style_map: Tensor,
-    *,
-    content_size: tuple[int, int],
-    style_size: tuple[int, int],
-    classes: int | None = None,
-    strict: bool = False,
-) -> Semantics:
-    """Find the classes of two maps and label both.
+def label_maps(maps: Sequence[PictureMap], *, classes: int | None = None, strict: bool = False) -> Semantics:
+    """Find the classes of all ``maps`` together and label each: first the content's, then the styles'.
 
-    The maps are (1, 3, height, width), 0..255, uint8 or floating; the sizes are (height, width) of the
-    pictures they belong to.  ``classes`` forces the number of classes, 1..`MAX_CLASSES`.
+    ``classes`` forces the number of classes, 1..`MAX_CLASSES`.
 
     Raises `SemanticMapError` if a map does not have its picture's aspect ratio, if no palette can be found,
-    or if ``strict`` and the style lacks a class of the content; `SettingsError` if ``classes`` is impossible.
+    or if ``strict`` and a class of the content is in no other map; `SettingsError` if ``classes`` is
+    impossible.
+
+    >>> red, green = torch.tensor([255, 0, 0]), torch.tensor([0, 255, 0])
+    >>> pixels = torch.stack([red, red, red, green], dim=1).view(1, 3, 1, 4)
+    >>> semantics = label_maps([PictureMap(pixels, role, (1, 4)) for role in ("content", "style")])
+    >>> [(each.colour_name, each.shares) for each in semantics.classes]
+    [('#ff0000', (0.75, 0.75)), ('#00ff00', (0.25, 0.25))]
+    >>> semantics.channels[0][0].tolist()
+    [[[1.0, 1.0, 1.0, 0.0]], [[0.0, 0.0, 0.0, 1.0]]]
     """
-    sizes = (content_size, style_size)
-    pair = (_read(content_map, "content", content_size), _read(style_map, "style", style_size))
-    palette = find_palette(pair, classes)
-    whole = [torch.from_numpy(_label(each, palette))[None, None] for each in pair]
-    labels = [F.interpolate(a, size, mode="nearest-exact") for a, size in zip(whole, sizes, strict=True)]
+    read = [_read(each) for each in maps]
+    palette = find_palette(read, classes)
+    whole = [torch.from_numpy(_label(each, palette))[None, None] for each in read]
+    labels = [F.interpolate(a, each.size, mode="nearest-exact") for a, each in zip(whole, maps, strict=True)]
     counts = np.stack([np.bincount(a.numpy().ravel(), minlength=len(palette.colours)) for a in labels])
     shares = counts / np.array([[each.numel()] for each in labels])
     # Equal shares are ordered by colour, so that the order never depends on chance.
     order = np.lexsort((*palette.colours.T[::-1], -shares.sum(0)))
     pairs = zip(palette.colours[order].astype(int).tolist(), shares.T[order].tolist(), strict=True)
-    found = tuple(SemanticClass(tuple(colour), *share) for colour, share in pairs)
-    advice = _advise(found, counts[:, order], palette, strict)
-    content, style = (torch.zeros((1, len(order), *size)) for size in sizes)
-    for channels, each in zip((content, style), labels, strict=True):
-        for channel, label in enumerate(order.tolist()):
-            channels[:, channel] = each[:, 0] == label
-    return Semantics(found, content, style, *advice)
+    found = tuple(SemanticClass(tuple(colour), tuple(share)) for colour, share in pairs)
+    roles = tuple(each.role for each in maps)
+    warnings, notes = advise(found, roles, counts[:, order], palette, strict=strict)
+    channels = tuple(_one_hot(each, order.tolist()) for each in labels)
+    return Semantics(found, channels, roles, warnings, notes)
 
 
 def resize_labels(one_hot: Tensor, size: tuple[int, int]) -> Tensor:
-    """Bring label channels (1, classes, height, width) to another (height, width) by averaging areas.
+    """Bring class channels (1, classes, height, width) to another (height, width) by averaging areas.
 
     A position then holds the share of each class in the area it covers; the shares still sum to 1.
+
+    >>> resize_labels(torch.tensor([[[[1.0, 1.0, 1.0, 0.0]], [[0.0, 0.0, 0.0, 1.0]]]]), (1, 2)).tolist()
+    [[[[1.0, 0.5]], [[0.0, 0.5]]]]
     """
     return F.interpolate(one_hot, size, mode="area")
 
 
-def _read(image: Tensor, name: str, size: tuple[int, int]) -> PixelCodes:
+def map_at(class_channels: Tensor, size: tuple[int, int]) -> Tensor:
+    """Bring class channels (1, K, H, W) to feature ``size``: the share of each class under a position.
+
+    The paper gives every layer a copy of the map, resampled to the layer, before fusion. These copies are
+    the same map once fused, and a cosine does not change when its vectors are repeated: one copy serves.
+
+    >>> map_at(torch.ones(1, 2, 32, 16), (4, 2)).shape
+    torch.Size([1, 2, 4, 2])
+    """
+    height, width = picture_size(class_channels)
+    if height % size[0] == 0 and width % size[1] == 0:
+        return F.avg_pool2d(class_channels, (height // size[0], width // size[1]))
+    return F.adaptive_avg_pool2d(class_channels, size)
+
+
+def _read(picture_map: PictureMap) -> PixelCodes:
+    """Return colour codes and flat pixels; raises SemanticMapError if the map does not fit its picture."""
+    image, role = picture_map.pixels, picture_map.role
     shape = tuple(image.shape)
     if len(shape) != 4 or shape[:2] != (1, 3) or 0 in shape or not torch.isfinite(image).all():
         raise SemanticMapError(
-            f"the {name} map has the shape {shape}; expected (1, 3, height, width) of finite values, 0 to 255"
+            f"the {role} map has the shape {shape}; expected (1, 3, height, width) of finite values, 0 to 255"
         )
-    (map_height, map_width), (height, width) = shape[2:], size
+    (map_height, map_width), (height, width) = shape[2:], picture_map.size
     # Forgive one pixel of rounding in the smaller of the two, or 1 %.
     allowed = max(map_width, map_height, width, height, 0.01 * map_width * height)
     if abs(map_width * height - map_height * width) > allowed:
         raise SemanticMapError(
-            f"the {name} map is {map_width}x{map_height} (width x height), its picture {width}x{height}: "
+            f"the {role} map is {map_width}x{map_height} (width x height), its picture {width}x{height}: "
             "the aspect ratios differ. Crop or redraw the map to the same frame as the picture"
         )
     codes, flat = np.zeros(shape[2:], np.uint32), np.ones(shape[2:], np.bool_)
@@ -163,8 +138,16 @@ def _read(image: Tensor, name: str, size: tuple[int, int]) -> PixelCodes:
     return PixelCodes(codes, flat)
 
 
+def _one_hot(labels: Tensor, order: Sequence[int]) -> Tensor:
+    """Return float32 channels (1, K, height, width) of ``labels`` (1, 1, height, width), in ``order``."""
+    channels = torch.zeros((1, len(order), *labels.shape[2:]))
+    for channel, label in enumerate(order):
+        channels[:, channel] = labels[:, 0] == label
+    return channels
+
+
 def _label(pixels: PixelCodes, palette: Palette) -> Labels:
-    """The class of every pixel, (height, width)."""
+    """Return the class of every pixel, (height, width)."""
     codes = np.unique(pixels.codes)
     squared = squared_distances(colours_of(codes), palette.colours)
     table = np.full(1 << 24, _UNCLEAR, np.uint8)
@@ -201,36 +184,3 @@ def _settle(labels: Labels, codes: Codes, colours: Colours) -> None:
         waiting = waiting[present[waiting] == 0]
         if not len(waiting):
             return
-
-
-def _advise(found: Sequence[SemanticClass], counts: Counts, palette: Palette, strict: bool) -> _Advice:
-    """Warnings and notes of `Semantics`; ``counts`` are the pixels of each class, (2, K)."""
-    warnings, notes = [], list(palette.notes)
-    missing = [each for each in found if each.content_share > 0 and each.style_share == 0]
-    if missing:
-        names = ", ".join(f"{each.colour_name} ({each.content_share:.2%} of the content)" for each in missing)
-        lacks = f"the style map lacks {names}"
-        if strict:
-            raise SemanticMapError(f"{lacks}. Paint these colours into it, or leave out --strict")
-        warnings.append(f"{lacks}; these regions are matched by features alone, as without maps")
-    if len(found) == 1:
-        warnings.append(f"both maps hold only one class, {found[0].colour_name}: they steer nothing")
-    tiny = warnings if palette.clean else notes  # in a soft map, small classes are nothing unusual
-    for name, row in zip(("content", "style"), counts.tolist(), strict=True):
-        for each, pixels in zip(found, row, strict=True):
-            if 0 < pixels < SMALL_CLASS:
-                few = f"{each.colour_name} is only {pixels} pixels of the {name}"
-                tiny.append(f"{few}; coarse scales may lose it")
-    return tuple(warnings), tuple(notes)
-
-
-def map_at(class_channels: Tensor, size: tuple[int, int]) -> Tensor:
-    """Class channels (1, K, H, W) at feature ``size``: the share of each class under a position.
-
-    The paper gives every layer a copy of the map, resampled to the layer, before fusion. These copies are
-    the same map once fused, and a cosine does not change when its vectors are repeated: one copy serves.
-    """
-    height, width = picture_size(class_channels)
-    if height % size[0] == 0 and width % size[1] == 0:
-        return F.avg_pool2d(class_channels, (height // size[0], width // size[1]))
-    return F.adaptive_avg_pool2d(class_channels, size)

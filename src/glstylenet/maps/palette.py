@@ -1,4 +1,15 @@
-"""Palette: TODO-DOC."""
+"""Palette: the class colours of several maps together.
+
+A semantic map is a picture in which every colour stands for a kind of thing: red for background, green for
+skin. Painting programs soften its borders, JPEG adds noise, resizing blends neighbours; so the palette has to
+be found, in all maps together:
+
+1. *Clean maps* hold few colours and no blends: every colour is a class, however small.
+2. *Soft maps*: a class has an inside, "flat" pixels whose 3x3 neighbourhood is nearly one colour. Their
+   colours are grouped, most frequent first; a very small group on the line between two larger ones is a
+   blend. Thin lines never lie flat: their colours are repeated exactly, and no blend.
+3. A picture whose flat pixels do not gather around few colours is no map, and is refused.
+"""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -7,44 +18,54 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glstylenet.errors import SemanticMapError, SettingsError
+from glstylenet.maps.blends import (
+    MAX_CLASSES,
+    Colours,
+    blend_parents,
+    class_bits,
+    classes_around,
+    lies_between,
+    squared_distances,
+)
 
 __all__ = [
     "CLASS_RADIUS",
     "FLAT_RANGE",
-    "MAX_CLASSES",
     "SMALL_CLASS",
-    "Bits",
     "Codes",
-    "Colours",
     "Counts",
-    "Labels",
     "Palette",
     "PixelCodes",
-    "class_bits",
-    "classes_around",
+    "all_maps",
     "colours_of",
     "find_palette",
-    "lies_between",
-    "squared_distances",
 ]
 
 
-MAX_CLASSES = 64  # in both maps together: one bit of a 64-bit word each, see `classes_around`
+FLAT_RANGE = 24
+"""Largest difference inside a flat 3x3 neighbourhood: above JPEG noise, below a soft border."""
 
 
-FLAT_RANGE = 24  # largest difference inside a flat 3x3 neighbourhood: above JPEG noise, below a soft border
+CLASS_RADIUS = 40.0
+"""A colour this near to a class colour is that class."""
 
 
-CLASS_RADIUS = 40.0  # a colour this near to a class colour is that class
+SMALL_CLASS = 64
+"""Pixels of a class that coarse scales may lose: an 8x8 block is one position of the deepest features."""
 
 
-_TIGHT_RADIUS = 12.0  # but flat pixels of a true class lie nearer still
+Codes = NDArray[np.uint32]
+"""Colours as one number each: red * 65536 + green * 256 + blue."""
 
 
-_BLEND_DISTANCE = 32.0  # a colour this near to the line between two others may be their blend
+Counts = NDArray[np.int64]
+"""Numbers of pixels."""
 
 
-_BLEND_SHARE = 0.002  # a group on such a line needs this share of all pixels to be a class
+_TIGHT_RADIUS = 12.0  # flat pixels of a true class lie this near to its colour
+
+
+_BLEND_SHARE = 0.002  # a group on the line between two others needs this share of all pixels to be a class
 
 
 _LEAST_FLAT = 4  # flat pixels that make a class if its colour is no blend
@@ -56,26 +77,8 @@ _LEAST_LINE = (8, 0.0002)  # pixels, and share of all, that make a class of an e
 _LEAST_SHARES = (0.25, 0.8)  # of pixels that are flat, and of those near a class; a picture has fewer
 
 
-SMALL_CLASS = 64  # pixels: an 8x8 block is one position of the deepest features
-
-
-Codes = NDArray[np.uint32]  # a colour as one number: red * 65536 + green * 256 + blue
-
-
-Counts = NDArray[np.int64]
-
-
-Labels = NDArray[np.uint8]
-
-
-Bits = NDArray[np.uint64]
-
-
-Colours = NDArray[np.float32]
-
-
 class PixelCodes(NamedTuple):
-    """Colour codes of a map, and which of its pixels are flat; both (height, width)."""
+    """The colour codes of a map, and which of its pixels are flat; both (height, width)."""
 
     codes: Codes
     flat: NDArray[np.bool_]
@@ -91,7 +94,7 @@ class _Histogram(NamedTuple):
 
 
 class Palette(NamedTuple):
-    """Class colours (K, 3), ``clean`` if every pixel is exactly one of them, and what was decided."""
+    """The class colours (K, 3), ``clean`` if every pixel is exactly one of them, and notes on decisions."""
 
     colours: Colours
     clean: bool
@@ -99,6 +102,7 @@ class Palette(NamedTuple):
 
 
 def _histogram(maps: Sequence[PixelCodes]) -> _Histogram:
+    """Count the colours of all ``maps`` together."""
     codes, count = np.unique(np.concatenate([each.codes.ravel() for each in maps]), return_counts=True)
     inside, often = np.unique(np.concatenate([each.codes[each.flat] for each in maps]), return_counts=True)
     flat = np.zeros(len(codes), np.int64)
@@ -107,32 +111,31 @@ def _histogram(maps: Sequence[PixelCodes]) -> _Histogram:
 
 
 def colours_of(codes: Codes) -> Colours:
-    """Return the colours (N, 3) that ``codes`` (N) stand for."""
+    """Return the colours (N, 3) that ``codes`` (N) stand for.
+
+    >>> colours_of(np.array([0xFF8000], np.uint32)).tolist()
+    [[255.0, 128.0, 0.0]]
+    """
     return np.stack([codes >> 16, codes >> 8 & 255, codes & 255], axis=-1).astype(np.float32)
 
 
-def squared_distances(points: Colours, centres: Colours) -> Colours:
-    """(P, 3) and (K, 3) to (P, K), one centre at a time so that no (P, K, 3) array is made."""
-    result = np.empty((len(points), len(centres)), np.float32)
-    for column, centre in enumerate(centres):
-        result[:, column] = ((points - centre) ** 2).sum(1)
-    return result
-
-
 def find_palette(maps: Sequence[PixelCodes], classes: int | None) -> Palette:
-    """Find the class colours of all ``maps`` together, as many as ``classes`` if a number is given."""
+    """Find the class colours of all ``maps`` together, as many as ``classes`` if a number is given.
+
+    Raises SemanticMapError if the maps look like pictures, SettingsError if ``classes`` is impossible.
+    """
     histogram = _histogram(maps)
     if classes is not None:
         return _force(histogram, classes)
     if len(histogram.codes) <= MAX_CLASSES and not _has_blends(maps, histogram):
         return Palette(histogram.colours, clean=True)
     palette = _group(histogram)
-    _refuse_pictures(histogram, palette.colours)
+    _refuse_pictures(histogram, palette.colours, len(maps))
     return palette
 
 
 def _has_blends(maps: Sequence[PixelCodes], histogram: _Histogram) -> bool:
-    """Whether a colour occurs (almost) only as a step between two others that touch it on either side."""
+    """Return whether a colour occurs almost only as a step between two others that touch it on both sides."""
     steps = np.zeros(len(histogram.codes), np.int64)
     for each in maps:
         labels = np.searchsorted(histogram.codes, each.codes).astype(np.uint8)
@@ -142,12 +145,12 @@ def _has_blends(maps: Sequence[PixelCodes], histogram: _Histogram) -> bool:
 
 
 def _group(histogram: _Histogram) -> Palette:
-    """Classes of soft maps: groups of flat colours, then exact colours of thin lines."""
+    """Find the classes of soft maps: groups of flat colours, then exact colours of thin lines."""
     total = int(histogram.often.sum())
     kept = np.zeros((0, 3), np.float32)
     blends: list[str] = []
     for colour, pixels in _flat_groups(histogram):
-        blended = bool(_parents(colour, kept))
+        blended = bool(blend_parents(colour, kept))
         if pixels >= max(_LEAST_FLAT, _BLEND_SHARE * total * blended):
             kept = np.vstack([kept, colour])
         elif blended and pixels >= SMALL_CLASS:
@@ -156,13 +159,13 @@ def _group(histogram: _Histogram) -> Palette:
     repeated = histogram.often >= max(_LEAST_LINE[0], _LEAST_LINE[1] * total)
     for colour in histogram.colours[repeated][np.argsort(-histogram.often[repeated], kind="stable")]:
         near = squared_distances(colour[None], kept).min(initial=np.inf) <= CLASS_RADIUS**2
-        if len(kept) <= MAX_CLASSES and not near and not _parents(colour, kept):
+        if len(kept) <= MAX_CLASSES and not near and not blend_parents(colour, kept):
             kept = np.vstack([kept, colour])
     return Palette(kept, False, tuple(f"{text} {k}" for k, text in enumerate(blends, start=len(kept) + 1)))
 
 
 def _flat_groups(histogram: _Histogram) -> list[tuple[Colours, int]]:
-    """Colours of flat pixels gathered around the most frequent ones, with their pixels, largest first."""
+    """Gather the flat colours around the most frequent ones; return (colour, pixels), largest first."""
     inside = histogram.flat > 0
     colours, count = histogram.colours[inside], histogram.flat[inside]
     groups: list[tuple[Colours, int]] = []
@@ -175,13 +178,23 @@ def _flat_groups(histogram: _Histogram) -> list[tuple[Colours, int]]:
 
 
 def _centre(colours: Colours, count: NDArray[np.int64]) -> Colours:
-    """The colour that most pixels have, else the rounded mean: noise has no favourite."""
+    """Return the colour that more than half of the pixels have, else the rounded mean, as for noise."""
     top = count.argmax()
     mean = np.rint((colours * count[:, None]).sum(0) / count.sum())
     return np.asarray(colours[top] if 2 * count[top] > count.sum() else mean, np.float32)
 
 
-def _refuse_pictures(histogram: _Histogram, palette: Colours) -> None:
+def all_maps(count: int) -> str:
+    """Return the words for all of ``count`` maps.
+
+    >>> all_maps(2), all_maps(3)
+    ('both maps', 'all 3 maps')
+    """
+    return {1: "the map", 2: "both maps"}.get(count, f"all {count} maps")
+
+
+def _refuse_pictures(histogram: _Histogram, palette: Colours, maps: int) -> None:
+    """Raise SemanticMapError if the flat pixels of the ``maps`` do not gather around few colours."""
     flat = int(histogram.flat.sum())
     near = squared_distances(histogram.colours, palette).min(1, initial=np.inf) <= _TIGHT_RADIUS**2
     shares = flat / int(histogram.often.sum()), int(histogram.flat[near].sum()) / max(flat, 1)
@@ -191,12 +204,12 @@ def _refuse_pictures(histogram: _Histogram, palette: Colours) -> None:
             f"the maps look like photographs or gradients: {len(palette)} classes (at most {MAX_CLASSES}), "
             f"{shares[0]:.0%} of the pixels flat (at least {least[0]:.0%}), {shares[1]:.0%} of these in "
             f"a class colour (at least {least[1]:.0%}). Draw each kind of thing in one flat colour, the same "
-            "in both maps, without shading; or name the number of classes: --classes N"
+            f"in {all_maps(maps)}, without shading; or name the number of classes: --classes N"
         )
 
 
 def _force(histogram: _Histogram, classes: int) -> Palette:
-    """Exactly ``classes`` colours: k-means, started from colours that are far apart."""
+    """Find exactly ``classes`` colours by k-means, started from colours that are far apart."""
     colours, weight = histogram.colours, histogram.often
     limit = min(MAX_CLASSES, held := len(colours))
     if not 1 <= classes <= limit:
@@ -216,44 +229,3 @@ def _force(histogram: _Histogram, classes: int) -> Palette:
         pairs = zip(centres, member.T, strict=True)
         centres = np.stack([_centre(colours[m], weight[m]) if m.any() else old for old, m in pairs])
     return Palette(centres, clean=len(histogram.codes) == classes)
-
-
-def class_bits(labels: Labels) -> Bits:
-    """Class k as the bit 2^k; no bit for unclear pixels."""
-    return np.array([1 << k if k < MAX_CLASSES else 0 for k in range(256)], np.uint64)[labels]
-
-
-def classes_around(bits: Bits, radius: int) -> Bits:
-    """Which classes occur in the square around each pixel: the bits of its neighbours, joined by "or"."""
-    for _ in range(radius):
-        rows = bits.copy()
-        rows[1:] |= bits[:-1]
-        rows[:-1] |= bits[1:]
-        bits = rows.copy()
-        bits[:, 1:] |= rows[:, :-1]
-        bits[:, :-1] |= rows[:, 1:]
-    return bits
-
-
-def lies_between(labels: Labels, around: Bits, colours: Colours) -> NDArray[np.bool_]:
-    """Pixels that have around them two classes between whose colours their own class lies."""
-    result = np.zeros(labels.shape, np.bool_)
-    for label, colour in enumerate(colours):
-        pairs = [(1 << first) | (1 << second) for first, second in _parents(colour, colours)]
-        if pairs:
-            where = np.flatnonzero(labels == label)
-            seen, index = np.unique(around.ravel()[where], return_inverse=True)
-            # There are few different neighbourhoods: ask each of them once.
-            answers = [any(bits & pair == pair for pair in pairs) for bits in seen.tolist()]
-            result.ravel()[where] = np.array(answers, np.bool_)[index]
-    return result
-
-
-def _parents(colour: Colours, others: Colours) -> list[tuple[int, int]]:
-    """Pairs of ``others`` between which ``colour`` lies, itself being neither."""
-    first, second = np.triu_indices(len(others), 1)
-    start, along = others[first], others[second] - others[first]
-    position = ((colour - start) * along).sum(1) / np.maximum((along**2).sum(1), 1e-6)
-    off_line = ((colour - start - position[:, None] * along) ** 2).sum(1)
-    between = (position > 0.02) & (position < 0.98) & (off_line <= _BLEND_DISTANCE**2)
-    return list(zip(first[between].tolist(), second[between].tolist(), strict=True))

@@ -1,19 +1,21 @@
-"""Guidance: nearest patches in a style too large to compare every patch with every other.
+"""Coarse-to-fine search: nearest patches in a style too large to compare every patch with every other.
 
-The exact search of :mod:`glstylenet.matching.exact` costs as many products as there are pairs of patches: at 24
-megapixels a hundred times an evaluation. So patches of a large style are found in two steps.
+The exact search costs as many products as there are pairs of patches: at 24 megapixels a hundred times an
+evaluation. So the patches of a large style are found in two steps.
 
 1. Positions are averaged over *cells* of 4x4, and every cell of the picture is compared with every cell of
-   the style (Eq. 3 for the cells' means, features and maps apart): the whole style is still searched, at a
+the
+   style (Eq. 3 for the cells' means, features and maps apart): the whole style is still searched, at a
    sixteenth of its positions.
 2. The patches centred in a cell are compared exactly, by Eq. 3, with all patches of small windows of the
-   style: those around the cell's best matches of step 1. The best of all windows wins.
+style:
+   those around the cell's best matches of step 1. The best of all windows wins.
 
-What its neighbours found is not asked: a cell at the edge of a tile has none on one side, and the result
-would depend on the tiles.
+The matches of neighbouring cells are not used: a cell at the edge of a tile has no neighbour on one side, and
+the result would depend on the tiles.
 
-What is given up: a patch whose surroundings resemble no cell of the style as well as others may find a
-good neighbour instead of the best. docs/performance.md says how near the sums of similarities come.
+The search is approximate: a patch whose surroundings resemble another cell more may get a good neighbour
+instead of the best. docs/notebook.md says how near the sums of similarities come.
 """
 
 from collections.abc import Iterator
@@ -22,44 +24,40 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from glstylenet.matching.exact import PATCH, Matches, PatchCosines, sum_over_offsets
+from glstylenet.matching.exact import Matches, PatchCosines, sum_over_offsets
+from glstylenet.matching.patch_grid import PATCH
 from glstylenet.numerics import compute_dtype, matmul_f32, upcast
 
 __all__ = ["CELL_POSITIONS", "cell_means", "coarse_to_fine_search"]
 
-
 CELL_POSITIONS = 4
-"""NormalisedPatches of a cell in feature positions."""
-
+"""Side of a cell in feature positions."""
 
 _BEST = 5
-"""How many matching cells a cell follows up."""
-
+"""How many matching cells are followed up for each cell."""
 
 _REACH = 2
 """How many patches beyond a matching cell, each way, are compared."""
 
-
 _CELLS_AT_ONCE = 1024
-
 
 _ROWS_AT_ONCE = 4 * CELL_POSITIONS
 
 
 def coarse_to_fine_search(
-    sides: list[PatchCosines], style_means: list[Tensor], origin: tuple[int, int], block_bytes: int
+    cosines: list[PatchCosines], style_means: list[Tensor], origin: tuple[int, int], block_bytes: int
 ) -> Matches:
-    """A near style patch for every patch of the query, by the sum of the cosines in ``sides``.
+    """Find a near style patch for every patch of the query, by the sum of ``cosines``.
 
-    ``style_means``: the :func:`cell_means` of each side's style, which serve every query.
-    ``origin``: row and column of the first patch in the whole picture. Cells are counted there, by the
-    patches' centres, so that they are the same however the picture is cut into tiles that end with them.
+    ``style_means``: the :func:`cell_means` of the style for each of the cosines; they serve every query.
+    ``origin``: row and column of the first patch in the whole picture. Cells are counted from there, by the
+    patches' centres, so that they do not depend on the tiles, provided that tiles end where cells do.
     """
-    height, width = sides[0].query_scale.shape
+    height, width = cosines[0].query_scale.shape
     top, left = ((first + 1) % CELL_POSITIONS for first in origin)
     rows, columns = -(-(top + height) // CELL_POSITIONS), -(-(left + width) // CELL_POSITIONS)
     shape = top, left, rows, columns
-    cells = [_Cells(side, means, shape) for side, means in zip(sides, style_means, strict=True)]
+    cells = [_Cells(each, means, shape) for each, means in zip(cosines, style_means, strict=True)]
     candidates = _find_candidates(cells)
     index = torch.zeros(
         (rows * columns, CELL_POSITIONS, CELL_POSITIONS), dtype=torch.int64, device=candidates.device
@@ -75,33 +73,34 @@ def coarse_to_fine_search(
 
 
 class _Cells:
-    """The cells of one side's query, and how they are laid over it.
+    """The cells of the query of one of the cosines.
 
     The query is continued with zeros to whole cells, ``top`` rows and ``left`` columns before its first
     patch: their patches have scale 0 and are cut off in the end.
     """
 
-    def __init__(self, side: PatchCosines, style_means: Tensor, shape: tuple[int, int, int, int]) -> None:
+    def __init__(self, cosines: PatchCosines, style_means: Tensor, shape: tuple[int, int, int, int]) -> None:
         top, left, rows, columns = shape
-        self.style = side.style
+        self.style = cosines.style
         height, width = rows * CELL_POSITIONS, columns * CELL_POSITIONS
         edge = PATCH - 1
-        patches = side.query_scale.shape
+        patches = cosines.query_scale.shape
         after = height - top - patches[0], width - left - patches[1]
-        self.query = F.pad(side.query, (0, 0, left, after[1], top, after[0]))
-        self.scale = F.pad(side.query_scale, (left, after[1], top, after[0]))
+        self.query = F.pad(cosines.query, (0, 0, left, after[1], top, after[0]))
+        self.scale = F.pad(cosines.query_scale, (left, after[1], top, after[0]))
         self.rows, self.columns = rows, columns
         # A patch's centre is one position further than its corner.
         centres = self.query[1 : height + 1, 1 : width + 1]
         self.means = cell_means(centres)
         self.style_means = style_means
-        self.factor = side.style.factor
+        self.weight = cosines.style.weight
         self.window = tuple(
-            min(CELL_POSITIONS + 2 * _REACH + edge, length) for length in side.style.positions.shape[:2]
+            min(CELL_POSITIONS + 2 * _REACH + edge, length) for length in cosines.style.positions.shape[:2]
         )
 
     def query_of(self, cells: Tensor) -> tuple[Tensor, Tensor]:
-        """Positions (n, 6, 6, C) under the patches of ``cells``, and the patches' scales (n, 4, 4)."""
+        """Return the positions (n, 6, 6, C) under the patches of ``cells``, and the patches' scales (n, 4,
+        4)."""
         row = cells // self.columns * CELL_POSITIONS
         column = cells % self.columns * CELL_POSITIONS
         side = CELL_POSITIONS + PATCH - 1
@@ -110,28 +109,32 @@ class _Cells:
         )[..., 0]
 
     def style_of(self, row: Tensor, column: Tensor) -> tuple[Tensor, Tensor]:
-        """Positions (n, h, w, C) of the windows that begin at ``row`` and ``column``, and their patches'
-        scales (n, h-2, w-2)."""
+        """Return the positions (n, h, w, C) of the windows that begin at ``row`` and ``column``.
+
+        The second result are their patches' inverse norms (n, h-2, w-2).
+        """
         height, width = self.window
         edge = PATCH - 1
         positions = _gather(self.style.positions, row, column, (height, width))
-        scale = _gather(self.style.scale[..., None], row, column, (height - edge, width - edge))
+        scale = _gather(self.style.inverse_norms[..., None], row, column, (height - edge, width - edge))
         return positions, scale[..., 0]
 
 
 def _compare_windows(cells: list[_Cells], chunk: Tensor, candidates: Tensor) -> tuple[Tensor, Tensor]:
-    """Step 2 for the cells in ``chunk`` and one window each: the best similarity and the number of the style
-    patch, (n, 4, 4)."""
+    """Carry out step 2 for the cells in ``chunk`` and one window each.
+
+    Returns the best similarity and the number of the style patch that has it, (n, 4, 4) each.
+    """
     first = cells[0]
-    style_height, style_width = first.style.scale.shape
+    style_height, style_width = first.style.inverse_norms.shape
     height, width = (length - PATCH + 1 for length in first.window)
     # The corner of the patch centred on the candidate cell's first position, and _REACH before it.
     top = (candidates[:, 0] * CELL_POSITIONS - 1 - _REACH).clamp(0, style_height - height)
     left = (candidates[:, 1] * CELL_POSITIONS - 1 - _REACH).clamp(0, style_width - width)
     score: Tensor | None = None
-    for side in cells:
-        query, query_scale = side.query_of(chunk)
-        style, style_scale = side.style_of(top, left)
+    for each in cells:
+        query, query_scale = each.query_of(chunk)
+        style, style_scale = each.style_of(top, left)
         products = matmul_f32(query.flatten(1, 2), style.flatten(1, 2).transpose(1, 2))
         sums = sum_over_offsets(products.view(len(chunk), *query.shape[1:3], *style.shape[1:3]))
         sums *= query_scale[..., None, None] * style_scale[:, None, None]
@@ -143,9 +146,12 @@ def _compare_windows(cells: list[_Cells], chunk: Tensor, candidates: Tensor) -> 
 
 
 def _batches(cells: _Cells, candidates: Tensor, block_bytes: int) -> Iterator[tuple[Tensor, int]]:
-    """Numbers of cells that are compared at once, and which of their candidates: each place once a cell."""
+    """Yield the numbers of cells that are compared at once and which of their candidates.
+
+    Every window is compared once with a cell.
+    """
     height, width = cells.window
-    # Features of a window in their own type and widened, and their products.
+    # Features of a window in their own type and converted, and their products.
     length = max(1, block_bytes // (height * width * (8 * cells.query.shape[-1] + 4 * 36 * 3)))
     for number in range(candidates.shape[1]):
         known = (candidates[:, :number] == candidates[:, number : number + 1]).all(dim=2).any(dim=1)
@@ -178,9 +184,12 @@ def _strip_means(positions: Tensor) -> Tensor:
 
 
 def _find_candidates(cells: list[_Cells]) -> Tensor:
-    """Step 1: style cells to follow up, row and column (n, k, 2), for the cells of the query row by row."""
+    """Carry out step 1:
+
+    return the style cells to follow up for each cell, their rows and columns (n, k, 2).
+    """
     first = cells[0]
-    lines = [(each.means.flatten(0, 1), each.style_means.flatten(0, 1).T, each.factor) for each in cells]
+    lines = [(each.means.flatten(0, 1), each.style_means.flatten(0, 1).T, each.weight) for each in cells]
     found = []
     for start in range(0, first.rows * first.columns, _CELLS_AT_ONCE):
         score: Tensor | None = None
@@ -195,7 +204,7 @@ def _find_candidates(cells: list[_Cells]) -> Tensor:
 
 
 def _gather(plane: Tensor, row: Tensor, column: Tensor, size: tuple[int, int]) -> Tensor:
-    """Rectangles of ``size`` out of ``plane`` (H, W, C), by their first row and column: (n, *size, C)."""
+    """Return rectangles of ``size`` out of ``plane`` (H, W, C), by first row and column: (n, *size, C)."""
     height, width = size
     down = torch.arange(height, device=row.device)[:, None] * plane.shape[1]
     offsets = down + torch.arange(width, device=row.device)
@@ -205,6 +214,6 @@ def _gather(plane: Tensor, row: Tensor, column: Tensor, size: tuple[int, int]) -
 
 
 def _joined(part: Tensor, rows: int, columns: int) -> Tensor:
-    """(n, 4, 4) cells row by row as one plane."""
+    """Join cells (n, 4, 4), row by row, to one plane."""
     grid = part.view(rows, columns, CELL_POSITIONS, CELL_POSITIONS)
     return grid.permute(0, 2, 1, 3).reshape(rows * CELL_POSITIONS, columns * CELL_POSITIONS)

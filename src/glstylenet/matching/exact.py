@@ -1,19 +1,16 @@
-"""Patches: nearest neighbours among 3x3 feature patches, without ever building a patch (paper, Eq. 3).
+"""Exact search: nearest neighbours among 3x3 feature patches, without ever building a patch (Eq. 3).
 
     NN(i) = argmax_j  cos(Phi_i(x), Phi_j(a)) + (3 beta1 / 100) cos(M_i(x), M_j(a))           (Eq. 3)
 
-Phi are 3x3 patches of a fused feature, M those of the semantic map; i runs over the patches of the
-generated picture x, j over those of the style a. Feature and map patches are normalised apart from each
-other, each over its whole 3x3xd vector, as in the authors' code.
+Phi are 3x3 patches of a fused feature, M those of the semantic map; i runs over the patches of the generated
+picture x, j over those of the style a. Feature and map patches are normalised separately, each over its whole
+3x3xd vector, as in the authors' code. Patches lie wholly inside the picture
+(:mod:`~glstylenet.matching.patch_grid`).
 
-Patches lie wholly inside the picture, stride 1: a feature of H x W positions has (H-2) x (W-2) of them,
-numbered row by row; patch (y, x) covers the positions (y..y+2, x..x+2).
-
-**Factorisation.** The inner product of two patches is the sum, over the nine offsets, of the products of
-the positions under them. All position products are one matrix product; a patch's products are sums along
-its diagonals. That is nine times less arithmetic than multiplying patch vectors, and exact. The product
-is made block by block (a rectangle of x times one of a), so memory stays within ``block_bytes`` at any
-size.
+**Factorisation.** The inner product of two patches is the sum, over the nine offsets, of the products of the
+positions under them. All position products are one matrix product; a patch's products are sums along its
+diagonals. That is nine times less arithmetic than multiplying patch vectors, and exact. The product is
+computed block by block (a rectangle of x times one of a), so memory stays within ``block_bytes`` at any size.
 
 Shape letters: C channels, H x W positions of the query, A x B positions of the style.
 """
@@ -27,11 +24,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from glstylenet.errors import InputError
+from glstylenet.matching.patch_grid import PATCH
 from glstylenet.numerics import Rect, matmul_f32
 
 __all__ = [
     "BLOCK_BYTES",
-    "PATCH",
     "Matches",
     "NormalisedPatches",
     "PatchCosines",
@@ -43,18 +40,11 @@ __all__ = [
     "sum_over_offsets",
 ]
 
-
-PATCH = 3
-"""NormalisedPatches of a patch in feature positions."""
-
-
 BLOCK_BYTES = 96 * 2**20
 """Default bound for one block of products with its partial sums, in bytes."""
 
-
 _ROWS_AT_ONCE = 16
-"""Rows of positions that are widened to float32 at a time."""
-
+"""Rows of positions that are converted to float32 at a time."""
 
 _TINY = 1e-12
 """Added to squared norms: an all-zero patch has cosine 0 with everything instead of NaN."""
@@ -62,20 +52,29 @@ _TINY = 1e-12
 
 @dataclass(frozen=True)
 class Matches:
-    """For every query patch its nearest style patch.
+    """The nearest style patch of every query patch.
 
-    ``index``: int64 (H-2, W-2), number of the style patch. ``similarity``: float32 (H-2, W-2), the
-    maximised sum of Eq. 3, between -1 - w and 1 + w for map weight w.
+    ``index``: int64 (H-2, W-2), number of the style patch. ``similarity``: float32 (H-2, W-2), the maximised
+    sum of Eq. 3, between -1 - w and 1 + w for map weight w.
     """
 
     index: Tensor
     similarity: Tensor
 
     @classmethod
-    def blank(cls, size: tuple[int, int], device: torch.device) -> "Matches":
-        """Of a feature of ``size`` (height, width), to be filled with :meth:`put`."""
+    def empty(cls, size: tuple[int, int], device: torch.device) -> "Matches":
+        """Make room for the matches of a feature of ``size`` (height, width), to be filled with
+        :meth:`put`."""
         shape = (size[0] - PATCH + 1, size[1] - PATCH + 1)
         return cls(torch.zeros(shape, dtype=torch.int64, device=device), torch.zeros(shape, device=device))
+
+    def better(self, other: "Matches") -> "Matches":
+        """Return for every patch the more similar of two matches; of equals, this one's."""
+        is_better = other.similarity > self.similarity
+        return Matches(
+            torch.where(is_better, other.index, self.index),
+            torch.where(is_better, other.similarity, self.similarity),
+        )
 
     def put(self, part: "Matches", window: Rect) -> None:
         """Write the matches of the patches in ``window``."""
@@ -84,12 +83,20 @@ class Matches:
 
 
 def semantic_factor(semantic_weight: float) -> float:
-    """Weight of the map's cosine in Eq. 3: 3 beta1 / 100."""
+    """Return the weight of the map's cosine in Eq. 3: 3 beta1 / 100.
+
+    >>> semantic_factor(10.0)
+    0.3
+    """
     return 3.0 * semantic_weight / 100.0
 
 
 def patch_sums(positions: Tensor) -> Tensor:
-    """Sum of (..., H, W) over each 3x3 patch: (..., H-2, W-2)."""
+    """Return the sum of (..., H, W) over each 3x3 patch: (..., H-2, W-2).
+
+    >>> patch_sums(torch.ones(3, 4))
+    tensor([[9., 9.]])
+    """
     height, width = positions.shape[-2:]
     flat = positions.reshape(-1, 1, height, width)
     sums = F.avg_pool2d(flat, PATCH, stride=1) * float(PATCH * PATCH)
@@ -97,9 +104,9 @@ def patch_sums(positions: Tensor) -> Tensor:
 
 
 def patch_norm_squared(feature: Tensor) -> Tensor:
-    """Squared norm of each 3x3 patch of (1, C, H, W): float32 (H-2, W-2)."""
-    # A strip at a time: a widened copy of a large style would be the largest thing in memory. Into room made
-    # before: a small result between the copies would keep the next from taking the place of the last.
+    """Return the squared norm of each 3x3 patch of (1, C, H, W): float32 (H-2, W-2)."""
+    # Strip by strip: a converted copy of a large style would be the largest thing in memory. The result is
+    # allocated first: a small tensor between the copies would keep each from reusing the memory of the last.
     lengths = torch.empty(feature.shape[-2:], dtype=torch.float32, device=feature.device)
     strips = torch.split(feature[0], _ROWS_AT_ONCE, dim=1)
     for strip, part in zip(strips, torch.split(lengths, _ROWS_AT_ONCE), strict=True):
@@ -116,18 +123,22 @@ def match_patches(
     map_factor: float = 0.0,
     block_bytes: int = BLOCK_BYTES,
 ) -> Matches:
-    """Nearest style patch of every query patch (Eq. 3), every pair compared.
+    """Find the nearest style patch of every query patch (Eq. 3) by comparing every pair.
 
     ``query`` (1, C, H, W) and ``style`` (1, C, A, B) are features of any float type; ``query_map``
     (1, K, H, W) and ``style_map`` (1, K, A, B) the class channels at the same positions, needed when
-    ``map_factor`` (see :func:`semantic_factor`) is not 0.
+    ``map_factor`` (:func:`semantic_factor`) is not 0. Raises :class:`~glstylenet.errors.InputError` if a
+    feature is smaller than one patch.
 
-    Raises :class:`~glstylenet.errors.InputError` if a feature is smaller than one patch.
+    >>> style = torch.eye(16).view(1, 16, 4, 4)
+    >>> match_patches(style, style).index
+    tensor([[0, 1],
+            [2, 3]])
     """
-    sides = [NormalisedPatches(style, 1.0).compared(query)]
+    cosines = [NormalisedPatches(style, 1.0).cosines_with(query)]
     if query_map is not None and style_map is not None and map_factor != 0.0:
-        sides.append(NormalisedPatches(style_map, map_factor).compared(query_map))
-    return exact_search(sides, block_bytes)
+        cosines.append(NormalisedPatches(style_map, map_factor).cosines_with(query_map))
+    return exact_search(cosines, block_bytes)
 
 
 def _check_holds_patch(name: str, feature: Tensor) -> None:
@@ -140,53 +151,52 @@ def _check_holds_patch(name: str, feature: Tensor) -> None:
 
 
 class NormalisedPatches:
-    """The style's part of one of the two cosines of Eq. 3, the features' or the maps', made ready once.
+    """The style's part of one of the two cosines of Eq. 3, of features or of maps, computed once.
 
-    ``factor`` weighs the cosine. ``positions`` (A, B, C); ``scale`` (A-2, B-2): 1 / norm of each patch.
-    Raises :class:`~glstylenet.errors.InputError` if ``style`` (1, C, A, B) is smaller than one patch.
+    ``weight`` is that of the cosine. ``positions`` (A, B, C); ``inverse_norms`` (A-2, B-2): 1 / norm of each
+    patch. Raises :class:`~glstylenet.errors.InputError` if ``style`` (1, C, A, B) is smaller than one patch.
     """
 
-    def __init__(self, style: Tensor, factor: float) -> None:
+    def __init__(self, style: Tensor, weight: float) -> None:
         _check_holds_patch("style", style)
-        self.factor = factor
+        self.weight = weight
         # (A, B, C): rows of positions lie together, so a block of rows is one matrix.
         self.positions = style[0].permute(1, 2, 0)
-        self.scale = (patch_norm_squared(style) + _TINY).rsqrt()
+        self.inverse_norms = (patch_norm_squared(style) + _TINY).rsqrt()
 
-    def compared(self, query: Tensor) -> "PatchCosines":
-        """With the patches of ``query`` (1, C, H, W)."""
+    def cosines_with(self, query: Tensor) -> "PatchCosines":
+        """Return the weighted cosines with the patches of ``query`` (1, C, H, W), yet to be computed."""
         _check_holds_patch("picture", query)
-        return PatchCosines(
-            self, query[0].permute(1, 2, 0), self.factor * (patch_norm_squared(query) + _TINY).rsqrt()
-        )
+        scale = self.weight * (patch_norm_squared(query) + _TINY).rsqrt()
+        return PatchCosines(self, query[0].permute(1, 2, 0), scale)
 
 
 @dataclass(frozen=True)
 class PatchCosines:
-    """One of the two cosines of Eq. 3, between a query and the style: ``query`` (H, W, C), ``query_scale``
-    (H-2, W-2): the cosine's weight / norm of each patch."""
+    """One of the two cosines of Eq. 3 between all patches of a query and of the style.
+
+    ``query`` (H, W, C); ``query_scale`` (H-2, W-2): the cosine's weight / norm of each patch.
+    """
 
     style: NormalisedPatches
     query: Tensor
     query_scale: Tensor
 
-    def cosines(self, query_block: Rect, style_block: Rect) -> Tensor:
-        """Weighted cosines of the patches in one block with those in another: float32 (r, c, s, t)."""
+    def block(self, query_block: Rect, style_block: Rect) -> Tensor:
+        """Compute the weighted cosines of the patches in one block with those in another:
+
+        float32 (r, c, s, t).
+        """
         query = self.query[query_block.expand(PATCH - 1).slices]
         style = self.style.positions[style_block.expand(PATCH - 1).slices]
-        return self.weighted(query, style, query_block, style_block)
-
-    def weighted(self, query: Tensor, style: Tensor, query_block: Rect, style_block: Rect) -> Tensor:
-        """Products of the patches of ``query`` (r+2, c+2, C) with those of ``style`` (s+2, t+2, C), weighted
-        as the cosines of two blocks: (r, c, s, t)."""
         channels = query.shape[-1]
         # Summed in float32 even for bfloat16 features: candidates often differ in the third digit only.
         shape = (*query.shape[:2], *style.shape[:2])
-        # Nobody else holds the products, so that they are given free on the way.
+        # The products have no other name, so that their memory is free once they are summed.
         sums = sum_over_offsets(
             matmul_f32(query.reshape(-1, channels), style.reshape(-1, channels).T).view(shape)
         )
-        sums *= self.style.scale[style_block.slices]
+        sums *= self.style.inverse_norms[style_block.slices]
         sums *= self.query_scale[query_block.slices][:, :, None, None]
         return sums
 
@@ -202,21 +212,21 @@ def sum_over_offsets(products: Tensor) -> Tensor:
     """Sum position products (..., r+2, W, s+2, B) over the nine offsets: (..., r, W-2, s, B-2)."""
     across = products[..., :-2, :, :-2] + products[..., 1:-1, :, 1:-1]
     across += products[..., 2:, :, 2:]
-    del products  # the largest there is
+    del products  # the largest tensor of a search
     down = across[..., :-2, :, :-2, :] + across[..., 1:-1, :, 1:-1, :]
     down += across[..., 2:, :, 2:, :]
     return down
 
 
-def exact_search(sides: list[PatchCosines], block_bytes: int) -> Matches:
-    """The style patch with the largest sum of the cosines in ``sides``, for every patch of the query.
+def exact_search(cosines: list[PatchCosines], block_bytes: int) -> Matches:
+    """Find the style patch with the largest sum of ``cosines`` for every patch of the query.
 
-    LossAccumulator and comparisons are float32. Of equally good style patches the first, row by row, wins, whatever
-    the block size.
+    Sums and comparisons are float32. Of equally good style patches the first, row by row, wins, whatever the
+    block size.
     """
-    height, width = sides[0].query_scale.shape
-    style_height, style_width = sides[0].style.scale.shape
-    device = sides[0].query.device
+    height, width = cosines[0].query_scale.shape
+    style_height, style_width = cosines[0].style.inverse_norms.shape
+    device = cosines[0].query.device
     best = torch.full((height, width), -math.inf, device=device)
     index = torch.zeros((height, width), dtype=torch.int64, device=device)
     query_block_size, style_block_size = _block_sizes(
@@ -225,13 +235,13 @@ def exact_search(sides: list[PatchCosines], block_bytes: int) -> Matches:
     for query_block in _blocks(height, width, *query_block_size):
         here = query_block.slices
         for block in _blocks(style_height, style_width, *style_block_size):
-            score = sides[0].cosines(query_block, block)
-            for side in sides[1:]:
-                score += side.cosines(query_block, block)
+            score = cosines[0].block(query_block, block)
+            for others in cosines[1:]:
+                score += others.block(query_block, block)
             value, place = score.flatten(2).max(dim=2)
             columns = block.right - block.left
             number = (block.top + place // columns) * style_width + block.left + place % columns
-            # Equals go to the smaller number, so that the answer does not depend on the blocks.
+            # Of equals the smaller number is taken, so that the answer does not depend on the blocks.
             better = (value > best[here]) | ((value == best[here]) & (number < index[here]))
             best[here] = torch.where(better, value, best[here])
             index[here] = torch.where(better, number, index[here])
@@ -241,10 +251,10 @@ def exact_search(sides: list[PatchCosines], block_bytes: int) -> Matches:
 def _block_sizes(
     query: tuple[int, int], style: tuple[int, int], block_bytes: int
 ) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Rows and columns of a query block and of a style block that together stay within ``block_bytes``.
+    """Return rows and columns of a query block and of a style block that fit ``block_bytes`` together.
 
-    A style that leaves room for a fair number of query patches is taken whole; else both blocks are
-    squares, whose overlap at the edges costs least. Below 3 x 3 positions each, the bound gives way.
+    A style that leaves room for a fair number of query patches is taken whole; else both blocks are squares,
+    whose overlap at the edges costs least. Blocks have at least 3 x 3 positions, whatever the bound.
     """
     # Two of products, sums across and sums down are alive together, each float32; with maps the features'
     # sums wait meanwhile.

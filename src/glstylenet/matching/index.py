@@ -1,4 +1,4 @@
-"""Neighbours: the nearest patches of one style, searched many times."""
+"""StylePatchIndex: the patches of one style, searched many times."""
 
 from functools import cached_property
 
@@ -9,19 +9,18 @@ from glstylenet.matching.exact import BLOCK_BYTES, Matches, NormalisedPatches, e
 
 __all__ = ["EXACT_POSITIONS", "StylePatchIndex"]
 
-
 EXACT_POSITIONS = 16384
-"""The largest style, in positions of the fused feature, of which every patch is compared with every patch of
-the picture: 1024 x 1024 pixels where F^4 is the deepest layer, 512 x 512 where F^3 is, 256 x 256 in scheme
+"""The largest style, in positions of the fused feature, whose every patch is compared with every patch of the
+picture: 1024 x 1024 pixels where F^4 is the deepest layer, 512 x 512 where F^3 is, 256 x 256 in scheme
 (a)."""
 
 
 class StylePatchIndex:
-    """The patches of one style, made ready to be searched.
+    """The patches of one style, ready to be searched.
 
     ``style`` (1, C, A, B) are features of any float type, ``style_map`` (1, K, A, B) the class channels at
-    the same positions; ``map_factor`` (:func:`~glstylenet.matching.exact.semantic_factor`) weighs the maps' cosine.
-    Raises :class:`~glstylenet.errors.InputError` if a feature is smaller than one patch.
+    the same positions; ``map_factor`` (:func:`.semantic_factor`) weighs the maps' cosine. Raises
+    :class:`~glstylenet.errors.InputError` if a feature is smaller than one patch.
     """
 
     def __init__(
@@ -35,26 +34,28 @@ class StylePatchIndex:
         self._block_bytes = block_bytes
         self._is_large = style.shape[-2] * style.shape[-1] > EXACT_POSITIONS
         self._features = NormalisedPatches(style, 1.0)
-        self._map = (
-            NormalisedPatches(style_map, map_factor) if style_map is not None and map_factor != 0.0 else None
-        )
+        has_map = style_map is not None and map_factor != 0.0
+        self._map = NormalisedPatches(style_map, map_factor) if has_map and style_map is not None else None
 
     @cached_property
-    def _means(self) -> list[Tensor]:
-        """Of the cells of the style's features and map, a sixteenth of them."""
-        return [cell_means(side.positions) for side in (self._features, self._map) if side is not None]
+    def _cell_means(self) -> list[Tensor]:
+        """The means of the cells of the style's features and map."""
+        return [
+            cell_means(patches.positions) for patches in (self._features, self._map) if patches is not None
+        ]
 
     def search(
         self, query: Tensor, query_map: Tensor | None = None, *, origin: tuple[int, int] = (0, 0)
     ) -> Matches:
-        """Nearest style patch of every patch of ``query`` (1, C, H, W) (Eq. 3).
+        """Find the nearest style patch of every patch of ``query`` (1, C, H, W) (Eq. 3).
 
-        ``origin``: row and column of the first patch, where ``query`` is a part of a picture. Exact for a
-        style of up to ``EXACT_POSITIONS``; a larger one is searched with :mod:`~glstylenet.matching.coarse_to_fine`.
+        ``query_map`` (1, K, H, W): class channels, or ``None``. ``origin``: row and column of the first
+        patch, where ``query`` is a part of a picture. The search is exact for a style of up to
+        ``EXACT_POSITIONS`` and goes from coarse to fine in a larger one.
         """
-        sides = [self._features.compared(query)]
+        cosines = [self._features.cosines_with(query)]
         if self._map is not None and query_map is not None:
-            sides.append(self._map.compared(query_map))
+            cosines.append(self._map.cosines_with(query_map))
         if self._is_large:
-            return coarse_to_fine_search(sides, self._means[: len(sides)], origin, self._block_bytes)
-        return exact_search(sides, self._block_bytes)
+            return coarse_to_fine_search(cosines, self._cell_means[: len(cosines)], origin, self._block_bytes)
+        return exact_search(cosines, self._block_bytes)

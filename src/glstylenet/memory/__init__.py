@@ -1,6 +1,6 @@
-"""The memory of a run, known before anything is computed.
+"""The memory of a run, predicted before anything is computed.
 
-- ``estimate``: says how many bytes each part of a run takes.
+- ``estimate``: predicts how many bytes each part of a run takes.
 - ``plan``: chooses tiles, history and precision that fit.
 """
 

@@ -1,15 +1,20 @@
-"""Memory: what a run will need, told before anything is computed, and how it is made to fit.
+"""Plan: how a run is made to fit into the memory it may use.
 
-A picture that fits is evaluated whole. Else it is cut into tiles, and every tile is visited twice; what was
-seen of as many as fit is kept from the first visit to the second, and the others are shown to the network
-once more. The optimiser's history in half precision or with fewer pairs, and features in half precision, make
-room for that, and are chosen by the work that is left. Pictures at hand, targets and the optimiser's vectors
-grow with the picture whatever is done; where they alone are too much, the run is refused.
+In this order, the first that fits:
+
+1. the whole picture at once, with a history of 10 pairs in float32;
+2. the whole picture, with that history in half precision;
+3. tiles, with the history and all stored features in half precision: of six tile sides and two lengths of
+   the history, those with the least predicted work.
+
+An evaluation passes over all tiles twice: the Gram matrix needs all of them before any gradient. The features
+of as many tiles as fit are *cached* from the first pass to the second; the others are computed again. The
+input pictures, the targets and the optimiser's vectors grow with the picture in every plan. Where they alone
+are too much, the run is refused with advice.
 """
 
 import itertools
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from glstylenet.errors import MemoryLimitError
@@ -28,50 +33,53 @@ __all__ = [
 
 
 DEFAULT_SHARE = 0.6
-"""Share of the free memory that a run takes when no limit is given: other programs have work to do too."""
+"""Share of the free memory that a run uses when no limit is given, so that other programs have some, too."""
 
 
 HISTORY = 10
 """Pairs of L-BFGS where memory allows."""
 
 
+_SHORT_HISTORY = 3
+"""Pairs of L-BFGS where memory is short."""
+
+
+_SHORT_HISTORY_COST = 1.2
+"""Work of an evaluation with the short history, relative to one with the long one.
+
+3 pairs take 10 % more evaluations to the same loss than 10 (docs/notebook.md). A run's number of
+evaluations is given, so its loss pays instead; therefore it counts twice.
+"""
+
+
 _FORWARD_TIME = 0.49
-"""Share of a way through the network and back that the way there takes (848 x 848 pixels, float32)."""
+"""Share of the forward pass in the time of forward and backward (848 x 848 pixels, float32)."""
 
 
-_TILE_SIDES = (1536, 1280, 1024, 896, 768, 640, 512)
-"""Large ones have less to show around them, small ones leave memory for more of them."""
-
-
-_SMALL_TILE_SIDES = (384, 256)
-"""Tiles below half a thousand pixels spend most of their work on the halo: the history gives way first."""
+_TILE_SIDES = (1536, 1024, 768, 512, 384, 256)
+"""With large tiles less is computed in their halos; small ones leave room for caching more of them."""
 
 
 _SMALLEST_ADVICE = 64
-"""No smaller size is worth advising, in pixels of the longest side."""
+"""The smallest size worth advising, in pixels of the longest side."""
 
 
 _ADVICE_STEP = 0.985
-"""Sizes that are tried for an advice, each relative to the one before."""
-
-
-_HISTORY_COST = {HISTORY: 1.0, 6: 1.1, 3: 1.2}
-"""By the pairs of a history in half precision: what an evaluation with it counts. 6 pairs take 5 % more
-evaluations to the same loss than 10, and 3 pairs 10 % (docs/performance.md). It counts twice, as a run's
-evaluations are given, and its loss pays."""
-
-
-_SHORTEST = (min(_HISTORY_COST), True, True)
-"""LbfgsMemory and its precision, and that of the features kept, of the plans that need least."""
+"""Each size that is tried for an advice, relative to the one before."""
 
 
 @dataclass(frozen=True)
 class MemoryPlan:
-    """How a stage is carried out: in tiles of at most ``tile_side`` pixels (``None``: whole), ``tiles`` of
-    them, with ``history`` pairs, in half precision if ``half_history``; ``needed_bytes`` at its peak,
-    ``tile_bytes`` of them only while a tile is looked at. ``cached_tiles``: of how many what was seen is kept
-    until they are visited again; the only tile is. ``half_features``: what is kept of the network's features,
-    of content, style and tiles, has 16 bits an entry."""
+    """`MemoryPlan` says how a scale is computed.
+
+    - ``tile_side``: the longest side of a tile in pixels; ``None`` for the whole picture at once.
+    - ``tiles``: how many tiles there are.
+    - ``history``, ``half_history``: the pairs of L-BFGS, and whether they are stored in half precision.
+    - ``needed_bytes``: the memory at the peak.
+    - ``tile_bytes``: the part of ``needed_bytes`` that is needed only while a tile is computed.
+    - ``cached_tiles``: how many tiles keep their features from the first pass to the second.
+    - ``half_features``: whether stored features, of content, style and cached tiles, have 16 bits an entry.
+    """
 
     tile_side: int | None
     tiles: int
@@ -84,118 +92,140 @@ class MemoryPlan:
 
     @property
     def passes(self) -> float:
-        """What an evaluation costs, in ways of every tile through the network and back."""
-        again = 0 if self.tiles == 1 else self.tiles - self.cached_tiles
-        return 1.0 + _FORWARD_TIME * again / self.tiles
+        """The time of an evaluation, in forward and backward passes over all tiles.
+
+        >>> MemoryPlan(512, 8, HISTORY, True, 2**30, cached_tiles=4).passes  # half the tiles forward twice
+        1.245
+        """
+        computed_again = 0 if self.tiles == 1 else self.tiles - self.cached_tiles
+        return 1.0 + _FORWARD_TIME * computed_again / self.tiles
 
 
-def plan_memory(demand: MemoryEstimate, allowed: int) -> MemoryPlan:
-    """How to carry out ``demand`` in ``allowed`` bytes: whole, or else with the least work.
+def plan_memory(estimate: MemoryEstimate, allowed: int) -> MemoryPlan:
+    """Choose the plan for what ``estimate`` describes in ``allowed`` bytes.
 
-    Raises :class:`~glstylenet.errors.MemoryLimitError` with advice if there is none.
+    Raises :class:`~glstylenet.errors.MemoryLimitError`, with advice, if there is none.
     """
-    for plan in _plans(demand, allowed):
-        if plan.needed_bytes <= allowed:
-            return plan
-    height, width = demand.full_size  # without the margin of what is painted on
-    needed, may_use = (format_bytes(count) for count in (_smallest_plan(demand).needed_bytes, allowed))
+    for half_history in (False, True):
+        whole = _make_plan(estimate, None, HISTORY, half_history=half_history)
+        if whole.needed_bytes <= allowed:
+            return whole
+    if fitting := _fitting_tiled_plans(estimate, allowed):
+        # What is measured is reported: there, full precision is worth more than time.
+        return min(
+            fitting,
+            key=lambda plan: (plan.half_features and not estimate.optimizes, _work(plan, estimate)),
+        )
+    height, width = estimate.full_size  # without the margin of the canvas
+    needed, may_use = (format_bytes(count) for count in (_smallest_plan(estimate).needed_bytes, allowed))
     raise MemoryLimitError(
         f"a result of {width} x {height} pixels needs at least {needed}, and the run may use {may_use}; "
-        f"use {_advice(demand, allowed)}, or raise --memory if more is free"
+        f"use {_advice(estimate, allowed)}, or raise --memory if more is free"
     )
 
 
-def refitted(plan: MemoryPlan, demand: MemoryEstimate, allowed: int) -> MemoryPlan | None:
-    """``plan`` in ``allowed`` bytes, with fewer tiles kept if need be, which changes no number of a run;
-    ``None`` where that does not suffice."""
+def refitted(plan: MemoryPlan, estimate: MemoryEstimate, allowed: int) -> MemoryPlan | None:
+    """Return ``plan`` for ``allowed`` bytes, with fewer tiles cached if necessary; ``None`` if not enough.
+
+    The number of cached tiles changes no number of a run, so a resumed run continues exactly.
+    """
     if plan.needed_bytes <= allowed:
         return plan
-    least = _plan(demand, plan.tile_side, plan.history, plan.half_history, plan.half_features)
-    if plan.tile_side is None or least.needed_bytes > allowed:
+    if plan.tile_side is None:
         return None
-    return _keeping(least, demand, allowed)
+    without_cache = _tiled_like(plan, plan.tile_side, estimate)
+    return _cache_tiles(without_cache, estimate, allowed) if without_cache.needed_bytes <= allowed else None
 
 
-def smaller_tiles(plan: MemoryPlan, demand: MemoryEstimate) -> MemoryPlan:
-    """``plan`` with tiles of half the side, for a machine that ran out of memory all the same."""
-    side = max(256, (plan.tile_side or max(demand.size)) // 2)
-    return _plan(demand, side, plan.history, plan.half_history, plan.half_features)
+def smaller_tiles(plan: MemoryPlan, estimate: MemoryEstimate) -> MemoryPlan:
+    """Return ``plan`` with tiles of half the side, for a machine that ran out of memory all the same."""
+    return _tiled_like(plan, max(256, (plan.tile_side or max(estimate.size)) // 2), estimate)
 
 
 def format_bytes(count: int) -> str:
-    """Bytes in words: "3.2 GiB", "640 MiB"."""
+    """Return a number of bytes in words.
+
+    >>> format_bytes(640 * 2**20), format_bytes(3435973837)
+    ('640 MiB', '3.2 GiB')
+    """
     if count >= 2**30:
         return f"{count / 2**30:.1f} GiB"
     return f"{count / 2**20:.0f} MiB"
 
 
-def _plans(demand: MemoryEstimate, allowed: int) -> Iterator[MemoryPlan]:
-    """Ways to carry out ``demand``, the best first, the smallest last; not all of them need less than
-    ``allowed`` bytes."""
-    yield _plan(demand, None, HISTORY, False)
-    yield _plan(demand, None, HISTORY, True)
-    sides = [side for side in _TILE_SIDES if side < max(demand.size)]
-    if demand.on_gpu:  # as a single tile a picture is not replayed, which takes memory of its own
-        sides.insert(0, max(demand.size))
+def _fitting_tiled_plans(estimate: MemoryEstimate, allowed: int) -> list[MemoryPlan]:
+    """Return the plans in tiles that fit, each with as many tiles cached as fit."""
+    # On a GPU, a small picture as a single tile needs less than as a whole, which a CUDA graph holds twice.
+    sides = [side for side in _TILE_SIDES if estimate.on_gpu or side < max(estimate.size)]
     plans = [
-        _plan(demand, side, history, True, half_features)
-        for history, half_features, side in itertools.product(_HISTORY_COST, (False, True), sides)
+        _make_plan(estimate, side, history, half_history=True, half_features=half_features)
+        for history in (HISTORY, _SHORT_HISTORY)
+        for side in sides
+        for half_features in ((True,) if estimate.optimizes else (False, True))
     ]
-    fitting = [_keeping(plan, demand, allowed) for plan in plans if plan.needed_bytes <= allowed]
-    if not demand.optimizes:  # what is measured is reported: digits come before time
-        fitting.sort(key=lambda plan: plan.half_features)
-        fitting = [plan for plan in fitting if plan.half_features == fitting[0].half_features]
-    if fitting:
-        yield min(fitting, key=lambda plan: _work(plan, demand))
-    for side in _SMALL_TILE_SIDES:
-        yield _keeping(_plan(demand, side, *_SHORTEST), demand, allowed)
+    return [_cache_tiles(plan, estimate, allowed) for plan in plans if plan.needed_bytes <= allowed]
 
 
-def _smallest_plan(demand: MemoryEstimate) -> MemoryPlan:
-    """The one that needs least."""
-    return _plan(demand, _SMALL_TILE_SIDES[-1], *_SHORTEST)
+def _smallest_plan(estimate: MemoryEstimate) -> MemoryPlan:
+    """Return the plan that needs least memory."""
+    side = min(_TILE_SIDES)
+    return _make_plan(estimate, side, _SHORT_HISTORY, half_history=True, half_features=True)
 
 
-def _plan(
-    demand: MemoryEstimate,
+def _tiled_like(plan: MemoryPlan, side: int, estimate: MemoryEstimate) -> MemoryPlan:
+    """Return ``plan`` in tiles of ``side`` pixels, none of them cached."""
+    return _make_plan(
+        estimate,
+        side,
+        plan.history,
+        half_history=plan.half_history,
+        half_features=plan.half_features,
+    )
+
+
+def _make_plan(
+    estimate: MemoryEstimate,
     tile_side: int | None,
     history: int,
+    *,
     half_history: bool,
     half_features: bool = False,
 ) -> MemoryPlan:
-    half_features = half_features and demand.precision == "float32"  # else they have 16 bits as it is
-    tile_bytes = demand.network_bytes(tile_side)
-    needed = demand.fixed_bytes + demand.target_bytes(half_features) + tile_bytes
-    needed += demand.history_bytes(history, half_history)
-    tiles = math.prod(map(len, crop_lengths(demand.size, tile_side)))
+    """Return the plan of these choices, with no tile cached."""
+    half_features = half_features and estimate.precision == "float32"  # bfloat16 has 16 bits anyway
+    tile_bytes = estimate.network_bytes(tile_side)
+    needed = estimate.fixed_bytes + estimate.target_bytes(half_features) + tile_bytes
+    needed += estimate.history_bytes(history, half_history)
+    tiles = math.prod(map(len, crop_lengths(estimate.size, tile_side)))
     return MemoryPlan(
         tile_side, tiles, history, half_history, needed, tile_bytes, half_features=half_features
     )
 
 
-def _keeping(plan: MemoryPlan, demand: MemoryEstimate, allowed: int) -> MemoryPlan:
-    """``plan`` with as much kept of its tiles as fits into ``allowed`` bytes beside the rest."""
-    assert plan.tile_side is not None  # of a whole picture nothing waits for another tile
-    each = demand.kept_bytes(plan.tile_side, plan.half_features)
-    kept = max(0, min(plan.tiles, (allowed - plan.needed_bytes) // each))
-    return replace(plan, needed_bytes=plan.needed_bytes + kept * each, cached_tiles=kept)
+def _cache_tiles(plan: MemoryPlan, estimate: MemoryEstimate, allowed: int) -> MemoryPlan:
+    """Return a tiled ``plan`` without cached tiles with as many cached as fit into ``allowed`` bytes."""
+    assert plan.tile_side is not None  # a whole picture has no second pass
+    each = estimate.cached_tile_bytes(plan.tile_side, plan.half_features)
+    cached = max(0, min(plan.tiles, (allowed - plan.needed_bytes) // each))
+    return replace(plan, needed_bytes=plan.needed_bytes + cached * each, cached_tiles=cached)
 
 
-def _work(plan: MemoryPlan, demand: MemoryEstimate) -> float:
-    """Pixels that the network is shown in an evaluation, times the price of the history."""
-    heights, widths = crop_lengths(demand.size, plan.tile_side)
-    return sum(heights) * sum(widths) * plan.passes * _HISTORY_COST[plan.history]
+def _work(plan: MemoryPlan, estimate: MemoryEstimate) -> float:
+    """Return the pixels of an evaluation that pass through the network, times the cost of the history."""
+    heights, widths = crop_lengths(estimate.size, plan.tile_side)
+    shortened = estimate.optimizes and plan.history < HISTORY
+    return sum(heights) * sum(widths) * plan.passes * (_SHORT_HISTORY_COST if shortened else 1.0)
 
 
-def _advice(demand: MemoryEstimate, allowed: int) -> str:
-    """What to ask for instead: about the largest size that fits.
+def _advice(estimate: MemoryEstimate, allowed: int) -> str:
+    """Return what to use instead: about the largest ``--size`` that fits.
 
-    Tried one after the other, from above: a size that needs fewer or smaller tiles may fit where one a
-    little below it does not, and halving an interval would miss it.
+    Sizes are tried one after the other, from above. A size that is cut into fewer or smaller tiles may fit
+    where a slightly smaller one does not, so a bisection would miss it.
     """
-    longest = _smaller_advice(max(demand.full_size))
+    longest = _smaller_advice(max(estimate.full_size))
     while longest >= _SMALLEST_ADVICE:
-        if all(_smallest_plan(each).needed_bytes <= allowed for each in _resized(demand, longest)):
+        if all(_smallest_plan(each).needed_bytes <= allowed for each in _resized(estimate, longest)):
             return f"--size {longest}"
         longest = _smaller_advice(longest)
     return "a machine with more memory"
@@ -205,29 +235,29 @@ def _smaller_advice(longest: int) -> int:
     return min(longest - 1, int(longest * _ADVICE_STEP))
 
 
-def _resized(demand: MemoryEstimate, longest: int) -> list[MemoryEstimate]:
-    """``demand`` for a result whose longest side is ``longest``; what it will be is among these, or less."""
-    full_size = _fitted(demand.full_size, longest)
-    # What is painted has a margin that does not shrink.
+def _resized(estimate: MemoryEstimate, longest: int) -> list[MemoryEstimate]:
+    """Return upper bounds of the ``estimate`` for a result whose longest side is ``longest``."""
+    full_size = _fitted(estimate.full_size, longest)
+    # The canvas has a margin that does not shrink.
     height, width = (
-        length + painted - full
-        for length, painted, full in zip(full_size, demand.size, demand.full_size, strict=True)
+        length + canvas - full
+        for length, canvas, full in zip(full_size, estimate.size, estimate.full_size, strict=True)
     )
-    # The style is no longer than the result or than its own picture; which of them it follows is not known.
-    share = max(1.0, max(demand.full_style_size) / max(demand.full_size))
-    style_longest = min(max(demand.full_style_size), round(share * longest))
-    # A little more, for what rounding may add; odd, which takes most. One cell more may also mean smaller
-    # tiles: both are looked at.
-    style_height, style_width = _fitted(demand.full_style_size, style_longest)
+    # The style is no longer than the result or than its own picture; which one it follows is not known.
+    share = max(1.0, max(estimate.full_style_size) / max(estimate.full_size))
+    style_longest = min(max(estimate.full_style_size), round(share * longest))
+    # Rounding may add a pixel. Sizes are odd, because these need most memory. One cell more may mean smaller
+    # tiles, so both sizes are checked.
+    style_height, style_width = _fitted(estimate.full_style_size, style_longest)
     style_size = style_height + 1, style_width + 1
     return [
         replace(
-            demand,
+            estimate,
             size=size,
             full_size=full_size,
             style_size=style_size,
             full_style_size=style_size,
-            held_pictures=demand.held_pictures.resized(full_size, style_size),
+            held_pictures=estimate.held_pictures.resized(full_size, style_size),
         )
         for size in itertools.product((height | 1, (height + CELL) | 1), (width | 1, (width + CELL) | 1))
     ]

@@ -1,4 +1,4 @@
-"""Catalogue: every metric with its formula, range, direction and source, for help, tables and documents."""
+"""Catalogue: all metrics with formula, range, direction and source, for help texts, tables and documents."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -6,14 +6,17 @@ from typing import Literal
 __all__ = ["METRICS", "Direction", "Metric"]
 
 Direction = Literal["lower", "higher", "near 1"]
-"""Where the better values lie."""
+"""Which values are better."""
 
 
 @dataclass(frozen=True)
 class Metric:
-    """One metric: ``name`` as in :class:`~glstylenet.metrics.evaluation.Metrics`, ``direction`` of the
-    better, ``range`` of its values, ``formula`` and ``source`` in short, and a ``sentence`` for who reads a
-    value."""
+    """One metric.
+
+    ``name`` is that of the field of :class:`~glstylenet.metrics.evaluation.Metrics`, ``direction`` says which
+    values are better, ``range`` which are possible. ``formula`` and ``source`` are in short, and ``sentence``
+    explains a value to its reader.
+    """
 
     name: str
     direction: Direction
@@ -115,4 +118,4 @@ METRICS: tuple[Metric, ...] = (
         "how far straight lines have moved, in pixels; matters for photographs",
     ),
 )
-"""In the order in which they are shown."""
+"""All metrics, in the order in which they are shown."""

@@ -1,8 +1,8 @@
-"""Colour: how far the colours' distribution is from the style's, wherever in the picture they are.
+"""Colour: the distance of the colours' distribution from the style's, regardless of where colours are.
 
 The sliced Wasserstein distance (:mod:`~glstylenet.metrics.wasserstein`) between the pixels' colours in
-CIELAB (D65, 2 degrees), in whose units a difference of about 2.3 is just seen. A projection sees half of a
-shift on average, so moving all colours by dE gives dE / 2.
+CIELAB (D65, 2 degrees), where a difference of about 2.3 is just noticeable. Projected on a direction, a shift
+is half as long on average, so moving all colours by dE gives dE / 2.
 """
 
 import torch
@@ -15,7 +15,7 @@ __all__ = ["colour_distance", "lab_colours"]
 
 
 def lab_colours(pixels: Tensor) -> Tensor:
-    """sRGB pixels (1, 3, H, W), 0..255, in CIELAB: float32 (1, 3, H, W), L 0..100, a and b signed."""
+    """Convert sRGB pixels (1, 3, H, W), 0..255, to CIELAB: float32 (1, 3, H, W), L 0..100, a and b signed."""
     from skimage.color import rgb2lab  # noqa: PLC0415 - an extra
 
     colours = rgb2lab(pixels[0].permute(1, 2, 0).detach().cpu().double().numpy() / 255.0)
@@ -25,7 +25,7 @@ def lab_colours(pixels: Tensor) -> Tensor:
 def colour_distance(
     image: Tensor, style: Tensor, *, image_class: Tensor | None = None, style_class: Tensor | None = None
 ) -> float | None:
-    """Distance of two pictures of :func:`lab_colours`: 0 or more, in CIELAB units.
+    """Return the distance of two pictures of :func:`lab_colours`: 0 or more, in CIELAB units.
 
     ``image_class`` and ``style_class`` (1, 1, H, W), 0..1, restrict each picture to one map class; ``None``
     is returned if either has too few pixels of it.

@@ -1,4 +1,4 @@
-"""Evaluation: every metric of one picture, :func:`evaluate_picture`."""
+"""Evaluation: all metrics of one picture, :func:`evaluate_picture`."""
 
 from dataclasses import dataclass
 
@@ -14,8 +14,8 @@ from glstylenet.metrics.features import (
     PATCH_LAYER,
     STRUCTURE_LAYER,
     TEXTURE_LAYERS,
-    DeepNetwork,
     fused_feature,
+    load_metric_network,
 )
 from glstylenet.metrics.leaks import leak_share
 from glstylenet.metrics.lines import line_deviation
@@ -25,6 +25,7 @@ from glstylenet.metrics.plausibility import patch_distance
 from glstylenet.metrics.sharpness import sharpness_ratio
 from glstylenet.metrics.structure import self_similarity_distance, structural_similarity
 from glstylenet.metrics.texture import texture_distance
+from glstylenet.network import features
 from glstylenet.pictures import PictureSource, resize
 from glstylenet.run import SMALLEST_SIDE, Inputs, ScaledInputs, prepare_inputs, read_result, read_sources
 from glstylenet.settings import Settings
@@ -35,13 +36,16 @@ LONGEST_SIDE = 512
 """Pictures are reduced together until the result's longest side is this, for all metrics but sharpness."""
 
 USED_SETTINGS = ("size", "style_scale", "max_pixels", "classes", "strict", "device")
-"""The settings that an evaluation heeds; the others belong to painting."""
+"""The settings that an evaluation uses; the others belong to painting."""
 
 
 @dataclass(frozen=True)
 class ClassMetrics:
-    """Within one map class: ``colour`` as web pages write it, ``share`` of the content, 0..1, and the
-    distances to the same class of the style, ``None`` where there is too little of it to compare."""
+    """The metrics within one map class.
+
+    ``colour`` is written as web pages do, ``share`` is that of the content, 0..1. The distances are to the
+    same class of the style, ``None`` where either picture has too little of it to compare.
+    """
 
     colour: str
     share: float
@@ -51,9 +55,9 @@ class ClassMetrics:
 
 @dataclass(frozen=True)
 class Metrics:
-    """The numbers of one picture; :data:`~glstylenet.metrics.catalogue.METRICS` tells what each means.
+    """The metrics of one picture; :data:`~glstylenet.metrics.catalogue.METRICS` says what each means.
 
-    ``None`` stands where a metric has nothing to measure: no maps, no straight lines, a flat picture.
+    A metric is ``None`` if there is nothing to measure: no maps, no straight lines, a flat picture.
     ``classes``: the distances within each map class, the largest class first.
     """
 
@@ -71,7 +75,7 @@ class Metrics:
     classes: tuple[ClassMetrics, ...] = ()
 
     def as_dict(self) -> dict[str, float | None]:
-        """Values by name, in the order of ``METRICS``, without those of single classes."""
+        """Return the values by name, in the order of ``METRICS``, without those of single classes."""
         return {metric.name: getattr(self, metric.name) for metric in METRICS}
 
 
@@ -87,27 +91,27 @@ def evaluate_picture(
     """Measure ``image`` as a result of ``content`` and ``style``, whoever made it.
 
     Sources are paths, PIL images or arrays, as in :func:`glstylenet.stylize`; of ``settings``,
-    ``USED_SETTINGS`` are heeded. Equal pictures give equal numbers on one machine.
+    ``USED_SETTINGS`` count. Equal pictures have equal metrics on one machine.
 
     Raises :class:`~glstylenet.errors.UsageError` if scikit-image (extra ``report``) is missing or a map has
     no partner, :class:`~glstylenet.errors.InputError` if a picture cannot be used or ``image`` has not the
     result's size, and :class:`~glstylenet.errors.WeightsError`.
     """
     require_scikit_image()
-    # A start, which may be a picture's path, is of no interest here.
+    # A start, which may be the path of a picture, would be read in vain.
     chosen = (settings or Settings()).replace(init="content")
     sources = read_sources(content, style, content_map=content_map, style_map=style_map, settings=chosen)
     shown = read_result(image, sources, chosen).pixels
-    device = choose_device(chosen.device, "float32").device
-    return _Judgement(shown, prepare_inputs(sources, chosen), device).metrics()
+    device = choose_device(chosen.device, "float32").torch_device
+    return _Evaluation(shown, prepare_inputs(sources, chosen), device).metrics()
 
 
-class _Judgement:
-    """The pictures of one evaluation at full and at working size."""
+class _Evaluation:
+    """The pictures of one evaluation, at full and at working size."""
 
     def __init__(self, image: Tensor, inputs: Inputs, device: torch.device) -> None:
         height, width = inputs.size
-        # Never below what the network needs, however long and narrow the picture is.
+        # Never below the smallest side of a run, however long and narrow the picture is.
         factor = min(1.0, max(LONGEST_SIDE / max(height, width), SMALLEST_SIDE / min(height, width)))
         size = (round(height * factor), round(width * factor))
         self.full_image, self.inputs, self.device = image, inputs, device
@@ -118,13 +122,14 @@ class _Judgement:
         self.content = self.scaled.content
 
     def metrics(self) -> Metrics:
-        """All of them; the network sees each picture once."""
+        """Compute all metrics, with one forward pass for each picture."""
         scaled = self.scaled
-        network = DeepNetwork(self.device)
-        names = (*FUSED_LAYERS, *TEXTURE_LAYERS, PATCH_LAYER, STRUCTURE_LAYER)
-        ours = network.features(self.image, names)
-        theirs = network.features(scaled.style, (*FUSED_LAYERS, *TEXTURE_LAYERS, PATCH_LAYER))
-        contents = network.features(self.content, (STRUCTURE_LAYER,))
+        network = load_metric_network(self.device)
+        image, style, content = (each.to(self.device) for each in (self.image, scaled.style, self.content))
+        names = (*FUSED_LAYERS, *TEXTURE_LAYERS, PATCH_LAYER)
+        ours = features(network, image, (*names, STRUCTURE_LAYER))
+        theirs = features(network, style, names)
+        contents = features(network, content, (STRUCTURE_LAYER,))
         colours = lab_colours(self.image), lab_colours(scaled.style)
         classes = self._classes(ours, theirs, *colours)
         centre = theirs[PATCH_LAYER].mean(dim=(2, 3), keepdim=True)
@@ -162,12 +167,12 @@ class _Judgement:
             image_class, style_class = here[:, number : number + 1], there[:, number : number + 1]
             texture = texture_distance(ours, theirs, image_class=image_class, style_class=style_class)
             colour = colour_distance(colours, style_colours, image_class=image_class, style_class=style_class)
-            found.append(ClassMetrics(each.colour_name, each.content_share, texture, colour))
+            found.append(ClassMetrics(each.colour_name, each.shares[0], texture, colour))
         return tuple(found)
 
 
 def _mean_over(values: list[tuple[float, float | None]]) -> float | None:
-    """Mean of the values that are known, weighted by their shares."""
+    """Return the mean of the values that are not ``None``, weighted by their shares."""
     known = [(share, value) for share, value in values if value is not None]
     if not known:
         return None
@@ -176,7 +181,7 @@ def _mean_over(values: list[tuple[float, float | None]]) -> float | None:
 
 
 def _known(value: float | None) -> float:
-    """A distance between whole pictures: even the smallest has positions enough at every layer."""
+    """Return a distance between whole pictures: even the smallest has enough positions at every layer."""
     if value is None:
         raise ValueError("a picture is smaller than the smallest side that is accepted")
     return value

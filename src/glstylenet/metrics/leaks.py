@@ -1,14 +1,14 @@
-"""Leaks: how much of the picture looks as if painted from another region of the style than its own.
+"""Leaks: the share of the picture that is most like another region of the style than its own.
 
     L = share of patches i with  class(NN(i)) != class(i),   NN(i) = argmax_j cos(Phi_i(x), Phi_j(a))
 
-This is Eq. 3 at the fused feature of scheme (g) *without the map's term*. With it the answer would be near 0
-whatever the picture looks like, since the term is there to choose within the class. Without it the search
-knows only what is seen: a patch of the sky that is most like the style's grass has leaked. It is a property
-of the picture, the same whatever semantic weight it was painted with.
+This is Eq. 3 at the fused feature of scheme (g) *without the map's term*. With that term L would be near 0
+for any picture, since it makes the search stay within the class. Without it only features count: a patch of
+the sky that is most like the style's grass has leaked. L is a property of the picture and does not depend on
+the semantic weight it was painted with.
 
 The class of a patch is the one that covers most of its 3x3 positions. Patches of the picture that lie on a
-border, where no class covers ``CLEAR_SHARE``, and patches of a class that the style has not are not counted.
+border, where no class covers ``CLEAR_SHARE``, and patches of a class that the style lacks are not counted.
 """
 
 import torch
@@ -25,7 +25,7 @@ CLEAR_SHARE = 0.75
 
 
 def leak_share(image: Tensor, style: Tensor, image_map: Tensor, style_map: Tensor) -> float | None:
-    """L of fused features (1, C, H, W) and (1, C, A, B) and class channels (1, K, any size): 0..1.
+    """Return L of fused features (1, C, H, W) and (1, C, A, B) and class channels (1, K, any size): 0..1.
 
     ``None`` if no patch can be counted.
     """
@@ -43,7 +43,7 @@ def leak_share(image: Tensor, style: Tensor, image_map: Tensor, style_map: Tenso
 
 
 def _patch_classes(class_channels: Tensor, feature: Tensor) -> tuple[Tensor, Tensor]:
-    """For each patch of ``feature`` the share of its largest class, and that class's number: (H-2, W-2)."""
+    """Return the share of each patch's largest class, and that class's number: (H-2, W-2) each."""
     positions = map_at(class_channels, picture_size(feature))
     largest = (patch_sums(positions)[0] / PATCH**2).max(dim=0)
     return largest.values, largest.indices

@@ -1,8 +1,8 @@
-"""Lines: do the straight lines of a photograph stay where they were?
+"""Lines: how far the straight lines of a photograph have moved.
 
 Straight segments are found in the content: Canny's edges, then the probabilistic Hough transform (Matas,
 Galambos, Kittler, *Robust Detection of Lines Using the Progressive Probabilistic Hough Transform*, 2000) with
-a fixed seed. From every pixel p of a segment with unit normal n, an edge is looked for along the normal:
+a fixed seed. From every pixel p of a segment with unit normal n, an edge is searched for along the normal:
 
     t_y(p) = argmax over t in -R..R of  | n . grad y (p + t n) |
     D      = mean over p of  min(R, | t_x(p) - t_c(p) |)          c the content, x the image
@@ -24,12 +24,12 @@ from glstylenet.metrics.luminance import FloatArray
 __all__ = ["REACH", "BoolArray", "Gradient", "Segment", "line_deviation", "straight_segments"]
 
 REACH = 8
-"""R, in pixels: how far from the line its edge is looked for, and the largest deviation."""
+"""R, in pixels: how far from the line its edge is searched for, and the largest deviation."""
 
 BoolArray = npt.NDArray[np.bool_]
 
 Gradient = tuple[FloatArray, FloatArray]
-"""Along rows' numbers and along columns' numbers, each (H, W)."""
+"""The derivatives by row and by column, each (H, W)."""
 
 Segment = tuple[tuple[float, float], tuple[float, float]]
 """Two ends, each (row, column)."""
@@ -44,7 +44,7 @@ _WEAKEST = 1.0
 
 
 def straight_segments(content: FloatArray) -> list[Segment]:
-    """Straight edges of a luminance (H, W) that are at least a tenth of its longest side long."""
+    """Return the straight edges of a luminance (H, W) at least a tenth of its longest side long."""
     from skimage.feature import canny  # noqa: PLC0415 - an extra
     from skimage.transform import probabilistic_hough_line  # noqa: PLC0415
 
@@ -56,7 +56,7 @@ def straight_segments(content: FloatArray) -> list[Segment]:
 
 
 def line_deviation(image: FloatArray, content: FloatArray) -> float | None:
-    """D of two luminances (H, W): 0..R pixels, 0 for the content itself; ``None`` if it has no lines."""
+    """Return D of two luminances (H, W): 0..R pixels, 0 for the content itself; ``None`` without lines."""
     ours, theirs = _gradient(image), _gradient(content)
     distances = []
     for segment in straight_segments(content):
@@ -74,7 +74,7 @@ def _gradient(grey: FloatArray) -> Gradient:
 
 
 def _offsets(gradient: Gradient, segment: Segment) -> tuple[FloatArray, BoolArray]:
-    """For each pixel of one segment: t, and whether there is an edge at all."""
+    """Return t for each pixel of one segment, and whether there is an edge at all."""
     # One step more at either end, for the parabola.
     steps = np.arange(-REACH - 1.0, REACH + 2.0)
     begin, end = np.array(segment[0]), np.array(segment[1])
@@ -82,14 +82,14 @@ def _offsets(gradient: Gradient, segment: Segment) -> tuple[FloatArray, BoolArra
     along = (end - begin) / max(length, 1.0)
     normal = np.array([-along[1], along[0]])
     places = begin + np.arange(int(length) + 1)[:, None] * along
-    # (2, pixels, steps): rows and columns that are looked at.
-    looked_at = places.T[:, :, None] + normal[:, None, None] * steps
-    rows, columns = (ndimage.map_coordinates(part, looked_at, order=1, mode="nearest") for part in gradient)
+    # (2, pixels, steps): the rows and columns that are sampled.
+    samples = places.T[:, :, None] + normal[:, None, None] * steps
+    rows, columns = (ndimage.map_coordinates(part, samples, order=1, mode="nearest") for part in gradient)
     strength = np.abs(normal[0] * rows + normal[1] * columns)
     # Beyond the border there is no edge.
     height, width = gradient[0].shape
-    inside = (looked_at[0] >= 0) & (looked_at[0] <= height - 1)
-    inside &= (looked_at[1] >= 0) & (looked_at[1] <= width - 1)
+    inside = (samples[0] >= 0) & (samples[0] <= height - 1)
+    inside &= (samples[1] >= 0) & (samples[1] <= width - 1)
     strength = np.where(inside, strength, 0.0)
     # argmax takes the first of equals: the nearest.
     nearest_first = np.array(sorted(range(1, len(steps) - 1), key=lambda place: abs(steps[place])))

@@ -1,4 +1,4 @@
-"""Requirement: the package that the metrics need beyond those of painting."""
+"""Optional dependency: scikit-image, which the metrics need and painting does not."""
 
 from glstylenet.errors import UsageError
 
@@ -6,7 +6,7 @@ __all__ = ["require_scikit_image"]
 
 
 def require_scikit_image() -> None:
-    """Raise :class:`~glstylenet.errors.UsageError` if it is missing, before time is spent."""
+    """Raise :class:`~glstylenet.errors.UsageError` if scikit-image is missing, before time is spent."""
     try:
         import skimage  # noqa: F401, PLC0415 - an extra
     except ImportError as error:

@@ -1,4 +1,4 @@
-"""Structure: how much of the content's shapes is left.
+"""Structure: how much of the content's shapes is kept.
 
     SSIM = mean of (2 mu_x mu_p + c1)(2 cov_xp + c2) / ((mu_x^2 + mu_p^2 + c1)(var_x + var_p + c2))
 
@@ -30,7 +30,7 @@ _TINY = 1e-12
 
 
 def structural_similarity(image: FloatArray, content: FloatArray) -> float:
-    """SSIM of two luminances (H, W), 0..255: -1..1, 1 for equal pictures."""
+    """Return SSIM of two luminances (H, W), 0..255: -1..1, 1 for equal pictures."""
     from skimage.metrics import structural_similarity as ssim  # noqa: PLC0415 - an extra
 
     value = ssim(
@@ -40,7 +40,7 @@ def structural_similarity(image: FloatArray, content: FloatArray) -> float:
 
 
 def self_similarity_distance(image: Tensor, content: Tensor) -> float | None:
-    """SS of two features (1, C, H, W) of equal shape: 0..2, 0 if all pairs relate alike.
+    """Return SS of two features (1, C, H, W) of equal shape: 0..2, 0 if all pairs have equal shares.
 
     ``None`` if they have fewer than four positions.
     """
@@ -52,8 +52,8 @@ def self_similarity_distance(image: Tensor, content: Tensor) -> float | None:
 
 
 def _column_shares(points: Tensor) -> Tensor:
-    """Cosine distances between the columns of ``points`` (C, n), each column divided by its sum: (n, n)."""
-    # In float64 a position's distance to itself is 0 to many digits; of a flat picture nothing else is left.
+    """Return the cosine distances between columns of ``points`` (C, n), divided by their sums: (n, n)."""
+    # In float64 a position's distance to itself is 0 to many digits, and in a flat picture all are.
     directions = points.double()
     directions = directions / (directions.norm(dim=0, keepdim=True) + _TINY)
     distances = (1.0 - directions.T @ directions).clamp(min=0.0)

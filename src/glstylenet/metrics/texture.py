@@ -1,10 +1,10 @@
-"""Texture: how far the features' distribution is from the style's, wherever in the picture they are.
+"""Texture: the distance of the features' distribution from the style's, regardless of where features are.
 
     T = mean over layers l of  SW(features of x at l, features of a at l) / s_l
 
 SW is the sliced Wasserstein distance of :mod:`~glstylenet.metrics.wasserstein`, as Heitz, Vanhoey, Chambon,
-Belcour, *A Sliced Wasserstein Loss for Neural Texture Synthesis* (2021) compare textures. s_l is the
-standard deviation of the style's projected features: layers whose numbers are larger count no more.
+Belcour, *A Sliced Wasserstein Loss for Neural Texture Synthesis* (2021) compare textures. Dividing
+by s_l, the standard deviation of the style's projected features, gives all layers the same weight.
 """
 
 from collections.abc import Mapping
@@ -32,7 +32,7 @@ def texture_distance(
     image_class: Tensor | None = None,
     style_class: Tensor | None = None,
 ) -> float | None:
-    """T of features by layer, (1, C, H, W) each: 0 or more, 0 for the style's own distribution.
+    """Return T of features by layer, (1, C, H, W) each: 0 or more, 0 for the style's own distribution.
 
     ``image_class`` and ``style_class`` (1, 1, H, W), 0..1, restrict each picture to one map class; ``None``
     is returned if a layer has too few positions of it.
@@ -52,7 +52,14 @@ def texture_distance(
 
 
 def class_positions(feature: Tensor, class_channel: Tensor | None) -> Tensor:
-    """The positions of ``feature`` (1, C, H, W) of which the class covers more than half: (N, C)."""
+    """Return the positions of ``feature`` (1, C, H, W) of which the class covers more than half: (N, C).
+
+    ``class_channel`` (1, 1, any size), 0..1; ``None``: all positions.
+
+    >>> feature = torch.tensor([[[[1.0, 2.0], [3.0, 4.0]]]])
+    >>> class_positions(feature, torch.tensor([[[[1.0, 0.0], [0.0, 1.0]]]])).tolist()
+    [[1.0], [4.0]]
+    """
     points = feature[0].flatten(1).T
     if class_channel is None:
         return points

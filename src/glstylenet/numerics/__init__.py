@@ -7,7 +7,7 @@
 - ``rectangle``: describes a rectangle of positions of a picture or a feature.
 """
 
-from glstylenet.numerics.chunks import chunk_length, chunk_slices, keep
+from glstylenet.numerics.chunks import apply_mask, chunk_length, chunk_slices
 from glstylenet.numerics.features import empty_feature, flatten_positions, picture_size
 from glstylenet.numerics.matmul import matmul_f32, split_k_matmul
 from glstylenet.numerics.precision import (
@@ -23,6 +23,7 @@ from glstylenet.numerics.rectangle import Rect, whole
 
 __all__ = [
     "Rect",
+    "apply_mask",
     "at_least_float32",
     "chunk_length",
     "chunk_slices",
@@ -30,7 +31,6 @@ __all__ = [
     "empty_feature",
     "exact_dtype",
     "flatten_positions",
-    "keep",
     "matmul_f32",
     "picture_size",
     "split_k_matmul",

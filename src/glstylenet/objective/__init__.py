@@ -1,32 +1,36 @@
 """The paper's total loss and its gradient (Eqs. 2-8).
 
-- ``terms``: lists the terms of Eq. 8 and holds their values.
-- ``loss``: pairs a term's value with its gradient.
+- ``terms``: lists the terms of Eq. 8 and holds their weights and values.
+- ``loss_term``: defines what a term is.
 - ``content``: compares features with the content's (Eq. 2).
 - ``local``: compares patches with their nearest style patches (Eq. 4).
 - ``gram``: compares Gram matrices with the style's (Eqs. 5-6).
 - ``smoothness``: compares neighbouring pixels (Eq. 7).
-- ``style_target``: computes once what a style asks of every picture.
+- ``styles``: holds the list of styles, as one pool of patches and one mean of Gram matrices.
+- ``style_target``: computes once what the terms need of one style.
 - ``target_cache``: shares targets between runs on the same pictures.
 - ``tile_features``: computes the fused features of one tile.
 - ``objective``: evaluates all terms and the gradient at some pixels.
 """
 
 from glstylenet.objective.gram import gram
-from glstylenet.objective.local import StyleStatistics
+from glstylenet.objective.loss_term import Loss, LossTerm
 from glstylenet.objective.objective import Objective
-from glstylenet.objective.style_target import CONTENT_LAYER, nothing
-from glstylenet.objective.target_cache import TargetStore
-from glstylenet.objective.terms import LossMaps, LossTerms, LossWeights
+from glstylenet.objective.style_target import StyleStatistics
+from glstylenet.objective.styles import StyleGuide
+from glstylenet.objective.target_cache import TargetCache
+from glstylenet.objective.terms import TERMS, LossMaps, LossTerms, LossWeights
 
 __all__ = [
-    "CONTENT_LAYER",
+    "TERMS",
+    "Loss",
     "LossMaps",
+    "LossTerm",
     "LossTerms",
     "LossWeights",
     "Objective",
+    "StyleGuide",
     "StyleStatistics",
-    "TargetStore",
+    "TargetCache",
     "gram",
-    "nothing",
 ]

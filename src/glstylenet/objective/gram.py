@@ -1,32 +1,47 @@
-"""Gram: TODO-DOC."""
+"""Gram: the picture's colours and textures as a whole follow the style's (Eqs. 5-6).
+
+    G = FF FF^T / M                                                                           (Eq. 5)
+    L_global = gamma sum (G_x - G_a)^2 / (4 N^2)                                              (Eq. 6)
+
+FF are the N channels of a fused feature at M positions. Deviation from the paper: each Gram matrix is divided
+by its own M before two are compared, so that pictures of different sizes have comparable matrices. Where the
+sizes are equal, this is the paper's Eq. 6.
+
+Shape letters: N channels, H x W positions (M = H W), (1, N, H, W) for a feature.
+"""
 
 import torch
 from torch import Tensor
 
 from glstylenet.numerics import flatten_positions, matmul_f32, sum_dtype, sum_of_squares, upcast
+from glstylenet.objective.loss_term import LossTerm, TileGradients
+from glstylenet.objective.tile_features import TileFeatures
+from glstylenet.pyramid import fused_size
 
-__all__ = ["global_gradient", "global_loss", "gram"]
-
+__all__ = ["GlobalTerm", "global_gradient", "global_loss", "gram"]
 
 _POSITIONS_AT_ONCE = 2**13
-"""Positions that a Gram matrix takes at a time: they are widened for the product."""
-
+"""Positions that are multiplied at a time: they are converted to the type of the product."""
 
 _GRAM_BANDS = 6
-"""Bands of rows in which a Gram matrix is made on a CPU: 21/36 of its products, and large ones still."""
+"""Bands of rows in which a Gram matrix is computed on a CPU: 21/36 of its products, in large ones still."""
 
 
 def gram(feature: Tensor, *, positions: int | None = None) -> Tensor:
-    """Gram matrix per position, FF FF^T / M, of (1, C, H, W): (C, C), at least float32  (Eq. 5).
+    """Return the Gram matrix per position, FF FF^T / M (Eq. 5), of (1, N, H, W): (N, N), at least float32.
 
-    Divided by M here, before two of them are compared, so that pictures of different sizes have
-    comparable matrices. The paper divides afterwards, which is the same when the sizes are equal.
+    Where ``feature`` is a part of a tiled one, ``positions`` is the M of the whole, and parts add up.
+
+    >>> import torch
+    >>> gram(torch.tensor([[[[1.0, 2.0]], [[0.0, 4.0]]]]))
+    tensor([[2.5000, 4.0000],
+            [4.0000, 8.0000]])
     """
     lines = flatten_positions(feature)
     channels = lines.shape[1]
     total = lines.new_zeros((channels, channels), dtype=sum_dtype(lines.dtype))
-    # The matrix is its own mirror image: of a band of its rows, what lies before the diagonal is known. Units
-    # for bfloat16 and GPUs multiply so fast that one large product may serve better; not measured.
+    # The matrix is symmetric: of a band of its rows, what lies before the diagonal is known. Hardware for
+    # bfloat16 and GPUs multiply so fast that one large product may serve better; not measured.
     is_slow = lines.device.type == "cpu" and lines.dtype != torch.bfloat16
     band = -(-channels // (_GRAM_BANDS if is_slow else 1))
     for strip in map(upcast, torch.split(lines, _POSITIONS_AT_ONCE)):
@@ -42,7 +57,7 @@ def gram(feature: Tensor, *, positions: int | None = None) -> Tensor:
 
 
 def global_loss(matrix: Tensor, target: Tensor, *, weight: float = 1.0) -> Tensor:
-    """sum (G_x / M_x - G_a / M_a)^2 / (4 N^2)  (Eqs. 5-6) of two :func:`gram` matrices: float64."""
+    """Return sum (G_x - G_a)^2 / (4 N^2) (Eq. 6) of two :func:`gram` matrices: 0-dimensional float64."""
     return weight / (4.0 * matrix.shape[0] ** 2) * sum_of_squares(matrix - target)
 
 
@@ -55,10 +70,10 @@ def global_gradient(
     positions: int | None = None,
     onto: Tensor | None = None,
 ) -> Tensor:
-    """Gradient of :func:`global_loss` with respect to ``feature`` (1, N, H, W): (M, N), at least float32.
+    """Return the gradient of :func:`global_loss` with respect to ``feature``: (M, N), at least float32.
 
-    (G_x - G_a) FF / (N^2 M): one product, where differentiating the product FF FF^T takes two. Added to
-    ``onto`` (M, N), which is overwritten, where one is given.
+    It is (G_x - G_a) FF / (N^2 M): one product, where differentiating FF FF^T takes two. Where ``onto`` (M,
+    N) is given, the gradient is added to it in place.
     """
     lines = flatten_positions(feature)
     difference = (matrix - target) * (weight / (matrix.shape[0] ** 2 * (positions or lines.shape[0])))
@@ -70,3 +85,56 @@ def global_gradient(
     gradient = matmul_f32(lines, rounded)
     gradient += matmul_f32(lines, (difference - rounded).to(feature.dtype))
     return gradient if onto is None else onto.add_(gradient)
+
+
+class GlobalTerm(LossTerm):
+    """The global term of one objective: one Gram matrix for each fused feature, summed over the tiles."""
+
+    name = "global"
+    symbol = "gamma"
+    setting = "global_weight"
+    label = "global"
+    colour = "#009e73"
+    dark_colour = "#2fc79a"
+    compares_styles = True
+
+    _matrices: list[Tensor]
+
+    def start(self) -> None:
+        """Forget the matrices of the last picture."""
+        self._matrices = []
+
+    def collect(self, features: TileFeatures) -> None:
+        """Add the tile's part to each Gram matrix, of which any gradient needs the whole."""
+        for number, styles in enumerate(self.targets.styles):
+            part = gram(features.own(number), positions=_positions(features, styles.group))
+            if number < len(self._matrices):
+                self._matrices[number] += part
+            else:
+                self._matrices.append(part)
+
+    def add_tile(self, features: TileFeatures, gradients: TileGradients) -> Tensor:
+        """Add the tile's gradients.
+
+        The value belongs to the whole picture and is told with its first tile.
+        """
+        value = torch.zeros((), dtype=torch.float64, device=self._matrices[0].device)
+        for number, styles in enumerate(self.targets.styles):
+            matrix = self._matrices[number]
+            if features.tile.is_first:
+                value += global_loss(matrix, styles.gram, weight=self.weight)
+            gradients.fused[number] = global_gradient(
+                features.own(number),
+                matrix,
+                styles.gram,
+                weight=self.weight,
+                positions=_positions(features, styles.group),
+                onto=gradients.fused[number],
+            )
+        return value
+
+
+def _positions(features: TileFeatures, group: tuple[int, ...]) -> int:
+    """Return the positions M of the whole picture's fused feature."""
+    height, width = fused_size(features.tile.size, group)
+    return height * width

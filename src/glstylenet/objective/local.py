@@ -1,14 +1,22 @@
-"""Losses: the four terms of the paper's objective, one pure function each.
+"""Local: every patch of the picture looks like a patch of the style (Eqs. 3-4).
 
-    L = alpha L_content + beta L_local + gamma L_global + sigma L_smoothness                  (Eq. 8)
+    L_local = beta mean (Phi_i(x) - Phi_NN(i)(a))^2                                           (Eq. 4)
 
-Every function returns the term times its ``weight`` together with its gradient, written by hand: value
-and gradient share their differences, and autograd would take several passes more. Values are summed over
-positions in float64, so that the parts of a picture may be summed in any order.
+i runs over the 3x3 patches Phi of a fused feature; NN(i) is the nearest style patch (Eq. 3) and a constant
+for the gradient. The mean is taken over patches and their entries. The maps' channels steer the matching
+only: they have no gradient.
 
-Shape letters: C channels, H x W positions (M = H W), (1, C, H, W) for a feature. A feature may be the
-part of a tile; then ``entries`` or ``positions`` tells how many the whole has, which is what means are
-taken over.
+**No patch is built.** With the neighbours fixed, every patch *votes* for the style features under its
+neighbour (patch voting: Wexler, Shechtman and Irani 2004; Simakov et al. 2008). Position p lies under n_p
+patches; with T_p the sum of their votes and m_p = T_p / n_p,
+
+    sum over patches of |Phi_i(x) - Phi_NN(i)|^2
+        = sum_p n_p |x_p - m_p|^2  +  sum_i |Phi_NN(i)|^2 - sum_p n_p |m_p|^2.
+
+The last two sums are a constant. They cancel but for the spread of the votes, so they are computed relative
+to the style's mean.
+
+Shape letters: C channels, H x W positions (M = H W), (1, C, H, W) for a feature.
 """
 
 import itertools
@@ -18,27 +26,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from glstylenet.matching import PATCH, patch_sums
-from glstylenet.numerics import (
-    Rect,
-    at_least_float32,
-    compute_dtype,
-    exact_dtype,
-    flatten_positions,
-    sum_dtype,
-)
-from glstylenet.objective.loss import Loss
+from glstylenet.matching import PATCH, Matches
+from glstylenet.numerics import Rect, at_least_float32, compute_dtype, flatten_positions, whole
+from glstylenet.objective.loss_term import Loss, LossTargets, LossTerm, TileGradients
+from glstylenet.objective.style_target import StyleStatistics
+from glstylenet.objective.tile_features import TileFeatures
+from glstylenet.pyramid import fused_size
 
-__all__ = ["LocalTarget", "StyleStatistics", "local_loss", "local_target", "patch_losses"]
+__all__ = ["LocalTarget", "LocalTerm", "local_loss", "local_target", "patch_losses"]
 
-
-_STYLE_ROWS_AT_ONCE = 8
-"""Rows of positions of a style that are widened at a time."""
-
-
-_WISHERS_AT_ONCE = 2**11
-"""Positions whose wishes are gathered at a time: they are widened for it."""
-
+_VOTED_AT_ONCE = 2**11
+"""Positions whose votes are gathered at a time: they are converted for it."""
 
 _NUMBERS_AT_ONCE = 2**22
 """Numbers of a feature that are compared patch by patch at a time."""
@@ -46,123 +44,59 @@ _NUMBERS_AT_ONCE = 2**22
 
 @dataclass(frozen=True)
 class LocalTarget:
-    """What the local loss needs to know of a matching (see :func:`local_loss`).
+    """The votes of the patches of a matching.
 
-    ``mean`` (1, C, H, W): at each position p the mean of the style features that the patches over p ask
-    for. ``count`` (H, W): n_p, how many patches lie over p (9, fewer at the border). ``constant``: the
-    sum that no picture can remove, 0-dimensional float64.
+    ``mean`` (1, C, H, W): m_p, the mean of the votes at each position. ``count`` (H, W): n_p, how many
+    patches lie over a position (9, fewer at the border). ``constant``: the part of the sum that no picture
+    can remove, 0-dimensional float64.
     """
 
     mean: Tensor
     count: Tensor
     constant: Tensor
 
-    def take(self, other: "LocalTarget") -> None:
-        """Become the ``other``, of the same shapes, in the same places of memory."""
+    def copy_(self, other: "LocalTarget") -> None:
+        """Overwrite this target with ``other``, of the same shapes, in place."""
         for own, others in zip(self._tensors, other._tensors, strict=True):
-            if own is not others:
-                own.copy_(others)
+            own.copy_(others)
 
     @property
     def _tensors(self) -> tuple[Tensor, ...]:
         return self.mean, self.count, self.constant
 
 
-@dataclass(frozen=True)
-class StyleStatistics:
-    """The style as :func:`local_target` asks it: relative to its mean, so that sums of features keep what
-    these differ by, however large they are.
-
-    ``feature`` (1, C, A, B); ``centre`` (C,): the mean of its positions, at least float32; ``energies``
-    (A-2, B-2): squared norms of the 3x3 patches of feature - centre.
-    """
-
-    feature: Tensor
-    centre: Tensor
-    energies: Tensor
-
-    @classmethod
-    def of(cls, feature: Tensor) -> "StyleStatistics":
-        """``feature``, with what is derived."""
-        # A strip at a time: widened, a large style would be the largest thing in memory.
-        rows, exact = _STYLE_ROWS_AT_ONCE, exact_dtype(feature.dtype)
-        strips = torch.split(feature[0], rows, dim=1)
-        centre = feature.new_zeros(feature.shape[1], dtype=exact)
-        lengths = feature.new_empty(feature.shape[-2:], dtype=exact)
-        for strip in strips:
-            centre += strip.sum(dim=(1, 2), dtype=exact)
-        centre = (centre / lengths.numel()).to(sum_dtype(feature.dtype))
-        for strip, part in zip(strips, torch.split(lengths, rows), strict=True):
-            torch.linalg.vector_norm(strip.to(exact) - centre[:, None, None], dim=0, out=part)
-        return cls(feature, centre, patch_sums(lengths.square_()))
-
-
 def local_target(style: StyleStatistics, index: Tensor, window: Rect | None = None) -> LocalTarget:
-    """Collect what the patches matched in ``style`` (1, C, A, B) ask of every position in ``window``.
+    """Collect the votes for every position in ``window``, by default all of the picture's.
 
-    ``index`` int64 (H-2, W-2): the style patch of each patch of the whole picture. Position p lies under the
-    patches i = p - d for the nine offsets d, and patch i asks it to become style position NN(i) + d. With
-    T_p the sum of these wishes and m_p = T_p / n_p,
-
-        sum over patches of |Phi_i(x) - Phi_NN(i)|^2
-            = sum_p n_p |x_p - m_p|^2  +  sum_i |Phi_NN(i)|^2 - sum_p n_p |m_p|^2.
-
-    The last two sums are the constant, in which Phi and m are relative to the style's mean: they cancel but
-    for the wishes' own spread. Their terms are counted at the position of a patch's corner.
+    ``index`` int64 (H-2, W-2): the style patch of each patch of the whole picture. The constant's summands
+    are counted at the position of a patch's first corner.
     """
     height, width = index.shape[0] + PATCH - 1, index.shape[1] + PATCH - 1
-    window = window or Rect(0, 0, height, width)
-    table = flatten_positions(style.feature)
-    asked, wanted = _asked_positions(index, style.feature.shape[-1], window)
+    window = window or whole((height, width))
+    voted, valid = _voted_positions(style, index, window)
     corners = index[window.top : window.bottom, window.left : window.right]
-    constant = style.energies.flatten()[corners].sum(dtype=torch.float64)
-    mean = table.new_empty((len(asked), table.shape[1]), dtype=compute_dtype(table.dtype))
-    for start in range(0, len(asked), _WISHERS_AT_ONCE):
-        here = slice(start, start + _WISHERS_AT_ONCE)
-        mean[here], spent = _mean_wish(table, style.centre, asked[here], wanted[here])
-        constant -= spent
+    constant = style.patch_norms[corners].sum(dtype=torch.float64)
+    channels = style.table.shape[1]
+    mean = style.table.new_empty((len(voted), channels), dtype=compute_dtype(style.table.dtype))
+    for start in range(0, len(voted), _VOTED_AT_ONCE):
+        here = slice(start, start + _VOTED_AT_ONCE)
+        mean[here], norms = _mean_vote(style, voted[here], valid[here])
+        constant -= norms
     rows, columns = window.size
     return LocalTarget(
         mean=mean.view(rows, columns, -1).permute(2, 0, 1)[None],
-        count=wanted.sum(dim=1).view(rows, columns),
+        count=valid.sum(dim=1).view(rows, columns),
         constant=constant,
     )
-
-
-def _mean_wish(table: Tensor, centre: Tensor, asked: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
-    """m_p of some positions, (M, C), and their sum of n_p |m_p|^2, relative to the centre."""
-    # One weighted sum of rows for each position; a wish of weight 0 stands for a patch beyond the border.
-    wanted = wanted.to(centre.dtype)
-    count = wanted.sum(dim=1)
-    gather = _sum_sparingly if table.device.type == "cpu" else _sum_at_once
-    mean = gather(table, centre, asked, wanted / count[:, None])
-    spent = count.double() @ torch.linalg.vector_norm(mean, dim=1).double().square()
-    return mean.add_(centre), spent
-
-
-def _sum_sparingly(table: Tensor, centre: Tensor, asked: Tensor, shares: Tensor) -> Tensor:
-    """LossAccumulator of the rows ``asked`` (M, 9) of ``table`` - centre, by ``shares``: (M, C). Every row that some
-    position asks for is widened and centred once."""
-    rows, asked = torch.unique(asked, return_inverse=True)
-    wishes = table.index_select(0, rows).to(centre.dtype).sub_(centre)
-    return F.embedding_bag(asked, wishes, mode="sum", per_sample_weights=shares)
-
-
-def _sum_at_once(table: Tensor, centre: Tensor, asked: Tensor, shares: Tensor) -> Tensor:
-    """The same, for a GPU: it copies rows sooner than it has sorted them, and the host need not wait to learn
-    how many there are."""
-    wishes = table.index_select(0, asked.flatten()).to(centre.dtype).sub_(centre)
-    return (shares[:, None] @ wishes.view(*asked.shape, -1))[:, 0]
 
 
 def local_loss(
     feature: Tensor, target: LocalTarget, *, weight: float = 1.0, entries: int | None = None
 ) -> Loss:
-    """Mean over patches and entries of (Phi_i(x) - Phi_NN(i)(a))^2  (Eq. 4), without building a patch.
+    """Return Eq. 4 of ``feature`` (1, C, H, W) and its gradient (M, C), at least float32.
 
-    ``feature`` (1, C, H, W), ``entries``: patches times 9 C. Differs from the literal sum by rounding
-    only. The nearest neighbours in ``target`` are constants for the gradient, (M, C), at least float32.
-    The map's channels take no part: they have no gradient.
+    ``entries``: how many numbers all patches have, patches times 9 C; that of the whole picture where the
+    feature is a tile's. The value differs from the literal sum by rounding only.
     """
     channels, height, width = feature.shape[1:]
     share = weight / (entries or (height - PATCH + 1) * (width - PATCH + 1) * PATCH**2 * channels)
@@ -175,40 +109,161 @@ def local_loss(
     return Loss(value, difference.mul_((2.0 * share * count.to(difference.dtype))[:, None]))
 
 
-def patch_losses(feature: Tensor, style: Tensor, index: Tensor) -> Tensor:
-    """|Phi_i(x) - Phi_NN(i)(a)|^2 of every patch i, the summands of Eq. 4: float64 (H-2, W-2), at least 0.
+def patch_losses(feature: Tensor, style: StyleStatistics, index: Tensor) -> Tensor:
+    """Return |Phi_i(x) - Phi_NN(i)(a)|^2 of every patch i, the summands of Eq. 4: float64 (H-2, W-2).
 
-    ``feature`` (1, C, H, W), ``style`` (1, C, A, B); ``index`` int64 (H-2, W-2): NN. Their mean
-    over 9 C entries each is the value of :func:`local_loss`, which is had in a ninth of the time.
+    ``feature`` (1, C, H, W); ``index`` int64 (H-2, W-2): NN. :func:`local_loss` computes their mean over 9 C
+    entries each in a ninth of the time.
     """
     channels, _, width = feature.shape[1:]
-    table, style_width = flatten_positions(style), style.shape[-1]
-    patch_columns = style_width - PATCH + 1
-    corners = (index // patch_columns) * style_width + index % patch_columns
     total = torch.zeros(index.shape, dtype=torch.float64, device=feature.device)
     rows_at_once = max(1, _NUMBERS_AT_ONCE // (channels * width))
     for top in range(0, index.shape[0], rows_at_once):
-        corner = corners[top : top + rows_at_once]
-        rows, columns = corner.shape
+        nearest = index[top : top + rows_at_once]
+        rows, columns = nearest.shape
+        corner, stride = style.grid.corners(nearest), style.grid.strides(nearest)
         for down, across in itertools.product(range(PATCH), repeat=2):
             here = feature[0, :, top + down : top + down + rows, across : across + columns].permute(1, 2, 0)
-            wanted = table[corner + (down * style_width + across)]
-            difference = at_least_float32(here) - at_least_float32(wanted)
+            neighbour = style.table[corner + (down * stride + across)]
+            difference = at_least_float32(here) - at_least_float32(neighbour)
             total[top : top + rows_at_once] += difference.square_().sum(dim=-1, dtype=torch.float64)
     return total
 
 
-def _asked_positions(index: Tensor, style_width: int, window: Rect) -> tuple[Tensor, Tensor]:
-    """The nine style positions asked for at each position in ``window``, (M, 9), and 1 or 0: asked or not."""
-    patch_columns = style_width - PATCH + 1
-    corners = (index // patch_columns) * style_width + index % patch_columns
-    edge = PATCH - 1
-    padded = F.pad(corners, (edge, edge, edge, edge), value=-1)
-    rows, columns = window.size
-    # In `padded` everything is `edge` further: the nine patches over a position begin with the last of them.
-    seen = padded[window.top : window.top + rows + edge, window.left : window.left + columns + edge]
-    over = seen.unfold(0, PATCH, 1).unfold(1, PATCH, 1).flip(2, 3).reshape(rows * columns, PATCH**2)
+class LocalTerm(LossTerm):
+    """The local term of one objective, and the matches that it holds.
+
+    Matches are found for a whole picture (:meth:`start_search`, :meth:`search`, :meth:`end_search`) and held
+    until the next search, since the loss is smooth only between two.
+    """
+
+    name = "local"
+    symbol = "beta"
+    setting = "local_weight"
+    label = "local"
+    colour = "#d55e00"
+    dark_colour = "#e69f00"
+    compares_styles = True
+
+    def __init__(self, weight: float, targets: LossTargets) -> None:
+        super().__init__(weight, targets)
+        self.matches: list[Matches] = []
+        """The matches held, one for each fused feature; none before the first search."""
+        self._found: list[Matches] = []
+        self._votes: list[LocalTarget] = []
+
+    def start_search(self, size: tuple[int, int], device: torch.device) -> None:
+        """Make room for the matches of a picture of ``size`` (height, width)."""
+        sizes = [fused_size(size, styles.group) for styles in self.targets.styles]
+        self._found = [Matches.empty(each, device) for each in sizes]
+
+    def search(self, features: TileFeatures) -> None:
+        """Find the nearest style patch (Eq. 3) of each of the tile's patches."""
+        for number, styles in enumerate(self.targets.styles):
+            window = features.windows[number]
+            rows, columns = window.slices
+            class_channels = self.targets.content_maps[number]
+            query_map = None if class_channels is None else class_channels[..., rows, columns]
+            found = styles.search(features.fused[number], query_map, origin=(window.top, window.left))
+            self._found[number].put(found, features.tile.patches(styles.layer))
+
+    def end_search(self, only_tile: TileFeatures | None) -> None:
+        """Hold what was found.
+
+        Where the picture is one tile, its votes are collected once for all evaluations.
+        """
+        self.matches, self._found = self._found, []
+        votes = [] if only_tile is None else self._collected_votes(only_tile)
+        if [each.mean.shape for each in votes] == [each.mean.shape for each in self._votes]:
+            # A recorded CUDA graph reads the votes where the first ones were.
+            for held, collected in zip(self._votes, votes, strict=True):
+                held.copy_(collected)
+        else:
+            self._votes = votes
+
+    def add_tile(self, features: TileFeatures, gradients: TileGradients) -> Tensor:
+        """Compare the tile's own positions with the votes for them."""
+        value: Tensor | None = None
+        votes = self._votes or self._collected_votes(features)
+        for number, styles in enumerate(self.targets.styles):
+            entries = styles.patch_entries(features.tile.size)
+            loss = local_loss(features.own(number), votes[number], weight=self.weight, entries=entries)
+            gradients.add_fused(number, loss.gradient)
+            value = loss.value if value is None else value + loss.value
+        assert value is not None  # a scheme has a group
+        return value
+
+    def empty_maps(self) -> list[Tensor]:
+        """Make room for each patch's share in the term: float64 (H-2, W-2) for each fused feature."""
+        return [torch.zeros_like(matches.index, dtype=torch.float64) for matches in self.matches]
+
+    def write_maps(self, features: TileFeatures, loss_maps: list[Tensor]) -> None:
+        """Write the share of each of the tile's patches in the term."""
+        for number, (styles, loss_map) in enumerate(zip(self.targets.styles, loss_maps, strict=True)):
+            patches = features.tile.patches(styles.layer).slices
+            share = self.weight / styles.patch_entries(features.tile.size)
+            index = self.matches[number].index[patches]
+            loss_map[patches] = share * patch_losses(features.fused[number], styles.statistics, index)
+
+    def _collected_votes(self, features: TileFeatures) -> list[LocalTarget]:
+        """Return the votes of the matches held for the tile's own positions."""
+        return [
+            local_target(styles.statistics, matches.index, features.tile.positions(styles.layer))
+            for styles, matches in zip(self.targets.styles, self.matches, strict=True)
+        ]
+
+
+def _voted_positions(style: StyleStatistics, index: Tensor, window: Rect) -> tuple[Tensor, Tensor]:
+    """Return the nine style positions voted for at each position in ``window``, (M, 9), and which are valid.
+
+    Position p lies under the patches i = p - d for the nine offsets d, and patch i votes for NN(i) + d. At
+    the border some of the nine patches do not exist: their votes are 0 in the second tensor, else 1.
+    """
     steps = torch.arange(PATCH, device=index.device)
-    offsets = (steps[:, None] * style_width + steps).flatten()
-    wanted = over >= 0
-    return (over + offsets).mul_(wanted), wanted.to(torch.float32)
+    down, across = steps.repeat_interleave(PATCH), steps.repeat(PATCH)
+    over = _patches_over(style.grid.corners(index), window, missing=-1)
+    stride = style.grid.strides(index)
+    strides = stride if isinstance(stride, int) else _patches_over(stride, window, missing=0)
+    valid = over >= 0
+    return (over + (down * strides + across)).mul_(valid), valid.to(torch.float32)
+
+
+def _patches_over(values: Tensor, window: Rect, *, missing: int) -> Tensor:
+    """Return the ``values`` (H-2, W-2) of the nine patches over each position in ``window``: (M, 9).
+
+    The order is that of the offsets d, row by row.
+    """
+    edge = PATCH - 1
+    padded = F.pad(values, (edge, edge, edge, edge), value=missing)
+    rows, columns = window.size
+    # In `padded` everything lies `edge` further: the nine patches over a position begin with the last of
+    # them.
+    around = padded[window.top : window.top + rows + edge, window.left : window.left + columns + edge]
+    return around.unfold(0, PATCH, 1).unfold(1, PATCH, 1).flip(2, 3).reshape(rows * columns, PATCH**2)
+
+
+def _mean_vote(style: StyleStatistics, voted: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
+    """Return m_p of some positions, (M, C), and their sum of n_p |m_p|^2, relative to the style's mean."""
+    # One weighted sum of rows for each position; an invalid vote has weight 0.
+    valid = valid.to(style.centre.dtype)
+    count = valid.sum(dim=1)
+    add_up = _sum_distinct_rows if style.table.device.type == "cpu" else _sum_all_rows
+    mean = add_up(style, voted, valid / count[:, None])
+    norms = count.double() @ torch.linalg.vector_norm(mean, dim=1).double().square()
+    return mean.add_(style.centre), norms
+
+
+def _sum_distinct_rows(style: StyleStatistics, voted: Tensor, shares: Tensor) -> Tensor:
+    """Return sums of the rows ``voted`` (M, 9) of the table, centred, by ``shares``: (M, C).
+
+    Every row that some position votes for is converted and centred once.
+    """
+    rows, voted = torch.unique(voted, return_inverse=True)
+    votes = style.table.index_select(0, rows).to(style.centre.dtype).sub_(style.centre)
+    return F.embedding_bag(voted, votes, mode="sum", per_sample_weights=shares)
+
+
+def _sum_all_rows(style: StyleStatistics, voted: Tensor, shares: Tensor) -> Tensor:
+    """Return the same sums on a GPU: it copies rows faster than it sorts them, and the host need not wait."""
+    votes = style.table.index_select(0, voted.flatten()).to(style.centre.dtype).sub_(style.centre)
+    return (shares[:, None] @ votes.view(*voted.shape, -1))[:, 0]

@@ -1,9 +1,6 @@
-"""Targets: what the losses compare with; computed once from the content and the style, tile by tile.
+"""StyleTarget: what the losses need of one style and do not depend on the picture; each is computed once."""
 
-A :class:`TargetStore` shares them between runs on the same pictures.
-"""
-
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -11,27 +8,71 @@ import torch
 from torch import Tensor
 
 from glstylenet.maps import map_at
-from glstylenet.matching import BLOCK_BYTES, PATCH, StylePatchIndex
-from glstylenet.network import LAYER_CHANNELS, VGG19, layer_size
-from glstylenet.numerics import Rect, picture_size, to_half
+from glstylenet.matching import BLOCK_BYTES, PatchGrid, StylePatchIndex, patch_sums
+from glstylenet.numerics import exact_dtype, flatten_positions, sum_dtype
 from glstylenet.objective.gram import gram
-from glstylenet.objective.local import StyleStatistics
-from glstylenet.objective.tile_features import tile_features
-from glstylenet.pyramid import cut_into_tiles, fused_size
+from glstylenet.objective.tile_features import FeatureExtractor
+from glstylenet.pyramid import fused_size
 
-__all__ = ["CONTENT_LAYER", "StyleTarget", "content_target", "nothing", "style_targets"]
+__all__ = ["StyleStatistics", "StyleTarget", "style_targets"]
+
+_ROWS_AT_ONCE = 8
+"""Rows of positions that are converted at a time: converted as a whole, a large style would be the largest
+thing in memory."""
 
 
-CONTENT_LAYER = 4
-"""Eq. 2 compares F^4."""
+@dataclass(frozen=True)
+class StyleStatistics:
+    """One or several styles as the local loss reads them: relative to their mean.
+
+    Sums of features relative to the mean keep what the features differ by, however large they are.
+
+    ``table`` (P, C): the features of all positions, one style after the other, whose patches ``grid``
+    numbers. ``centre`` (C,): the mean of the table, at least float32. ``patch_norms``: squared norms of all
+    3x3 patches of table - centre.
+    """
+
+    table: Tensor
+    grid: PatchGrid
+    centre: Tensor
+    patch_norms: Tensor
+
+    @classmethod
+    def of(cls, features: Sequence[Tensor]) -> "StyleStatistics":
+        """Compute the statistics of ``features`` (1, C, A, B)."""
+        first = features[0]
+        exact = exact_dtype(first.dtype)
+        centre = first.new_zeros(first.shape[1], dtype=exact)
+        for feature in features:
+            for strip in torch.split(feature[0], _ROWS_AT_ONCE, dim=1):
+                centre += strip.sum(dim=(1, 2), dtype=exact)
+        positions = sum(feature.shape[-2] * feature.shape[-1] for feature in features)
+        centre = (centre / positions).to(sum_dtype(first.dtype))
+        tables = [flatten_positions(feature) for feature in features]
+        return cls(
+            table=tables[0] if len(tables) == 1 else torch.cat(tables),
+            grid=PatchGrid(tuple((feature.shape[-2], feature.shape[-1]) for feature in features)),
+            centre=centre,
+            patch_norms=torch.cat([_patch_norms(feature, centre, exact) for feature in features]),
+        )
+
+
+def _patch_norms(feature: Tensor, centre: Tensor, exact: torch.dtype) -> Tensor:
+    """Return the squared norms of the 3x3 patches of ``feature`` - ``centre``, row by row."""
+    lengths = feature.new_empty(feature.shape[-2:], dtype=exact)
+    strips = torch.split(feature[0], _ROWS_AT_ONCE, dim=1)
+    for strip, part in zip(strips, torch.split(lengths, _ROWS_AT_ONCE), strict=True):
+        torch.linalg.vector_norm(strip.to(exact) - centre[:, None, None], dim=0, out=part)
+    return patch_sums(lengths.square_()).flatten()
 
 
 @dataclass(frozen=True)
 class StyleTarget:
-    """The style as one fused feature of the scheme sees it; what is derived is computed when first asked for.
+    """One style at one fused feature of the scheme; what is derived is computed when first needed.
 
-    ``layers``: the scheme's group. ``feature`` (1, C, A, B). ``class_channels`` (1, K, A, B): the map at the
-    feature's size, weighed by ``map_factor`` in the search.
+    ``layers``: those that are fused. ``feature`` (1, C, A, B). ``class_channels`` (1, K, A, B): the map at
+    the feature's size, whose cosine ``map_factor`` weighs in the search. ``block_bytes``: the memory of a
+    search.
     """
 
     layers: tuple[int, ...]
@@ -42,13 +83,8 @@ class StyleTarget:
 
     @property
     def nbytes(self) -> int:
-        """Memory that it takes with all that is derived."""
+        """The memory that it takes with the Gram matrix."""
         return self.feature.nbytes + 4 * self.feature.shape[1] ** 2
-
-    @property
-    def layer(self) -> int:
-        """The deepest layer, whose positions the feature has."""
-        return self.layers[-1]
 
     @cached_property
     def gram(self) -> Tensor:
@@ -57,90 +93,32 @@ class StyleTarget:
 
     @cached_property
     def patches(self) -> StylePatchIndex:
-        """The patches, to be searched."""
+        """The patches, ready to be searched."""
         return StylePatchIndex(
-            self.feature,
-            self.class_channels,
-            map_factor=self.map_factor,
-            block_bytes=self.block_bytes,
+            self.feature, self.class_channels, map_factor=self.map_factor, block_bytes=self.block_bytes
         )
 
     @cached_property
-    def centred(self) -> StyleStatistics:
-        """The feature as the local loss asks it."""
-        return StyleStatistics.of(self.feature)
-
-    def entries(self, size: tuple[int, int]) -> int:
-        """Numbers in all patches of a generated picture of ``size``: what Eq. 4's mean is taken over."""
-        height, width = fused_size(size, self.layers)
-        return (height - PATCH + 1) * (width - PATCH + 1) * PATCH**2 * self.feature.shape[1]
-
-
-def nothing() -> None:
-    """What is done between tiles by default."""
-
-
-def content_target(
-    network: VGG19,
-    content: Tensor,
-    tile_side: int | None,
-    between_tiles: Callable[[], None] = nothing,
-    *,
-    half: bool = False,
-) -> Tensor:
-    """F^4 of ``content`` (1, 3, H, W), made from tiles of at most ``tile_side`` pixels; in at most 16 bits an
-    entry for ``half``."""
-    size = picture_size(content)
-    target = _blank(network, LAYER_CHANNELS[CONTENT_LAYER], layer_size(size, CONTENT_LAYER), half=half)
-    for tile in cut_into_tiles(size, tile_side):
-        between_tiles()
-        own = tile.positions(CONTENT_LAYER)
-        _, [seen] = tile_features(network, content, tile, ((CONTENT_LAYER,),), [own], save_for_backward=False)
-        _write(target, own, seen)
-    return target
+    def statistics(self) -> StyleStatistics:
+        """The feature as the local loss reads it."""
+        return StyleStatistics.of([self.feature])
 
 
 def style_targets(
-    network: VGG19,
+    extractor: FeatureExtractor,
     groups: tuple[tuple[int, ...], ...],
     style: Tensor,
     style_map: Tensor | None,
     *,
-    tile_side: int | None,
     map_factor: float,
     block_bytes: int = BLOCK_BYTES,
-    between_tiles: Callable[[], None] = nothing,
-    half: bool = False,
 ) -> list[StyleTarget]:
-    """One for each of a scheme's ``groups``, of ``style`` (1, 3, A, B) and its ``style_map`` (1, K, A, B);
-    features in at most 16 bits an entry for ``half``."""
+    """Return a target of ``style`` (1, 3, A, B) and its ``style_map`` (1, K, A, B) for each of ``groups``."""
     if not groups:
         return []
-    size = picture_size(style)
-    features = [
-        _blank(network, sum(LAYER_CHANNELS[layer] for layer in group), fused_size(size, group), half=half)
-        for group in groups
-    ]
-    for tile in cut_into_tiles(size, tile_side):
-        between_tiles()
-        windows = [tile.positions(group[-1]) for group in groups]
-        _, seen = tile_features(network, style, tile, groups, windows, save_for_backward=False)
-        for feature, window, part in zip(features, windows, seen, strict=True):
-            _write(feature, window, part)
+    size = (style.shape[-2], style.shape[-1])
     maps = [None if style_map is None else map_at(style_map, fused_size(size, group)) for group in groups]
     return [
         StyleTarget(group, feature, class_channels, map_factor, block_bytes)
-        for group, feature, class_channels in zip(groups, features, maps, strict=True)
+        for group, feature, class_channels in zip(groups, extractor.fused(style, groups), maps, strict=True)
     ]
-
-
-def _blank(network: VGG19, channels: int, size: tuple[int, int], *, half: bool) -> Tensor:
-    """Room for a feature of the whole picture: of the network's type, or float16 for float32 if ``half``."""
-    dtype = torch.float16 if half and network.dtype == torch.float32 else network.dtype
-    feature = torch.empty((1, channels, *size), dtype=dtype, device=network.device)
-    return feature.to(memory_format=torch.channels_last)
-
-
-def _write(feature: Tensor, window: Rect, part: Tensor) -> None:
-    """Write ``part`` where ``window`` lies in ``feature``."""
-    feature[..., *window.slices] = to_half(part) if feature.dtype == torch.float16 else part

@@ -1,79 +1,100 @@
-"""Terms: the weights of the paper's total loss (Eq. 8), its terms, and these by position."""
+"""Terms: the list of the terms of the total loss (Eq. 8), their weights and their values.
 
+L = alpha L_content + beta L_local + gamma L_global + sigma L_smoothness                  (Eq. 8)
+"""
+
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import torch
 from torch import Tensor
 
 from glstylenet.matching import Matches
+from glstylenet.objective.content import ContentTerm
+from glstylenet.objective.gram import GlobalTerm
+from glstylenet.objective.local import LocalTerm
+from glstylenet.objective.loss_term import LossTerm
+from glstylenet.objective.smoothness import SmoothnessTerm
 from glstylenet.settings import Settings
 
-__all__ = ["Evaluation", "LossAccumulator", "LossMaps", "LossTerms", "LossWeights"]
+__all__ = ["TERMS", "Evaluation", "LossAccumulator", "LossMaps", "LossTerms", "LossWeights"]
+
+TERMS: list[type[LossTerm]] = [ContentTerm, LocalTerm, GlobalTerm, SmoothnessTerm]
+"""Every term, in the order of Eq. 8. All that computes or shows terms reads this list."""
 
 
 @dataclass(frozen=True)
 class LossWeights:
-    """The five weights of Eqs. 2-8. A term whose weight is 0 is not computed."""
+    """The weights of Eq. 8 by the terms' names, and ``semantic``, beta1 of Eq. 3.
 
-    content: float  # alpha
-    local: float  # beta
-    semantic: float  # beta1
-    global_: float  # gamma
-    smoothness: float  # sigma
+    A term without a weight, or with weight 0, is not computed.
+
+    >>> LossWeights({"content": 10.0})["local"]
+    0.0
+    """
+
+    terms: Mapping[str, float]
+    semantic: float = 0.0
 
     @classmethod
     def of(cls, settings: Settings, *, content_factor: float = 1.0) -> "LossWeights":
-        """Those of ``settings``, the content's times ``content_factor``."""
-        return cls(
-            content=settings.content_weight * content_factor,
-            local=settings.local_weight,
-            semantic=settings.semantic_weight,
-            global_=settings.global_weight,
-            smoothness=settings.smoothness,
-        )
+        """Return the weights that ``settings`` name, that of the content times ``content_factor``."""
+        weights = {term.name: float(getattr(settings, term.setting)) for term in TERMS}
+        weights["content"] *= content_factor
+        return cls(MappingProxyType(weights), settings.semantic_weight)
+
+    def __getitem__(self, name: str) -> float:
+        return self.terms.get(name, 0.0)
+
+    def replace(self, changes: Mapping[str, float]) -> "LossWeights":
+        """Return the weights with some terms' changed."""
+        return LossWeights(MappingProxyType({**self.terms, **changes}), self.semantic)
 
 
 @dataclass(frozen=True)
 class LossTerms:
-    """The weighted terms of Eq. 8."""
+    """The weighted values of the terms of Eq. 8, by name; 0 for a term that is not computed.
 
-    content: float
-    local: float
-    global_: float
-    smoothness: float
+    >>> losses = LossTerms({"content": 2.0, "local": 3.0})
+    >>> losses["local"], losses.total
+    (3.0, 5.0)
+    """
+
+    values: Mapping[str, float]
+
+    def __getitem__(self, name: str) -> float:
+        return self.values[name]
 
     @property
     def total(self) -> float:
-        """The objective: the sum of the four."""
-        return self.content + self.local + self.global_ + self.smoothness
+        """The objective: the sum of all terms."""
+        return sum(self.values.values())
 
     def as_dict(self) -> dict[str, float]:
-        """``content``, ``local``, ``global``, ``smoothness`` and ``total``."""
-        return {
-            "content": self.content,
-            "local": self.local,
-            "global": self.global_,
-            "smoothness": self.smoothness,
-            "total": self.total,
-        }
+        """Return the terms by name, and ``total``."""
+        return {**self.values, "total": self.total}
 
 
 class LossAccumulator:
-    """The four terms as they add up over the tiles: float64, on the device."""
+    """The values of the terms as they add up over the tiles: float64, on the device."""
 
     def __init__(self, device: torch.device) -> None:
-        self.content = torch.zeros((), dtype=torch.float64, device=device)
-        self.local = torch.zeros_like(self.content)
-        self.global_ = torch.zeros_like(self.content)
-        self.smoothness = torch.zeros_like(self.content)
+        self._values = {term.name: torch.zeros((), dtype=torch.float64, device=device) for term in TERMS}
+
+    def add(self, term: LossTerm, value: Tensor) -> None:
+        """Add to the value of a term."""
+        self._values[term.name] += value
 
     def stacked(self) -> Tensor:
-        """All four, as :class:`LossTerms` has them."""
-        return torch.stack((self.content, self.local, self.global_, self.smoothness))
+        """Return all values in the order of ``TERMS``."""
+        return torch.stack(tuple(self._values.values()))
 
-    def terms(self) -> LossTerms:
-        """The same, in one transfer."""
-        return LossTerms(*self.stacked().tolist())
+    @staticmethod
+    def terms(stacked: Tensor) -> LossTerms:
+        """Return the values of :meth:`stacked` on the host, in one transfer."""
+        names = (term.name for term in TERMS)
+        return LossTerms(dict(zip(names, stacked.tolist(), strict=True)))
 
 
 @dataclass(frozen=True)
@@ -89,13 +110,13 @@ class LossMaps:
     """The weighted terms at some pixels, and where in the picture they arise.
 
     ``content`` float64 (h, w): each position's part of the content term (Eq. 2), ``None`` without one.
-    ``matches`` and ``local``, one for each fused feature of the scheme: the nearest style patch (Eq. 3) and
-    the part of the local term (Eq. 4), float64 (H-2, W-2), of each patch; both empty without a local term.
-    Parts are at least 0 and sum up to their term. The global term has none: a Gram matrix is a sum over the
-    whole picture, and its squared distance (Eq. 6) cannot be told apart again by position.
+    ``matches`` and ``local``, one for each fused feature of the scheme: the nearest style patches (Eq. 3) and
+    each patch's part of the local term (Eq. 4), float64 (H-2, W-2); both empty without a local term. Parts
+    are at least 0 and sum up to their term. The global term has no map: a Gram matrix is a sum over the whole
+    picture, and its squared distance (Eq. 6) cannot be divided by position.
     """
 
     terms: LossTerms
     content: Tensor | None
-    local: list[Tensor]
-    matches: list[Matches]
+    local: Sequence[Tensor]
+    matches: Sequence[Matches]

@@ -1,11 +1,10 @@
 """Bounded minimisation of any function of the pixels.
 
-- ``base``: defines what an optimiser is and what it tells after each evaluation.
+- ``base``: defines what an optimiser is, the step it yields and the state it saves.
 - ``lbfgs``: implements projected L-BFGS.
-- ``lbfgs_memory``: keeps the pairs of L-BFGS and computes its direction.
-- ``adam``: implements projected Adam.
+- ``lbfgs_memory``: stores the secant pairs of L-BFGS and computes its direction.
 - ``preconditioner``: scales the waves and the regions of a picture for L-BFGS.
-- ``curvature``: estimates from the pairs of L-BFGS where the objective is steep.
+- ``adam``: implements projected Adam.
 """
 
 from glstylenet.optim.adam import Adam

@@ -1,4 +1,8 @@
-"""Adam: TODO-DOC."""
+"""Adam: projected Adam (Kingma and Ba 2015), the alternative to L-BFGS.
+
+PyTorch's Adam takes the step, and the variables are clamped into the box after it. The loss may rise on the
+way; what a run yields is the best point so far.
+"""
 
 from collections.abc import Iterator
 
@@ -11,10 +15,18 @@ __all__ = ["Adam"]
 
 
 class Adam(Optimizer):
-    """Adam (Kingma and Ba 2015) with the variables clamped after each step; the alternative to L-BFGS.
+    """`Adam` minimises a function in a box by Adam steps, each followed by a projection.
 
-    ``rate``: how far an entry moves in a step, at most. Its moments outlive a run, like the history of
-    L-BFGS. It may climb on its way; what it yields is the best point so far.
+    - ``rate``: the step size, in units of x. An entry moves about this far in a step at most.
+    - ``decay``: the decay rates of the first and second moments.
+
+    The moments are kept from one run to the next, like the history of L-BFGS. After a loss or gradient that
+    is not finite, the run continues from the best point with half the rate and new moments.
+
+    >>> bowl = lambda x: (float((x - 7).square().sum()), 2 * (x - 7))
+    >>> *_, last = Adam(rate=1.0).run(bowl, torch.tensor([3.0]), 100)
+    >>> round(float(last.x), 1)
+    7.0
     """
 
     def __init__(
@@ -32,7 +44,7 @@ class Adam(Optimizer):
         self._adam: torch.optim.Adam | None = None
 
     def reset(self) -> None:
-        """Drop the moments."""
+        """Discard the moments."""
         self._variable = None
 
     def state_dict(self) -> OptimizerState:  # noqa: D102
@@ -43,13 +55,13 @@ class Adam(Optimizer):
         moments = {name: state[name] for name in ("exp_avg", "exp_avg_sq")}
         return OptimizerState(moments, {**numbers, "step": float(state["step"])})
 
-    def load_state_dict(self, snapshot: OptimizerState, like: Tensor) -> None:  # noqa: D102
-        self.rate = float(snapshot.numbers["rate"])
+    def load_state_dict(self, state: OptimizerState, like: Tensor) -> None:  # noqa: D102
+        self.rate = float(state.numbers["rate"])
         self.reset()
-        if snapshot.tensors:
+        if state.tensors:
             _, adam = self._prepare(like)
-            state = {**snapshot.tensors, "step": torch.tensor(snapshot.numbers["step"])}
-            adam.load_state_dict({**adam.state_dict(), "state": {0: state}})
+            moments = {**state.tensors, "step": torch.tensor(state.numbers["step"])}
+            adam.load_state_dict({**adam.state_dict(), "state": {0: moments}})
 
     def run(self, evaluate: Evaluate, start: Tensor, evaluations: int) -> Iterator[Step]:  # noqa: D102
         best, best_loss, best_gradient = self._start(evaluate, start)
@@ -65,7 +77,8 @@ class Adam(Optimizer):
             accepted = finite and loss < best_loss
             if accepted:
                 best, best_loss, best_gradient = variable.clone(), loss, gradient
-            if not finite:  # back to the best point, with smaller steps and no memory of the way that failed
+            if not finite:
+                # The moments led to a bad point: return to the best one, without them and with smaller steps.
                 self.rate *= 0.5
                 self.reset()
                 variable, adam = self._prepare(best)
@@ -73,6 +86,7 @@ class Adam(Optimizer):
             yield Step(used, best_loss, best, accepted)
 
     def _prepare(self, x: Tensor) -> tuple[Tensor, torch.optim.Adam]:
+        """Return PyTorch's optimiser and its variable, set to ``x``; new ones after a reset."""
         if self._variable is None or self._adam is None or self._variable.shape != x.shape:
             self._variable = x.clone()
             self._adam = torch.optim.Adam([self._variable], lr=self.rate, betas=self.decay)

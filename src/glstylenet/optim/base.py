@@ -1,18 +1,9 @@
-"""Optimize: bounded minimisation of any ``evaluate(x) -> (loss, gradient)``, one step at a time.
+"""Base: what an optimiser is, independent of the method.
 
-L-BFGS (Liu and Nocedal 1989) with the variables kept in a box by projection (Bertsekas 1982): variables
-at a bound whose gradient points outward rest, the others take the quasi-Newton direction, and the line
-search follows the projected path x(t) = clamp(x + t d). The objective never rises: a step is taken only
-if it satisfies the sufficient-decrease condition, and a step to NaN or infinity is shortened like any
-other bad one. SciPy's L-BFGS-B needs float64 on the CPU, and torch's LBFGS has no bounds and can end in
-NaN; this one keeps every vector on the device. What it remembers of the function, and the direction that
-follows, is :mod:`~glstylenet.optim.lbfgs_memory`'s.
-
-A vector of a large picture takes hundreds of MiB. So sums and masks are formed chunk by chunk, without
-temporary vectors, and in few places the host waits for the device: once for the mask, twice for the
-direction, and once before and once after an evaluation.
-
-This module knows no loss. "Evaluations" are calls of ``evaluate``, the unit of all budgets.
+An :class:`Optimizer` minimises any ``evaluate(x) -> (loss, gradient)`` with every entry of x kept in a box
+[lower, upper]. Its :meth:`~Optimizer.run` is a generator that yields a :class:`Step` after each call of
+``evaluate``, so the caller can report progress, save the state, or stop. Nothing here knows a loss or a
+picture. An *evaluation* is one call of ``evaluate``, the unit of all budgets.
 """
 
 import math
@@ -37,15 +28,17 @@ __all__ = [
 
 
 Evaluate = Callable[[Tensor], tuple[float, Tensor]]
-"""Loss (may be NaN) and gradient (same shape as x) at x."""
+"""Returns the loss (may be NaN) and the gradient (same shape as x) at x."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """After one call of ``evaluate``.
+    """`Step` describes the state of a run after one call of ``evaluate``.
 
-    ``evaluations``: calls so far in this run. ``loss``: the best so far, that of ``x``. ``accepted``:
-    whether this call moved ``x``. Do not write into ``x``.
+    - ``evaluations``: the number of calls so far in this run.
+    - ``loss``: the lowest loss so far, which is the loss at ``x``.
+    - ``x``: the best point so far. Do not write into it.
+    - ``accepted``: whether this call moved ``x``.
     """
 
     evaluations: int
@@ -56,9 +49,11 @@ class Step:
 
 @dataclass(frozen=True)
 class OptimizerState:
-    """What an optimiser has optimizer_state: ``tensors`` by name, float16 or float32, and ``numbers`` for JSON.
+    """`OptimizerState` holds what an optimiser carries over from one run to the next.
 
-    The tensors may be the optimiser's own: use them before it goes on, and do not write into them.
+    - ``tensors``: float16 or float32 tensors by name. They may be the optimiser's own: use them before it
+      continues, and do not write into them.
+    - ``numbers``: everything else, in types that JSON can hold.
     """
 
     tensors: Mapping[str, Tensor]
@@ -66,31 +61,37 @@ class OptimizerState:
 
 
 class Optimizer:
-    """What :class:`Lbfgs` and :class:`Adam` share: the box and the way they are run."""
+    """`Optimizer` is the base class of :class:`~glstylenet.optim.Lbfgs` and :class:`~glstylenet.optim.Adam`.
+
+    Every entry of x stays within ``lower`` and ``upper``, by default the range of a pixel, 0 to 255.
+    """
 
     def __init__(self, *, lower: float = 0.0, upper: float = 255.0) -> None:
         self.lower = lower
         self.upper = upper
 
     def run(self, evaluate: Evaluate, start: Tensor, evaluations: int) -> Iterator[Step]:
-        """Spend at most ``evaluations`` calls from ``start``; yields after each call.
+        """Minimise ``evaluate`` from ``start`` with at most ``evaluations`` calls; yield after each call.
 
-        The first call is at ``start`` (clamped into the box). Ends early where no step helps any more.
-        Raises :class:`~glstylenet.errors.OptimizationError` if the loss or gradient at the start is not
-        finite.
+        The first call is at ``start``, clamped into the box. The run ends early where no step lowers the
+        loss any more. Raises :class:`~glstylenet.errors.OptimizationError` if the loss or the gradient at
+        the start is not finite.
         """
         raise NotImplementedError
 
     def reset(self) -> None:
-        """Drop what was optimizer_state of the function: it has changed beyond recognition."""
+        """Discard what earlier runs have recorded, because the function has changed too much."""
         raise NotImplementedError
 
     def state_dict(self) -> OptimizerState:
-        """What was optimizer_state of the function, as the next run will use it."""
+        """Return the state that the next run starts from."""
         raise NotImplementedError
 
-    def load_state_dict(self, snapshot: OptimizerState, like: Tensor) -> None:
-        """Know again what :meth:`state_dict` told of, for variables like this one: the next run is the same."""
+    def load_state_dict(self, state: OptimizerState, like: Tensor) -> None:
+        """Restore a ``state`` of :meth:`state_dict` for variables in the shape, type and place of ``like``.
+
+        The next run then computes the same numbers as if this optimiser had never been replaced.
+        """
         raise NotImplementedError
 
     def _start(self, evaluate: Evaluate, start: Tensor) -> tuple[Tensor, float, Tensor]:
@@ -112,11 +113,21 @@ def evaluate_contiguous(evaluate: Evaluate, x: Tensor) -> tuple[float, Tensor]:
 
 
 def is_finite(loss: float, gradient: Tensor) -> bool:
-    """Return whether the loss and every entry of the gradient are finite."""
+    """Return whether the loss and every entry of the gradient are finite.
+
+    >>> is_finite(1.0, torch.tensor([2.0, float("nan")]))
+    False
+    """
     return math.isfinite(loss) and math.isfinite(largest_absolute(gradient))
 
 
 def largest_absolute(vector: Tensor) -> float:
-    """The largest absolute value, NaN if there is one; without a temporary vector, unlike ``abs()``."""
+    """Return the largest absolute value in ``vector``, or NaN if it contains one.
+
+    Unlike ``vector.abs().max()``, this allocates no temporary vector.
+
+    >>> largest_absolute(torch.tensor([1.0, -3.0]))
+    3.0
+    """
     low, high = torch.stack(vector.aminmax()).tolist()
     return float(max(abs(low), abs(high)))

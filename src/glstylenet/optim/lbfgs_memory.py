@@ -1,20 +1,22 @@
-"""LbfgsMemory: what L-BFGS remembers of a function, and the direction that follows from it.
+"""LbfgsMemory: the pairs that L-BFGS stores, and the direction that follows from them.
 
-The last m pairs s = x' - x, y = g' - g of steps and changes of the gradient define an approximation H of
-the inverse Hessian; the two-loop recursion applies it to the gradient g (Nocedal 1980; Liu and Nocedal
-1989):
+The last m *secant pairs* s = x' - x, y = g' - g, of steps and changes of the gradient, define an
+approximation H of the inverse Hessian. The two-loop recursion applies it to the gradient g (Nocedal 1980; Liu
+and Nocedal 1989):
 
     q = g - sum_i a_i y_i,   r = t P q + sum_i c_i s_i,   H g = r
 
-P is a first initial_scale of the inverse Hessian's form, symmetric and positive definite, and t its size, a
-factor times s.y / y.Py of the newest pair. The coefficients follow from inner products of the rows s, y and
-g, so each loop runs on m numbers (after Chen, Wang and Zhou 2014, "Large-scale L-BFGS using MapReduce"): the
-recursion on vectors passes over memory in each of its 4m operations and waits for the device in half of
-them, this one reads the rows once for their products, half of them for each sum and half for y.Pq, and brings
-numbers to the host twice. Of vectors it makes the direction and, where there is a P, before it Py.
+The initial inverse Hessian is H_0 = t P: P is symmetric and positive definite (a preconditioner, or the
+identity), and t is s.y / y.Py of the newest pair times a constant factor, ``initial_scale``.
 
-The products are those of the rows as they are stored. So a row rounded to half precision is a slightly
-different pair, but H stays symmetric and positive definite for the pairs there are.
+All coefficients follow from inner products of the rows s, y and g, so each loop runs on m numbers (after
+Chen, Wang and Zhou 2014, "Large-scale L-BFGS using MapReduce"). The recursion on vectors passes over memory
+in each of its 4m operations and waits for the device in half of them. This one reads all rows once for their
+products, half of them for each sum and half for y.Pq, and copies numbers to the host twice. It allocates one
+vector, the direction, and with a P, before that, another for Py.
+
+The products are those of the rows as they are stored. A row rounded to half precision therefore stands for a
+slightly different pair, but H stays symmetric and positive definite for the pairs there are.
 """
 
 import math
@@ -26,10 +28,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from glstylenet.numerics import chunk_slices, keep, split_k_matmul
+from glstylenet.numerics import apply_mask, chunk_slices, split_k_matmul
 from glstylenet.optim.base import OptimizerState
 
-__all__ = ["LbfgsMemory", "Precondition", "SecantPair", "history_bytes", "measure"]
+__all__ = ["LbfgsMemory", "Precondition", "SecantPair", "StoredPairs", "history_bytes", "secant_pair"]
 
 
 Precondition = Callable[[Tensor], None]
@@ -37,24 +39,31 @@ Precondition = Callable[[Tensor], None]
 
 
 _CURVATURE = 1e-10
-"""A pair is used if s.y > this times |s| |y|: else the model would not be convex."""
+"""A pair is used only if s.y > this times |s| |y|; otherwise the model would not be convex."""
 
 
 _S, _Y = 0, 1
-"""Where the rows of each kind begin; every other one is of that kind."""
+"""The first row of each kind; every second row after it is of the same kind."""
 
 _HALF_EXPONENT = 15
 """The largest entry of a row in half precision lies below 2^15, half of what float16 can hold."""
 
 
 def history_bytes(pairs: int, entries: int, half: bool) -> int:
-    """Bytes that a :class:`LbfgsMemory` of ``pairs`` pairs of float32 vectors of ``entries`` entries keeps."""
+    """Return the bytes that ``pairs`` pairs of float32 vectors of ``entries`` entries take when stored.
+
+    >>> history_bytes(10, entries=1000, half=True)
+    40000
+    """
     return 2 * pairs * entries * (2 if half else 4)
 
 
 @dataclass(frozen=True)
 class SecantPair:
-    """What there is to know of a pair (s, y) before it is stored: s.y, |s|, |y|, and max |s|, max |y|."""
+    """`SecantPair` describes a pair (s, y) by five numbers: s.y, |s|, |y|, max |s_j| and max |y_j|.
+
+    The vectors themselves are computed only when the pair is stored.
+    """
 
     product: float
     s_length: float
@@ -64,7 +73,7 @@ class SecantPair:
 
     @property
     def finite(self) -> bool:
-        """Whether every entry of s and y is finite, and so the gradient where the step ended."""
+        """Whether every entry of s and y is finite, and so the gradient at the end of the step."""
         return math.isfinite(self.s_largest) and math.isfinite(self.y_largest)
 
     @property
@@ -73,8 +82,15 @@ class SecantPair:
         return _is_curved(self.product, self.s_length, self.y_length)
 
 
-def measure(x: Tensor, gradient: Tensor, new_x: Tensor, new_gradient: Tensor) -> SecantPair:
-    """The :class:`SecantPair` from x to new_x: one pass, and one wait for the device."""
+def secant_pair(x: Tensor, gradient: Tensor, new_x: Tensor, new_gradient: Tensor) -> SecantPair:
+    """Measure the :class:`SecantPair` of a step from ``x`` to ``new_x``, in one pass over the vectors.
+
+    The host waits for the device once.
+
+    >>> x, g = torch.zeros(2), torch.zeros(2)
+    >>> secant_pair(x, g, torch.tensor([3.0, 4.0]), torch.tensor([6.0, 8.0]))
+    SecantPair(product=50.0, s_length=5.0, y_length=10.0, s_largest=4.0, y_largest=8.0)
+    """
     old, new = (x.flatten(), gradient.flatten()), (new_x.flatten(), new_gradient.flatten())
     products = torch.zeros(2, 2, dtype=torch.float64, device=x.device)
     largest = torch.zeros(2, dtype=x.dtype, device=x.device)
@@ -86,16 +102,34 @@ def measure(x: Tensor, gradient: Tensor, new_x: Tensor, new_gradient: Tensor) ->
     return SecantPair(sy, math.sqrt(ss), math.sqrt(yy), s_largest, y_largest)
 
 
+@dataclass(frozen=True)
+class StoredPairs:
+    """`StoredPairs` is a view of the pairs in a :class:`LbfgsMemory`, in the order of their storage.
+
+    - ``rows`` (2 m, entries), float16 or float32: s_0, y_0, s_1, y_1, ...; do not write into them.
+    - ``scales`` (2 m): the factor that turns each row into the vector it stands for.
+    - ``lengths`` (m): |s| of each pair.
+    """
+
+    rows: Tensor
+    scales: NDArray[np.float64]
+    lengths: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        """Return m, the number of pairs."""
+        return len(self.lengths)
+
+
 class LbfgsMemory:
-    """The last ``pairs`` pairs, in a ring of rows on the device of x: s_0, y_0, s_1, y_1, ...
+    """`LbfgsMemory` stores the last ``pairs`` pairs in a ring of rows on the device of x: s_0, y_0, s_1, ...
 
-    ``half``: rows in float16, half the memory. Each is divided by a power of two near its largest entry:
-    unscaled, a late and tiny step would vanish below the smallest float16, 6e-8, and the gradient of a
-    heavily weighted loss would exceed the largest, 65504. Dividing by a power of two rounds nothing, and
-    entries down to 4e-9 of the largest keep their eleven bits.
-
-    ``precondition``: P, the identity if ``None``. ``initial_scale``: the factor in t; 1 is the custom, more
-    steps further along what the pairs do not know.
+    - ``half``: store the rows in float16, in half the memory. Each row is divided by a power of two near its
+      largest entry. Unscaled, a late and tiny step would vanish below the smallest float16, 6e-8, and the
+      gradient of a heavily weighted loss would exceed the largest, 65504. Dividing by a power of two rounds
+      nothing, and entries down to 4e-9 of the largest keep their eleven bits.
+    - ``precondition``: P, the identity if ``None``.
+    - ``initial_scale``: the factor in t. 1 is the custom; with more, steps are longer in the directions that
+      the pairs say nothing about.
     """
 
     def __init__(
@@ -110,14 +144,15 @@ class LbfgsMemory:
         self.half = half
         self.precondition = precondition
         self.initial_scale = initial_scale
-        self._kind: tuple[torch.Size, torch.dtype, torch.device] | None = None
+        self._layout: tuple[torch.Size, torch.dtype, torch.device] | None = None
         self._rows: Tensor | None = None
         self._scales = np.ones(2 * pairs)
-        self._lengths = [0.0] * pairs  # |s| of each pair, over all variables
+        self._lengths = np.zeros(pairs)  # |s| of each pair, over all variables
         self._count = 0
         self._next = 0
 
     def __len__(self) -> int:
+        """Return the number of pairs stored now."""
         return self._count
 
     @property
@@ -125,73 +160,76 @@ class LbfgsMemory:
         """Bytes of the rows; 0 before the first pair."""
         return 0 if self._rows is None else self._rows.nbytes
 
-    def clear(self) -> None:
-        """Forget the pairs. Their storage is kept, since others follow."""
+    def reset(self) -> None:
+        """Discard the pairs. Their storage is kept for the next ones."""
         self._count = self._next = 0
 
+    def secant_pairs(self) -> StoredPairs:
+        """Return a view of the pairs stored now; it is valid until the next :meth:`add`."""
+        rows = torch.empty(0, 0) if self._rows is None else self._rows[: 2 * self._count]
+        return StoredPairs(rows, self._scales[: 2 * self._count], self._lengths[: self._count])
+
     def state_dict(self) -> OptimizerState:
-        """The pairs there are: ``rows`` (2 pairs, entries), as stored."""
-        rows = {} if self._rows is None or not self._count else {"rows": self._rows[: 2 * self._count]}
+        """Return the pairs for a checkpoint: ``rows`` (2 m, entries) as stored, if any, and numbers."""
+        pairs = self.secant_pairs()
         numbers = {
             "size": self.size,
             "half": self.half,
             "next": self._next,
-            "scales": self._scales[: 2 * self._count].tolist(),
-            "lengths": self._lengths[: self._count],
+            "scales": pairs.scales.tolist(),
+            "lengths": pairs.lengths.tolist(),
         }
-        return OptimizerState(rows, numbers)
+        return OptimizerState({"rows": pairs.rows} if len(pairs) else {}, numbers)
 
-    def load_state_dict(self, snapshot: OptimizerState, like: Tensor) -> None:
-        """FeatureSink over the pairs of a :meth:`state_dict` for vectors like this one.
+    def load_state_dict(self, state: OptimizerState, like: Tensor) -> None:
+        """Take over the pairs of a :meth:`state_dict`, for vectors in the layout of ``like``.
 
-        Pairs of a history of another size or precision are given up.
+        Pairs of a memory of another size or precision are discarded.
         """
-        self.fit(like)
-        self.clear()
-        numbers, rows = snapshot.numbers, snapshot.tensors.get("rows")
+        self.match_layout(like)
+        self.reset()
+        numbers, rows = state.numbers, state.tensors.get("rows")
         if rows is None or (numbers["size"], numbers["half"]) != (self.size, self.half):
             return
         self._rows = torch.empty(2 * self.size, like.numel(), dtype=rows.dtype, device=like.device)
         self._rows[: len(rows)].copy_(rows)
         self._count, self._next = len(rows) // 2, int(numbers["next"])
         self._scales[: len(rows)] = numbers["scales"]
-        self._lengths[: self._count] = [float(length) for length in numbers["lengths"]]
+        self._lengths[: self._count] = numbers["lengths"]
 
-    def fit(self, like: Tensor) -> None:
-        """Expect vectors like this one; pairs of another shape, type or device are given up."""
-        kind = (like.shape, like.dtype, like.device)
-        if kind != self._kind:
-            self.clear()
-            self._kind, self._rows = kind, None
+    def match_layout(self, like: Tensor) -> None:
+        """Discard pairs of another shape, type or device than ``like``, and free their storage."""
+        layout = (like.shape, like.dtype, like.device)
+        if layout != self._layout:
+            self.reset()
+            self._layout, self._rows = layout, None
 
-    def add(
-        self, change: SecantPair, x: Tensor, gradient: Tensor, new_x: Tensor, new_gradient: Tensor
-    ) -> bool:
-        """Store the pair of a step whose :func:`measure` is ``change``; ``False`` if it has no curvature.
+    def add(self, pair: SecantPair, x: Tensor, gradient: Tensor, new_x: Tensor, new_gradient: Tensor) -> bool:
+        """Store the pair of a step, measured by :func:`secant_pair`; return ``False`` if it is not curved.
 
-        It takes the place of the oldest pair once there are ``pairs`` of them.
+        It replaces the oldest pair once the memory is full.
         """
-        self.fit(x)
-        if self.size == 0 or not change.curved:
+        self.match_layout(x)
+        if self.size == 0 or not pair.curved:
             return False
         if self._rows is None:
             dtype = torch.float16 if self.half else x.dtype
             self._rows = torch.empty(2 * self.size, x.numel(), dtype=dtype, device=x.device)
         slot = self._next
-        self._write(2 * slot, change.s_largest, x.flatten(), new_x.flatten())
-        self._write(2 * slot + 1, change.y_largest, gradient.flatten(), new_gradient.flatten())
-        self._lengths[slot] = change.s_length
+        self._write(2 * slot, pair.s_largest, x.flatten(), new_x.flatten())
+        self._write(2 * slot + 1, pair.y_largest, gradient.flatten(), new_gradient.flatten())
+        self._lengths[slot] = pair.s_length
         self._next = (slot + 1) % self.size
         self._count = min(self._count + 1, self.size)
         return True
 
     def direction(self, gradient: Tensor, free: Tensor | None = None) -> Tensor | None:
-        """-H g, in the shape of ``gradient``, or ``None`` if no pair helps or it does not lead down.
+        """Return -H g in the shape of ``gradient``, or ``None`` if no pair is usable or it is no descent.
 
-        Restricted to the variables marked in ``free`` (flat booleans; all, if ``None``): the model of a
-        face of the box knows only the pairs' parts on that face, and the direction stays on it.
+        ``free`` (flat booleans) restricts it to a face of the box: the model then uses only the parts of the
+        pairs on that face, and the direction is 0 elsewhere. ``None`` means all variables.
         """
-        self.fit(gradient)
+        self.match_layout(gradient)
         if self._rows is None or not self._count:
             return None
         flat = gradient.flatten()
@@ -200,31 +238,32 @@ class LbfgsMemory:
         if not usable:
             return None
         newest = usable[-1]
-        # Before the direction is there: no more vectors than later, while a step is tried.
+        # Computed before the direction is allocated: no more vectors at a time than while a step is tried.
         energy = self._energy(newest, gradient, free)
         shares = products.first_loop(usable)
         direction = gradient.clone()
         self._add_rows(direction, _Y, -shares)
-        keep(direction, free)
+        apply_mask(direction, free)
         if self.precondition is not None:
             self.precondition(direction)
-            keep(direction, free)
+            apply_mask(direction, free)
         overlaps, y_p_y = self._overlaps(direction, flat, energy)
         y_p_y *= self._scales_of(_Y)[newest] ** 2
         if self.precondition is None:
             y_p_y = float(products.y_y[newest])
         if not 0.0 < y_p_y < math.inf:
             return None
-        size = self.initial_scale * products.y_s[newest, newest] / y_p_y
-        steps = products.second_loop(usable, shares, size * overlaps[1:])
-        uphill = size * overlaps[0] + products.s_g @ steps
+        scale = self.initial_scale * products.y_s[newest, newest] / y_p_y
+        steps = products.second_loop(usable, shares, scale * overlaps[1:])
+        uphill = scale * overlaps[0] + products.s_g @ steps
         if not 0.0 < uphill < math.inf:
             return None
-        self._add_rows(direction, _S, -steps, times=-size)
-        keep(direction, free)
+        self._add_rows(direction, _S, -steps, times=-scale)
+        apply_mask(direction, free)
         return direction
 
     def _write(self, row: int, largest: float, old: Tensor, new: Tensor) -> None:
+        """Store ``new`` - ``old``, whose largest absolute entry is ``largest``, in ``row``."""
         assert self._rows is not None
         scale = _scale(largest) if self.half else 1.0
         self._scales[row] = scale
@@ -235,9 +274,9 @@ class LbfgsMemory:
                 torch.sub(new[part], old[part], out=self._rows[row, part])
 
     def _products(self, gradient: Tensor, free: Tensor | None) -> "_Products":
-        """The inner products of g and the rows over the free variables.
+        """Return the inner products of g and the rows over the free variables, in one transfer to the host.
 
-        Summed in float32 within a chunk and in float64 from chunk to chunk, and brought to the host at once.
+        They are summed in float32 within a chunk and in float64 from chunk to chunk.
         """
         assert self._rows is not None
         count = self._count
@@ -260,7 +299,7 @@ class LbfgsMemory:
         )
 
     def _usable(self, products: "_Products") -> list[int]:
-        """The pairs, oldest first, along whose free part the function curves upward."""
+        """Return the slots of the pairs, oldest first, along whose free part the function curves upward."""
         first = self._next if self._count == self.size else 0
         order = [(first + number) % self.size for number in range(self._count)]
         return [
@@ -270,16 +309,18 @@ class LbfgsMemory:
         ]
 
     def _energy(self, slot: int, gradient: Tensor, free: Tensor | None) -> Tensor:
-        """y.Py of one pair over the free variables, on the device; 0 where P is the identity. Of the row as
-        it is stored: the square of its scale is more than float32 might hold."""
+        """Return y.Py of one pair over the free variables, on the device; 0 if P is the identity.
+
+        It is that of the row as stored, for float32 might not hold the square of the row's scale.
+        """
         energy = gradient.new_zeros((), dtype=torch.float64)
         if self.precondition is None:
             return energy
         row = self._rows_of(_Y)[slot : slot + 1]
         image = row.to(gradient.dtype, copy=True).view_as(gradient)
-        keep(image, free)
+        apply_mask(image, free)
         self.precondition(image)
-        keep(image, free)
+        apply_mask(image, free)
         for part, [y] in self._blocks(image, row):
             energy += y @ image.view(-1)[part]
         return energy
@@ -287,7 +328,7 @@ class LbfgsMemory:
     def _overlaps(
         self, direction: Tensor, gradient: Tensor, energy: Tensor
     ) -> tuple[NDArray[np.float64], float]:
-        """Products of ``direction`` with g, y_0, y_1, ..., and ``energy``, brought to the host at once."""
+        """Return the products of ``direction`` with g, y_0, y_1, ..., and ``energy``, in one transfer."""
         vector = direction.view(-1)
         total = torch.zeros(1 + self._count, dtype=torch.float64, device=vector.device)
         for part, ys in self._blocks(vector, self._rows_of(_Y)):
@@ -300,7 +341,7 @@ class LbfgsMemory:
     def _add_rows(
         self, vector: Tensor, kind: int, weights: NDArray[np.float64], *, times: float = 1.0
     ) -> None:
-        """``vector``, multiplied by ``times``, plus the pairs' rows of a kind, each times its weight."""
+        """Multiply ``vector`` by ``times`` and add all rows of a kind, each times its weight, in place."""
         flat = vector.view(-1)
         # Converted on the host: a conversion on the device would wait for it.
         factors = torch.as_tensor(weights * self._scales_of(kind), dtype=flat.dtype)
@@ -316,9 +357,9 @@ class LbfgsMemory:
         return self._scales[kind : 2 * self._count : 2]
 
     def _blocks(self, like: Tensor, rows: Tensor, beside: int = 0) -> Iterator[tuple[slice, Tensor]]:
-        """Range after range of the entries, with the rows' part there in the type of ``like``.
+        """Yield ranges of the entries, each with that part of ``rows``, in the type of ``like``.
 
-        ``beside``: for work on so many vectors more.
+        ``beside`` is the number of further vectors that the caller works on, for the length of the ranges.
         """
         widened = like.new_empty(0)
         for part in chunk_slices(like, 1 + len(rows) + beside):
@@ -331,14 +372,14 @@ class LbfgsMemory:
 
 @dataclass(frozen=True)
 class _Products:
-    """Inner products by the pairs' numbers: s_i.g, y_i.y_i and y_i.s_j; no others are needed."""
+    """`_Products` holds the inner products s_i.g, y_i.y_i and y_i.s_j, by slot; no others are needed."""
 
     s_g: NDArray[np.float64]
     y_y: NDArray[np.float64]
     y_s: NDArray[np.float64]
 
     def first_loop(self, usable: list[int]) -> NDArray[np.float64]:
-        """a_i, newest pair first: each s_i . (g - what the newer pairs take off) / s_i.y_i."""
+        """Return the a_i, newest pair first: a_i = s_i . (g - sum of a_j y_j over newer j) / s_i.y_i."""
         shares = np.zeros(len(self.s_g))
         for slot in reversed(usable):
             shares[slot] = (self.s_g[slot] - self.y_s[:, slot] @ shares) / self.y_s[slot, slot]
@@ -347,9 +388,9 @@ class _Products:
     def second_loop(
         self, usable: list[int], shares: NDArray[np.float64], overlaps: NDArray[np.float64]
     ) -> NDArray[np.float64]:
-        """c_i, oldest pair first: a_i less y_i . (t P q and what the older pairs put on) / s_i.y_i.
+        """Return the c_i, oldest pair first.
 
-        ``overlaps``: y_i . t P q.
+        c_i = a_i - y_i . (t P q + sum of c_j s_j over older j) / s_i.y_i; ``overlaps`` are the y_i . t P q.
         """
         steps = np.zeros(len(self.s_g))
         for slot in usable:
@@ -359,7 +400,7 @@ class _Products:
 
 
 def _room(buffer: Tensor, shape: tuple[int, ...]) -> Tensor:
-    """A place for a block of ``shape``: the last block's, unless it is the first or a shorter last one."""
+    """Return ``buffer`` if it has this ``shape``, else a new one: for the first block and a shorter last."""
     return buffer if buffer.shape == shape else buffer.new_empty(shape)
 
 
@@ -368,6 +409,6 @@ def _is_curved(product: float, s_length: float, y_length: float) -> bool:
 
 
 def _scale(largest: float) -> float:
-    """The power of two that brings ``largest`` just below 2^15."""
+    """Return the power of two that divides ``largest`` to just below 2^15."""
     # Below 2^-100 the inverse would no longer be a float32; such entries are as good as 0.
     return 2.0 ** (max(math.frexp(largest)[1], -100) - _HALF_EXPONENT)

@@ -1,4 +1,4 @@
-"""Colour profiles: from the colours that a file holds to sRGB.
+"""Colour profiles (ICC): the colours of a file are converted to sRGB.
 
 Nearly every RGB or grey profile is a curve per channel and a 3x3 matrix to XYZ (ICC.1:2022, annex F.3). Those
 are computed here in floating point, which keeps 16 bits; LittleCMS, which Pillow offers for 8 bits only, does
@@ -6,19 +6,16 @@ the rest. Shapes: H height, W width, C colour channels.
 """
 
 import struct
+from functools import lru_cache
 from io import BytesIO
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageCms
 
-from glstylenet.pictures.formats import DAMAGED
+from glstylenet.pictures.raster import DECODING_ERRORS, FloatArray
 
-__all__ = ["FloatArray", "to_srgb"]
-
-
-FloatArray = npt.NDArray[np.float32]
-"""Samples on their way into the program."""
+__all__ = ["srgb_profile", "to_srgb"]
 
 
 _Light = npt.NDArray[np.float64]
@@ -38,15 +35,15 @@ _LEVELS = np.linspace(0, 1, 65536)
 
 
 def to_srgb(colour: FloatArray, space: str, profile: bytes | None) -> tuple[FloatArray, list[str]]:
-    """``colour`` (H, W, C), 0..255, of Pillow's colour space ``space``, as sRGB (H, W, 3) or grey (H, W, 1).
+    """Convert ``colour`` (H, W, C), 0..255, of Pillow's colour space ``space``, to sRGB.
 
-    Also returns notes on what could not be done as the profile asks.
+    Returns (H, W, 3), or grey (H, W, 1), in 0..255, and notes on what of the profile could not be applied.
     """
     notes = []
     if profile is not None:
         try:
             return _through_profile(colour, space, profile)
-        except (*DAMAGED, ImageCms.PyCMSError):
+        except (*DECODING_ERRORS, ImageCms.PyCMSError):
             notes.append("its colour profile is damaged or does not fit; the colours are taken as sRGB")
     if space == "LAB":
         colour = _through_littlecms(colour, space, ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")))
@@ -54,6 +51,13 @@ def to_srgb(colour: FloatArray, space: str, profile: bytes | None) -> tuple[Floa
         notes.append("holds CMYK colours without a usable profile; they are converted roughly")
         colour = np.asarray(_as_image(colour, space).convert("RGB"), np.float32)
     return colour, notes
+
+
+@lru_cache(maxsize=1)
+def srgb_profile() -> bytes:
+    """Return an ICC profile of sRGB without its creation date: with it no two runs wrote the same bytes."""
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    return profile[:24] + bytes(12) + profile[36:]
 
 
 def _as_image(colour: FloatArray, space: str) -> Image.Image:
@@ -67,7 +71,7 @@ def _through_littlecms(colour: FloatArray, space: str, profile: ImageCms.ImageCm
 
 
 def _through_profile(colour: FloatArray, space: str, profile: bytes) -> tuple[FloatArray, list[str]]:
-    """Convert to sRGB; PyCMSError or one of DAMAGED if the profile is broken or does not fit."""
+    """Convert to sRGB; PyCMSError or one of DECODING_ERRORS if the profile is broken or does not fit."""
     model = _matrix_model(profile, space)
     if model is None:
         whole = np.array_equal(colour, np.rint(colour))
@@ -87,12 +91,12 @@ def _through_profile(colour: FloatArray, space: str, profile: bytes) -> tuple[Fl
 
 
 def _encoded(light: _Light) -> _Light:
-    """Linear light, 0..1, as sRGB stores it, 0..1."""
+    """Return the sRGB code values, 0..1, of linear light, 0..1."""
     return np.where(light <= 0.0031308, light * 12.92, 1.055 * np.power(light, 1 / 2.4) - 0.055)
 
 
 def _matrix_model(profile: bytes, space: str) -> tuple[_Light, _Light] | None:
-    """Curves (C, 65536) to linear light and the matrix (C, C) to linear sRGB; None for other profiles."""
+    """Return curves (C, 65536) to linear light and the matrix (C, C) to linear sRGB; None for others."""
     if (profile[16:20], space) not in ((b"RGB ", "RGB"), (b"GRAY", "L")) or profile[20:24] != b"XYZ ":
         return None
     count = int.from_bytes(profile[128:132])
@@ -109,7 +113,7 @@ def _matrix_model(profile: bytes, space: str) -> tuple[_Light, _Light] | None:
 
 
 def _curve(tag: memoryview) -> _Light:
-    """Linear light for each of 65536 levels, from a "curv" or "para" tag (ICC.1:2022, 10.6 and 10.18)."""
+    """Return linear light for 65536 levels, from a "curv" or "para" tag (ICC.1:2022, 10.6 and 10.18)."""
     name = bytes(tag[:4])
     if name == b"curv":
         points = np.frombuffer(tag, ">u2", int.from_bytes(tag[8:12]), 12)

@@ -1,4 +1,4 @@
-"""Colours: give one picture the colour statistics of another."""
+"""Colour transfer: a picture takes the mean and covariance of another's colours."""
 
 import torch
 from torch import Tensor
@@ -17,15 +17,20 @@ def match_colours(
     picture_map: Tensor | None = None,
     source_map: Tensor | None = None,
 ) -> Tensor:
-    """``picture`` (1, 3, H, W) with the mean and covariance of the colours of ``source`` (1, 3, A, B).
+    """Give ``picture`` (1, 3, H, W) the mean and covariance of the colours of ``source`` (1, 3, A, B).
 
-    The linear map that does so and moves colours least (optimal transport between Gaussians):
+    Of the linear maps that do so, this one moves colours least (optimal transport between Gaussians):
 
         t(x) = mean_s + C_p^(-1/2) (C_p^(1/2) C_s C_p^(1/2))^(1/2) C_p^(-1/2) (x - mean_p)
 
-    With class channels of both, (1, K, H, W) and (1, K, A, B), each class takes the colours of its own
-    kind; one that the source lacks takes those of the whole source. RGB 0..255, clamped. Source: Pitie and
-    Kokaram, *The linear Monge-Kantorovitch linear colour mapping for example-based colour transfer*, 2007.
+    Both pictures and the result are RGB 0..255; the result is clamped. With class channels of both,
+    (1, K, H, W) and (1, K, A, B), each class takes the colours of the same class in the source; a class that
+    the source lacks takes those of the whole source. Source: Pitie and Kokaram, *The linear
+    Monge-Kantorovitch linear colour mapping for example-based colour transfer*, 2007.
+
+    >>> black, white = torch.zeros(1, 3, 4, 4), torch.full((1, 3, 2, 2), 255.0)
+    >>> match_colours(black, white).mean().item()
+    255.0
     """
     if picture_map is None or source_map is None:
         picture_map, source_map = torch.ones_like(picture[:, :1]), torch.ones_like(source[:, :1])
@@ -39,7 +44,7 @@ def match_colours(
 
 
 def _moved(picture: Tensor, share: Tensor, source: Tensor, source_share: Tensor) -> Tensor:
-    """Every colour of ``picture`` under the map between the weighted statistics."""
+    """Return ``picture`` with its colours under the map between the weighted statistics."""
     mean, covariance = _statistics(picture, share)
     source_mean, source_covariance = _statistics(source, source_share)
     root = _power(covariance, 0.5)
@@ -50,7 +55,7 @@ def _moved(picture: Tensor, share: Tensor, source: Tensor, source_share: Tensor)
 
 
 def _statistics(picture: Tensor, share: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean (3, 1) and covariance (3, 3) of the colours, weighted by ``share`` (H, W), float64."""
+    """Return mean (3, 1) and covariance (3, 3) of the colours, weighted by ``share`` (H, W), float64."""
     colours, weights = picture[0].flatten(1).double(), share.flatten().double()
     weights = weights / weights.sum()
     mean = (colours * weights).sum(dim=1, keepdim=True)
@@ -60,7 +65,7 @@ def _statistics(picture: Tensor, share: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _power(matrix: Tensor, exponent: float) -> Tensor:
-    """A power of a symmetric positive matrix (3, 3)."""
+    """Return a power of a symmetric positive matrix (3, 3)."""
     values: Tensor
     vectors: Tensor
     values, vectors = torch.linalg.eigh(matrix)

@@ -1,140 +1,186 @@
-"""Kinds of picture files, told apart by what they hold, never by their names."""
+"""Picture formats: one row each, from which everything else that depends on a format is derived.
+
+To read a format, write a function that decodes its bytes to a :class:`~glstylenet.pictures.raster.Raster` and
+add a row to FORMATS; to write it too, name a function that encodes samples. Messages, folders of pictures,
+the command line, the studio and the documents follow.
+"""
 
 import re
-import struct
-import zipfile
-import zlib
-from collections.abc import Mapping
-from io import BytesIO
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from types import MappingProxyType
+from typing import IO
 
-import tifffile
-from PIL import (
-    BmpImagePlugin,
-    GifImagePlugin,
-    Image,
-    ImageFile,
-    JpegImagePlugin,
-    PngImagePlugin,
-    TiffImagePlugin,
-    WebPImagePlugin,
+from PIL import BmpImagePlugin, GifImagePlugin, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
+
+from glstylenet.pictures.decode import decode_with_pillow
+from glstylenet.pictures.encode import (
+    encode_jpeg,
+    encode_png,
+    encode_webp,
+    jpeg_recipe,
+    png_recipe,
+    webp_recipe,
 )
+from glstylenet.pictures.png16 import Samples
+from glstylenet.pictures.raster import Raster, SizeLimits
+from glstylenet.pictures.tiff import decode_tiff, encode_tiff, tiff_recipe
 
-from glstylenet.errors import ImageError
-
-__all__ = ["DAMAGED", "EXPECTED", "READERS", "file_format", "read_bytes"]
-
-
-READERS: Mapping[str, type[ImageFile.ImageFile]] = MappingProxyType(
-    {
-        "PNG": PngImagePlugin.PngImageFile,
-        "JPEG": JpegImagePlugin.JpegImageFile,
-        "WebP": WebPImagePlugin.WebPImageFile,
-        "TIFF": TiffImagePlugin.TiffImageFile,
-        "GIF": GifImagePlugin.GifImageFile,
-        "BMP": BmpImagePlugin.BmpImageFile,
-    }
-)
-"""Pillow's readers by format. ``Image.open`` would apply a size limit that belongs to the whole process."""
-
-
-EXPECTED = "Expected a PNG, JPEG, WebP, TIFF, GIF or BMP picture"
-"""Begins the advice in messages."""
+__all__ = [
+    "FORMATS",
+    "Decoder",
+    "Encoder",
+    "PictureFormat",
+    "format_of_content",
+    "join_names",
+    "output_format",
+    "picture_suffixes",
+    "readable_names",
+    "writable_formats",
+]
 
 
-DAMAGED = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    TypeError,
-    LookupError,
-    ArithmeticError,
-    EOFError,
-    RuntimeError,
-    struct.error,
-    zlib.error,
-    tifffile.TiffFileError,
-    Image.DecompressionBombError,
-)
-"""What the readers raise for a damaged file. Pillow documents OSError; its parsers let the others through."""
+Decoder = Callable[[bytes, SizeLimits], Raster]
+"""Decodes a file's bytes, checking the size first. Raises one of DECODING_ERRORS if they are damaged."""
 
 
-# What a file may begin with: the accepted formats, then others that are worth naming in a message.
-_ACCEPTED = re.compile(
-    rb"(?P<PNG>\x89PNG\r\n\x1a\n)|(?P<JPEG>\xff\xd8\xff)|(?P<WebP>RIFF....WEBP)|(?P<GIF>GIF8[79]a)|(?P<BMP>BM)"
-    rb"|(?P<TIFF>II[*+]\0|MM\0[*+])",
-    re.DOTALL,
-)
+Encoder = Callable[[IO[bytes], Samples, str | None], tuple[str, ...]]
+"""Writes samples and the recipe to a file; returns notes on what the file could not take."""
 
 
-_REFUSED = {
-    "an SVG drawing": rb"(\xef\xbb\xbf)?\s*(<\?xml.*)?<svg",
-    "an HTML page": rb"(\xef\xbb\xbf)?\s*<(!doctype|html|head|body|script)",
-    "an XML document": rb"(\xef\xbb\xbf)?\s*<\?xml",
-    "a PDF document": rb"%PDF-",
-    "a PostScript file": rb"%!PS|\xc5\xd0\xd3\xc6",
-    "a HEIC or AVIF picture or a film": rb"....ftyp",
-    "a Photoshop document": rb"8BPS",
-    "an OpenEXR picture": rb"v/1\x01",
-    "a ZIP archive": rb"PK\x03\x04",
-    "text": rb"[\t\n\r -~]+\Z",
-}
+@dataclass(frozen=True)
+class PictureFormat:
+    """All that the program knows of one picture format.
 
-
-# A file that is a picture and a page, script or document at once is made to fool whoever passes it on.
-# The strings are long enough not to turn up in pixel data by chance.
-_SECOND_NATURE = {
-    "an HTML page": (b"<script", b"<!doctype html", b"<html>", b"<html "),
-    "an SVG drawing": (b"<svg xmlns",),
-    "a PHP program": (b"<?php ", b"<?php\n"),
-}
-
-
-def file_format(path: Path) -> str:
-    """The format of the file at ``path``, a key of READERS, told by its first bytes.
-
-    Raises ImageError for anything else, saying what it is.
+    ``name`` is the word in messages; ``suffixes`` are in lower case, the usual one first; ``signature`` is a
+    regular expression for the first bytes; ``decode`` reads. ``encode`` writes, None if the format is only
+    read; the rest is of formats that are written: ``bits`` are the bits per channel that it holds,
+    ``longest_side`` the most pixels on a side (None: no limit), ``recipe_place`` where the recipe lies and
+    ``read_recipe`` what reads the text there, ``details`` how it is written, in words.
     """
-    try:
-        if path.is_dir():
-            raise ImageError(f"{path}: is a folder. {EXPECTED}; name a file inside the folder.")
-        if path.exists() and not path.is_file():
-            raise ImageError(f"{path}: is a device or a pipe. {EXPECTED} in an ordinary file.")
-        with path.open("rb") as file:
-            head = file.read(4096)
-    except FileNotFoundError as error:
-        hint = "Addresses are not fetched: download" if ":/" in str(path) else "Check"
-        raise ImageError(
-            f"{path}: there is no such file. {EXPECTED}. {hint} the file's name and folder."
-        ) from error
-    except (OSError, ValueError) as error:
-        raise ImageError(f"{path}: cannot be opened ({error}). {EXPECTED} that may be read.") from error
-    if not head:
-        raise ImageError(f"{path}: is empty (0 bytes). {EXPECTED}; fetch or save the file again.")
-    if match := _ACCEPTED.match(head):
-        return str(match.lastgroup)
-    known = (name for name, start in _REFUSED.items() if re.match(start, head, re.IGNORECASE | re.DOTALL))
-    found = next(known, f"an unknown format that begins with the bytes {head[:8].hex(' ')}")
-    raise ImageError(f"{path}: the content is {found}. {EXPECTED}; open it elsewhere and save it as PNG.")
+
+    name: str
+    suffixes: tuple[str, ...]
+    signature: bytes
+    media_type: str
+    decode: Decoder
+    encode: Encoder | None = None
+    bits: tuple[int, ...] = (8,)
+    longest_side: int | None = None
+    keeps_alpha: bool = True
+    recipe_place: str = ""
+    read_recipe: Callable[[Path], str | None] | None = None
+    details: str = ""
 
 
-def read_bytes(path: Path) -> tuple[bytes, str]:
-    """The whole file and its format; raises ImageError for a file that is also something else."""
-    kind = file_format(path)
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise ImageError(f"{path}: cannot be read ({error}). {EXPECTED} that may be read.") from error
-    lower = data.lower()
-    second = [name for name, marks in _SECOND_NATURE.items() if any(mark in lower for mark in marks)]
-    if b"%PDF-" in data[:1024]:
-        second.append("a PDF document")
-    if zipfile.is_zipfile(BytesIO(data)):
-        second.append("a ZIP archive")
-    if second:
-        raise ImageError(
-            f"{path}: is a {kind} picture and {second[0]} in one file, which is refused for safety. "
-            f"{EXPECTED} and nothing else; open it in a picture editor and save it as PNG."
-        )
-    return data, kind
+FORMATS: tuple[PictureFormat, ...] = (
+    PictureFormat(
+        name="PNG",
+        suffixes=(".png",),
+        signature=rb"\x89PNG\r\n\x1a\n",
+        media_type="image/png",
+        decode=partial(decode_with_pillow, PngImagePlugin.PngImageFile),
+        encode=encode_png,
+        bits=(8, 16),
+        recipe_place="text chunk `glstylenet`",
+        read_recipe=png_recipe,
+    ),
+    PictureFormat(
+        name="JPEG",
+        suffixes=(".jpg", ".jpeg"),
+        signature=rb"\xff\xd8\xff",
+        media_type="image/jpeg",
+        decode=partial(decode_with_pillow, JpegImagePlugin.JpegImageFile),
+        encode=encode_jpeg,
+        longest_side=65_500,
+        keeps_alpha=False,
+        recipe_place="EXIF, UserComment",
+        read_recipe=jpeg_recipe,
+        details="quality 95, colours not subsampled",
+    ),
+    PictureFormat(
+        name="WebP",
+        suffixes=(".webp",),
+        signature=rb"RIFF....WEBP",
+        media_type="image/webp",
+        decode=partial(decode_with_pillow, WebPImagePlugin.WebPImageFile),
+        encode=encode_webp,
+        longest_side=16_383,
+        recipe_place="EXIF, UserComment",
+        read_recipe=webp_recipe,
+        details="lossless",
+    ),
+    PictureFormat(
+        name="TIFF",
+        suffixes=(".tif", ".tiff"),
+        signature=rb"II[*+]\0|MM\0[*+]",
+        media_type="image/tiff",
+        decode=decode_tiff,
+        encode=encode_tiff,
+        bits=(8, 16),
+        recipe_place="ImageDescription",
+        read_recipe=tiff_recipe,
+    ),
+    PictureFormat(
+        name="GIF",
+        suffixes=(".gif",),
+        signature=rb"GIF8[79]a",
+        media_type="image/gif",
+        decode=partial(decode_with_pillow, GifImagePlugin.GifImageFile),
+    ),
+    PictureFormat(
+        name="BMP",
+        suffixes=(".bmp",),
+        signature=rb"BM",
+        media_type="image/bmp",
+        decode=partial(decode_with_pillow, BmpImagePlugin.BmpImageFile),
+    ),
+)
+"""The formats, in the order in which messages name them."""
+
+
+def format_of_content(head: bytes) -> PictureFormat | None:
+    """Return the format of a file that begins with ``head``; None if it is none of FORMATS.
+
+    >>> format_of_content(b"GIF89a...").name
+    'GIF'
+    """
+    return next((form for form in FORMATS if re.match(form.signature, head, re.DOTALL)), None)
+
+
+def output_format(path: Path) -> PictureFormat | None:
+    """Return the format in which a file with the suffix of ``path`` is written; None if there is none.
+
+    >>> output_format(Path("painted.JPG")).name
+    'JPEG'
+    >>> output_format(Path("painted.gif")) is None
+    True
+    """
+    suffix = path.suffix.lower()
+    return next((form for form in writable_formats() if suffix in form.suffixes), None)
+
+
+def writable_formats() -> tuple[PictureFormat, ...]:
+    """Return the formats that results can be written in."""
+    return tuple(form for form in FORMATS if form.encode is not None)
+
+
+def picture_suffixes() -> tuple[str, ...]:
+    """Return the suffixes, in lower case, of files that may be pictures."""
+    return tuple(suffix for form in FORMATS for suffix in form.suffixes)
+
+
+def readable_names() -> str:
+    """Return the names of all formats that are read, as a phrase.
+
+    >>> readable_names()
+    'PNG, JPEG, WebP, TIFF, GIF or BMP'
+    """
+    return join_names(FORMATS)
+
+
+def join_names(formats: Iterable[PictureFormat]) -> str:
+    """Return the names of ``formats`` as a phrase: "PNG, JPEG or TIFF"."""
+    *names, last = [form.name for form in formats]
+    return f"{', '.join(names)} or {last}" if names else last

@@ -1,4 +1,4 @@
-"""Finish: what may follow the optimisation.
+"""Guided filter: a stylised photograph gets the lines of the original after the optimisation.
 
 The photographic finish is the colour guided filter (He, Sun, Tang, *Guided Image Filtering*, 2013) with
 the content as guide I and the stylised picture as input p. In every window the output is an affine
@@ -7,7 +7,7 @@ function of the guide's colours,
     q = mean(a)^T I + mean(b),   a = (Sigma + eps E)^-1 cov(I, p),   b = mean(p) - a^T mean(I)
 
 (Eqs. 19-21 there), so every line of the content stays where it was and straight, while colours and
-light come from the style.
+light come from the style. E is the identity matrix.
 """
 
 from collections.abc import Callable
@@ -20,11 +20,17 @@ __all__ = ["PHOTO_EPSILON", "guided_filter", "photo_finish", "photo_radius"]
 
 
 PHOTO_EPSILON = 1e-3
-"""Regularisation for colours in 0..1: windows whose variance lies below it are smoothed."""
+"""Regularisation eps for colours in 0..1: windows whose variance lies below it are smoothed."""
 
 
 def photo_radius(size: tuple[int, int]) -> int:
-    """Rect radius for a picture of ``size``: 30 at 700 pixels; 8 there gave blurred patches."""
+    """Return the radius of a window, in pixels, for a picture of ``size`` (height, width).
+
+    It is 30 for a longest side of 700; a radius of 8 there gave blurred patches.
+
+    >>> photo_radius((500, 700))
+    30
+    """
     return max(2, round(30 / 700 * max(size)))
 
 
@@ -33,6 +39,9 @@ def photo_finish(stylised: Tensor, content: Tensor, *, class_channels: Tensor | 
 
     With ``class_channels`` (1, K, H, W) windows average within one class only, so that a region's colours
     do not run over its border.
+
+    >>> photo_finish(torch.full((1, 3, 8, 8), 51.0), torch.zeros(1, 3, 8, 8)).unique().round().tolist()
+    [51.0]
     """
     radius = photo_radius((content.shape[-2], content.shape[-1]))
     guide, source = content / 255.0, stylised / 255.0
@@ -48,10 +57,11 @@ def photo_finish(stylised: Tensor, content: Tensor, *, class_channels: Tensor | 
 def guided_filter(
     guide: Tensor, source: Tensor, radius: int, epsilon: float, *, mask: Tensor | None = None
 ) -> Tensor:
-    """Colour guided filter of ``source`` (1, 3, H, W) by ``guide`` (1, 3, H, W), both 0..1.
+    """Filter ``source`` (1, 3, H, W), p above, by ``guide`` (1, 3, H, W), I above, both 0..1: returns q.
 
-    ``mask`` (1, 1, H, W) 0..1 weighs the pixels in every window; where a window holds none the result is
-    the source. Computed in float64: the variances are small differences of large means.
+    Windows have 2 ``radius`` + 1 pixels a side; ``epsilon`` is eps. ``mask`` (1, 1, H, W) 0..1 weighs the
+    pixels in every window; where a window holds none the result is the source. The sums are float64: the
+    variances are small differences of large means.
     """
     guide, source = guide.double(), source.double()
     weight = torch.ones_like(guide[:, :1]) if mask is None else mask.double()
@@ -76,7 +86,7 @@ def guided_filter(
 
 
 def _box_sum(values: Tensor, radius: int) -> Tensor:
-    """Sum over the (2 radius + 1)-square around each pixel, cut off at the border: (1, C, H, W)."""
+    """Return sums over the (2 radius + 1)-square around each pixel, cut off at the border: (1, C, H, W)."""
     for axis in (2, 3):
         length = values.shape[axis]
         padded = F.pad(values.cumsum(axis), (1, 0, 0, 0) if axis == 3 else (0, 0, 1, 0))
@@ -88,16 +98,17 @@ def _box_sum(values: Tensor, radius: int) -> Tensor:
 
 
 def _outer(left: Tensor, right: Tensor) -> Tensor:
-    """(1, 3, H, W) and (1, 3, H, W) to products (H, W, 3, 3)."""
+    """Return the products (H, W, 3, 3) of the colours of two pictures (1, 3, H, W)."""
     return torch.einsum("ihw,jhw->hwij", left[0], right[0])
 
 
 def _outer_means(left: Tensor, right: Tensor, mean: Callable[[Tensor], Tensor]) -> Tensor:
+    """Return the window means (H, W, 3, 3) of the products of the colours of two pictures (1, 3, H, W)."""
     height, width = left.shape[-2:]
     products = torch.einsum("ihw,jhw->ijhw", left[0], right[0]).reshape(1, 9, height, width)
     return mean(products).reshape(3, 3, height, width).permute(2, 3, 0, 1)
 
 
 def _apply(slope: Tensor, guide: Tensor) -> Tensor:
-    """slope^T guide at every pixel: (H, W, 3, 3) and (1, 3, H, W) to (1, 3, H, W)."""
+    """Return slope^T guide at every pixel: (H, W, 3, 3) and (1, 3, H, W) to (1, 3, H, W)."""
     return torch.einsum("hwij,ihw->jhw", slope, guide[0])[None]

@@ -43,7 +43,7 @@ def write_png(file: IO[bytes], samples: Samples, *, profile: bytes, texts: Mappi
 
 
 def _filtered(rows: npt.NDArray[np.uint8], above: npt.NDArray[np.uint8], pixel: int) -> bytes:
-    """Rows of bytes after PNG's Paeth filter (ISO/IEC 15948, 9.4); ``pixel`` is the bytes of one pixel.
+    """Return rows of bytes after PNG's Paeth filter (ISO/IEC 15948, 9.4); a pixel has ``pixel`` bytes.
 
     Each byte becomes its difference from whichever of left, above and upper left predicts it best.
     """

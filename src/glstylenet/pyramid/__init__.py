@@ -1,17 +1,15 @@
 """Features of several depths fused into one (Eq. 1), whole or tile by tile.
 
 - ``schemes``: lists the paper's aggregation schemes.
-- ``fuse``: fuses the layers of a scheme, and gives the gradient back to them.
+- ``fuse``: fuses the layers of a scheme, and distributes the gradient to them.
 - ``resample``: resamples features bilinearly to a deeper layer's size.
-- ``tiles``: cuts a picture into tiles whose features are those of the whole.
+- ``tiles``: cuts a picture into tiles whose features equal those of the whole.
 """
 
 from glstylenet.pyramid.fuse import Pyramid, fuse, fuse_backward
-from glstylenet.pyramid.resample import Axis, resample, resample_adjoint, source_window
 from glstylenet.pyramid.schemes import PAPER_SCHEMES, SCHEMES, Scheme, fused_size, layers_of
 from glstylenet.pyramid.tiles import (
     CELL,
-    DEEPEST,
     HALO,
     LONGEST_REST,
     Tile,
@@ -22,12 +20,10 @@ from glstylenet.pyramid.tiles import (
 
 __all__ = [
     "CELL",
-    "DEEPEST",
     "HALO",
     "LONGEST_REST",
     "PAPER_SCHEMES",
     "SCHEMES",
-    "Axis",
     "Pyramid",
     "Scheme",
     "Tile",
@@ -37,8 +33,5 @@ __all__ = [
     "fuse_backward",
     "fused_size",
     "layers_of",
-    "resample",
-    "resample_adjoint",
-    "source_window",
     "tile_lengths",
 ]

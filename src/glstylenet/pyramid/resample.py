@@ -1,8 +1,8 @@
-"""Resampling: bilinear from one layer's size to a deeper one's, and back for gradients (BR of Eq. 1).
+"""Resampling: bilinear, from one layer's size to a deeper one's (BR of Eq. 1), and its adjoint.
 
-A picture can be resampled window by window: an :class:`Axis` knows which source positions a stretch of
-resampled positions reads, in the whole picture's coordinates, so that a tile's part is the same numbers
-as the whole's, at odd sizes too.
+A picture can be resampled window by window: an :class:`Axis` computes which source positions a range of
+target positions is computed from, in the whole picture's coordinates, so that a tile's part is the same
+numbers as the whole's, at odd sizes too.
 """
 
 from dataclasses import dataclass
@@ -18,27 +18,29 @@ __all__ = ["Axis", "resample", "resample_adjoint", "source_window"]
 
 @dataclass(frozen=True)
 class Axis:
-    """Bilinear resampling along one direction, from ``source`` positions to ``target``.
+    """Bilinear resampling along one axis, from ``source`` positions to ``target``.
 
     Target position i samples the source at (i + 1/2) source/target - 1/2: half-pixel centres. The target
     has as many positions as the source or at most half of them, as layers have: then every sample lies
-    between two source positions that no other sample reads.
+    between two source positions that no other sample uses.
+
+    >>> Axis(5, 2).source_range(1, 2)  # target position 1 samples the source at 3.25
+    (3, 5)
     """
 
     source: int
     target: int
 
-    def stretch(self, start: int, stop: int) -> tuple[int, int]:
-        """The source positions that the target positions start..stop-1 read: first, and one past the last."""
+    def source_range(self, start: int, stop: int) -> tuple[int, int]:
+        """Return the source positions that target positions start..stop-1 use: (first, last + 1)."""
         if self.source == self.target:
             return start, stop
         first, _ = self.taps(start, start + 1)
         last, _ = self.taps(stop - 1, stop)
         return int(first[0]), int(last[0]) + 2
 
-    def readers(self, start: int, stop: int) -> tuple[int, int]:
-        """The target positions whose lower source position is one of start..stop-1: first, and one past the
-        last."""
+    def target_range(self, start: int, stop: int) -> tuple[int, int]:
+        """Return the target positions whose lower source position is in start..stop-1: (first, last + 1)."""
         if self.source == self.target:
             return start, stop
         lower, _ = self.taps(0, self.target)
@@ -46,8 +48,10 @@ class Axis:
         return first, last
 
     def taps(self, start: int, stop: int, device: torch.device | str = "cpu") -> tuple[Tensor, Tensor]:
-        """For each target position the lower of its two source positions, and the share of the upper; made
-        on ``device``, where numbers brought from the host would make it wait."""
+        """Return the lower source position of each target position start..stop-1, and the upper one's share.
+
+        Both are computed on ``device``: a copy from the host would make a GPU wait.
+        """
         positions = torch.arange(start, stop, dtype=torch.float64, device=device)
         centre = (positions + 0.5) * (self.source / self.target) - 0.5
         lower = centre.floor()
@@ -55,7 +59,7 @@ class Axis:
 
     @property
     def halves(self) -> bool:
-        """Whether every sample is the mean of two neighbours, two positions apart from the next pair."""
+        """Whether every sample is the mean of two neighbours, which no other sample uses."""
         return self.source == 2 * self.target
 
 
@@ -66,10 +70,13 @@ def resample(
     size: tuple[int, int] | None = None,
     window: Rect | None = None,
 ) -> Tensor:
-    """BR of Eq. 1: bilinear resampling of (1, C, H, W) to (1, C, *target_size), half-pixel centres.
+    """Resample (1, C, H, W) bilinearly to (1, C, *target_size), with half-pixel centres: BR of Eq. 1.
 
-    Where only the target positions in ``window`` are wanted, ``feature`` is the part of a whole of
-    ``size`` that :func:`source_window` tells.
+    With ``window``, only these target positions are computed, and ``feature`` is the part
+    :func:`source_window` of a whole of ``size``.
+
+    >>> resample(torch.tensor([[[[0.0, 2.0], [4.0, 6.0]]]]), (1, 1))
+    tensor([[[[3.]]]])
     """
     size = size or (feature.shape[-2], feature.shape[-1])
     if size == target_size:
@@ -90,7 +97,11 @@ def resample(
 def resample_adjoint(
     gradient: Tensor, size: tuple[int, int], target_size: tuple[int, int], window: Rect
 ) -> Tensor:
-    """The adjoint of :func:`resample`: gradient with respect to its ``feature``, from that of its result."""
+    """Return the gradient with respect to the ``feature`` of :func:`resample` from that of its result.
+
+    ``gradient`` (1, C, h, w) is that of the target positions in ``window``; returned are the positions of
+    :func:`source_window`.
+    """
     down, across = Axis(size[0], target_size[0]), Axis(size[1], target_size[1])
     lines = gradient[0].permute(1, 2, 0)
     lines = _distribute(lines, 1, across, window.left, window.right)
@@ -99,14 +110,14 @@ def resample_adjoint(
 
 
 def source_window(size: tuple[int, int], target_size: tuple[int, int], window: Rect) -> Rect:
-    """The positions of a source of ``size`` that the target positions in ``window`` read."""
-    top, bottom = Axis(size[0], target_size[0]).stretch(window.top, window.bottom)
-    left, right = Axis(size[1], target_size[1]).stretch(window.left, window.right)
+    """Return the positions of a source of ``size`` that the target positions in ``window`` use."""
+    top, bottom = Axis(size[0], target_size[0]).source_range(window.top, window.bottom)
+    left, right = Axis(size[1], target_size[1]).source_range(window.left, window.right)
     return Rect(top, left, bottom, right)
 
 
 def _interpolate(lines: Tensor, dimension: int, axis: Axis, start: int, stop: int) -> Tensor:
-    """Sample ``lines``, which begin at the first position read, along ``dimension``."""
+    """Sample ``lines``, which begin at the first source position used, along ``dimension``."""
     if axis.source == axis.target:
         return lines
     lower, share = _local_taps(lines, dimension, axis, start, stop)
@@ -114,10 +125,10 @@ def _interpolate(lines: Tensor, dimension: int, axis: Axis, start: int, stop: in
 
 
 def _distribute(lines: Tensor, dimension: int, axis: Axis, start: int, stop: int) -> Tensor:
-    """The adjoint of :func:`_interpolate`; a source position has one sample at most (see :class:`Axis`)."""
+    """Return the adjoint of :func:`_interpolate`: at most one sample uses a position (see :class:`Axis`)."""
     if axis.source == axis.target:
         return lines
-    first, last = axis.stretch(start, stop)
+    first, last = axis.source_range(start, stop)
     lower, share = axis.taps(start, stop, lines.device)
     sample = lower.new_zeros(last - first)
     weight = share.new_zeros(last - first)
@@ -126,12 +137,11 @@ def _distribute(lines: Tensor, dimension: int, axis: Axis, start: int, stop: int
         weight[lower - first + offset] = part
     shape = [1, 1, 1]
     shape[dimension] = -1
-    spread = lines.index_select(dimension, sample)
-    return spread.mul_(weight.to(lines.dtype).view(shape))
+    return lines.index_select(dimension, sample).mul_(weight.to(lines.dtype).view(shape))
 
 
 def _local_taps(lines: Tensor, dimension: int, axis: Axis, start: int, stop: int) -> tuple[Tensor, Tensor]:
-    """Taps counted from the first position read, and shares shaped to multiply ``lines``."""
+    """Return taps counted from the first source position used, and shares shaped to multiply ``lines``."""
     lower, share = axis.taps(start, stop, lines.device)
     shape = [1, 1, 1]
     shape[dimension] = -1

@@ -1,4 +1,7 @@
-"""Schemes: TODO-DOC."""
+"""Schemes: which layers are fused into which features (paper, Figures 10 and 11).
+
+Scheme (h) keeps two groups of layers apart, as neural-doodle does; the paper's others are a single group.
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -11,10 +14,13 @@ __all__ = ["PAPER_SCHEMES", "SCHEMES", "Scheme", "fused_size", "layers_of"]
 
 @dataclass(frozen=True)
 class Scheme:
-    """One of the paper's aggregation schemes.
+    """An aggregation scheme: the ``groups`` of layers that are fused.
 
-    ``groups`` holds one tuple of layers, shallow to deep, for each fused feature. Each group has a local
-    and a global loss of its own.
+    Each group is a tuple of layers, shallow to deep, and makes one fused feature with a local and a global
+    loss of its own.
+
+    >>> SCHEMES["g"].shapes((512, 352))
+    [(64, 44, 960)]
     """
 
     name: str
@@ -22,14 +28,14 @@ class Scheme:
 
     @property
     def layers(self) -> tuple[int, ...]:
-        """Every layer that some group needs, shallow to deep."""
+        """Every layer of the groups, shallow to deep."""
         return layers_of(self.groups)
 
     def shapes(self, size: tuple[int, int], classes: int = 0) -> list[tuple[int, int, int]]:
-        """(height, width, channels) of each fused feature of a picture of ``size`` (height, width).
+        """Return (height, width, channels) of each fused feature of a picture of ``size`` (height, width).
 
-        With ``classes`` > 0 each layer is counted with that many map channels, as the paper's Figure 11
-        does: there every layer carries the semantic map before fusion.
+        The channels are those of VGG-19. With ``classes`` > 0 each layer is counted with that many map
+        channels, as in the paper's Figure 11, where every layer carries the semantic map before fusion.
         """
         return [
             (
@@ -61,15 +67,19 @@ PAPER_SCHEMES: Mapping[str, Scheme] = MappingProxyType(
 SCHEMES: Mapping[str, Scheme] = MappingProxyType(
     {**PAPER_SCHEMES, "apart": Scheme("apart", tuple((layer,) for layer in LAYER_CHANNELS))}
 )
-"""The same and "apart": every layer by itself and nothing fused, which is how Gatys et al. compare Gram
-matrices (*Image Style Transfer Using Convolutional Neural Networks*, CVPR 2016): a baseline."""
+"""The paper's eight and "apart": every layer by itself, nothing fused. So Gatys et al. compare Gram matrices
+(*Image Style Transfer Using Convolutional Neural Networks*, CVPR 2016): a baseline."""
 
 
 def layers_of(groups: Iterable[tuple[int, ...]]) -> tuple[int, ...]:
-    """Every layer that some of ``groups`` needs, shallow to deep."""
+    """Return every layer of ``groups`` once, shallow to deep.
+
+    >>> layers_of([(3, 4), (1, 3)])
+    (1, 3, 4)
+    """
     return tuple(sorted({layer for group in groups for layer in group}))
 
 
 def fused_size(size: tuple[int, int], layers: tuple[int, ...]) -> tuple[int, int]:
-    """Height and width of the fusion of ``layers``: those of the deepest."""
+    """Return height and width of the fusion of ``layers``: those of the deepest."""
     return layer_size(size, layers[-1])

@@ -1,24 +1,23 @@
-"""Tiling: how a picture is cut into tiles whose features are exactly those of the whole.
+"""Tiles: rectangles of a picture whose features are computed separately and equal those of the whole.
 
-A position of conv4_1 at row p sees the pixels of rows 8p - 30 to 8p + 37. A *crop* that goes ``HALO``
-pixels beyond a tile on every side therefore gives, at the tile's own positions and one position around
-them, the same features as the whole picture; what zero padding spoils at the crop's edge lies outside.
+A position of conv4_1 at row p depends on the pixels of rows 8p - 30 to 8p + 37. The features of a *crop* that
+goes ``HALO`` pixels beyond a tile on every side therefore equal those of the whole picture at the tile's own
+positions and one position around them; zero padding at the crop's edge changes only positions further out.
 At the picture's own border the crop ends with the picture, and the padding is the whole picture's.
 
 Tiles meet at multiples of 32 pixels, so that each layer's positions are divided among them without
 remainder; what is left over at the right and at the bottom of an odd size belongs to the last tile.
 
-Pure numbers: nothing here touches a tensor.
+Nothing here uses tensors.
 """
 
 from dataclasses import dataclass
 
-from glstylenet.network import layer_size
+from glstylenet.network import DEEPEST_LAYER, LAYER_NAMES, LAYERS, layer_size
 from glstylenet.numerics import Rect
 
 __all__ = [
     "CELL",
-    "DEEPEST",
     "HALO",
     "LONGEST_REST",
     "Tile",
@@ -28,33 +27,34 @@ __all__ = [
 ]
 
 
-DEEPEST = 4
-"""The deepest layer that any term looks at."""
+CELL = LAYERS[LAYER_NAMES[DEEPEST_LAYER]].stride
+"""Pixels of one position of the deepest layer along each axis, 8: tiles consist of such cells."""
 
 
-CELL = 8
-"""Pixels of one position of it, each way: tiles meet at multiples of them."""
+HALO = LAYERS[LAYER_NAMES[DEEPEST_LAYER]].receptive_field.halo
+"""Pixels a crop goes beyond its tile, 40: the 30 beyond a cell that conv4_1 depends on, rounded up to cells,
+and one more cell for the patches that straddle two tiles."""
 
 
-HALO = 40
-"""Pixels a crop goes beyond its tile: 30 that conv4_1 sees, rounded up to positions, and one more position
-for the patches that straddle two tiles."""
+_ALIGNMENT = 4
+"""Tiles meet at multiples of so many cells, since the cells of :mod:`glstylenet.matching.coarse_to_fine` end
+where tiles end."""
 
 
-LONGEST_REST = 31
-"""So many pixels may be left over and go to the last tile of a row or column."""
+LONGEST_REST = _ALIGNMENT * CELL - 1
+"""So many pixels, 31, may be left over and go to the last tile of a row or column."""
 
 
 @dataclass(frozen=True)
 class Tile:
-    """One tile of a picture of ``size`` (height, width). ``cells``: its part of the grid of 8x8 pixels."""
+    """One tile of a picture of ``size`` (height, width): the ``cells``, of ``CELL`` x ``CELL`` pixels."""
 
     size: tuple[int, int]
     cells: Rect
 
     @property
     def crop(self) -> Rect:
-        """The pixels that are shown to the network."""
+        """The pixels that the network computes the tile's features from."""
         height, width = self.size
         top, left = max(0, CELL * self.cells.top - HALO), max(0, CELL * self.cells.left - HALO)
         own = self.positions(1)
@@ -64,7 +64,7 @@ class Tile:
 
     @property
     def is_first(self) -> bool:
-        """Whether it is the picture's first tile, which accounts for what belongs to the whole."""
+        """Whether it is the picture's first tile, where what belongs to the whole picture is counted."""
         return self.cells.top == 0 and self.cells.left == 0
 
     @property
@@ -73,8 +73,8 @@ class Tile:
         return self.crop.top, self.crop.left
 
     def positions(self, layer: int) -> Rect:
-        """The tile's own positions of F^layer. Those of all tiles are the layer's, each once."""
-        finer = DEEPEST - layer
+        """Return the tile's own positions of F^layer. All tiles' together are the layer's, each once."""
+        finer = DEEPEST_LAYER - layer
         rows, columns = _grid(self.size)
         height, width = layer_size(self.size, layer)
         return Rect(
@@ -85,9 +85,9 @@ class Tile:
         )
 
     def patches(self, layer: int) -> Rect:
-        """The 3x3 patches of a feature of F^layer's size whose centres are the tile's own, by corner.
+        """Return the 3x3 patches, by corner, of F^layer whose centres are the tile's own positions.
 
-        Border positions are no patch's centre; all tiles' patches are the feature's, each once.
+        Border positions are no patch's centre. All tiles' patches together are the layer's, each once.
         """
         own = self.positions(layer)
         height, width = layer_size(self.size, layer)
@@ -100,14 +100,18 @@ class Tile:
 
 
 def cut_into_tiles(size: tuple[int, int], side: int | None) -> list[Tile]:
-    """Tiles of about equal size, none longer than ``side`` pixels (at least 32), row by row.
+    """Cut a picture of ``size`` into tiles of about equal size, none longer than ``side`` pixels, row by row.
 
-    ``None``: the picture in one piece. The last tile of a row or column may be longer by ``LONGEST_REST``.
+    ``side`` counts as 32 at least; ``None`` makes the whole picture one tile. The last tile of a row or
+    column may be longer by ``LONGEST_REST``.
+
+    >>> [tile.positions(1).size for tile in cut_into_tiles((64, 101), 64)]
+    [(64, 32), (64, 69)]
     """
     rows, columns = _grid(size)
     if side is None:
         return [Tile(size, Rect(0, 0, rows, columns))]
-    longest = max(4, side // CELL)
+    longest = max(_ALIGNMENT, side // CELL)
     return [
         Tile(size, Rect(top, left, bottom, right))
         for top, bottom in _split(rows, longest)
@@ -116,35 +120,38 @@ def cut_into_tiles(size: tuple[int, int], side: int | None) -> list[Tile]:
 
 
 def crop_lengths(size: tuple[int, int], tile_side: int | None) -> tuple[list[int], list[int]]:
-    """Heights of the crops in a column of tiles, and widths of those in a row: every tile has one of each.
+    """Return the heights of the crops in a column of tiles, and the widths of those in a row.
 
-    So a picture of hundreds of thousands of tiles is planned as fast as any.
+    Every tile has one of each, so a picture of hundreds of thousands of tiles is planned as fast as any.
     """
     column, row = _edges(size, tile_side)
     return [tile.crop.size[0] for tile in column], [tile.crop.size[1] for tile in row]
 
 
 def tile_lengths(size: tuple[int, int], tile_side: int | None) -> tuple[list[int], list[int]]:
-    """The same of the tiles themselves."""
+    """Return the heights of the tiles in a column, and the widths of those in a row."""
     column, row = _edges(size, tile_side)
     return [tile.positions(1).size[0] for tile in column], [tile.positions(1).size[1] for tile in row]
 
 
 def _grid(size: tuple[int, int]) -> tuple[int, int]:
-    return layer_size(size, DEEPEST)
+    """Return how many cells a picture of ``size`` has along each axis."""
+    return layer_size(size, DEEPEST_LAYER)
 
 
 def _split(length: int, longest: int) -> list[tuple[int, int]]:
-    """0..length in as few parts as possible, as equal as can be, all but the last a multiple of four, since
-    the cells of :mod:`glstylenet.matching.coarse_to_fine` end where tiles end. None is longer than ``longest``, but for the
-    last, which takes what is left over."""
-    units = max(1, length // 4)
-    parts = -(-units // (longest // 4))
-    edges = [4 * (units * part // parts) for part in range(parts)]
+    """Split ``length`` cells into as few parts as possible, as equal as can be, as (first, last).
+
+    All but the last are multiples of ``_ALIGNMENT``. None is longer than ``longest`` but the last, which
+    takes what is left over.
+    """
+    units = max(1, length // _ALIGNMENT)
+    parts = -(-units // (longest // _ALIGNMENT))
+    edges = [_ALIGNMENT * (units * part // parts) for part in range(parts)]
     return list(zip(edges, [*edges[1:], length], strict=True))
 
 
 def _edges(size: tuple[int, int], tile_side: int | None) -> tuple[list[Tile], list[Tile]]:
-    """A column and a row of tiles."""
+    """Return a column and a row of tiles."""
     height, width = size
     return cut_into_tiles((height, CELL), tile_side), cut_into_tiles((CELL, width), tile_side)

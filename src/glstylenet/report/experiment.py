@@ -15,10 +15,10 @@ __all__ = [
     "Records",
     "Table",
     "falls",
+    "format_number",
     "lowest",
     "metric",
     "preset_task",
-    "written",
 ]
 
 Records = Mapping[str, Record]
@@ -120,7 +120,9 @@ def metric(records: Records, name: str, key: str) -> float | None:
 def falls(claim: str, labels: Sequence[str], values: Sequence[float | None]) -> Finding:
     """Whether ``values`` fall from each to the next; in part, if only from the first to the last."""
     known = [value for value in values if value is not None]
-    numbers = ", ".join(f"{label}: {written(value)}" for label, value in zip(labels, values, strict=True))
+    numbers = ", ".join(
+        f"{label}: {format_number(value)}" for label, value in zip(labels, values, strict=True)
+    )
     if len(known) < len(values) or len(known) < 2:
         return Finding(claim, None, numbers)
     steady = all(later < earlier for earlier, later in itertools.pairwise(known))
@@ -129,13 +131,13 @@ def falls(claim: str, labels: Sequence[str], values: Sequence[float | None]) -> 
 
 def lowest(claim: str, best: str, values: Mapping[str, float | None]) -> Finding:
     """Whether ``best`` has the lowest of ``values``."""
-    numbers = ", ".join(f"{label}: {written(value)}" for label, value in values.items())
+    numbers = ", ".join(f"{label}: {format_number(value)}" for label, value in values.items())
     known = {label: value for label, value in values.items() if value is not None}
     if best not in known or len(known) < 2:
         return Finding(claim, None, numbers)
     return Finding(claim, min(known, key=lambda label: known[label]) == best, numbers)
 
 
-def written(value: float | None) -> str:
+def format_number(value: float | None) -> str:
     """Three figures, or a dash."""
     return "-" if value is None else f"{value:.3g}"

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-__all__ = ["Exhibit", "Gallery"]
+__all__ = ["Gallery", "GalleryItem"]
 
 
 @dataclass(frozen=True)
-class Exhibit:
+class GalleryItem:
     """One picture. ``file``: where it is, ``None`` if there is none, and ``note`` says why.
 
     ``facts``: what a caption tells, name by value. ``command``: the command line that paints it; empty for
@@ -24,9 +24,9 @@ class Exhibit:
 
 @dataclass(frozen=True)
 class Gallery:
-    """``rows`` of exhibits, each as long as ``column_labels``; ``None`` leaves a place empty."""
+    """``rows`` of items, each as long as ``column_labels``; ``None`` leaves a place empty."""
 
     title: str
     row_labels: tuple[str, ...]
     column_labels: tuple[str, ...]
-    rows: tuple[tuple[Exhibit | None, ...], ...]
+    rows: tuple[tuple[GalleryItem | None, ...], ...]

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from glstylenet.errors import InputError
+from glstylenet.pictures import picture_suffixes
 from glstylenet.samples import sample_file
 from glstylenet.settings import Pictures
 
@@ -40,8 +41,6 @@ LAYOUT: Mapping[str, tuple[str, str, str | None, str | None]] = MappingProxyType
     }
 )
 """Each pair's content, style and maps in the folder of the paper's inputs, without their suffixes."""
-
-_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")
 
 
 @dataclass(frozen=True)
@@ -89,5 +88,5 @@ def sample_pairs(files: contextlib.ExitStack) -> Gathered:
 
 
 def _file(folder: Path, stem: str) -> Path | None:
-    places = [folder / f"{stem}{suffix}" for suffix in _SUFFIXES]
+    places = [folder / f"{stem}{suffix}" for suffix in picture_suffixes()]
     return next((place for place in places if place.is_file()), None)

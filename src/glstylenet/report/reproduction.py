@@ -8,9 +8,9 @@ from typing import Any
 from glstylenet.errors import UsageError
 from glstylenet.files import write_text
 from glstylenet.metrics import evaluate_picture
-from glstylenet.report.experiment import Experiment, Finding, Panel, Table, written
+from glstylenet.report.experiment import Experiment, Finding, Panel, Table, format_number
 from glstylenet.report.experiments import EXPERIMENTS
-from glstylenet.report.gallery import Exhibit, Gallery
+from glstylenet.report.gallery import Gallery, GalleryItem
 from glstylenet.report.inputs import Gathered, find_published
 from glstylenet.report.page import render
 from glstylenet.report.results_file import ResultsFile, Task
@@ -57,12 +57,12 @@ class Reproduction:
     gathered: Gathered
     folder: Path | None
     shared: Mapping[str, Any]
-    ledger: ResultsFile
+    results: ResultsFile
 
     def __post_init__(self) -> None:
         self.chapters = [self._chapter(experiment) for experiment in self.chosen]
 
-    def run(self, workshop: Runner) -> bool:
+    def run(self, runner: Runner) -> bool:
         """Everything, chapter by chapter, the page written after each; whether all of it is done.
 
         What is finished of an earlier run in the same folder is kept.
@@ -70,14 +70,14 @@ class Reproduction:
         self.publish()
         whole = True
         for chapter in self.chapters:
-            if workshop.should_stop():
+            if runner.should_stop():
                 return False
             if chapter.reason is not None:
                 whole = False
                 continue
             if chapter.experiment.table is not None:
                 self._measure(chapter)
-            records = workshop.paint(chapter.tasks)
+            records = runner.paint(chapter.tasks)
             self.publish()
             if len(records) < len(chapter.tasks):
                 return False
@@ -92,12 +92,12 @@ class Reproduction:
             return [] if chapter.table is None else list(chapter.table.findings)
         names = {task.name for task in chapter.tasks}
         return chapter.experiment.judge(
-            {name: record for name, record in self.ledger.records.items() if name in names}
+            {name: record for name, record in self.results.records.items() if name in names}
         )
 
     def publish(self) -> None:
         """Write the page; raises :class:`~glstylenet.errors.OutputError` if that fails."""
-        self.ledger.folder.mkdir(parents=True, exist_ok=True)
+        self.results.folder.mkdir(parents=True, exist_ok=True)
         facts = {
             "title": "GLStyleNet reproduced",
             "summary": ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in self.shared.items()),
@@ -106,7 +106,7 @@ class Reproduction:
             else "the paper's own inputs",
             "chapters": [self._shown(chapter) for chapter in self.chapters],
         }
-        write_text(self.ledger.folder / PAGE, render("reproduction.html", facts), overwrite=True)
+        write_text(self.results.folder / PAGE, render("reproduction.html", facts), overwrite=True)
 
     def as_dict(self) -> dict[str, object]:
         """Claims and verdicts by figure, for programs."""
@@ -129,7 +129,7 @@ class Reproduction:
             return Chapter(experiment, reason="; ".join(missing))
         pairs = {name: self.gathered.pairs[name] for name in experiment.pairs}
         chapter = Chapter(experiment, experiment.panels(pairs, self.shared))
-        kept = self.ledger.about.get(experiment.name)
+        kept = self.results.about.get(experiment.name)
         if experiment.table is not None and isinstance(kept, dict):
             chapter.table = _table(kept)
         return chapter
@@ -138,14 +138,14 @@ class Reproduction:
         """Fill the chapter's table, and note it in the ledger."""
         if chapter.table is None and chapter.experiment.table is not None:
             chapter.table = chapter.experiment.table(self.shared)
-            self.ledger.about[chapter.experiment.name] = asdict(chapter.table)
-            self.ledger.write()
+            self.results.about[chapter.experiment.name] = asdict(chapter.table)
+            self.results.write()
 
     def _seconds(self, chapter: Chapter) -> float:
         painted = [
-            self.ledger.records[task.name].seconds
+            self.results.records[task.name].seconds
             for task in chapter.tasks
-            if task.name in self.ledger.records
+            if task.name in self.results.records
         ]
         return round(sum(painted) + (chapter.table.seconds if chapter.table is not None else 0.0), 1)
 
@@ -164,22 +164,22 @@ class Reproduction:
         }
 
     def _gallery(self, panel: Panel) -> Gallery:
-        rows = tuple(tuple(self._exhibit(task) for task in row) for row in panel.rows)
+        rows = tuple(tuple(self._item(task) for task in row) for row in panel.rows)
         return Gallery(panel.title, panel.row_labels, panel.column_labels, rows)
 
-    def _exhibit(self, task: Task) -> Exhibit:
-        record = self.ledger.records.get(task.name)
+    def _item(self, task: Task) -> GalleryItem:
+        record = self.results.records.get(task.name)
         if record is None:
-            return Exhibit(task.name, None, "not painted yet")
+            return GalleryItem(task.name, None, "not painted yet")
         if record.file is None:
-            return Exhibit(task.name, None, f"failed: {record.error}", command=record.command)
+            return GalleryItem(task.name, None, f"failed: {record.error}", command=record.command)
         facts = {name: value for name, value in facts_of(record).items() if name in ("loss", "seconds")}
         facts |= {
-            words: written(record.metrics[key])
+            words: format_number(record.metrics[key])
             for key, words in _CAPTIONED.items()
             if record.metrics.get(key) is not None
         }
-        return Exhibit(task.name, self.ledger.folder / record.file, facts=facts, command=record.command)
+        return GalleryItem(task.name, self.results.folder / record.file, facts=facts, command=record.command)
 
 
 def chosen_experiments(names: Sequence[str]) -> list[Experiment]:
@@ -214,7 +214,7 @@ def measured(task: Task, picture: Path) -> dict[str, object]:
 
 def _published(file: Path) -> Gallery:
     return Gallery(
-        "Published", ("",), ("the authors' own results",), ((Exhibit("published results", file),),)
+        "Published", ("",), ("the authors' own results",), ((GalleryItem("published results", file),),)
     )
 
 

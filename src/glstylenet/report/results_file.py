@@ -17,10 +17,10 @@ from glstylenet.errors import InputError, OutputError
 from glstylenet.files import write_text
 from glstylenet.settings import INIT_CHOICES, Pictures, Settings
 
-__all__ = ["LEDGER", "Record", "ResultsFile", "Task", "digest_of_file"]
+__all__ = ["RESULTS_NAME", "Record", "ResultsFile", "Task", "digest_of_file"]
 
 
-LEDGER = "results.json"
+RESULTS_NAME = "results.json"
 """The ledger's name in its folder."""
 
 
@@ -100,11 +100,11 @@ class ResultsFile:
             raise OutputError(
                 f"{folder}: the folder {folder.parent} does not exist; create it, or choose another one"
             )
-        file = folder / LEDGER
+        file = folder / RESULTS_NAME
         if not file.exists():
             if folder.is_dir() and any(folder.iterdir()) and not overwrite:
                 raise OutputError(
-                    f"{folder}: holds files already, and no {LEDGER} of an earlier run; choose another "
+                    f"{folder}: holds files already, and no {RESULTS_NAME} of an earlier run; choose another "
                     f"folder, or give --overwrite to write among them"
                 )
             return cls(folder)
@@ -120,9 +120,9 @@ class ResultsFile:
                 f"{file}: cannot be read as the results of an earlier run ({error}); choose another folder, "
                 f"or give --overwrite to begin anew"
             ) from error
-        ledger = cls(folder, records)
-        ledger.about = {name: value for name, value in table.items() if name not in _OWN}
-        return ledger
+        results = cls(folder, records)
+        results.about = {name: value for name, value in table.items() if name not in _OWN}
+        return results
 
     def finished(self, name: str, key: str) -> Record | None:
         """The record of ``name`` if it is done, still asked for as such, and its file whole."""
@@ -142,7 +142,7 @@ class ResultsFile:
         """Write the file; raises :class:`~glstylenet.errors.OutputError` if that fails."""
         results = [asdict(record) for record in self.records.values()]
         table = {"format": _FORMAT, "version": glstylenet.__version__, **self.about, "results": results}
-        write_text(self.folder / LEDGER, json.dumps(table, indent=1) + "\n", overwrite=True)
+        write_text(self.folder / RESULTS_NAME, json.dumps(table, indent=1) + "\n", overwrite=True)
 
 
 def digest_of_file(path: Path) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from glstylenet.errors import GLStyleNetError, OutputError, WeightsError
-from glstylenet.objective import TargetStore
+from glstylenet.objective import TargetCache
 from glstylenet.pictures import write_picture
 from glstylenet.report.results_file import Record, ResultsFile, Task, digest_of_file
 from glstylenet.run import Event, Result, Step, make_recipe, stylize
@@ -44,12 +44,12 @@ class Progress:
 class Runner:
     """Paints tasks into the folder of ``ledger``.
 
-    ``tell`` hears how it goes, ``on_event`` the events of each run; ``should_stop`` ends the work: the
+    ``emit`` hears how it goes, ``on_event`` the events of each run; ``should_stop`` ends the work: the
     picture under way is given up, unless it is done. ``measure`` may add metrics to a picture that is done.
     """
 
-    ledger: ResultsFile
-    tell: Callable[[Progress], None]
+    results: ResultsFile
+    emit: Callable[[Progress], None]
     on_event: Callable[[Event], None]
     should_stop: Callable[[], bool]
     measure: Callable[[Task, Path], dict[str, object]] | None = None
@@ -63,36 +63,36 @@ class Runner:
         """
         self._make_folder()
         digests = _digests(tasks)
-        store = TargetStore(_SHARED_BYTES)
+        store = TargetCache(_SHARED_BYTES)
         records: list[Record] = []
         for number, task in enumerate(tasks, start=1):
             key = task.key(digests)
-            kept = self.ledger.finished(task.name, key)
+            kept = self.results.finished(task.name, key)
             if kept is not None:
                 records.append(kept)
-                self.tell(Progress(number, len(tasks), task.name, "kept", kept))
+                self.emit(Progress(number, len(tasks), task.name, "kept", kept))
                 continue
             if self.should_stop():
                 break
-            self.tell(Progress(number, len(tasks), task.name, "begins"))
+            self.emit(Progress(number, len(tasks), task.name, "begins"))
             record = self._paint(task, key, store)
             if record is None:
                 break
             records.append(record)
-            self.ledger.keep(record)
+            self.results.keep(record)
             state = "done" if record.is_done else "failed"
-            self.tell(Progress(number, len(tasks), task.name, state, record))
+            self.emit(Progress(number, len(tasks), task.name, state, record))
         return records
 
     def _make_folder(self) -> None:
         try:
-            (self.ledger.folder / PICTURES).mkdir(parents=True, exist_ok=True)
+            (self.results.folder / PICTURES).mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise OutputError(
-                f"{self.ledger.folder}: the folder cannot be made ({error.strerror}); choose another one"
+                f"{self.results.folder}: the folder cannot be made ({error.strerror}); choose another one"
             ) from error
 
-    def _paint(self, task: Task, key: str, store: TargetStore) -> Record | None:
+    def _paint(self, task: Task, key: str, store: TargetCache) -> Record | None:
         """The record of one picture; ``None`` if it was stopped before it was done."""
         began = time.perf_counter()
         latest: list[Step] = []
@@ -123,7 +123,7 @@ class Runner:
 
     def _write(self, task: Task, key: str, result: Result, seconds: float) -> Record:
         file = Path(PICTURES) / f"{task.name}.png"
-        place = self.ledger.folder / file
+        place = self.results.folder / file
         recipe = make_recipe(result, folder=place.parent)
         write_picture(place, result.pixels, alpha=result.alpha, recipe=recipe, overwrite=True)
         height, width = result.size

@@ -5,7 +5,7 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from glstylenet.report.gallery import Exhibit, Gallery
+from glstylenet.report.gallery import Gallery, GalleryItem
 
 __all__ = ["draw_sheet"]
 
@@ -20,7 +20,7 @@ def draw_sheet(gallery: Gallery) -> Tensor:
     """The sheet as (1, 3, H, W), 0..255. Pictures are shrunk to fit and never enlarged."""
     columns = max(1, len(gallery.column_labels))
     cell = max(96, min(_CELL, (_WIDEST - _GAP) // columns - _GAP))
-    pictures = [[_picture(exhibit, cell) for exhibit in row] for row in gallery.rows]
+    pictures = [[_picture(item, cell) for item in row] for row in gallery.rows]
     shown = [picture for row in pictures for picture in row if picture is not None]
     width = max((picture.width for picture in shown), default=cell)
     heights = [max((p.height for p in row if p is not None), default=cell // 3) for row in pictures]
@@ -38,42 +38,42 @@ def draw_sheet(gallery: Gallery) -> Tensor:
             at = (_GAP + column * (width + _GAP), _GAP + 36 + 20 * number)
             draw.text(at, line, fill=_INK, font=font)
     y = top
-    for label, row, exhibits, height in zip(gallery.row_labels, pictures, gallery.rows, heights, strict=True):
+    for label, row, items, height in zip(gallery.row_labels, pictures, gallery.rows, heights, strict=True):
         if row_label:
             draw.text((_GAP, y), label, fill=_INK, font=font)
             y += row_label
-        for column, (picture, exhibit) in enumerate(zip(row, exhibits, strict=True)):
+        for column, (picture, item) in enumerate(zip(row, items, strict=True)):
             x = _GAP + column * (width + _GAP)
             if picture is not None:
                 sheet.paste(picture, (x, y))
-            if exhibit is not None:
-                _describe(draw, exhibit, (x, y), (width, height), font)
+            if item is not None:
+                _describe(draw, item, (x, y), (width, height), font)
         y += height + _GAP + 22
     return torch.from_numpy(np.array(sheet)).permute(2, 0, 1)[None].float()
 
 
 def _describe(
     draw: ImageDraw.ImageDraw,
-    exhibit: Exhibit,
+    item: GalleryItem,
     at: tuple[int, int],
     room: tuple[int, int],
     font: ImageFont.ImageFont | ImageFont.FreeTypeFont,
 ) -> None:
     """Two facts below a picture, or in its place why there is none."""
     (x, y), (width, height) = at, room
-    if exhibit.file is None:
+    if item.file is None:
         draw.rectangle((x, y, x + width - 1, y + height - 1), fill=_EMPTY)
-        lines = _wrapped(exhibit.note or "no picture", font, width - 16)
+        lines = _wrapped(item.note or "no picture", font, width - 16)
         for number, line in enumerate(lines[: height // 20]):
             draw.text((x + 8, y + 8 + 20 * number), line, fill=_PALE, font=font)
-    caption = "  ".join(f"{name} {value}" for name, value in list(exhibit.facts.items())[:2])
+    caption = "  ".join(f"{name} {value}" for name, value in list(item.facts.items())[:2])
     draw.text((x, y + height + 3), _wrapped(caption, font, width)[0], fill=_PALE, font=font)
 
 
-def _picture(exhibit: Exhibit | None, cell: int) -> Image.Image | None:
-    if exhibit is None or exhibit.file is None:
+def _picture(item: GalleryItem | None, cell: int) -> Image.Image | None:
+    if item is None or item.file is None:
         return None
-    with Image.open(exhibit.file) as image:
+    with Image.open(item.file) as image:
         shown = _on_white(image)
     shown.thumbnail((cell, cell), Image.Resampling.LANCZOS)
     return shown

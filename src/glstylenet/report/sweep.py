@@ -10,7 +10,7 @@ from pathlib import Path
 from glstylenet.errors import OutputError
 from glstylenet.files import write_text
 from glstylenet.pictures import check_output, read_picture, write_picture
-from glstylenet.report.gallery import Exhibit, Gallery
+from glstylenet.report.gallery import Gallery, GalleryItem
 from glstylenet.report.grid import Grid
 from glstylenet.report.page import render
 from glstylenet.report.results_file import Record, ResultsFile, Task
@@ -32,7 +32,7 @@ class Sweep:
 
     grid: Grid
     pictures: Pictures
-    ledger: ResultsFile
+    results: ResultsFile
 
     @property
     def tasks(self) -> list[Task]:
@@ -50,7 +50,7 @@ class Sweep:
         Raises :class:`~glstylenet.errors.OutputError` if they cannot be written.
         """
         gallery = self._gallery({record.name: record for record in records})
-        folder = self.ledger.folder
+        folder = self.results.folder
         write_picture(folder / SHEET, draw_sheet(gallery), overwrite=True)
         done = sum(record.is_done for record in records)
         seconds = sum(record.seconds for record in records)
@@ -64,18 +64,18 @@ class Sweep:
 
     def _gallery(self, records: Mapping[str, Record]) -> Gallery:
         columns = len(self.grid.column_labels)
-        exhibits = [self._exhibit(cell.name, cell.values, records.get(cell.name)) for cell in self.grid.cells]
-        rows = [tuple(exhibits[at : at + columns]) for at in range(0, len(exhibits), columns)]
+        items = [self._item(cell.name, cell.values, records.get(cell.name)) for cell in self.grid.cells]
+        rows = [tuple(items[at : at + columns]) for at in range(0, len(items), columns)]
         return Gallery(self.title, self.grid.row_labels, self.grid.column_labels, tuple(rows))
 
-    def _exhibit(self, name: str, values: Mapping[str, str], record: Record | None) -> Exhibit:
+    def _item(self, name: str, values: Mapping[str, str], record: Record | None) -> GalleryItem:
         title = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in values.items())
         if record is None:
-            return Exhibit(title or name, None, "not painted yet")
+            return GalleryItem(title or name, None, "not painted yet")
         if record.file is None:
-            return Exhibit(title, None, f"failed: {record.error}", command=record.command)
-        return Exhibit(
-            title, self.ledger.folder / record.file, facts=facts_of(record), command=record.command
+            return GalleryItem(title, None, f"failed: {record.error}", command=record.command)
+        return GalleryItem(
+            title, self.results.folder / record.file, facts=facts_of(record), command=record.command
         )
 
 
@@ -89,14 +89,14 @@ def open_sweep(grid: Grid, pictures: Pictures, folder: Path, *, overwrite: bool)
     settings = [cell.settings for cell in grid.cells]
     for file in _files(pictures, settings):
         read_picture(file, max_pixels=max(each.max_pixels for each in settings))
-    ledger = ResultsFile.read(folder, overwrite=overwrite)
-    ledger.about = {"inputs": {role: str(path) for role, path in pictures.as_dict().items()}}
+    results = ResultsFile.read(folder, overwrite=overwrite)
+    results.about = {"inputs": {role: str(path) for role, path in pictures.as_dict().items()}}
     place = folder if folder.is_dir() else folder.parent
     check_output(place / SHEET, (1, 1), overwrite=True, inputs=_files(pictures, settings))
-    sweep = Sweep(grid, pictures, ledger)
-    others = set(ledger.records) - {task.name for task in sweep.tasks}
-    mine = [task for task in sweep.tasks if task.name in ledger.records]
-    changed = [task.name for task in mine if _is_another(ledger.records[task.name], task)]
+    sweep = Sweep(grid, pictures, results)
+    others = set(results.records) - {task.name for task in sweep.tasks}
+    mine = [task for task in sweep.tasks if task.name in results.records]
+    changed = [task.name for task in mine if _is_another(results.records[task.name], task)]
     if (changed or (others and not mine)) and not overwrite:
         named = ", ".join((changed or sorted(others))[:3])
         raise OutputError(
@@ -104,7 +104,7 @@ def open_sweep(grid: Grid, pictures: Pictures, folder: Path, *, overwrite: bool)
             f"another folder, or give --overwrite to replace it"
         )
     if overwrite and (changed or not mine):
-        ledger.records = {task.name: ledger.records[task.name] for task in mine if task.name not in changed}
+        results.records = {task.name: results.records[task.name] for task in mine if task.name not in changed}
     return sweep
 
 
@@ -118,11 +118,12 @@ def facts_of(record: Record) -> dict[str, str]:
 
 def given_pictures(pictures: Pictures) -> Gallery:
     """What is painted from, in one row."""
-    exhibits = [
-        Exhibit(f"{role.replace('_', ' ')}: {path.name}", path) for role, path in pictures.as_dict().items()
+    items = [
+        GalleryItem(f"{role.replace('_', ' ')}: {path.name}", path)
+        for role, path in pictures.as_dict().items()
     ]
     labels = tuple(role.replace("_", " ") for role in pictures.as_dict())
-    return Gallery("Painted from", ("",), labels, (tuple(exhibits),))
+    return Gallery("Painted from", ("",), labels, (tuple(items),))
 
 
 def _files(pictures: Pictures, settings: Sequence[Settings]) -> list[Path]:

@@ -1,9 +1,11 @@
 """Assembly of the parts that optimise one size: the objective and the optimiser that the settings name."""
 
-from glstylenet.machine import FreedMemoryTrimmer, Stopwatch, memory_pool
+from functools import partial
+
+from glstylenet.machine import Stopwatch, memory_pool, trim_freed_memory
 from glstylenet.memory import MemoryPlan
 from glstylenet.network import VGG19
-from glstylenet.objective import LossWeights, Objective, TargetStore, nothing
+from glstylenet.objective import LossWeights, Objective, StyleGuide, TargetCache
 from glstylenet.optim import Adam, Lbfgs, Optimizer, Preconditioner
 from glstylenet.pyramid import SCHEMES
 from glstylenet.run.inputs import ScaledInputs
@@ -14,7 +16,7 @@ __all__ = ["INITIAL_SCALE", "make_objective", "make_optimizer"]
 
 INITIAL_SCALE = 2.0
 """Factor on the initial inverse Hessian of L-BFGS: nearly every step of length 1 is accepted, and steps twice
-as long need a tenth fewer evaluations (docs/performance.md)."""
+as long need a tenth fewer evaluations (docs/notebook.md)."""
 
 
 def make_objective(
@@ -25,7 +27,7 @@ def make_objective(
     plan: MemoryPlan,
     allowed: int = 0,
     content_factor: float = 1.0,
-    store: TargetStore | None = None,
+    store: TargetCache | None = None,
     stopwatch: Stopwatch | None = None,
 ) -> Objective:
     """Return the objective that ``settings`` name, for the pictures of one size.
@@ -35,23 +37,24 @@ def make_objective(
     """
     # A whole picture's blocks fit the next evaluation, which would have to fetch them from the system again.
     in_tiles = plan.tile_side is not None
-    trimmer = FreedMemoryTrimmer(
-        max(allowed, plan.needed_bytes), plan.tile_bytes, memory_pool(network.device)
-    )
+    pool = memory_pool(network.device)
+    limit = max(allowed, plan.needed_bytes)
+    trim = partial(trim_freed_memory, pool, limit, int(pool.growth * plan.tile_bytes))
+    if in_tiles:
+        pool.give_back()  # what the size before has freed does not fit the first tile
     return Objective(
         network,
         SCHEMES[settings.scheme],
         LossWeights.of(settings, content_factor=content_factor),
         scaled.content,
-        scaled.style,
+        [StyleGuide(scaled.style, scaled.style_map)],
         content_map=scaled.content_map,
-        style_map=scaled.style_map,
         tile_side=plan.tile_side,
         cached_tiles=plan.cached_tiles,
         half_features=plan.half_features,
-        between_tiles=trimmer.before_tile if in_tiles else nothing,
-        after_tiles=trimmer.after_tiles if in_tiles else nothing,
-        store=store,
+        between_tiles=trim if in_tiles else None,
+        after_tiles=pool.give_back if in_tiles else None,
+        targets=store,
         stopwatch=stopwatch,
     )
 

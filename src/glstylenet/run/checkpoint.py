@@ -196,7 +196,7 @@ def open_checkpoint(
     """
     identity = Identity.of(prepared)
     machine = {
-        "device": str(prepared.device.device),
+        "device": str(prepared.device.torch_device),
         "torch": str(torch.__version__),
         "threads": str(torch.get_num_threads()),
     }

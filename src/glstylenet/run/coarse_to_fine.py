@@ -20,7 +20,7 @@ from glstylenet.errors import MemoryLimitError, OptimizationError
 from glstylenet.machine import Device, Stopwatch, memory_pool, out_of_memory
 from glstylenet.memory import MemoryEstimate, MemoryPlan, plan_memory, smaller_tiles
 from glstylenet.network import VGG19
-from glstylenet.objective import Objective, TargetStore
+from glstylenet.objective import Objective, TargetCache
 from glstylenet.optim import OptimizerState
 from glstylenet.pictures import resize
 from glstylenet.run.assembly import make_objective, make_optimizer
@@ -47,7 +47,7 @@ class CoarseToFine:
     prepared: Preparation
     emit: Callable[[Event], None]
     should_stop: Callable[[], bool]
-    store: TargetStore
+    store: TargetCache
     recorder: Recorder | None = None
     resumed: State | None = None
 
@@ -65,11 +65,11 @@ class CoarseToFine:
         prepared, scales = self.prepared, self.prepared.scales
         saved, self.resumed = self.resumed, None
         if saved is not None and saved.complete:
-            return resize(without_margin(saved.canvas.to(self._device.device)), prepared.inputs.size)
+            return resize(without_margin(saved.canvas.to(self._device.torch_device)), prepared.inputs.size)
         if saved is None:
             settings = prepared.settings
             start = start_pixels(prepared.inputs, settings.init, scales[0].scale.size, settings.seed)
-            first, state = 0, self._start_scale(scales[0], start.to(self._device.device))
+            first, state = 0, self._start_scale(scales[0], start.to(self._device.torch_device))
             del start
         else:
             first, state = saved.scale, self._resume_scale(saved)
@@ -88,13 +88,13 @@ class CoarseToFine:
     def float32_network(self) -> VGG19:
         """Return a network that computes in float32: the current one, if it does."""
         if self._device.precision != "float32":
-            self._use(Device(self._device.device, "float32"))
+            self._use(Device(self._device.torch_device, "float32"))
         return self._network
 
     def _use(self, device: Device) -> None:
         """Compute on ``device``, in its precision, from now on."""
         self._device = device
-        self._network = VGG19(self.prepared.weights.tensors, device=device.device, dtype=device.dtype)
+        self._network = VGG19(self.prepared.weights.tensors, device=device.torch_device, dtype=device.dtype)
 
     def _start_scale(self, planned: PlannedScale, pixels: Tensor) -> "_ScaleState":
         """Return the state in which a scale starts from ``pixels`` of any size."""
@@ -105,10 +105,10 @@ class CoarseToFine:
     def _resume_scale(self, saved: State) -> "_ScaleState":
         """Return the state of the scale that was ``saved`` half-way."""
         if self._device.precision != saved.precision:
-            self._use(Device(self._device.device, saved.precision))
+            self._use(Device(self._device.torch_device, saved.precision))
         self._work_before = self._work(saved.scale, saved.spent)
         return _ScaleState(
-            canvas=saved.canvas.to(self._device.device),
+            canvas=saved.canvas.to(self._device.torch_device),
             plan=saved.plan,
             spent=saved.spent,
             has_shrunk=saved.has_shrunk,
@@ -138,7 +138,7 @@ class CoarseToFine:
                     break  # the loss cannot be lowered further at this size
                 # bfloat16 rounds the loss to steps that can hide the last of a descent; float32 resolves it.
                 self.emit(Warned("bfloat16 found no further way down; this size goes on in float32"))
-                self._use(Device(self._device.device, "float32"))
+                self._use(Device(self._device.torch_device, "float32"))
                 estimate = replace(estimate, precision="float32")
                 state.plan = self._plan_again(state, estimate)
 
@@ -183,7 +183,7 @@ class CoarseToFine:
 
     def _objective(self, number: int, plan: MemoryPlan) -> Objective:
         settings, scale = self.prepared.settings, self.prepared.scales[number].scale
-        scaled = self.prepared.inputs.scaled(scale.size, scale.factor, self._device.device)
+        scaled = self.prepared.inputs.scaled(scale.size, scale.factor, self._device.torch_device)
         objective = make_objective(
             self._network,
             settings,
@@ -195,7 +195,7 @@ class CoarseToFine:
             stopwatch=self.stopwatch,
         )
         # Targets are computed without a backward pass, in blocks of other sizes than evaluations allocate.
-        memory_pool(self._device.device).give_back()
+        memory_pool(self._device.torch_device).give_back()
         return objective
 
     def _save(

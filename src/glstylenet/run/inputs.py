@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 
 from glstylenet.errors import ImageError, InputError, UsageError
-from glstylenet.maps import Semantics, label_maps, resize_labels
+from glstylenet.maps import PictureMap, Semantics, label_maps, resize_labels
 from glstylenet.memory import PIXEL_BYTES, HeldPictures
 from glstylenet.pictures import Picture, PictureSource, fitted_size, read_picture, resize
 from glstylenet.run.canvas import with_margin
 from glstylenet.run.scales import SMALLEST_SIDE
-from glstylenet.settings import INIT_CHOICES, Settings
+from glstylenet.settings import INIT_CHOICES, Role, Settings
 
 __all__ = [
     "HeldPicture",
@@ -28,12 +28,7 @@ __all__ = [
     "read_sources",
 ]
 
-
-_CONTENT, _STYLE, _CONTENT_MAP, _STYLE_MAP, _INIT = ("content", "style", "content_map", "style_map", "init")
-"""The roles of a run's inputs. INIT is the picture to start from, where the settings name one."""
-
-
-_HELD_ROLES = (_CONTENT, _STYLE, _INIT)
+_HELD_ROLES = (Role.CONTENT, Role.STYLE, Role.INIT)
 """Roles of the pictures that a run holds at full size; the others are maps, which become labels."""
 
 
@@ -116,20 +111,22 @@ class Sources:
     @property
     def has_maps(self) -> bool:
         """Whether the run is steered by semantic maps."""
-        return _CONTENT_MAP in self.pictures
+        return Role.CONTENT_MAP in self.pictures
 
     @cached_property
     def held_pictures(self) -> HeldPictures:
         """The memory that the run's pictures (:class:`HeldPicture`) will occupy at their sizes."""
-        content = self.pictures.get(_CONTENT)
-        nbytes = {role: self._held_bytes(role) for role in _HELD_ROLES if role in self.pictures}
+        content = self.pictures.get(Role.CONTENT)
+        nbytes: dict[str, int] = {
+            role: self._held_bytes(role) for role in _HELD_ROLES if role in self.pictures
+        }
         return _held_pictures(
             nbytes, self.size, transparent=content is not None and content.alpha is not None
         )
 
     def _held_bytes(self, role: str) -> int:
         picture = self.pictures[role]
-        height, width = self.style_size if role == _STYLE else self.size
+        height, width = self.style_size if role == Role.STYLE else self.size
         is_whole = picture.size == (height, width) and _are_whole(picture.pixels)
         return height * width * PIXEL_BYTES // (4 if is_whole else 1)
 
@@ -155,22 +152,22 @@ class Inputs:
     @property
     def content(self) -> Tensor | None:
         """The content (1, 3, H, W), float32, 0..255; ``None`` for a doodle."""
-        return self.pictures[_CONTENT].pixels if _CONTENT in self.pictures else None
+        return self.pictures[Role.CONTENT].pixels if Role.CONTENT in self.pictures else None
 
     @property
     def style(self) -> Tensor:
         """The style (1, 3, A, B), float32, 0..255."""
-        return self.pictures[_STYLE].pixels
+        return self.pictures[Role.STYLE].pixels
 
     @property
     def init(self) -> Tensor | None:
         """The picture to start from (1, 3, H, W), float32, 0..255, where the settings name one."""
-        return self.pictures[_INIT].pixels if _INIT in self.pictures else None
+        return self.pictures[Role.INIT].pixels if Role.INIT in self.pictures else None
 
     @property
     def style_size(self) -> tuple[int, int]:
         """The (height, width) of the style."""
-        return self.pictures[_STYLE].size
+        return self.pictures[Role.STYLE].size
 
     @property
     def held_pictures(self) -> HeldPictures:
@@ -186,8 +183,8 @@ class Inputs:
         style_size = (round(height * factor), round(width * factor))
         content_map = style_map = None
         if self.semantics is not None:
-            content_map = resize_labels(self.semantics.content, size).to(device)
-            style_map = resize_labels(self.semantics.style, style_size).to(device)
+            content_map = resize_labels(self.semantics.channels[0], size).to(device)
+            style_map = resize_labels(self.semantics.channels[1], style_size).to(device)
         content = self.content
         return ScaledInputs(
             content=None if content is None else resize(content, size).to(device),
@@ -220,21 +217,21 @@ def read_sources(
     """
     _check_roles(content, content_map, style_map)
     sources = {
-        _CONTENT: content,
-        _STYLE: style,
-        _CONTENT_MAP: content_map,
-        _STYLE_MAP: style_map,
-        _INIT: None if settings.init in INIT_CHOICES else settings.init,
+        Role.CONTENT: content,
+        Role.STYLE: style,
+        Role.CONTENT_MAP: content_map,
+        Role.STYLE_MAP: style_map,
+        Role.INIT: None if settings.init in INIT_CHOICES else settings.init,
     }
-    pictures = {
+    pictures: dict[str, Picture] = {
         role: read_picture(source, max_pixels=settings.max_pixels)
         for role, source in sources.items()
         if source is not None
     }
-    painted = pictures[_CONTENT] if content is not None else pictures[_CONTENT_MAP]
+    painted = pictures[Role.CONTENT] if content is not None else pictures[Role.CONTENT_MAP]
     size = fitted_size(painted.size, settings.size)
-    style_size = _style_size(pictures[_STYLE].size, size, settings.style_scale)
-    for role, (height, width) in ((_CONTENT, size), (_STYLE, style_size)):
+    style_size = _style_size(pictures[Role.STYLE].size, size, settings.style_scale)
+    for role, (height, width) in ((Role.CONTENT, size), (Role.STYLE, style_size)):
         if min(height, width) < SMALLEST_SIDE:
             raise ImageError(
                 f"the {role} would be {width} x {height} pixels, and the smallest side a run "
@@ -269,11 +266,11 @@ def prepare_inputs(sources: Sources, settings: Settings) -> Inputs:
     ]
     if semantics is not None:
         warnings.extend(semantics.warnings)
-    content = pictures.get(_CONTENT)
+    content = pictures.get(Role.CONTENT)
     alpha = content.alpha if content is not None else None
     return Inputs(
         pictures={
-            role: HeldPicture.of(resize(picture.pixels, sources.style_size if role == _STYLE else size))
+            role: HeldPicture.of(resize(picture.pixels, sources.style_size if role == Role.STYLE else size))
             for role, picture in pictures.items()
             if role in _HELD_ROLES
         },
@@ -290,7 +287,7 @@ def _held_pictures(nbytes: Mapping[str, int], size: tuple[int, int], *, transpar
     alpha = _ALPHA_BYTES if transparent else 0
     return HeldPictures(
         nbytes=sum(nbytes.values()) + alpha * size[0] * size[1],
-        pixel_bytes=PIXEL_BYTES * sum(role != _STYLE for role in nbytes) + alpha,
+        pixel_bytes=PIXEL_BYTES * sum(role != Role.STYLE for role in nbytes) + alpha,
     )
 
 
@@ -330,18 +327,16 @@ def _read_maps(sources: Sources, settings: Settings) -> Semantics | None:
     if not sources.has_maps:
         return None
     pictures = sources.pictures
-    content_map, style_map = pictures[_CONTENT_MAP], pictures[_STYLE_MAP]
+    content_map, style_map = pictures[Role.CONTENT_MAP], pictures[Role.STYLE_MAP]
     semantics = label_maps(
-        content_map.pixels,
-        style_map.pixels,
-        content_size=pictures.get(_CONTENT, content_map).size,
-        style_size=pictures[_STYLE].size,
+        [
+            PictureMap(content_map.pixels, Role.CONTENT, pictures.get(Role.CONTENT, content_map).size),
+            PictureMap(style_map.pixels, Role.STYLE, pictures[Role.STYLE].size),
+        ],
         classes=settings.classes,
         strict=settings.strict,
     )
-    # At the maps' own sizes, the channels of a large one would be the largest thing in memory.
-    return replace(
-        semantics,
-        content=resize_labels(semantics.content, sources.size),
-        style=resize_labels(semantics.style, sources.style_size),
-    )
+    # At their own size the channels of a large map would be the largest thing in memory.
+    sizes = (sources.size, sources.style_size)
+    resized = (resize_labels(each, size) for each, size in zip(semantics.channels, sizes, strict=True))
+    return replace(semantics, channels=tuple(resized))

@@ -44,7 +44,7 @@ def allowed_bytes(settings: Settings, device: Device) -> int:
 
     That is ``settings.memory``, but never more than is free; without that setting, a share of what is free.
     """
-    free = available_memory(device.device)
+    free = available_memory(device.torch_device)
     return int(DEFAULT_SHARE * free) if settings.memory is None else min(settings.memory, free)
 
 
@@ -76,7 +76,7 @@ def estimate_memory(
         held_pictures=held_pictures,
         classes=classes,
         optimizes=optimizes,
-        on_gpu=device.device.type != "cpu",
+        on_gpu=device.torch_device.type != "cpu",
     )
 
 

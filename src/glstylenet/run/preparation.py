@@ -36,7 +36,7 @@ class Preparation:
         plans = tuple(each.plan for each in self.scales)
         semantics = self.inputs.semantics
         return Started(
-            device=str(self.device.device),
+            device=str(self.device.torch_device),
             precision=self.device.precision,
             scales=tuple(each.scale for each in self.scales),
             plans=plans,

@@ -8,8 +8,7 @@ along each side, and an eye must still cover one of them.
 import math
 from dataclasses import dataclass
 
-from glstylenet.network import layer_size
-from glstylenet.pyramid import DEEPEST
+from glstylenet.network import DEEPEST_LAYER, layer_size
 
 __all__ = ["SMALLEST_CLASS", "SMALLEST_SIDE", "Scale", "plan_scales"]
 
@@ -74,8 +73,8 @@ def _choose_count(size: tuple[int, int], coarsest: int, smallest_class: float | 
             break
         count += 1
     if count > 1 and smallest_class is not None:
-        positions = math.prod(layer_size(_scaled(size, 0.5 ** (count - 1)), DEEPEST))
-        # At most one scale is given up: a class of a few pixels must not make a large picture slow.
+        positions = math.prod(layer_size(_scaled(size, 0.5 ** (count - 1)), DEEPEST_LAYER))
+        # One scale at most is given up: a class of a few pixels must not make a large picture slow.
         if smallest_class * positions < SMALLEST_CLASS:
             count -= 1
     return count

@@ -33,5 +33,6 @@ def start_pixels(inputs: Inputs, kind: str, size: tuple[int, int], seed: int) ->
     # colours it starts with the brushwork.
     if inputs.semantics is None:
         return match_colours(content, inputs.style)
-    content_map = resize_labels(inputs.semantics.content, size)
-    return match_colours(content, inputs.style, picture_map=content_map, source_map=inputs.semantics.style)
+    content_map, style_map = inputs.semantics.channels
+    content_map = resize_labels(content_map, size)
+    return match_colours(content, inputs.style, picture_map=content_map, source_map=style_map)

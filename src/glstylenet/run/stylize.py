@@ -19,7 +19,7 @@ from torch import Tensor
 from glstylenet.errors import UsageError
 from glstylenet.machine import memory_pool, peak_memory
 from glstylenet.maps import resize_labels
-from glstylenet.objective import TargetStore
+from glstylenet.objective import TERMS, TargetCache
 from glstylenet.pictures import PictureSource, photo_finish
 from glstylenet.run.checkpoint import open_checkpoint
 from glstylenet.run.coarse_to_fine import CoarseToFine
@@ -35,9 +35,6 @@ __all__ = ["Listener", "plan_run", "stylize"]
 Listener = Callable[[Event], None]
 
 
-_TIMED_PARTS = ("network", "matching", "local", "global", "smoothness")
-
-
 def stylize(
     content: PictureSource | None,
     style: PictureSource,
@@ -47,7 +44,7 @@ def stylize(
     settings: Settings | None = None,
     on_event: Listener | None = None,
     should_stop: Callable[[], bool] | None = None,
-    targets: TargetStore | None = None,
+    targets: TargetCache | None = None,
     checkpoint: Path | None = None,
     resume: bool = False,
 ) -> Result:
@@ -74,7 +71,7 @@ def stylize(
         raise UsageError("asked to resume without a checkpoint; name the folder of the interrupted run's")
     began = time.perf_counter()
     emit = on_event or _ignore
-    store = targets or TargetStore()
+    store = targets or TargetCache()
     with out_of_memory_as_error():
         prepared = prepare(content, style, content_map, style_map, settings or Settings())
         del content, style, content_map, style_map  # frees arrays that nothing else refers to
@@ -104,9 +101,9 @@ def stylize(
         settings=prepared.settings,
         timings=Timings(total, optimisation, _parts(loop.stopwatch.seconds, optimisation)),
         evaluations=loop.evaluations,
-        device=str(prepared.device.device),
+        device=str(prepared.device.torch_device),
         precision=prepared.device.precision,
-        peak_memory_bytes=peak_memory(prepared.device.device),
+        peak_memory_bytes=peak_memory(prepared.device.torch_device),
         weights=prepared.weights,
         inputs=prepared.inputs,
         interrupted=loop.stopped,
@@ -138,13 +135,13 @@ def _finish(pixels: Tensor, prepared: Preparation, emit: Listener) -> Tensor:
         return pixels
     content_map = None
     if semantics is not None:
-        content_map = resize_labels(semantics.content, prepared.inputs.size).to(pixels.device)
+        content_map = resize_labels(semantics.channels[0], prepared.inputs.size).to(pixels.device)
     return photo_finish(pixels, content.to(pixels.device), class_channels=content_map)
 
 
 def _parts(seconds: Mapping[str, float], optimisation: float) -> dict[str, float]:
     """Divide the seconds of the optimisation; what no stopwatch counted belongs to the optimiser."""
-    parts = {name: seconds.get(name, 0.0) for name in _TIMED_PARTS}
+    parts = {name: seconds.get(name, 0.0) for name in ("network", "matching", *(term.name for term in TERMS))}
     return {**parts, "optimizer": max(0.0, optimisation - sum(parts.values()))}
 
 

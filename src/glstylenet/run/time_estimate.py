@@ -8,7 +8,7 @@ import torch
 from glstylenet.machine import Device
 from glstylenet.matching import EXACT_POSITIONS
 from glstylenet.network import VGG19, LoadedWeights
-from glstylenet.objective import LossWeights, Objective
+from glstylenet.objective import LossWeights, Objective, StyleGuide
 from glstylenet.pyramid import SCHEMES, cut_into_tiles, fused_size
 from glstylenet.run.canvas import canvas_size
 from glstylenet.run.events import Started
@@ -35,10 +35,14 @@ class Speed:
 
 def measure_speed(settings: Settings, device: Device, weights: LoadedWeights) -> Speed:
     """Time one evaluation and one search on noise of 256 x 256 pixels, which takes a second or two."""
-    network = VGG19(weights.tensors, device=device.device, dtype=device.dtype)
+    network = VGG19(weights.tensors, device=device.torch_device, dtype=device.dtype)
     generator = torch.Generator().manual_seed(0)
-    noise = [255 * torch.rand((1, 3, _SIDE, _SIDE), generator=generator).to(device.device) for _ in range(2)]
-    objective = Objective(network, SCHEMES[settings.scheme], LossWeights.of(settings), *noise)
+    noise = [
+        255 * torch.rand((1, 3, _SIDE, _SIDE), generator=generator).to(device.torch_device) for _ in range(2)
+    ]
+    objective = Objective(
+        network, SCHEMES[settings.scheme], LossWeights.of(settings), noise[0], [StyleGuide(noise[1])]
+    )
     # The first pass prepares more than the others; on a GPU the second is recorded.
     for _ in range(2):
         objective.evaluate(noise[0])

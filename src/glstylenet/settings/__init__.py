@@ -1,22 +1,45 @@
 """Every choice a user can make, in one frozen object that checks itself.
 
-- ``model``: defines the settings with their defaults, ranges and help.
+Each setting is declared once, in the file of its theme. The command line, its help, the tables of the
+documentation, the config file, the recipe, the checkpoint and the studio's page follow from there.
+
+- ``content``: declares the settings of the content term.
+- ``patches``: declares the settings of the local term and of the semantic maps.
+- ``statistics``: declares the settings of the global term.
+- ``smoothness``: declares the setting of the smoothness term.
+- ``fusion``: declares the setting of the pyramid fusion.
+- ``pictures``: declares the settings of what is read, at which size, and of what follows.
+- ``optimisation``: declares the settings of the optimisation and its sizes.
+- ``machine``: declares the settings of the device, its memory and the weights.
+- ``theme``: defines how a theme declares a setting.
+- ``model``: joins the themes into ``Settings``.
+- ``help``: describes a setting to help pages.
+- ``byte_count``: reads amounts of memory such as "4GiB".
 - ``presets``: names starting points for kinds of pictures.
 - ``config``: reads settings from a TOML file.
+- ``roles``: names what the pictures of a run are for.
 - ``command_line``: writes the command that repeats a run.
 """
 
-from glstylenet.settings.command_line import Pictures, command_line, option_name
+from glstylenet.settings.byte_count import parse_bytes
+from glstylenet.settings.command_line import command_line, option_name
 from glstylenet.settings.config import read_config
-from glstylenet.settings.model import GROUPS, INIT_CHOICES, FieldHelp, Settings, field_help, parse_bytes
+from glstylenet.settings.fusion import SCHEME_NAMES, SchemeName
+from glstylenet.settings.help import FieldHelp
+from glstylenet.settings.model import GROUPS, Settings, field_help
+from glstylenet.settings.pictures import INIT_CHOICES
 from glstylenet.settings.presets import PRESETS, preset_settings
+from glstylenet.settings.roles import Pictures, Role
 
 __all__ = [
     "GROUPS",
     "INIT_CHOICES",
     "PRESETS",
+    "SCHEME_NAMES",
     "FieldHelp",
     "Pictures",
+    "Role",
+    "SchemeName",
     "Settings",
     "command_line",
     "field_help",

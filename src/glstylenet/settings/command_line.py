@@ -1,45 +1,32 @@
-"""Invocation: the command line that paints what a program painted."""
+"""Command line: the ``glstylenet stylize`` command that repeats a run."""
 
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
 
 from glstylenet.settings.model import Settings
 from glstylenet.settings.presets import PRESETS
+from glstylenet.settings.roles import Pictures
 
-__all__ = ["Pictures", "command_line", "option_name"]
-
-
-@dataclass(frozen=True)
-class Pictures:
-    """The files that a run paints from. ``content`` is ``None`` for a doodle, painted from its map."""
-
-    content: Path | None
-    style: Path
-    content_map: Path | None = None
-    style_map: Path | None = None
-
-    def as_dict(self) -> dict[str, Path]:
-        """Those that there are, by role."""
-        roles = {
-            "content": self.content,
-            "style": self.style,
-            "content_map": self.content_map,
-            "style_map": self.style_map,
-        }
-        return {role: path for role, path in roles.items() if path is not None}
+__all__ = ["command_line", "option_name"]
 
 
 def option_name(field: str) -> str:
-    """``content_weight`` as an option: ``--content-weight``."""
+    """Return the option of a setting.
+
+    >>> option_name("content_weight")
+    '--content-weight'
+    """
     return "--" + field.replace("_", "-")
 
 
 def command_line(pictures: Pictures, settings: Settings, output: str, *, preset: str | None = None) -> str:
-    """``glstylenet stylize ...`` that paints ``pictures`` with ``settings`` into ``output``, for a shell.
+    """Return the command that paints ``pictures`` with ``settings`` into ``output``, quoted for a shell.
 
-    Only what differs from the defaults, or from ``preset``'s values, is named.
+    It names only the settings that differ from the defaults, or from ``preset``'s values.
+
+    >>> from pathlib import Path
+    >>> command_line(Pictures(Path("a.png"), Path("b.png")), Settings(seed=7), "out.png")
+    'glstylenet stylize a.png b.png -o out.png --seed 7'
     """
     words = ["glstylenet", "stylize"]
     words += [str(path) for path in (pictures.content, pictures.style) if path is not None]

@@ -1,4 +1,4 @@
-"""Config: TODO-DOC."""
+"""Config: settings that a user keeps in a TOML file."""
 
 import os
 import tomllib
@@ -11,10 +11,11 @@ __all__ = ["read_config"]
 
 
 def read_config(path: str | os.PathLike[str]) -> dict[str, object]:
-    """Settings of a TOML config file: a flat table of setting names, and ``preset`` if wanted.
+    """Return the table of a TOML config file: values by the names of settings, perhaps with a ``preset``.
 
-    Raises :class:`~glstylenet.errors.SettingsError` if it cannot be read, is not TOML or names an unknown
-    setting. Values are checked when the settings are made.
+    The names are checked here, the values when the settings are made. Raises
+    :class:`~glstylenet.errors.SettingsError` if the file cannot be read, is not TOML or names an unknown
+    setting.
     """
     file = Path(path)
     try:
@@ -25,7 +26,7 @@ def read_config(path: str | os.PathLike[str]) -> dict[str, object]:
     for name in table:
         if name not in known:
             raise SettingsError(
-                f"the config file {file} sets {name!r}, which is no setting; known: "
+                f"the config file {file} sets {name!r}, which is not a setting; the settings are "
                 f"{', '.join(sorted(known))}"
             )
     return table

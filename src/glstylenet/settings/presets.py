@@ -1,4 +1,4 @@
-"""Presets: TODO-DOC."""
+"""Presets: named starting points for kinds of pictures and for the methods the paper compares with."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ __all__ = ["PRESETS", "Preset", "preset_settings"]
 
 @dataclass(frozen=True)
 class Preset:
-    """A named starting point: one sentence, and the settings that differ from the defaults."""
+    """A named starting point: what it is for, and the settings that differ from the defaults."""
 
     description: str
     values: Mapping[str, object]
@@ -52,21 +52,27 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
             {"local_weight": 200.0, "semantic_weight": 20.0, "global_weight": 0.5},
         ),
         "gatys": Preset(
-            "a baseline to compare with: Gram matrices of each layer, no patches or maps (Gatys et al. 2016)",
+            "a baseline to compare with: Gram matrices of each layer, no patches or maps, Gatys et al. 2016",
             {"local_weight": 0.0, "semantic_weight": 0.0, "global_weight": 1.0, "scheme": "apart"},
         ),
         "neural-doodle": Preset(
-            "a baseline to compare with: patches of two layers apart, no Gram matrices (Champandard 2016)",
+            "a baseline to compare with: patches of two single layers, no Gram matrices, Champandard 2016",
             {"global_weight": 0.0, "scheme": "h"},
         ),
     }
 )
-"""Presets by name; what each value does and why stands in ``docs/presets.md``. The last two are the methods
-that the paper compares with, in this engine."""
+"""The presets by name. ``docs/presets.md`` says what each value does and why. The last two are the methods
+that the paper compares with, carried out by this program."""
 
 
 def preset_settings(name: str, **changes: Any) -> Settings:
-    """The settings of preset ``name`` with ``changes``; raises SettingsError for an unknown preset."""
+    """Return the settings of preset ``name`` with ``changes``, which override the preset's.
+
+    Raises :class:`~glstylenet.errors.SettingsError` for an unknown preset or a wrong value.
+
+    >>> preset_settings("gatys", iterations=50).scheme
+    'apart'
+    """
     try:
         preset = PRESETS[name]
     except KeyError:

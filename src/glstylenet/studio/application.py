@@ -20,11 +20,12 @@ from starlette.responses import Response
 
 import glstylenet
 from glstylenet.errors import GLStyleNetError, InputError, MemoryLimitError
+from glstylenet.pictures import output_format
 from glstylenet.studio.job import FINISHED, ROLES, Job
 from glstylenet.studio.limiter import BusyError
 from glstylenet.studio.requests import JobRequest, MapsRequest, Requests
 from glstylenet.studio.runner import Runner
-from glstylenet.studio.setting_schema import catalogue
+from glstylenet.studio.setting_schema import page_schema
 from glstylenet.studio.storage import FullError, Storage
 
 __all__ = ["MOST_UPLOADS", "UPLOAD_BYTES", "make_application"]
@@ -38,15 +39,10 @@ MOST_UPLOADS = 4
 _UPLOAD_SECONDS = 120.0
 _WAIT = 0.1
 _KEEP = 15.0
-_PICTURES: Mapping[str, str] = {
-    "result.png": "image/png",
-    "result.tiff": "image/tiff",
-    "preview.jpg": "image/jpeg",
-    "thumbnail.jpg": "image/jpeg",
-}
+_PICTURES = ("result.png", "result.tiff", "preview.jpg", "thumbnail.jpg")
 
 
-def make_application(shelf: Storage, runner: Runner, samples: Mapping[str, Path]) -> FastAPI:
+def make_application(storage: Storage, runner: Runner, samples: Mapping[str, Path]) -> FastAPI:
     """The application; ``samples``: the shipped pictures by role."""
     application = FastAPI(
         title="glstylenet studio",
@@ -55,13 +51,13 @@ def make_application(shelf: Storage, runner: Runner, samples: Mapping[str, Path]
         redoc_url=None,
         openapi_url="/api/openapi.json",
     )
-    requests = Requests(shelf, samples)
+    requests = Requests(storage, samples)
     _answer_errors(application)
-    _offer(application, shelf, samples)
-    _take_pictures(application, shelf)
-    _manage_jobs(application, shelf, runner, requests)
+    _offer(application, storage, samples)
+    _take_pictures(application, storage)
+    _manage_jobs(application, storage, runner, requests)
     _watch_jobs(application, runner)
-    _give_files(application, shelf)
+    _give_files(application, storage)
     folder = Path(str(files("glstylenet.studio") / "static"))
     application.mount("/static", StaticFiles(directory=folder), name="static")
 
@@ -102,7 +98,7 @@ def _refusal(sentence: str, status: int, headers: Mapping[str, str] | None = Non
     return Response(body, status, dict(headers or {}), media_type="application/json")
 
 
-def _offer(application: FastAPI, shelf: Storage, samples: Mapping[str, Path]) -> None:
+def _offer(application: FastAPI, storage: Storage, samples: Mapping[str, Path]) -> None:
     @application.get("/api/health")
     def health() -> dict[str, object]:
         """Whether the server is there."""
@@ -110,8 +106,8 @@ def _offer(application: FastAPI, shelf: Storage, samples: Mapping[str, Path]) ->
 
     @application.get("/api/settings")
     def settings() -> dict[str, object]:
-        """What can be chosen, with ranges, defaults, presets, palette and limits."""
-        return catalogue(upload_bytes=UPLOAD_BYTES, max_pixels=shelf.max_pixels)
+        """What can be chosen, with ranges, defaults, presets, palette, limits and picture formats."""
+        return page_schema(upload_bytes=UPLOAD_BYTES, max_pixels=storage.max_pixels)
 
     @application.get("/api/samples")
     def shipped() -> dict[str, object]:
@@ -140,7 +136,7 @@ async def _form(request: Request) -> AsyncIterator[FormData]:
         await form.close()
 
 
-def _take_pictures(application: FastAPI, shelf: Storage) -> None:
+def _take_pictures(application: FastAPI, storage: Storage) -> None:
     reading = asyncio.Semaphore(MOST_UPLOADS)
 
     @application.post("/api/pictures", status_code=201)
@@ -164,18 +160,18 @@ def _take_pictures(application: FastAPI, shelf: Storage) -> None:
                     raise HTTPException(
                         413, f"the file has {size:,} bytes, and at most {UPLOAD_BYTES:,} are taken"
                     )
-                return await run_in_threadpool(shelf.keep_picture, Path(copy.name))
+                return await run_in_threadpool(storage.keep_picture, Path(copy.name))
 
     @application.get("/api/pictures/{name}")
     def picture(name: str) -> FileResponse:
         """A picture that was kept, as PNG."""
-        place = shelf.picture(name)
+        place = storage.picture(name)
         if place is None:
             raise HTTPException(404, "there is no such picture")
         return FileResponse(place, media_type="image/png")
 
 
-def _manage_jobs(application: FastAPI, shelf: Storage, runner: Runner, requests: Requests) -> None:
+def _manage_jobs(application: FastAPI, storage: Storage, runner: Runner, requests: Requests) -> None:
     def shown(name: str) -> dict[str, Any]:
         found = runner.shown(name)
         if found is None:
@@ -189,11 +185,11 @@ def _manage_jobs(application: FastAPI, shelf: Storage, runner: Runner, requests:
         before = None
         if request.continue_from is not None:
             shown(request.continue_from)
-            folder = shelf.folder(request.continue_from)
+            folder = storage.folder(request.continue_from)
             before = None if folder is None else folder / "result.png"
             if before is None or not before.is_file():
                 raise HTTPException(409, "that run has no picture to go on from yet; stop it first")
-        return shown(_queued(requests.job(request, before), shelf, runner))
+        return shown(_queued(requests.job(request, before), storage, runner))
 
     @application.get("/api/jobs")
     def several(ids: str = "") -> dict[str, Any]:
@@ -224,7 +220,7 @@ def _manage_jobs(application: FastAPI, shelf: Storage, runner: Runner, requests:
     def delete(name: str) -> Response:
         """Remove a run with all it has."""
         shown(name)
-        runner.forget(name)
+        runner.delete(name)
         return Response(status_code=204)
 
     @application.post("/api/maps/check")
@@ -233,12 +229,12 @@ def _manage_jobs(application: FastAPI, shelf: Storage, runner: Runner, requests:
         return requests.classes(request)
 
 
-def _queued(job: Job, shelf: Storage, runner: Runner) -> str:
+def _queued(job: Job, storage: Storage, runner: Runner) -> str:
     """The id of ``job``, which waits now; its folder is removed if it may not."""
     try:
         runner.add(job)
     except BusyError:  # the last place went to another while the pictures were read
-        shelf.remove(job.id)
+        storage.remove(job.id)
         raise
     return job.id
 
@@ -289,14 +285,16 @@ def _event(kind: str, content: Mapping[str, Any], number: int | None = None) -> 
     return f"{start}event: {kind}\ndata: {json.dumps(content)}\n\n"
 
 
-def _give_files(application: FastAPI, shelf: Storage) -> None:
+def _give_files(application: FastAPI, storage: Storage) -> None:
     @application.get("/api/jobs/{name}/{file}")
     def give(name: str, file: str) -> Response:
         """result.png, result.tiff (16 bits), preview.jpg or thumbnail.jpg of a run."""
-        folder = shelf.folder(name)
+        folder = storage.folder(name)
         place = None if folder is None or file not in _PICTURES else folder / file
         if place is None or not place.is_file():
             raise HTTPException(404, "there is no such file")
+        form = output_format(place)
+        media_type = None if form is None else form.media_type
         if file.endswith(".jpg"):  # replaced twice a second: its length must be that of the same picture
-            return Response(place.read_bytes(), media_type=_PICTURES[file])
-        return FileResponse(place, media_type=_PICTURES[file])
+            return Response(place.read_bytes(), media_type=media_type)
+        return FileResponse(place, media_type=media_type)

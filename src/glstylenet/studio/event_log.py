@@ -1,25 +1,25 @@
-"""Record: what was told of a job, numbered, for whoever listens later: after a closed tab, or a restart."""
+"""EventLog: the numbered messages of a job, for a page that was closed and a server that was restarted."""
 
 import contextlib
 import json
 import threading
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Message", "Record"]
+from glstylenet.objective import TERMS
+
+__all__ = ["EventLog", "Message"]
 
 
 _MOST_MESSAGES = 4000
 
 
-_TERMS = ("content", "local", "global", "smoothness")
-
-
 @dataclass(frozen=True)
 class Message:
-    """One thing that was told: ``kind`` is state, progress, preview, warning or end."""
+    """One message; ``kind`` is state, progress, preview, warning or end."""
 
     number: int
     kind: str
@@ -28,7 +28,7 @@ class Message:
 
 @dataclass
 class _Kept:
-    """What of a record is in memory: the latest messages, and every point of the loss curve."""
+    """The part of a log that is in memory: the latest messages, and every point of the loss curve."""
 
     messages: deque[Message] = field(default_factory=lambda: deque(maxlen=_MOST_MESSAGES))
     curve: list[list[float]] = field(default_factory=list)
@@ -37,8 +37,8 @@ class _Kept:
 
     def add(self, message: Message) -> None:
         if message.kind == "progress":
-            point = [message.content["evaluation"], *(message.content["losses"][name] for name in _TERMS)]
-            # A run that goes on from its checkpoint does some evaluations again.
+            point = _curve_point(message.content)
+            # A resumed run repeats the evaluations since its checkpoint.
             while self.curve and self.curve[-1][0] >= point[0]:
                 self.curve.pop()
             self.curve.append(point)
@@ -46,10 +46,10 @@ class _Kept:
         self.number = message.number
 
 
-class Record:
-    """The messages of one job: a line of JSON each in ``file``, and in memory while there are new ones.
+class EventLog:
+    """The messages of one job: one line of JSON each in ``file``, and in memory while a run adds to them.
 
-    Numbers go on where they were after a restart: a browser asks for what came after the last that it saw.
+    Numbers go on after a restart, because a browser asks for the messages after the last one it got.
     """
 
     def __init__(self, file: Path) -> None:
@@ -57,7 +57,7 @@ class Record:
         self._lock = threading.Lock()
         self._kept: _Kept | None = None
 
-    def tell(self, kind: str, content: dict[str, Any]) -> None:
+    def append(self, kind: str, content: dict[str, Any]) -> None:
         """Add a message."""
         with self._lock:
             self._kept = kept = self._kept or self._read()
@@ -70,7 +70,7 @@ class Record:
             kept.add(message)
 
     def after(self, number: int) -> list[Message]:
-        """The messages later than ``number``; of ends only the one that nothing followed."""
+        """Return the messages later than ``number``, without an end that a resumed run went beyond."""
         with self._lock:
             kept = self._kept or self._read()
             return [
@@ -80,17 +80,17 @@ class Record:
             ]
 
     def curve(self) -> list[list[float]]:
-        """[evaluation, content, local, global, smoothness] after each evaluation."""
+        """Return [evaluation, value of each term in the order of ``TERMS``] after each evaluation."""
         with self._lock:
             return list((self._kept or self._read()).curve)
 
-    def rest(self) -> None:
-        """Nothing is to be told for now: what is in the file need not be in memory."""
+    def release(self) -> None:
+        """Free the memory; the file has every message."""
         with self._lock:
             self._kept = None
 
     def _read(self) -> _Kept:
-        """What the file holds; a line that a power cut tore is passed over."""
+        """Return the messages of the file, without a line that was cut off by a power failure."""
         kept = _Kept()
         try:
             text = self._file.read_text(encoding="utf-8", errors="replace")
@@ -102,3 +102,9 @@ class Record:
                 kept.add(Message(int(number), str(kind), dict(content)))
         kept.is_torn = bool(text) and not text.endswith("\n")
         return kept
+
+
+def _curve_point(progress: Mapping[str, Any]) -> list[float]:
+    """Return the evaluation and the value of every term; 0 for a term that an older program did not have."""
+    losses: Mapping[str, float] = progress["losses"]
+    return [progress["evaluation"], *(losses.get(term.name, 0.0) for term in TERMS)]

@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from glstylenet.settings import Role
+
 __all__ = ["ACTIVE", "FINISHED", "ROLES", "Job"]
 
-ROLES = ("content", "style", "content_map", "style_map")
+ROLES = (Role.CONTENT, Role.STYLE, Role.CONTENT_MAP, Role.STYLE_MAP)
 """The pictures of a job."""
 
 ACTIVE = frozenset({"queued", "running", "stopping"})

@@ -1,4 +1,4 @@
-"""Turns: work that takes much memory is done one at a time, and only a few may wait for theirs."""
+"""Limiter: work that takes much memory is done one at a time, and only a few may wait for theirs."""
 
 import contextlib
 import threading
@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from glstylenet.errors import UsageError
 from glstylenet.machine import return_freed_memory
 
-__all__ = ["BusyError", "Turns"]
+__all__ = ["BusyError", "Limiter"]
 
 
 class BusyError(UsageError):
     """Too many wait already; to be tried again later."""
 
 
-class Turns:
+class Limiter:
     """One turn at a time. A picture of 40 megapixels takes half a gigabyte as float32, and is copied."""
 
     def __init__(self, most_waiting: int = 8) -> None:
@@ -22,7 +22,7 @@ class Turns:
         self._turn = threading.Lock()
 
     @contextlib.contextmanager
-    def one(self) -> Iterator[None]:
+    def slot(self) -> Iterator[None]:
         """Wait for a turn, and have it; raises :class:`BusyError` at once if too many wait."""
         if not self._places.acquire(blocking=False):
             raise BusyError("too many pictures are being looked at; try again in a moment")

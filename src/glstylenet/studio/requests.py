@@ -10,10 +10,10 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from glstylenet.errors import GLStyleNetError, InputError, SettingsError, UsageError
-from glstylenet.maps import label_maps
-from glstylenet.pictures import read_picture
+from glstylenet.maps import PictureMap, label_maps
+from glstylenet.pictures import Picture, read_picture
 from glstylenet.run import Sources, prepare_inputs, read_sources
-from glstylenet.settings import INIT_CHOICES, Pictures, Settings, command_line, preset_settings
+from glstylenet.settings import INIT_CHOICES, Pictures, Role, Settings, command_line, preset_settings
 from glstylenet.studio.job import ROLES, Job
 from glstylenet.studio.setting_schema import MOST_ITERATIONS, OFFERED, PALETTE
 from glstylenet.studio.storage import Storage
@@ -49,17 +49,17 @@ class MapsRequest(BaseModel):
 
 
 class Requests:
-    """Turns requests into jobs on ``shelf``. ``samples``: the shipped pictures by role."""
+    """Limiter requests into jobs on ``storage``. ``samples``: the shipped pictures by role."""
 
-    def __init__(self, shelf: Storage, samples: Mapping[str, Path]) -> None:
-        self._shelf, self._samples = shelf, samples
+    def __init__(self, storage: Storage, samples: Mapping[str, Path]) -> None:
+        self._storage, self._samples = storage, samples
 
     def file(self, name: str, role: str) -> Path:
         """The picture that a request names; raises :class:`~glstylenet.errors.InputError` for none."""
         if name.startswith(_SAMPLE):
             found = self._samples.get(role) if name == f"{_SAMPLE}demo" else None
         else:
-            found = self._shelf.picture(name)
+            found = self._storage.picture(name)
         if found is None:
             raise InputError(f"there is no picture {name!r} for the {role.replace('_', ' ')}; load it again")
         return found
@@ -84,24 +84,24 @@ class Requests:
         Raises the errors of :mod:`glstylenet.errors` for what could not be painted.
         """
         settings = self.settings(request)
-        files = {
+        files: dict[str, Path] = {
             role: self.file(name, role) for role in ROLES if (name := getattr(request, role)) is not None
         }
         chosen = settings if before is None else settings.replace(init=str(before))
-        with self._shelf.turns.one():
+        with self._storage.limiter.slot():
             sources = read_sources(
-                files.get("content"),
-                files["style"],
-                content_map=files.get("content_map"),
-                style_map=files.get("style_map"),
+                files.get(Role.CONTENT),
+                files[Role.STYLE],
+                content_map=files.get(Role.CONTENT_MAP),
+                style_map=files.get(Role.STYLE_MAP),
                 settings=chosen,
             )
             self._check_sizes(sources)  # before anything of these sizes is made
             prepare_inputs(sources, chosen)
             del sources
-        self._shelf.make_room(sum(file.stat().st_size for file in files.values()))
+        self._storage.make_room(sum(file.stat().st_size for file in files.values()))
         job = Job(
-            id=self._shelf.new_id(),
+            id=self._storage.new_id(),
             created=time.time(),
             preset=request.preset,
             settings=settings.model_dump(mode="json"),
@@ -109,14 +109,14 @@ class Requests:
             command=_command(files, settings, request.preset, goes_on=before is not None),
             continued_from=request.continue_from,
         )
-        folder = self._shelf.make_folder(job.id)
+        folder = self._storage.make_folder(job.id)
         try:
             for role, file in files.items():
                 _copy(file, folder / f"{role}.png")
             if before is not None:
                 _copy(before, folder / "start.png")
         except BaseException:
-            self._shelf.remove(job.id)
+            self._storage.remove(job.id)
             raise
         return job
 
@@ -124,21 +124,23 @@ class Requests:
         """Refuse what would be painted, or searched, at more pixels than the server takes."""
         sizes = {"picture": (sources.size, "size"), "style": (sources.style_size, "style_scale")}
         for what, ((height, width), setting) in sizes.items():
-            if height * width > self._shelf.max_pixels:
+            if height * width > self._storage.max_pixels:
                 raise SettingsError(
                     f"the {what} would have {width} x {height} pixels, and at most "
-                    f"{self._shelf.max_pixels:,} in all are painted here; choose a smaller {setting}"
+                    f"{self._storage.max_pixels:,} in all are painted here; choose a smaller {setting}"
                 )
 
     def classes(self, request: MapsRequest) -> dict[str, object]:
         """The classes of two maps, their shares, and what may spoil the result."""
-        with self._shelf.turns.one():
-            read = {role: read_picture(self.file(getattr(request, role), role)) for role in ROLES}
+        with self._storage.limiter.slot():
+            read: dict[str, Picture] = {
+                role: read_picture(self.file(getattr(request, role), role)) for role in ROLES
+            }
             semantics = label_maps(
-                read["content_map"].pixels,
-                read["style_map"].pixels,
-                content_size=read["content"].size,
-                style_size=read["style"].size,
+                [
+                    PictureMap(read[f"{role}_map"].pixels, role, read[role].size)
+                    for role in (Role.CONTENT, Role.STYLE)
+                ]
             )
         names = {colour: name for name, colour in PALETTE.items()}
         return {
@@ -146,9 +148,9 @@ class Requests:
                 {
                     "colour": each.colour_name,
                     "name": names.get(each.colour_name, each.colour_name),
-                    "content_share": each.content_share,
-                    "style_share": each.style_share,
-                    "missing_in_style": each.style_share == 0,
+                    "content_share": each.shares[0],
+                    "style_share": each.shares[1],
+                    "missing_in_style": each.shares[1] == 0,
                 }
                 for each in semantics.classes
             ],
@@ -173,7 +175,7 @@ def _command(files: Mapping[str, Path], settings: Settings, preset: str | None, 
     if goes_on:
         settings = settings.replace(init="start.png")
     pictures = Pictures(
-        place.get("content"), place["style"], place.get("content_map"), place.get("style_map")
+        place.get(Role.CONTENT), place[Role.STYLE], place.get(Role.CONTENT_MAP), place.get(Role.STYLE_MAP)
     )
     try:
         return command_line(pictures, settings, "result.png", preset=preset)

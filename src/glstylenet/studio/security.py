@@ -1,8 +1,8 @@
-"""Guard: who may ask, and how much they may send. Pure ASGI, before anything else sees a request.
+"""Security: the ASGI middleware that refuses a request before the application gets it.
 
-A page of another site may make a browser send requests here. So the Host must be one that the server
-answers to (a foreign name that resolves to this machine is refused), an unsafe request's Origin must be the
-server's own, and where other machines can reach the server, a token is asked for.
+A page of another site may make a browser send requests here. So the Host must be one of the server's names (a
+foreign name that resolves to this machine is refused), the Origin of an unsafe request must be the server
+itself, and a token is required where other machines can reach the server.
 """
 
 import contextlib
@@ -13,11 +13,11 @@ from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-__all__ = ["HEADERS", "LOOPBACK", "Guard", "TooLargeError"]
+__all__ = ["HEADERS", "LOOPBACK", "SecurityMiddleware", "TooLargeError"]
 
 
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
-"""Names of this very machine."""
+"""Names of this machine for itself."""
 
 
 HEADERS = {
@@ -29,7 +29,7 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-"""On every answer."""
+"""Headers of every answer."""
 
 
 _COOKIE = "glstylenet_token"
@@ -45,13 +45,14 @@ _Scope = dict[str, Any]
 
 
 class TooLargeError(Exception):
-    """A body turned out longer than it may be."""
+    """A request's body is longer than allowed."""
 
 
-class Guard:
-    """Wraps ``app``. ``hosts``: names that it answers to, without a port. ``token``: ``None`` for none.
+class SecurityMiddleware:
+    """`SecurityMiddleware` wraps the ASGI application ``app``.
 
-    ``upload_bytes``: how long an upload's body may be; any other body may have a mebibyte.
+    ``hosts``: names that the server answers to, without a port. ``token``: ``None`` for none.
+    ``upload_bytes``: the longest body of an upload; any other body may have a mebibyte.
     """
 
     def __init__(self, app: Any, *, hosts: Iterable[str], token: str | None, upload_bytes: int) -> None:
@@ -59,7 +60,7 @@ class Guard:
         self._hosts = {host.lower() for host in hosts}
 
     async def __call__(self, scope: _Scope, receive: Any, send: Any) -> None:
-        """Answer, or pass on."""
+        """Refuse the request, or pass it on to the application."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -70,9 +71,9 @@ class Guard:
 
         body = _Body(receive, self._limit(scope))
 
-        async def guarded(message: dict[str, Any]) -> None:
+        async def send_with_headers(message: dict[str, Any]) -> None:
             if body.is_too_long:
-                return  # what the application makes of a body that was cut off is no answer
+                return  # the application got a body that was cut off: its answer means nothing
             if message["type"] == "http.response.start":
                 extra = [*HEADERS.items(), *(("Set-Cookie", cookie) for cookie in cookies)]
                 if scope["path"].startswith("/api/"):
@@ -90,19 +91,21 @@ class Guard:
 
         refusal = self._refusal(scope, headers, cookies)
         if refusal is not None:
-            await _answer(guarded, *refusal)
+            await _answer(send_with_headers, *refusal)
             return
         length = headers.get("content-length", "0")
         if not length.isdecimal() or int(length) > body.limit:
-            await _answer(guarded, 413, f"got {length} bytes; at most {body.limit:,} are taken here")
+            await _answer(
+                send_with_headers, 413, f"got {length} bytes; at most {body.limit:,} are taken here"
+            )
             return
-        # Not everything lets the error through: FastAPI takes it for a body that is no JSON.
+        # The error may not arrive here: FastAPI reports it as a body that is not JSON.
         with contextlib.suppress(TooLargeError):
-            await self._app(scope, body.receive, guarded)
+            await self._app(scope, body.receive, send_with_headers)
         if body.is_too_long:
             body.is_too_long = False
             sentence = f"got more than the {body.limit:,} bytes that are taken here"
-            await _answer(guarded, 413, sentence, closing=True)  # nobody knows how much would still come
+            await _answer(send_with_headers, 413, sentence, closing=True)  # the rest may be endless
 
     def _limit(self, scope: _Scope) -> int:
         return self._upload_bytes + _JSON_BYTES if scope["path"] == "/api/pictures" else _JSON_BYTES
@@ -128,24 +131,28 @@ class Guard:
 
 
 class _Body:
-    """A request's body as it comes, counted: beyond ``limit`` bytes it ends in :class:`TooLargeError`."""
+    """A request's body, counted while it arrives: :class:`TooLargeError` beyond ``limit`` bytes."""
 
     def __init__(self, receive: Any, limit: int) -> None:
         self._receive, self.limit = receive, limit
-        self._come = 0
+        self._received = 0
         self.is_too_long = False
 
     async def receive(self) -> dict[str, Any]:
         message: dict[str, Any] = await self._receive()
-        self._come += len(message.get("body", b""))
-        if self._come > self.limit:
+        self._received += len(message.get("body", b""))
+        if self._received > self.limit:
             self.is_too_long = True
             raise TooLargeError
         return message
 
 
 def _name_of(host: str) -> str:
-    """A Host header without its port."""
+    """Return a Host header without its port.
+
+    >>> _name_of("LocalHost:7860"), _name_of("[::1]:7860"), _name_of("[::1]")
+    ('localhost', '[::1]', '[::1]')
+    """
     name, _, port = host.lower().rpartition(":")
     return name if name and port.isdigit() and (name.endswith("]") or ":" not in name) else host.lower()
 
@@ -159,7 +166,7 @@ def _cookie(text: str) -> str:
 
 
 def _same(one: str, other: str) -> bool:
-    """Whether two tokens are equal, in a time that does not tell where they differ."""
+    """Compare two tokens in a time that does not depend on where they differ."""
     return secrets.compare_digest(one.encode("utf-8"), other.encode("utf-8"))
 
 

@@ -16,7 +16,7 @@ from glstylenet.samples import sample_file
 from glstylenet.studio.application import UPLOAD_BYTES, make_application
 from glstylenet.studio.job import ROLES
 from glstylenet.studio.runner import Runner
-from glstylenet.studio.security import LOOPBACK, Guard
+from glstylenet.studio.security import LOOPBACK, SecurityMiddleware
 from glstylenet.studio.storage import Storage
 
 __all__ = ["Address", "is_loopback", "serve"]
@@ -49,7 +49,7 @@ def is_loopback(host: str) -> bool:
 
 
 def serve(
-    address: Address, shelf: Storage, machine: Mapping[str, object], *, ready: Callable[[str], None]
+    address: Address, storage: Storage, machine: Mapping[str, object], *, ready: Callable[[str], None]
 ) -> None:
     """Answer at ``address`` until a signal comes; ``ready`` hears the address once it does.
 
@@ -59,17 +59,23 @@ def serve(
     :class:`~glstylenet.errors.OutputError` if another server has the folder.
     """
     with contextlib.ExitStack() as held:
-        held.enter_context(shelf.claimed())
+        held.enter_context(storage.claimed())
         listening = held.enter_context(_listening(address))
         bound = Address(address.host, listening.getsockname()[1], address.token)
         samples: dict[str, Path] = {role: sample_file(f"{role}.png", held) for role in ROLES}
         devices = every_device(str(machine.get("device", "auto")))
-        runner = Runner(shelf, [{**machine, "device": device} for device in devices])
-        application = make_application(shelf, runner, samples)
-        guard = Guard(application, hosts=_names(address.host), token=address.token, upload_bytes=UPLOAD_BYTES)
+        runner = Runner(storage, [{**machine, "device": device} for device in devices])
+        application = make_application(storage, runner, samples)
+        protected = SecurityMiddleware(
+            application, hosts=_names(address.host), token=address.token, upload_bytes=UPLOAD_BYTES
+        )
         server = uvicorn.Server(
             uvicorn.Config(
-                guard, log_level="warning", access_log=False, timeout_graceful_shutdown=3, server_header=False
+                protected,
+                log_level="warning",
+                access_log=False,
+                timeout_graceful_shutdown=3,
+                server_header=False,
             )
         )
         runner.start()

@@ -1,65 +1,26 @@
-"""Catalogue: what the page may offer, read from :mod:`glstylenet.settings`."""
+"""Schema: everything that the page has to know of settings, presets, loss terms and limits.
+
+It is read from :mod:`glstylenet.settings` and the list of loss terms, so that the page holds no copy of them.
+"""
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, get_args, get_origin
+from typing import Any
 
+from glstylenet.objective import TERMS
+from glstylenet.pictures import picture_suffixes, readable_names
 from glstylenet.settings import GROUPS, INIT_CHOICES, PRESETS, Settings, field_help
 
-__all__ = ["MOST_ITERATIONS", "OFFERED", "PALETTE", "catalogue"]
+__all__ = ["MOST_ITERATIONS", "OFFERED", "PALETTE", "page_schema"]
 
 
 MOST_ITERATIONS = 100_000
-"""Of one run: each leaves a line in its record."""
+"""The most evaluations of one run: each adds a line to its event log."""
 
 
-OFFERED = (
-    "content_weight",
-    "coarse_content",
-    "local_weight",
-    "semantic_weight",
-    "strict",
-    "global_weight",
-    "smoothness",
-    "scheme",
-    "init",
-    "size",
-    "style_scale",
-    "finish",
-    "iterations",
-    "scales",
-    "coarsest",
-    "round_length",
-    "optimizer",
-    "seed",
-)
-"""Settings that whoever opens the page may choose. The others name the machine and its files, and are the
-server's."""
-
-
-_EFFECTS: Mapping[str, str] = MappingProxyType(
-    {
-        "content_weight": "more of the content's shapes",
-        "coarse_content": "large forms stay in place",
-        "local_weight": "more of the style's brush strokes",
-        "semantic_weight": "stricter regions",
-        "global_weight": "colours of the whole closer to the style",
-        "smoothness": "less grain",
-        "scheme": "which layers of the network are fused",
-        "init": "what the painting starts from",
-        "size": "longest side in pixels",
-        "style_scale": "finer strokes when smaller",
-        "finish": "straight lines of a photograph",
-        "iterations": "longer and finer",
-        "scales": "fewer keep small things in place",
-        "coarsest": "lower lets large forms change",
-        "round_length": "matches held longer",
-        "optimizer": "how pixels are changed",
-        "seed": "another noise to start from",
-        "strict": "refuse a class that the style lacks",
-    }
-)
-"""What more of a setting does, in a newcomer's words."""
+OFFERED = tuple(name for name in Settings.model_fields if field_help(name).effect)
+"""The settings that whoever opens the page may choose: those whose declaration says their effect. The others
+name the machine and its files, and are the server's."""
 
 
 PALETTE: Mapping[str, str] = MappingProxyType(
@@ -78,11 +39,14 @@ PALETTE: Mapping[str, str] = MappingProxyType(
         "building": "#ff8000",
     }
 )
-"""Named classes and their colours in maps: far apart, so that none is taken for a blend of two others."""
+"""Named classes and their colours in maps, far apart, so that none looks like a blend of two others."""
 
 
-def catalogue(*, upload_bytes: int, max_pixels: int) -> dict[str, object]:
-    """Settings with range and default, presets, starts, palette and limits, as one JSON object."""
+def page_schema(*, upload_bytes: int, max_pixels: int) -> dict[str, object]:
+    """Return everything that the page has to know, as one JSON object.
+
+    These are settings with range and default, presets, starts, loss terms, palette, limits and formats.
+    """
     return {
         "groups": list(GROUPS),
         "settings": [_described(name) for name in OFFERED],
@@ -91,45 +55,35 @@ def catalogue(*, upload_bytes: int, max_pixels: int) -> dict[str, object]:
             for name, preset in PRESETS.items()
         ],
         "inits": list(INIT_CHOICES),
+        "terms": [
+            {
+                "name": term.name,
+                "symbol": term.symbol,
+                "setting": term.setting,
+                "label": term.label,
+                "colour": term.colour,
+                "dark_colour": term.dark_colour,
+            }
+            for term in TERMS
+        ],
         "palette": [{"name": name, "colour": colour} for name, colour in PALETTE.items()],
         "limits": {"upload_bytes": upload_bytes, "max_pixels": max_pixels},
+        "pictures": {"names": readable_names(), "suffixes": list(picture_suffixes())},
     }
 
 
 def _described(name: str) -> dict[str, Any]:
-    about, info = field_help(name), Settings.model_fields[name]
-    limits = {
-        kind: getattr(item, kind)
-        for item in info.metadata
-        for kind in ("ge", "gt", "le")
-        if hasattr(item, kind)
-    }
-    choices: list[str] | None = None
-    if get_origin(info.annotation) is not None and all(
-        isinstance(each, str) for each in get_args(info.annotation)
-    ):
-        choices = list(get_args(info.annotation))
-    if name == "init":
-        choices = list(INIT_CHOICES)
+    about = field_help(name)
+    choices = about.choices or about.suggestions
     return {
         "name": name,
         "group": about.group,
         "symbol": about.symbol,
         "description": about.description,
         "default": about.default,
-        "minimum": limits.get("ge", limits.get("gt")),
-        "maximum": MOST_ITERATIONS if name == "iterations" else limits.get("le"),
-        "choices": choices,
-        "kind": _kind(info.annotation, choices),
-        "effect": _EFFECTS[name],
+        "minimum": about.minimum,
+        "maximum": MOST_ITERATIONS if name == "iterations" else about.maximum,
+        "choices": list(choices) or None,
+        "kind": "choice" if choices else about.kind,
+        "effect": about.effect,
     }
-
-
-def _kind(annotation: object, choices: list[str] | None) -> str:
-    if choices is not None:
-        return "choice"
-    types = get_args(annotation) or (annotation,)
-    for kind, word in ((bool, "bool"), (float, "float"), (int, "int")):
-        if kind in types:
-            return word
-    return "text"

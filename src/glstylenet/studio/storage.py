@@ -1,4 +1,4 @@
-"""Storage: the folder that pictures and jobs live in. Every name in it is the server's own."""
+"""Storage: the folder that pictures and jobs lie in. Every name in it is the server's own."""
 
 import contextlib
 import json
@@ -14,7 +14,7 @@ from glstylenet.errors import ImageError, OutputError
 from glstylenet.files import claim_output, write_text
 from glstylenet.pictures import read_picture, write_picture
 from glstylenet.studio.job import ACTIVE, Job
-from glstylenet.studio.limiter import Turns
+from glstylenet.studio.limiter import Limiter
 
 __all__ = ["QUOTA", "FullError", "Storage"]
 
@@ -35,7 +35,7 @@ class Storage:
 
     def __init__(self, root: Path, *, quota: int = QUOTA, max_pixels: int = 40_000_000) -> None:
         self.quota, self.max_pixels = quota, max_pixels
-        self.turns = Turns()
+        self.limiter = Limiter()
         self._root = root
         self._pictures, self._jobs = root / "pictures", root / "jobs"
         self._lock = threading.Lock()
@@ -78,7 +78,7 @@ class Storage:
         """
         name = self.new_id()
         place = self._pictures / f"{name}.png"
-        with self.turns.one():
+        with self.limiter.slot():
             try:
                 picture = read_picture(upload, max_pixels=self.max_pixels)
             except ImageError as error:
@@ -104,7 +104,7 @@ class Storage:
         place = self._jobs / name
         return place if _NAME.fullmatch(name) and (place / "job.json").is_file() else None
 
-    def record(self, name: str) -> Path:
+    def log_file(self, name: str) -> Path:
         """Where the messages of a job are kept."""
         return self._jobs / name / "events.jsonl"
 

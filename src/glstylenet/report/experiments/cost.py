@@ -12,7 +12,7 @@ from glstylenet.settings import Settings
 __all__ = ["COST"]
 
 _SIZE = (512, 352)  # the paper's
-_ROUNDS, _PATIENCE, _PAIRS = 3, 10.0, 11
+_ROUNDS, _SECONDS_LIMIT, _PAIRS = 3, 10.0, 11
 
 
 def _table(shared: Mapping[str, Any]) -> Table:
@@ -21,7 +21,7 @@ def _table(shared: Mapping[str, Any]) -> Table:
         **{name: value for name, value in shared.items() if name in ("device", "precision", "weights")}
     )
     schemes = measure_schemes(
-        _SIZE, settings, rounds=_ROUNDS, patience=_PATIENCE, pairs=_PAIRS, tell=_unheard
+        _SIZE, settings, rounds=_ROUNDS, seconds_limit=_SECONDS_LIMIT, pairs=_PAIRS, emit=_ignore
     )
     rows = []
     for name in PAPER_SCHEMES:
@@ -61,7 +61,7 @@ def _at_most(claim: str, ours: float, paper: float, limit: float) -> Finding:
     return Finding(claim, ours <= limit, f"ratio {ours:.2f} here, {paper:.2f} in the paper")
 
 
-def _unheard(_sentence: str) -> None:
+def _ignore(_sentence: str) -> None:
     return None
 
 

@@ -25,11 +25,12 @@ await attempt(async () => {
   slider.setup();
   theme.setup(curve.repaint);
   tools.setup();
-  const catalogue = await api.settings();
-  set({ catalogue });
-  palette.setup(catalogue.palette);
-  settings.setup(catalogue);
-  pictures.setup(catalogue.limits);
+  const schema = await api.settings();
+  set({ schema });
+  palette.setup(schema.palette);
+  curve.setup(schema.terms);
+  settings.setup(schema);
+  pictures.setup(schema);
   keys.setup();
   run.setup();
   let timer = 0;

@@ -1,20 +1,26 @@
-// The loss by term over the evaluations: a plot by uPlot, and the numbers in a table for all who do not see it.
+// The loss by term over the evaluations: a plot by uPlot, and a table of numbers, also for screen readers.
 import uPlot from "./vendor/uplot.js";
 
-export const TERMS = ["content", "local", "global", "smoothness"];
-const DASHES = [[], [7, 3], [2, 3], [9, 3, 2, 3]]; // not told apart by colour alone
+const DASHES = [[], [7, 3], [2, 3], [9, 3, 2, 3]]; // lines differ in more than their colour; page.css has the same
 
 const box = document.getElementById("curve");
 const body = document.getElementById("terms");
-let points = [];
+let terms = []; // of GET /api/settings, in the order of the points' values
+let points = []; // [evaluation, value of each term]
 let plot = null;
 
-// A colour of the style sheet as the theme has it now.
-function ink(name) {
-  box.style.color = `var(${name})`;
-  const colour = getComputedStyle(box).color;
+export function setup(listed) {
+  terms = listed;
+}
+
+const colourOf = (term) => `light-dark(${term.colour}, ${term.dark_colour})`;
+
+// A colour as the theme has it now, in a form that a canvas takes.
+function ink(colour) {
+  box.style.color = colour;
+  const found = getComputedStyle(box).color;
   box.style.color = "";
-  return colour;
+  return found;
 }
 const short = (value) => {
   if (value === 0 || (value >= 0.01 && value < 1e7)) return value.toLocaleString("en", { maximumSignificantDigits: 3 });
@@ -36,7 +42,7 @@ export function setAll(all) {
 export function add(evaluation, losses) {
   const last = points.at(-1);
   if (last && last[0] >= evaluation) return;
-  points.push([evaluation, ...TERMS.map((term) => losses[term] ?? 0)]);
+  points.push([evaluation, ...terms.map(({ name }) => losses[name] ?? 0)]);
   render();
 }
 
@@ -53,13 +59,14 @@ function render() {
 
 function table() {
   body.replaceChildren();
-  for (const [k, term] of TERMS.entries()) {
+  for (const [k, term] of terms.entries()) {
     const row = body.insertRow();
     const head = document.createElement("th");
     head.scope = "row";
     const key = document.createElement("span");
-    key.className = `key key-${term}`;
-    head.append(key, term);
+    key.className = "key";
+    key.style.color = colourOf(term);
+    head.append(key, term.label);
     row.append(head);
     for (const point of [points[0], points.at(-1)]) {
       const cell = row.insertCell();
@@ -72,7 +79,7 @@ function table() {
 // A logarithmic axis has no place for 0.
 const columns = () => [
   points.map((point) => point[0]),
-  ...TERMS.map((_, k) => points.map((point) => (point[k + 1] > 0 ? point[k + 1] : null))),
+  ...terms.map((_, k) => points.map((point) => (point[k + 1] > 0 ? point[k + 1] : null))),
 ];
 
 function draw() {
@@ -88,8 +95,8 @@ function draw() {
     return;
   }
   plot?.destroy();
-  const grid = { stroke: ink("--line"), width: 1 };
-  const axis = { stroke: ink("--pale"), grid, ticks: grid, font: "12px system-ui, sans-serif" };
+  const grid = { stroke: ink("var(--line)"), width: 1 };
+  const axis = { stroke: ink("var(--pale)"), grid, ticks: grid, font: "12px system-ui, sans-serif" };
   plot = new uPlot(
     {
       width,
@@ -103,7 +110,12 @@ function draw() {
       ],
       series: [
         {},
-        ...TERMS.map((term, k) => ({ stroke: ink(`--term-${term}`), width: 2, dash: DASHES[k], points: { show: false } })),
+        ...terms.map((term, k) => ({
+          stroke: ink(colourOf(term)),
+          width: 2,
+          dash: DASHES[k % DASHES.length],
+          points: { show: false },
+        })),
       ],
     },
     columns(),

@@ -43,7 +43,7 @@ function fileButton(id, label, accept, take, iconName) {
   return button;
 }
 
-export function setup(limits) {
+export function setup({ limits, pictures: { names, suffixes } }) {
   for (const [role, [title, meaning]] of Object.entries(ROLES)) {
     const pane = document.getElementById(`pane-${role}`);
     const head = element("div", "pane-head");
@@ -64,9 +64,9 @@ export function setup(limits) {
     const empty = element("div", "drop");
     const words = element("p", "big", role === "content" ? "Drop the picture to repaint" : "Drop the painting to learn from");
     const size = Math.floor(limits.upload_bytes / 2 ** 20);
-    const small = element("p", "pale", `PNG, JPEG, TIFF or WebP${size ? `, up to ${size} MB` : ""}`);
+    const small = element("p", "pale", `${names}${size ? `, up to ${size} MB` : ""}`);
     const choices = element("div", "choices");
-    choices.append(fileButton(`file-${role}`, `Choose the ${role}`, "image/*", (file) => choose(role, file), "upload"));
+    choices.append(fileButton(`file-${role}`, `Choose the ${role}`, `image/*,${suffixes}`, (file) => choose(role, file), "upload"));
     if (role === "content") {
       const blank = element("button", "quiet", "or draw on a bare sheet");
       blank.type = "button";
@@ -170,7 +170,7 @@ async function openSample(sample) {
 async function choose(role, file) {
   clearNotices();
   const { busy } = panes[role];
-  const limit = state.catalogue?.limits.upload_bytes;
+  const limit = state.schema?.limits.upload_bytes;
   if (limit && file.size > limit) {
     notice(`${file.name} has ${Math.ceil(file.size / 2 ** 20)} MB; a picture may have ${Math.floor(limit / 2 ** 20)} MB.`);
     return;

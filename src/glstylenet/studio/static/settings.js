@@ -11,28 +11,28 @@ const fields = new Map(); // name -> {setting, show(value)}
 const presetBox = document.getElementById("preset");
 const presetNote = document.getElementById("preset-note");
 
-export function setup(catalogue) {
+export function setup(schema) {
   const first = document.getElementById("main-settings");
   const advanced = document.getElementById("advanced-settings");
-  const listed = catalogue.settings;
+  const listed = schema.settings;
   for (const name of FIRST) {
     const setting = listed.find((each) => each.name === name);
-    if (setting) first.append(field(setting, catalogue));
+    if (setting) first.append(field(setting, schema));
   }
-  for (const group of catalogue.groups) {
+  for (const group of schema.groups) {
     const rest = listed.filter((each) => each.group === group && !FIRST.includes(each.name));
     if (!rest.length) continue;
     const box = document.createElement("fieldset");
     const legend = document.createElement("legend");
     legend.textContent = group;
-    box.append(legend, ...rest.map((setting) => field(setting, catalogue)));
+    box.append(legend, ...rest.map((setting) => field(setting, schema)));
     advanced.append(box);
   }
-  for (const { name } of catalogue.presets) presetBox.add(new Option(words(name), name));
+  for (const { name } of schema.presets) presetBox.add(new Option(words(name), name));
   presetBox.add(new Option("the plain defaults", ""));
   presetBox.addEventListener("change", () => usePreset(presetBox.value || null));
   document.getElementById("reset").addEventListener("click", () => usePreset(state.preset));
-  const preferred = catalogue.presets.find(({ name }) => name === "artistic") ?? catalogue.presets[0];
+  const preferred = schema.presets.find(({ name }) => name === "artistic") ?? schema.presets[0];
   usePreset(preferred?.name ?? null);
 }
 
@@ -41,11 +41,11 @@ const words = (name) => {
   return text[0].toUpperCase() + text.slice(1);
 };
 
-const preset = (name) => state.catalogue.presets.find((each) => each.name === name);
+const preset = (name) => state.schema.presets.find((each) => each.name === name);
 
 // Every setting's value as the preset has it.
 function base(name) {
-  const values = Object.fromEntries(state.catalogue.settings.map((each) => [each.name, each.default]));
+  const values = Object.fromEntries(state.schema.settings.map((each) => [each.name, each.default]));
   return { ...values, ...preset(name)?.values };
 }
 
@@ -81,7 +81,7 @@ function take(name, value) {
   emit("settings");
 }
 
-function field(setting, catalogue) {
+function field(setting, schema) {
   const row = document.createElement("div");
   row.className = "setting";
   const id = `set-${setting.name}`;
@@ -100,7 +100,7 @@ function field(setting, catalogue) {
   const usual = setting.default === null ? "" : `; default ${plain(setting.default)}`;
   hint.textContent = `${setting.effect || setting.description}${usual}${limits}`;
   if (setting.effect) hint.title = setting.description;
-  const control = make(setting, id, catalogue);
+  const control = make(setting, id, schema);
   const inputs = control.parts.filter((part) => part.matches("input, select"));
   for (const input of inputs) input.setAttribute("aria-describedby", hint.id);
   row.append(label, ...control.parts, hint);
@@ -116,7 +116,7 @@ function field(setting, catalogue) {
   return row;
 }
 
-function make(setting, id, catalogue) {
+function make(setting, id, schema) {
   const { name, kind, choices } = setting;
   if (kind === "bool") {
     const box = document.createElement("input");
@@ -125,7 +125,7 @@ function make(setting, id, catalogue) {
     box.addEventListener("change", () => take(name, box.checked));
     return { parts: [box], show: (value) => (box.checked = Boolean(value)) };
   }
-  const options = name === "init" ? catalogue.inits : choices;
+  const options = name === "init" ? schema.inits : choices;
   if (options?.length) {
     const box = document.createElement("select");
     box.id = id;
@@ -164,7 +164,7 @@ function make(setting, id, catalogue) {
   slider.min = 0;
   slider.max = STEPS;
   slider.setAttribute("aria-label", words(name));
-  const scale = logarithmic(setting, catalogue);
+  const scale = logarithmic(setting, schema);
   const tell = (value) => slider.setAttribute("aria-valuetext", plain(value));
   slider.addEventListener("input", () => {
     const value = scale.value(Number(slider.value));

@@ -1,7 +1,7 @@
-// What the page knows, and who wants to hear of changes.
+// The state of the page, and the listeners to its changes.
 
 export const state = {
-  catalogue: null, // GET /api/settings
+  schema: null, // GET /api/settings
   preset: null, // name
   values: {}, // every setting by name
   content: null, // {reference, url, width, height, name} | {blank: true, width, height}

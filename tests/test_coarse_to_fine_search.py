@@ -1,4 +1,4 @@
-"""Guidance: a large style is searched cell by cell, and what it finds is a real similarity."""
+"""A large style is searched cell by cell, and what is found is a real similarity."""
 
 import itertools
 
@@ -27,7 +27,7 @@ def _guided(sides: list[PatchCosines], block_bytes: int = BLOCK_BYTES) -> Matche
 @pytest.mark.parametrize("size", [(21, 18), (24, 24), (8, 31)])
 def test_the_style_itself_is_found_position_by_position(size: tuple[int, int]) -> None:
     feature = _feature(0, size)
-    found = _guided([NormalisedPatches(feature, 1.0).compared(feature)])
+    found = _guided([NormalisedPatches(feature, 1.0).cosines_with(feature)])
     height, width = size[0] - 2, size[1] - 2
     assert torch.equal(found.index, torch.arange(height * width).view(height, width))
     torch.testing.assert_close(found.similarity, torch.ones(height, width))
@@ -39,8 +39,8 @@ def test_what_is_found_has_the_similarity_that_is_told(block_bytes: int) -> None
     query, style = _feature(1, (22, 19)), _feature(2, (26, 17))
     query_map, style_map = _feature(3, (22, 19)), _feature(4, (26, 17))
     sides = [
-        NormalisedPatches(style, 1.0).compared(query),
-        NormalisedPatches(style_map, 0.6).compared(query_map),
+        NormalisedPatches(style, 1.0).cosines_with(query),
+        NormalisedPatches(style_map, 0.6).cosines_with(query_map),
     ]
     found, best = _guided(sides, block_bytes), exact_search(sides, BLOCK_BYTES)
     same = found.index == best.index
@@ -51,7 +51,7 @@ def test_what_is_found_has_the_similarity_that_is_told(block_bytes: int) -> None
 
 def test_a_style_smaller_than_a_window_is_searched_whole() -> None:
     query, style = _feature(5, (9, 10)), _feature(6, (5, 6))
-    sides = [NormalisedPatches(style, 1.0).compared(query)]
+    sides = [NormalisedPatches(style, 1.0).cosines_with(query)]
     found, best = _guided(sides), exact_search(sides, BLOCK_BYTES)
     assert torch.equal(found.index, best.index)
 
@@ -90,7 +90,7 @@ def test_a_style_kept_as_float16_is_searched_in_float32(height: int) -> None:
     """As its own numbers widened are, to the last digit."""
     query, style = _feature(7, (21, 18)), _feature(8, (height, 30)).half()
     kept, widened = (
-        _guided([NormalisedPatches(each, 1.0).compared(query)]) for each in (style, style.float())
+        _guided([NormalisedPatches(each, 1.0).cosines_with(query)]) for each in (style, style.float())
     )
     assert kept.similarity.dtype == torch.float32
     assert torch.equal(kept.index, widened.index)

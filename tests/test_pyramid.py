@@ -1,4 +1,4 @@
-"""Fusion: the scheme table of the paper's Figures 10 and 11, exactly, and Eq. 1."""
+"""Pyramid: the scheme table of the paper's Figures 10 and 11, exactly, and Eq. 1."""
 
 from collections.abc import Mapping
 
@@ -129,12 +129,12 @@ def test_an_axis_by_hand() -> None:
     axis = Axis(5, 2)
     lower, share = axis.taps(0, 2)
     assert (lower.tolist(), share.tolist()) == ([0, 3], [0.75, 0.25])
-    assert axis.stretch(0, 2) == (0, 5)
-    assert axis.stretch(1, 2) == (3, 5)
+    assert axis.source_range(0, 2) == (0, 5)
+    assert axis.source_range(1, 2) == (3, 5)
     assert not axis.halves
     assert Axis(6, 3).halves
-    assert Axis(6, 3).stretch(1, 3) == (2, 6)
-    assert Axis(7, 7).stretch(2, 5) == (2, 5)
+    assert Axis(6, 3).source_range(1, 3) == (2, 6)
+    assert Axis(7, 7).source_range(2, 5) == (2, 5)
 
 
 @pytest.mark.parametrize("source", range(4, 60))
@@ -211,12 +211,14 @@ def _fused_of_crop(
     window: Rect,
     rows_at_once: int = 1000,
 ) -> torch.Tensor:
-    pyramid = Pyramid(group, layer_sizes(tile.size, group), origin=tile.origin, window=window)
+    pyramid = Pyramid(
+        group, layer_sizes(tile.size, group), channels=LAYER_CHANNELS, origin=tile.origin, window=window
+    )
     for layer in group:
         height = features[layer].shape[-2]
         for top in range(0, height, rows_at_once):
             bottom = min(height, top + rows_at_once)
-            pyramid.take(layer, features[layer][..., top : bottom + 1, :], (top, bottom))
+            pyramid.write(layer, features[layer][..., top : bottom + 1, :], (top, bottom))
     return pyramid.fused
 
 
@@ -236,13 +238,13 @@ def test_layers_may_come_in_bands(name: str, size: tuple[int, int], side: int | 
 
 
 @given(target=st.integers(1, 200), odd=st.integers(0, 1), start=st.integers(0, 400))
-def test_readers_are_whose_lower_source_lies_there(target: int, odd: int, start: int) -> None:
+def test_a_target_range_is_of_those_whose_lower_source_lies_there(target: int, odd: int, start: int) -> None:
     source = 2 * target + odd
     axis = Axis(source, target)
     lower = axis.taps(0, target)[0].tolist()
-    first, last = axis.readers(start, start + 8)
+    first, last = axis.target_range(start, start + 8)
     assert list(range(first, last)) == [i for i, place in enumerate(lower) if start <= place < start + 8]
-    assert Axis(source, source).readers(start, start + 8) == (start, start + 8)
+    assert Axis(source, source).target_range(start, start + 8) == (start, start + 8)
 
 
 @pytest.mark.parametrize("block", [1, 2, 4])
@@ -252,14 +254,20 @@ def test_a_contribution_is_added_band_by_band(block: int) -> None:
     values = torch.rand((1, 2, 16 // block, 2), generator=torch.Generator().manual_seed(0))
     contribution = WindowedGrad(values, window, block=block, factor=0.5)
     expected, found = torch.zeros(1, 2, 24, 16), torch.zeros(1, 2, 24, 16)
-    spread = values.repeat_interleave(block, dim=2).repeat_interleave(block, dim=3)
-    expected[..., *window.slices] = 0.5 * spread
+    written_out = values.repeat_interleave(block, dim=2).repeat_interleave(block, dim=3)
+    expected[..., *window.slices] = 0.5 * written_out
     for top in (0, 8, 16):
         contribution.add_to(found[..., top : top + 8, :], top)
     assert torch.equal(found, expected)
     contribution.add_to(found)
     assert torch.equal(found, 2.0 * expected)
     contribution.add_to(torch.zeros(1, 2, 2, 16), 22)  # rows beyond its window: nothing
+
+
+def test_rows_that_cut_a_block_are_refused() -> None:
+    part = WindowedGrad(torch.ones(1, 1, 2, 2), Rect(0, 0, 8, 8), block=4)
+    with pytest.raises(ValueError, match="cut blocks of 4 rows"):
+        part.add_to(torch.zeros(1, 1, 8, 8), top=2)
 
 
 def _cropped(feature: torch.Tensor, layer: int, crop: Rect) -> torch.Tensor:
@@ -285,14 +293,26 @@ def test_contributions_by_hand() -> None:
 def test_a_mean_s_gradient_is_not_written_out() -> None:
     """Sizes that halve exactly, all the way: one number for 4 x 4 and for 2 x 2 positions."""
     gradient = torch.rand(1, 960 - 256, 4, 5)
-    parts = fuse_backward(gradient, (1, 2, 4), size=(32, 40), crop=whole((32, 40)), window=whole((4, 5)))
+    parts = fuse_backward(
+        gradient,
+        (1, 2, 4),
+        channels=LAYER_CHANNELS,
+        size=(32, 40),
+        crop=whole((32, 40)),
+        window=whole((4, 5)),
+    )
     assert {layer: (part.block, part.factor) for layer, part in parts.items()} == {
         4: (1, 1.0),
         2: (1, 1.0),
         1: (2, 0.25),
     }
     parts = fuse_backward(
-        torch.rand(1, 960, 4, 5), (1, 2, 3, 4), size=(32, 40), crop=whole((32, 40)), window=whole((4, 5))
+        torch.rand(1, 960, 4, 5),
+        (1, 2, 3, 4),
+        channels=LAYER_CHANNELS,
+        size=(32, 40),
+        crop=whole((32, 40)),
+        window=whole((4, 5)),
     )
     assert {layer: (part.block, part.factor) for layer, part in parts.items()} == {
         4: (1, 1.0),
@@ -315,8 +335,8 @@ def _written_out(
 @pytest.mark.parametrize("side", [None, 32])
 @pytest.mark.parametrize("size", ODD_SIZES)
 @pytest.mark.parametrize("name", FIGURE_11)
-def test_spread_gradient_is_the_adjoint_of_fuse(name: str, size: tuple[int, int], side: int | None) -> None:
-    """<fuse(x), y> = sum over layers of <x, spread(y)>, whole and for every tile."""
+def test_fuse_backward_is_the_adjoint_of_fuse(name: str, size: tuple[int, int], side: int | None) -> None:
+    """<fuse(x), y> = sum over layers of <x, fuse_backward(y)>, whole and for every tile."""
     features = _random_features(size, dtype=torch.float64)
     generator = torch.Generator().manual_seed(1)
     for tile in cut_into_tiles(size, side):
@@ -325,7 +345,9 @@ def test_spread_gradient_is_the_adjoint_of_fuse(name: str, size: tuple[int, int]
             window = tile.positions(group[-1])
             part = _fused_of_crop(crop, group, tile, window)
             other = torch.randn(part.shape, generator=generator, dtype=torch.float64)
-            parts = fuse_backward(other, group, size=size, crop=tile.crop, window=window)
+            parts = fuse_backward(
+                other, group, channels=LAYER_CHANNELS, size=size, crop=tile.crop, window=window
+            )
             assert tuple(sorted(parts)) == group
             found = sum(float((crop[layer] * x).sum()) for layer, x in _written_out(parts, crop).items())
             assert found == pytest.approx(float((part * other).sum()), rel=1e-9)
@@ -333,7 +355,7 @@ def test_spread_gradient_is_the_adjoint_of_fuse(name: str, size: tuple[int, int]
 
 @pytest.mark.parametrize("size", [*ODD_SIZES, (99, 64)])
 @pytest.mark.parametrize("group", [(1, 2, 3, 4), (1, 2, 4), (2, 4)])
-def test_spread_gradient_is_autograd_s(size: tuple[int, int], group: tuple[int, ...]) -> None:
+def test_fuse_backward_is_autograd_s(size: tuple[int, int], group: tuple[int, ...]) -> None:
     """Entry by entry."""
     every = _random_features(size, dtype=torch.float64)
     features = {layer: every[layer].requires_grad_() for layer in group}
@@ -341,7 +363,10 @@ def test_spread_gradient_is_autograd_s(size: tuple[int, int], group: tuple[int, 
     other = torch.randn(fused.shape, dtype=torch.float64)
     expected = torch.autograd.grad(fused, list(features.values()), other)
     window = whole((fused.shape[-2], fused.shape[-1]))
-    found = _written_out(fuse_backward(other, group, size=size, crop=whole(size), window=window), features)
+    found = _written_out(
+        fuse_backward(other, group, channels=LAYER_CHANNELS, size=size, crop=whole(size), window=window),
+        features,
+    )
     for layer, gradient in zip(group, expected, strict=True):
         torch.testing.assert_close(found[layer], gradient, rtol=1e-9, atol=1e-12)
 

@@ -1,4 +1,4 @@
-"""The optimiser: known minima, bounds that bind, NaN survived, never above the start."""
+"""The optimisers: known minima, bounds that bind, NaN survived, never above the start."""
 
 import functools
 import itertools
@@ -12,8 +12,9 @@ from torch import Tensor
 
 from glstylenet.errors import OptimizationError
 from glstylenet.optim.adam import Adam
-from glstylenet.optim.base import Evaluate, Optimizer, OptimizerState, Step
+from glstylenet.optim.base import Evaluate, Optimizer, Step
 from glstylenet.optim.lbfgs import Lbfgs
+from glstylenet.optim.lbfgs_memory import StoredPairs
 
 LBFGS_IN_HALF = functools.partial(Lbfgs, half_history=True)
 KINDS = [Lbfgs, LBFGS_IN_HALF, Adam]
@@ -200,7 +201,7 @@ def test_another_size_starts_anew() -> None:
         def shaped(
             x: Tensor, evaluate: Evaluate = evaluate, storage: list[int] = storage
         ) -> tuple[float, Tensor]:
-            storage.append(optimizer._history.nbytes)
+            storage.append(optimizer._memory.nbytes)
             loss, gradient = evaluate(x.flatten())
             return loss, gradient.view_as(x)
 
@@ -249,23 +250,23 @@ def test_the_first_step_goes_where_the_preconditioner_says() -> None:
     torch.testing.assert_close(step.x, torch.tensor([92.0, 96.0, 255.0]))
 
 
-def test_who_learns_hears_the_pairs_at_every_start_and_each_tenth_step() -> None:
+def test_the_preconditioner_is_updated_at_every_start_and_each_tenth_step() -> None:
     evaluate, _ = _quadratic()
-    heard: list[int] = []
+    counts: list[int] = []
 
-    def fit(pairs: OptimizerState, like: Tensor) -> None:
+    def fit(pairs: StoredPairs, like: Tensor) -> None:
         assert like.shape == (40,)
-        heard.append(len(pairs.numbers["lengths"]))
+        counts.append(len(pairs))
 
     optimizer = Lbfgs(history=4, update_preconditioner=fit)
     *_, last = optimizer.run(evaluate, torch.zeros(40), 3)
-    assert heard == [0]
+    assert counts == [0]
     steps = list(optimizer.run(evaluate, last.x, 24))
     assert all(step.accepted for step in steps)
-    assert heard == [0, 2, 4, 4]
+    assert counts == [0, 2, 4, 4]
 
 
-def test_who_learns_hears_that_the_pairs_were_dropped() -> None:
+def test_the_preconditioner_is_updated_when_the_pairs_are_dropped() -> None:
     """After six evaluations no step goes down any more, neither that of the pairs nor the gradient's."""
     evaluate, _ = _quadratic()
     calls = itertools.count(1)
@@ -274,21 +275,19 @@ def test_who_learns_hears_that_the_pairs_were_dropped() -> None:
         loss, gradient = evaluate(x)
         return (loss if next(calls) <= 6 else 1e9), gradient
 
-    heard: list[int] = []
-    optimizer = Lbfgs(update_preconditioner=lambda pairs, _like: heard.append(len(pairs.numbers["lengths"])))
+    counts: list[int] = []
+    optimizer = Lbfgs(update_preconditioner=lambda pairs, _like: counts.append(len(pairs)))
     assert sum(step.accepted for step in optimizer.run(jumping, torch.zeros(40), 200)) == 6
-    assert heard == [0, 0]
+    assert counts == [0, 0]
     list(optimizer.run(evaluate, torch.zeros(40), 8))
     list(optimizer.run(evaluate, torch.zeros(40), 1))
-    assert heard == [0, 0, 0, 7]
+    assert counts == [0, 0, 0, 7]
 
 
-def test_who_learns_hears_that_no_pair_helps() -> None:
-    """All that is known lies along the first variable, which rests at its bound when the second moves."""
-    heard: list[int] = []
-    optimizer = Lbfgs(
-        first_step=1.0, update_preconditioner=lambda pairs, _like: heard.append(len(pairs.numbers["lengths"]))
-    )
+def test_the_preconditioner_is_updated_when_no_pair_helps() -> None:
+    """The only pair lies along the first variable, which rests at its bound when the second moves."""
+    counts: list[int] = []
+    optimizer = Lbfgs(first_step=1.0, update_preconditioner=lambda pairs, _like: counts.append(len(pairs)))
 
     def bowl(x: Tensor) -> tuple[float, Tensor]:
         gradient = (x - torch.tensor([100.0, 50.0])) * torch.tensor([1.0, 0.0])
@@ -299,7 +298,7 @@ def test_who_learns_hears_that_no_pair_helps() -> None:
 
     list(optimizer.run(bowl, torch.tensor([90.0, 10.0]), 2))
     list(optimizer.run(slope, torch.tensor([0.0, 10.0]), 2))
-    assert heard == [0, 1, 0]
+    assert counts == [0, 1, 0]
 
 
 def test_no_mask_where_all_are_free() -> None:

@@ -1,4 +1,4 @@
-"""The history of L-BFGS: its direction is the textbook's, whatever the chunks, the ring and the precision."""
+"""The memory of L-BFGS: its direction is the textbook's, whatever the chunks, the ring and the precision."""
 
 import math
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from torch import Tensor
 from glstylenet.numerics.chunks import CACHED_ENTRIES
 from glstylenet.optim import lbfgs_memory as module
 from glstylenet.optim.lbfgs import Lbfgs
-from glstylenet.optim.lbfgs_memory import LbfgsMemory, Precondition, SecantPair, history_bytes, measure
+from glstylenet.optim.lbfgs_memory import LbfgsMemory, Precondition, SecantPair, history_bytes, secant_pair
 from glstylenet.optim.preconditioner import Preconditioner
 from tests.allocations import peak_of, recorded
 
@@ -32,7 +32,7 @@ def _pairs(count: int, *, size: float = 1.0, rise: float = 1.0, seed: int = 0) -
 def _add(history: LbfgsMemory, pairs: Sequence[Pair]) -> list[bool]:
     """Each pair as a step from the origin, where the gradient is 0: the pair is stored as it is."""
     origin = torch.zeros(SHAPE)
-    return [history.add(measure(origin, origin, s, y), origin, origin, s, y) for s, y in pairs]
+    return [history.add(secant_pair(origin, origin, s, y), origin, origin, s, y) for s, y in pairs]
 
 
 def _gradient(seed: int = 1) -> Tensor:
@@ -122,7 +122,7 @@ def test_a_preconditioned_direction_is_the_textbooks(
         assert bool((found.flatten()[~free] == 0).all())
 
 
-def test_a_preconditioned_direction_knows_the_newest_step() -> None:
+def test_a_preconditioned_direction_satisfies_the_secant_condition() -> None:
     """The secant condition H y = s, for the newest pair."""
     history, pairs = LbfgsMemory(4, precondition=_by(_matrix())), _pairs(6)
     _add(history, pairs)
@@ -130,8 +130,8 @@ def test_a_preconditioned_direction_knows_the_newest_step() -> None:
     assert _error(history.direction(y), -s.double()) < TIGHT
 
 
-def test_a_bolder_guess_is_the_textbooks_of_a_larger_one() -> None:
-    """Twice the initial_scale: the newest step stays known, what no pair knows moves twice as far."""
+def test_twice_the_initial_scale_is_the_textbooks_of_twice_h_0() -> None:
+    """The newest step stays as it was, and what no pair says anything about moves twice as far."""
     s, y = _pairs(1)[0]
     found = []
     for initial_scale in (1.0, 2.0):
@@ -147,7 +147,7 @@ def test_a_bolder_guess_is_the_textbooks_of_a_larger_one() -> None:
     assert _error(twice, 2 * once.double()) < TIGHT
 
 
-def test_a_multiple_of_the_preconditioner_is_the_same_guess() -> None:
+def test_a_multiple_of_the_preconditioner_changes_nothing() -> None:
     found = []
     for factor in (1.0, 1e-3):
         history = LbfgsMemory(3, precondition=_by(factor * _matrix()))
@@ -176,10 +176,10 @@ def test_the_ring_keeps_the_newest(half: bool, count: int) -> None:
     assert error < (HALF if half else TIGHT)
 
 
-def test_after_clear_only_new_pairs_count() -> None:
+def test_after_a_reset_only_new_pairs_count() -> None:
     history, pairs = LbfgsMemory(3), _pairs(6)
     _add(history, pairs[:4])
-    history.clear()
+    history.reset()
     assert len(history) == 0
     assert history.direction(_gradient()) is None
     _add(history, pairs[4:])
@@ -216,7 +216,7 @@ def test_a_pair_without_curvature_among_the_free_is_left_out() -> None:
     assert alone.direction(_gradient(), free) is None
 
 
-def test_the_guess_is_that_of_the_newest_pair_that_is_curved_among_the_free() -> None:
+def test_the_initial_scale_is_that_of_the_newest_pair_that_is_curved_among_the_free() -> None:
     pairs, free, matrix = _pairs(3), _free(), _matrix()
     s, y = pairs[-1]
     bent = y * torch.where(free, -0.1, 5.0).view(SHAPE)
@@ -323,20 +323,20 @@ def test_history_bytes_are_the_storages(half: bool) -> None:
 def test_another_kind_of_vector_starts_empty(other: Tensor) -> None:
     history = LbfgsMemory(3)
     _add(history, _pairs(3))
-    history.fit(torch.ones(SHAPE))
+    history.match_layout(torch.ones(SHAPE))
     assert len(history) == 3
-    history.fit(other)
+    history.match_layout(other)
     assert (len(history), history.nbytes) == (0, 0)
     assert history.direction(other) is None
 
 
 @pytest.mark.parametrize("length", [None, 1, 37])
-def test_a_change_is_measured(monkeypatch: pytest.MonkeyPatch, length: int | None) -> None:
+def test_a_pair_is_measured(monkeypatch: pytest.MonkeyPatch, length: int | None) -> None:
     if length is not None:
         monkeypatch.setattr("glstylenet.numerics.chunks.chunk_length", lambda _device, _rows: length)
     x, gradient, new_x, new_gradient = (_gradient(seed) for seed in range(4))
     s, y = (new_x - x).double(), (new_gradient - gradient).double()
-    found = measure(x, gradient, new_x, new_gradient)
+    found = secant_pair(x, gradient, new_x, new_gradient)
     expected = SecantPair(
         *(float(v) for v in ((s * y).sum(), s.norm(), y.norm(), s.abs().max(), y.abs().max()))
     )
@@ -346,12 +346,12 @@ def test_a_change_is_measured(monkeypatch: pytest.MonkeyPatch, length: int | Non
 
 
 @pytest.mark.parametrize("poison", [math.nan, math.inf, -math.inf])
-def test_a_change_knows_what_is_not_finite(poison: float) -> None:
+def test_a_pair_that_is_not_finite(poison: float) -> None:
     x, new_gradient = torch.zeros(SHAPE), torch.ones(SHAPE)
     new_gradient[0, 2, 10, 12] = poison
-    change = measure(x, torch.zeros(SHAPE), torch.ones(SHAPE), new_gradient)
-    assert not change.finite
-    assert not change.curved
+    pair = secant_pair(x, torch.zeros(SHAPE), torch.ones(SHAPE), new_gradient)
+    assert not pair.finite
+    assert not pair.curved
 
 
 ENTRIES = 3 * 512 * 512
@@ -368,11 +368,11 @@ def test_a_direction_allocates_one_vector(half: bool, masked: bool) -> None:
     history = LbfgsMemory(3, half=half)
     for _ in range(3):
         s = torch.randn(ENTRIES, generator=generator)
-        history.add(measure(x, x, s, 2 * s), x, x, s, 2 * s)
+        history.add(secant_pair(x, x, s, 2 * s), x, x, s, 2 * s)
     with recorded() as changes:
         direction = history.direction(gradient, free)
-        change = measure(x, x, s, gradient)
-        history.add(change, x, x, s, s)
+        pair = secant_pair(x, x, s, gradient)
+        history.add(pair, x, x, s, s)
     assert direction is not None
     made = sorted(size for size in changes if size > 0)
     assert made[-1] == 4 * ENTRIES
@@ -389,7 +389,7 @@ def test_a_preconditioned_direction_holds_two_vectors(masked: bool) -> None:
     free = torch.rand(ENTRIES, generator=generator) < 0.7 if masked else None
     history = LbfgsMemory(2, precondition=Preconditioner())
     s = torch.randn(shape, generator=generator)
-    history.add(measure(x, x, s, 2 * s), x, x, s, 2 * s)
+    history.add(secant_pair(x, x, s, 2 * s), x, x, s, 2 * s)
     history.direction(gradient, free)  # makes the factors, which are kept
     with recorded() as changes:
         direction = history.direction(gradient, free)
@@ -401,8 +401,8 @@ def test_a_preconditioned_direction_holds_two_vectors(masked: bool) -> None:
 
 @pytest.mark.filterwarnings("ignore")  # the profiler's own
 @pytest.mark.parametrize("half", [False, True])
-@pytest.mark.parametrize(("preconditioned", "learns"), [(False, False), (True, False), (True, True)])
-def test_a_run_holds_four_vectors_beside_its_history(half: bool, preconditioned: bool, learns: bool) -> None:
+@pytest.mark.parametrize(("preconditioned", "updates"), [(False, False), (True, False), (True, True)])
+def test_a_run_holds_four_vectors_beside_its_history(half: bool, preconditioned: bool, updates: bool) -> None:
     """x, its gradient, a candidate and its gradient; the rest are chunks, and factors of P."""
     shape = (1, 3, 512, 512)
     target = torch.linspace(-100.0, 300.0, ENTRIES).view(shape)
@@ -417,20 +417,20 @@ def test_a_run_holds_four_vectors_beside_its_history(half: bool, preconditioned:
         history=pairs,
         half_history=half,
         precondition=form if preconditioned else None,
-        update_preconditioner=form.fit if learns else None,
+        update_preconditioner=form.fit if updates else None,
     )
     with recorded() as changes:
         accepted = 0
         for step in optimizer.run(evaluate, torch.full(shape, 128.0), calls):
             accepted += step.accepted
             del step
-    assert accepted > (10 if learns else 4)
+    assert accepted > (10 if updates else 4)
     # The start, x and the history; three for each call of evaluate, candidate included; the directions, and
     # Py for each.
     made = (calls - 1) * (2 if preconditioned else 1)
     assert sum(size >= vector // 2 for size in changes) <= 3 + 3 * calls - 1 + made
     peak = peak_of(changes)
     # The peak is in evaluate, whose own temporary vector is a sixth.
-    factors = (4 * 512 * 257 if preconditioned else 0) + (4 * 512 * 512 if learns else 0)
+    factors = (4 * 512 * 257 if preconditioned else 0) + (4 * 512 * 512 if updates else 0)
     expected = history_bytes(pairs, ENTRIES, half) + 5 * vector + factors
     assert expected <= peak <= expected + 4 * CACHED_ENTRIES

@@ -5,7 +5,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.literal import literal_matches
+from glstylenet.bench.literal import (
+    literal_map_similarity,
+    literal_similarity,
+    patch_vectors,
+    unit_vectors,
+)
 from glstylenet.errors import InputError
 from glstylenet.matching.exact import (
     NormalisedPatches,
@@ -52,7 +57,11 @@ def test_equals_literal_patch_vectors(
 ) -> None:
     query, style = _features(seed, channels, size, style_size)
     query_map, style_map = _class_maps(seed, 3, size, style_size)
-    _, similarity = literal_matches(query, style, query_map, style_map, semantic_weight)
+    similarity = literal_similarity(
+        unit_vectors(patch_vectors(query)),
+        unit_vectors(patch_vectors(style)),
+        literal_map_similarity(query_map, style_map, semantic_weight),
+    ).amax(dim=1)
     found = match_patches(
         query,
         style,
@@ -88,9 +97,9 @@ def _similarity_of(
 @pytest.mark.parametrize("block_bytes", [1, 4096, 30_000, 10**9])
 def test_same_neighbours_for_any_block_size(block_bytes: int) -> None:
     query, style = _features(3, 16, (13, 9), (8, 17))
-    index, _ = literal_matches(query, style, None, None, 0.0)
+    similarity = literal_similarity(unit_vectors(patch_vectors(query)), unit_vectors(patch_vectors(style)))
     found = match_patches(query, style, block_bytes=block_bytes)
-    assert torch.equal(found.index.flatten(), index)
+    assert torch.equal(found.index.flatten(), similarity.argmax(dim=1))
 
 
 @pytest.mark.parametrize(
@@ -114,9 +123,9 @@ def test_a_search_holds_no_more_than_its_blocks(maps: bool) -> None:
     """One block here: two of products, sums across and sums down, and the features' sums beside the map's."""
     query, style = _features(5, 4, (40, 30), (28, 33))
     query_map, style_map = _class_maps(6, 3, (40, 30), (28, 33))
-    sides = [NormalisedPatches(style, 1.0).compared(query)]
+    sides = [NormalisedPatches(style, 1.0).cosines_with(query)]
     if maps:
-        sides.append(NormalisedPatches(style_map, 0.6).compared(query_map))
+        sides.append(NormalisedPatches(style_map, 0.6).cosines_with(query_map))
     with recorded() as changes:
         exact_search(sides, 2**30)
     products = 4 * 40 * 30 * 28 * 33

@@ -1,4 +1,4 @@
-"""A cuda_graph's dealings with PyTorch, by stand-ins for a device; tests/test_gpu.py has the numbers of one."""
+"""What a CudaGraph asks of PyTorch, with stand-ins for a device; tests/test_gpu.py has the numbers of one."""
 
 import contextlib
 import threading
@@ -36,7 +36,7 @@ def test_work_is_recorded_on_a_stream_of_its_device_one_at_a_time(monkeypatch: p
     played: list[int] = []
 
     class Graph:
-        def cuda_graph(self) -> None:
+        def replay(self) -> None:
             played.append(1)
 
     @contextlib.contextmanager

@@ -1,0 +1,120 @@
+"""Repetition: the run that a recipe describes, with the pictures and settings that are given as well."""
+
+import contextlib
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from glstylenet.cli.console import complain, inform
+from glstylenet.errors import InputError, UsageError
+from glstylenet.pictures import output_format, read_recipe
+from glstylenet.run import Recipe, current_versions, find_inputs, parse_recipe, settings_to_repeat
+from glstylenet.settings import Role, Settings
+
+__all__ = ["Repetition", "default_output", "repeat_recipe", "using_threads"]
+
+
+@dataclass(frozen=True)
+class Repetition:
+    """A run to repeat.
+
+    ``pictures`` are content and style, as :func:`~glstylenet.cli.jobs.plan_jobs` takes them. ``bits`` are
+    those of each colour of the recorded result. ``threads`` is how many to compute with, ``None`` for
+    PyTorch's own choice.
+    """
+
+    pictures: Sequence[str]
+    content_map: Path | None
+    style_map: Path | None
+    settings: Settings
+    bits: int
+    threads: int | None
+
+
+def repeat_recipe(
+    file: Path,
+    pictures: Sequence[str],
+    content_map: Path | None,
+    style_map: Path | None,
+    changes: Mapping[str, object],
+) -> Repetition:
+    """Return the run recorded in ``file``, with pictures in new places and with ``changes`` to its settings.
+
+    Raises :class:`~glstylenet.errors.InputError` if the file has no recipe or an input has changed.
+    """
+    text = read_recipe(file)
+    if text is None:
+        raise InputError(f"{file}: holds no recipe; expected a picture that glstylenet wrote with one")
+    recipe = parse_recipe(text)
+    _warn_of_differences(file, recipe)
+    if "init" in changes:
+        recipe = recipe.without(Role.INIT)
+    given: dict[str, Path | None] = {Role.CONTENT_MAP: content_map, Role.STYLE_MAP: style_map}
+    roles = [role for role in (Role.CONTENT, Role.STYLE) if role in recipe.inputs]
+    if pictures and len(pictures) != len(roles):
+        raise UsageError(
+            f"got {len(pictures)} pictures with --recipe; expected none, or the {' and '.join(roles)} that "
+            f"the recipe was made from"
+        )
+    given.update(zip(roles, map(Path, pictures), strict=False))
+    found = find_inputs(recipe, file.parent, given)
+    settings = settings_to_repeat(recipe, file.parent, changes)
+    return Repetition(
+        pictures=[str(found[role]) for role in roles],
+        content_map=found.get(Role.CONTENT_MAP),
+        style_map=found.get(Role.STYLE_MAP),
+        settings=settings,
+        bits=recipe.bits,
+        threads=_threads(file, recipe.threads) if settings.device == "cpu" else None,
+    )
+
+
+def default_output(recipe: Path) -> str:
+    """Return the name of a repetition's result: ``old.again.png`` beside ``old.png``.
+
+    >>> default_output(Path("old.gif"))
+    'old.again.png'
+    """
+    suffix = ".png" if output_format(recipe) is None else recipe.suffix
+    return str(recipe.with_name(f"{recipe.stem}.again{suffix}"))
+
+
+@contextlib.contextmanager
+def using_threads(count: int | None) -> Iterator[None]:
+    """Compute with ``count`` threads in this context; ``None`` changes nothing.
+
+    How a sum is split among threads decides how it is rounded.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(before if count is None else count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _threads(file: Path, recorded: int) -> int:
+    """Return the recorded number of threads, or as many as this machine can run at once."""
+    most = os.cpu_count() or 1
+    if recorded > most:
+        complain(
+            f"warning: {file} was made with {recorded} threads, and this machine has {most} processors; the "
+            f"last digits may differ"
+        )
+    return min(recorded, most)
+
+
+def _warn_of_differences(file: Path, recipe: Recipe) -> None:
+    """Print why a repetition may not give the very same picture."""
+    differences = [
+        f"{name} {recipe.versions.get(name, 'unknown')} (here {version})"
+        for name, version in current_versions().items()
+        if recipe.versions.get(name) != version
+    ]
+    if differences:
+        complain(f"warning: {file} was made with {', '.join(differences)}; the last digits may differ")
+    if recipe.interrupted:
+        inform(f"{file} is of a run that was interrupted; this one goes through all its iterations")

@@ -1,0 +1,91 @@
+"""Semantics: the classes that several maps have in common, where they are, and what may spoil the result.
+
+The first map is of the picture that is painted, the content; the others are of the styles.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from glstylenet.errors import SemanticMapError
+from glstylenet.maps.palette import SMALL_CLASS, Counts, Palette, all_maps
+
+__all__ = ["SemanticClass", "Semantics", "advise"]
+
+
+@dataclass(frozen=True)
+class SemanticClass:
+    """One kind of thing: its colour in the maps, and its share of the positions of each picture, 0..1.
+
+    >>> SemanticClass((255, 0, 0), (0.75, 0.5)).colour_name
+    '#ff0000'
+    """
+
+    colour: tuple[int, int, int]
+    shares: tuple[float, ...]
+
+    @property
+    def colour_name(self) -> str:
+        """The colour as web pages write it, such as ``#ff0000``."""
+        return "#{:02x}{:02x}{:02x}".format(*self.colour)
+
+
+@dataclass(frozen=True)
+class Semantics:
+    """The classes of all maps and where they are.
+
+    ``channels`` are one-hot float32, (1, classes, height, width), one tensor for each map at the size of its
+    picture; channel k belongs to ``classes[k]``, and the largest class comes first. ``roles`` name the maps.
+    ``warnings`` say what may spoil the result, ``notes`` what was decided on the way.
+    """
+
+    classes: tuple[SemanticClass, ...]
+    channels: tuple[Tensor, ...]
+    roles: tuple[str, ...]
+    warnings: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def smallest_share(self) -> float:
+        """Share of the smallest class that the content has: it limits how coarse a scale may be."""
+        return min(each.shares[0] for each in self.classes if each.shares[0] > 0)
+
+    def describe(self) -> str:
+        """Return a plain-text table, one line per class, and the notes."""
+        rows = [
+            "  ".join((f"{number:>5}", each.colour_name, *(f"{share:>8.2%}" for share in each.shares)))
+            for number, each in enumerate(self.classes, start=1)
+        ]
+        head = "  ".join(("class", "colour ", *(f"{role:>8}" for role in self.roles)))
+        return "\n".join((head, *rows, *self.notes))
+
+
+def advise(
+    found: Sequence[SemanticClass], roles: Sequence[str], counts: Counts, palette: Palette, *, strict: bool
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the warnings and notes of :class:`Semantics`; ``counts`` are pixels, (maps, classes).
+
+    A class of the content that no style has is a warning, or a SemanticMapError if ``strict``.
+    """
+    warnings, notes = [], list(palette.notes)
+    missing = [each for each in found if each.shares[0] > 0 and len(roles) > 1 and not any(each.shares[1:])]
+    if missing:
+        names = ", ".join(f"{each.colour_name} ({each.shares[0]:.2%} of the {roles[0]})" for each in missing)
+        lacks, it = f"the {roles[1]} map lacks {names}", "it"
+        if len(roles) > 2:
+            lacks, it = f"the maps {', '.join(roles[1:])} lack {names}", "one of them"
+        if strict:
+            raise SemanticMapError(f"{lacks}. Paint these colours into {it}, or leave out --strict")
+        warnings.append(f"{lacks}; these regions are matched by features alone, as without maps")
+    if len(found) == 1:
+        hold = "holds" if len(roles) == 1 else "hold"
+        steer = "it steers nothing" if len(roles) == 1 else "they steer nothing"
+        warnings.append(f"{all_maps(len(roles))} {hold} only one class, {found[0].colour_name}: {steer}")
+    tiny = warnings if palette.clean else notes  # in a soft map, small classes are nothing unusual
+    for role, row in zip(roles, counts.tolist(), strict=True):
+        for each, pixels in zip(found, row, strict=True):
+            if 0 < pixels < SMALL_CLASS:
+                few = f"{each.colour_name} is only {pixels} pixels of the {role}"
+                tiny.append(f"{few}; coarse scales may lose it")
+    return tuple(warnings), tuple(notes)

@@ -1,0 +1,140 @@
+"""Styles: the pictures that are painted from, as a list, and what the losses need of them.
+
+:class:`StyleGuide` is what a caller gives. :class:`GroupStyles` holds all styles of one fused feature: their
+patches are one pool from which every patch of the picture takes its nearest (Eq. 3), and their Gram matrices
+are mixed by weight (Eqs. 5-6). With one style both are that style's own, to the last digit.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from torch import Tensor
+
+from glstylenet.errors import UsageError
+from glstylenet.matching import PATCH, Matches, PatchGrid
+from glstylenet.objective.style_target import StyleStatistics, StyleTarget
+from glstylenet.objective.target_cache import TargetCache
+from glstylenet.objective.tile_features import FeatureExtractor
+from glstylenet.pyramid import fused_size
+
+__all__ = ["GroupStyles", "StyleGuide", "group_styles"]
+
+_COSINE_PER_DOUBLING = 0.05
+"""Added to Eq. 3 for a patch of a style with twice the weight of another. The paper has one style."""
+
+
+@dataclass(frozen=True)
+class StyleGuide:
+    """A style to paint from.
+
+    ``picture`` (1, 3, A, B) RGB 0..255; ``class_channels`` (1, K, A, B), its semantic map, or ``None``;
+    ``weight`` at least 0, relative to the other styles': a style of weight 0 changes nothing.
+    """
+
+    picture: Tensor
+    class_channels: Tensor | None = None
+    weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class GroupStyles:
+    """All styles of one fused feature, of the deepest layer's size; ``weights`` are positive."""
+
+    targets: Sequence[StyleTarget]
+    weights: Sequence[float]
+
+    @property
+    def group(self) -> tuple[int, ...]:
+        """The layers that are fused."""
+        return self.targets[0].layers
+
+    @property
+    def layer(self) -> int:
+        """The deepest of these layers, whose positions the feature has."""
+        return self.group[-1]
+
+    @property
+    def channels(self) -> int:
+        """The channels of the fused feature."""
+        return self.targets[0].feature.shape[1]
+
+    @cached_property
+    def gram(self) -> Tensor:
+        """The mean of the styles' Gram matrices (C, C) by weight."""
+        if len(self.targets) == 1:
+            return self.targets[0].gram
+        total = sum(self.weights)
+        first, *others = (
+            target.gram * (weight / total) for target, weight in zip(self.targets, self.weights, strict=True)
+        )
+        for other in others:
+            first += other
+        return first
+
+    @cached_property
+    def statistics(self) -> StyleStatistics:
+        """The features of all styles as the local loss reads them."""
+        if len(self.targets) == 1:
+            return self.targets[0].statistics
+        return StyleStatistics.of([target.feature for target in self.targets])
+
+    @cached_property
+    def grid(self) -> PatchGrid:
+        """How the patches of all styles are numbered."""
+        return self.statistics.grid
+
+    def search(self, query: Tensor, query_map: Tensor | None, *, origin: tuple[int, int]) -> Matches:
+        """Find the nearest patch among those of all styles for each patch of ``query`` (1, C, H, W) (Eq. 3).
+
+        ``query_map`` (1, K, H, W): class channels, or ``None``. ``origin``: row and column of the first
+        patch, where ``query`` is a part of a picture.
+        """
+        best: Matches | None = None
+        strongest = max(self.weights)
+        for number, (target, weight) in enumerate(zip(self.targets, self.weights, strict=True)):
+            found = target.patches.search(query, query_map, origin=origin)
+            if len(self.targets) > 1:
+                lean = _COSINE_PER_DOUBLING * math.log2(weight / strongest)
+                found = Matches(found.index + self.grid.first_patch(number), found.similarity + lean)
+            best = found if best is None else best.better(found)
+        assert best is not None  # a group has a style
+        return best
+
+    def patch_entries(self, size: tuple[int, int]) -> int:
+        """Return how many numbers the mean of Eq. 4 is taken over, in a picture of ``size``."""
+        height, width = fused_size(size, self.group)
+        return (height - PATCH + 1) * (width - PATCH + 1) * PATCH**2 * self.channels
+
+
+def group_styles(
+    cache: TargetCache,
+    extractor: FeatureExtractor,
+    groups: tuple[tuple[int, ...], ...],
+    styles: Sequence[StyleGuide],
+    *,
+    map_factor: float,
+    block_bytes: int,
+) -> list[GroupStyles]:
+    """Return the styles of each of a scheme's ``groups``; a style of weight 0 is left out.
+
+    ``map_factor``: weight of the maps' cosine in Eq. 3, 0 to ignore the maps. Raises
+    :class:`~glstylenet.errors.UsageError` if no style has a positive weight.
+    """
+    used = [style for style in styles if style.weight > 0]
+    if groups and not used:
+        raise UsageError(f"none of the {len(styles)} styles has a weight above 0; give one of them some")
+    of_styles = [
+        cache.style(
+            extractor,
+            groups,
+            style.picture,
+            style.class_channels if map_factor > 0 else None,
+            map_factor=map_factor,
+            block_bytes=block_bytes,
+        )
+        for style in used
+    ]
+    weights = [style.weight for style in used]
+    return [GroupStyles(targets, weights) for targets in zip(*of_styles, strict=True)]

@@ -1,0 +1,116 @@
+"""Rasters: decoded samples of a picture on their way to sRGB, and the sizes that are accepted.
+
+Shapes: H height, W width, C colour channels (1 grey, 3 RGB, 4 CMYK).
+"""
+
+import struct
+import zlib
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import tifffile
+from PIL import Image
+
+from glstylenet.errors import ImageError
+
+__all__ = ["DECODING_ERRORS", "FloatArray", "Raster", "SizeLimits", "divide_by_alpha", "to_float_samples"]
+
+
+FloatArray = npt.NDArray[np.float32]
+"""Samples of a picture while it is read."""
+
+
+DECODING_ERRORS = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+    EOFError,
+    RuntimeError,
+    struct.error,
+    zlib.error,
+    tifffile.TiffFileError,
+    Image.DecompressionBombError,
+)
+"""Exceptions that decoders raise for damaged files. Pillow documents OSError only."""
+
+
+@dataclass
+class Raster:
+    """Decoded samples: ``colour`` (H, W, C) in 0..255, ``alpha`` (H, W) in 0..1, and how to show them.
+
+    ``space`` is Pillow's name of the colour space: L, RGB, CMYK or LAB; ``profile`` the ICC profile;
+    ``orientation`` EXIF's, 1..8; ``notes`` say what deserves a warning, worded to follow the picture's name.
+    """
+
+    colour: FloatArray
+    alpha: FloatArray | None = None
+    space: str = "RGB"
+    profile: bytes | None = None
+    orientation: int = 1
+    notes: list[str] = field(default_factory=list)
+
+    def note_frames(self, count: int, frames: str) -> None:
+        """Note that only the first of ``count`` is used, if there are several; ``frames`` is their name."""
+        if count > 1:
+            self.notes.append(f"holds {count} {frames}; only the first is used")
+
+
+@dataclass(frozen=True)
+class SizeLimits:
+    """The sizes that are accepted, in pixels; ``where`` names the picture in messages.
+
+    >>> SizeLimits("a.png", max_pixels=100, smallest_side=4).check(20, 5)
+    >>> SizeLimits("a.png", max_pixels=100, smallest_side=4).check(20, 3)  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    glstylenet.errors.ImageError: a.png: the picture is 20 x 3 pixels (width x height)...
+    """
+
+    where: str
+    max_pixels: int
+    smallest_side: int
+
+    def check(self, width: int, height: int) -> None:
+        """Raise ImageError for a size outside the limits; called before any pixel is decoded."""
+        found = f"{self.where}: the picture is {width} x {height} pixels (width x height)"
+        if min(width, height) < max(1, self.smallest_side):
+            side = max(1, self.smallest_side)
+            raise ImageError(f"{found}; the smallest accepted size is {side} x {side}. Use a larger picture.")
+        if width * height > self.max_pixels:
+            raise ImageError(
+                f"{found}, {width * height:,} in all; at most {self.max_pixels:,} are accepted. Make it "
+                "smaller, or raise the limit with --max-pixels if you trust the file and have the memory."
+            )
+
+
+def to_float_samples(samples: npt.NDArray[np.generic]) -> FloatArray:
+    """Return ``samples`` as float32 in 0..255; they are uint8, uint16 or floats in 0..1.
+
+    Raises ValueError for other types and values.
+
+    >>> to_float_samples(np.array([0, 257, 65535], np.uint16)).tolist()
+    [0.0, 1.0, 255.0]
+    """
+    if samples.dtype == np.uint8:
+        return samples.astype(np.float32)
+    if samples.dtype.newbyteorder("=") == np.uint16:
+        return samples.astype(np.float32) / np.float32(257)
+    if not np.issubdtype(samples.dtype, np.floating):
+        raise ValueError(f"samples of type {samples.dtype}; expected uint8, uint16 or floats in 0..1")
+    values = samples.astype(np.float32)
+    if not np.isfinite(values).all():
+        raise ValueError("values that are not finite (NaN or infinite); expected floats in 0..1")
+    if values.min() < 0 or values.max() > 1:
+        raise ValueError(f"floats from {values.min():g} to {values.max():g}; expected 0..1")
+    return values * np.float32(255)
+
+
+def divide_by_alpha(colour: FloatArray, alpha: FloatArray | None) -> FloatArray:
+    """Return the colours (H, W, C) of samples stored multiplied by ``alpha`` (H, W); black where it is 0."""
+    if alpha is None:
+        return colour
+    share = alpha[..., None]
+    return np.clip(np.divide(colour, share, out=np.zeros_like(colour), where=share > 0), 0, 255)

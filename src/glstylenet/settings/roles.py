@@ -1,0 +1,42 @@
+"""Roles: what the pictures of a run are for, and the files that fill them."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+__all__ = ["Pictures", "Role"]
+
+
+class Role(StrEnum):
+    """What a picture of a run is for. A member equals its text, which recipes and job files hold."""
+
+    CONTENT = "content"
+    STYLE = "style"
+    CONTENT_MAP = "content_map"
+    STYLE_MAP = "style_map"
+    INIT = "init"
+    """The picture that the run starts from, where ``Settings.init`` names a file."""
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """The files that a run paints from. ``content`` is ``None`` for a doodle, painted from its map."""
+
+    content: Path | None
+    style: Path
+    content_map: Path | None = None
+    style_map: Path | None = None
+
+    def as_dict(self) -> dict[Role, Path]:
+        """Return the files by role, without the roles that have none.
+
+        >>> [str(role) for role in Pictures(None, Path("style.png")).as_dict()]
+        ['style']
+        """
+        roles = {
+            Role.CONTENT: self.content,
+            Role.STYLE: self.style,
+            Role.CONTENT_MAP: self.content_map,
+            Role.STYLE_MAP: self.style_map,
+        }
+        return {role: path for role, path in roles.items() if path is not None}
