@@ -21,7 +21,7 @@ import torch
 from PIL import Image
 
 from benchmarks import literal as literal_program
-from glstylenet.bench import plan as plans
+from glstylenet import bench
 from glstylenet.bench import plot, report, scaling, schemes, speedup, subprocess_run
 from glstylenet.bench.environment import _processor, describe_environment
 from glstylenet.bench.literal import (
@@ -848,12 +848,13 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> BenchPlan:
         points=(PointSize(0.002, 3), PointSize(0.006, 3)),
         scheme_size=(64, 48),
     )
-    monkeypatch.setattr(plans, "PLANS", {"quick": small})
+    monkeypatch.setattr(bench, "PLANS", {"quick": small})
     monkeypatch.setattr(scaling, "point_of", measure_point)
     monkeypatch.setattr(speedup, "_SNAPSHOTS", 4)
-    monkeypatch.setattr(
-        report, "speedup_settings", lambda _plan, settings: settings.replace(size=64, iterations=6)
-    )
+    for module in (bench, report):
+        monkeypatch.setattr(
+            module, "speedup_settings", lambda _plan, settings: settings.replace(size=64, iterations=6)
+        )
     return small
 
 
