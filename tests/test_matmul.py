@@ -1,4 +1,4 @@
-"""Products of features: exact for bfloat16 factors, and the process is left as it was."""
+"""Matrix products of features: exact for bfloat16 factors, and the mode of the process is restored."""
 
 import concurrent.futures
 from collections.abc import Iterator
@@ -39,7 +39,7 @@ def _mode() -> str:
 
 
 def test_bfloat16_factors_are_summed_in_float32() -> None:
-    """Their matmul have 16 bits and lose nothing; only the sums are rounded, to 24 bits."""
+    """Each product has 16 bits and loses nothing; only the sums are rounded, to 24 bits."""
     left, right = _factors(torch.bfloat16)
     product, exact = matmul_f32(left, right), left.double() @ right.double()
     assert product.dtype == torch.float32
@@ -57,7 +57,7 @@ def test_whole_numbers_come_out_exactly() -> None:
 
 
 @pytest.mark.parametrize("transposed", [False, True])
-def test_views_are_multiplied_as_they_are_seen(transposed: bool) -> None:
+def test_views_are_multiplied(transposed: bool) -> None:
     """Grams and cosines multiply transposes and parts of larger tensors."""
     left, right = _factors(torch.bfloat16)
     if transposed:
@@ -85,7 +85,7 @@ def test_wider_types_are_multiplied_as_ever(dtype: torch.dtype) -> None:
 
 
 def test_the_mode_is_as_it_was_afterwards() -> None:
-    """Float32 matmul of anybody in this process keep all their digits."""
+    """Float32 products elsewhere in this process keep all their digits."""
     before, (left, right) = _mode(), _factors(torch.float32)
     exact = left @ right
     matmul_f32(*_factors(torch.bfloat16))
@@ -108,8 +108,8 @@ def test_a_mode_that_somebody_chose_is_kept() -> None:
     assert _mode() == "tf32"
 
 
-def test_the_mode_is_set_meanwhile() -> None:
-    """Else the matmul would be right as well, and slow."""
+def test_the_mode_is_set_within_the_block() -> None:
+    """Without it the product would be right as well, but slow."""
     with matmul._rounding_factors():
         assert _mode() == "bf16"
 

@@ -26,10 +26,11 @@ _WINOGRAD_BYTES = 106 * 2**20
 
 
 # Bytes for each pixel that passes through the network: features and gradients, the fused features and their
-# gradient, and the temporary tensors of the local loss. float32 on a CPU: benchmarks/memory.py measured @M@
-# MiB at 256, 512, 768 and 1024 pixels a side, and @P@ MiB are planned. bfloat16 on a CPU was measured before
-# :mod:`~glstylenet.network.banded_block` and :mod:`~glstylenet.network.relu_mask` saved most of it; it is an
-# upper bound, for lack of hardware to measure it on.
+# gradient, and the temporary tensors of the local loss.
+# float32 on a CPU: benchmarks/memory.py measured @M@ MiB at 256, 512, 768 and 1024 pixels a side, and
+# @P@ MiB are planned.
+# bfloat16 on a CPU was measured before :mod:`~glstylenet.network.banded_block` and
+# :mod:`~glstylenet.network.relu_mask` saved most of it: an upper bound, for lack of hardware to measure it.
 _NETWORK_BYTES = {"float32": 500, "bfloat16": 1680}
 
 

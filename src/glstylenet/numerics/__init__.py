@@ -1,8 +1,8 @@
 """Arithmetic on tensors that knows nothing of pictures or losses.
 
 - ``matmul``: multiplies matrices with float32 sums, whatever the factors' type.
-- ``precision``: says in which type values are kept, computed with and summed.
-- ``features``: lays features out in memory, makes room for them and tells their size.
+- ``precision``: chooses the type in which values are stored, computed with and summed.
+- ``features``: allocates features, reshapes them and returns their size.
 - ``chunks``: cuts long vectors into ranges that fit the processor's cache.
 - ``rectangle``: describes a rectangle of positions of a picture or a feature.
 """

@@ -1,10 +1,9 @@
-"""Products: matrix products of features, with float32 sums whatever the features' type.
+"""Matmul: matrix products of features with float32 sums, whatever the features' type.
 
-Features of a bfloat16 network are multiplied as they are, which hardware for bfloat16 does several times
-faster than float32, but their products are summed and returned in float32: a Gram matrix or a cosine
-rounded to bfloat16's three digits would be useless. On the CPU, PyTorch offers this only as a mode of
-float32 products in which oneDNN rounds the factors to bfloat16; for factors that are bfloat16 already,
-nothing is rounded.
+Features of a bfloat16 network are multiplied as they are, because hardware for bfloat16 does this several
+times faster than float32. But their products are summed and returned in float32: a Gram matrix or a cosine
+rounded to bfloat16's three digits would be useless. On the CPU, PyTorch offers this only as a mode of float32
+products in which oneDNN rounds the factors to bfloat16. Factors that are bfloat16 already lose nothing.
 """
 
 import contextlib
@@ -20,16 +19,21 @@ __all__ = ["matmul_f32", "split_k_matmul"]
 
 
 _MODE = threading.Lock()
+"""Held while the process-wide mode of float32 products is changed."""
 
 
 _PIECES = 192
-"""Of a long product on a GPU."""
+"""Into how many pieces a long product is split on a GPU."""
 
 
 def matmul_f32(left: Tensor, right: Tensor) -> Tensor:
-    """``left @ right``, (n, k) times (k, m), of types that compute alike: float32 (float64 for float64).
+    """Return ``left @ right`` in float32, or in float64 for float64 factors.
 
-    Also of batches, (b, n, k) times (b, k, m).
+    The factors are (n, k) and (k, m), or batches (b, n, k) and (b, k, m), of the same
+    :func:`~glstylenet.numerics.precision.compute_dtype`.
+
+    >>> matmul_f32(torch.ones(1, 300, dtype=torch.bfloat16), torch.ones(300, 1, dtype=torch.bfloat16))
+    tensor([[300.]])
     """
     if left.dtype != torch.bfloat16:
         return upcast(left) @ upcast(right)
@@ -41,15 +45,19 @@ def matmul_f32(left: Tensor, right: Tensor) -> Tensor:
 
 
 def split_k_matmul(left: Tensor, right: Tensor) -> Tensor:
-    """``left @ right.T``, (m, n) times (k, n), of few long rows.
+    """Return ``left @ right.T`` for few long rows: (m, n) and (k, n) with n far larger than m and k.
 
-    One of a GPU's hundred processors makes such a product, if it is not asked for in pieces.
+    The long dimension is split on a GPU. Otherwise one of its hundred processors would compute it all.
+
+    >>> split_k_matmul(torch.ones(2, 5), torch.ones(1, 5))
+    tensor([[5.],
+            [5.]])
     """
     return left @ right.T if left.device.type == "cpu" else _product_in_pieces(left, right, _PIECES)
 
 
 def _product_in_pieces(left: Tensor, right: Tensor, pieces: int) -> Tensor:
-    """In so many of equal length, and what is left over."""
+    """Return ``left @ right.T`` as the sum over ``pieces`` of equal length and the remainder."""
     length = left.shape[1] // pieces
     total = left[:, pieces * length :] @ right[:, pieces * length :].T
     if length:
@@ -61,9 +69,9 @@ def _product_in_pieces(left: Tensor, right: Tensor, pieces: int) -> Tensor:
 
 @contextlib.contextmanager
 def _rounding_factors() -> Iterator[None]:
-    """Let float32 products on the CPU round their factors to bfloat16 meanwhile."""
+    """Make float32 products on the CPU round their factors to bfloat16 within the ``with`` block."""
     mode = torch.backends.mkldnn.matmul  # type: ignore[attr-defined]
-    # The mode is the whole process's: one at a time, and as it was afterwards.
+    # The mode belongs to the whole process: change it in one thread at a time, and restore it.
     with _MODE:
         before = mode.fp32_precision
         mode.fp32_precision = "bf16"

@@ -1,4 +1,4 @@
-"""Rect: a rectangle of positions of a picture or a feature; pure numbers."""
+"""Rectangle: a range of rows and columns of a picture or a feature; pure numbers."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,11 @@ __all__ = ["Rect", "whole"]
 
 @dataclass(frozen=True)
 class Rect:
-    """A rectangle of positions, ends excluded."""
+    """`Rect` holds rows ``top`` to ``bottom`` and columns ``left`` to ``right``, ends excluded.
+
+    >>> Rect(0, 4, 2, 7).size
+    (2, 3)
+    """
 
     top: int
     left: int
@@ -16,29 +20,47 @@ class Rect:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Height and width."""
+        """The height and width."""
         return self.bottom - self.top, self.right - self.left
 
     @property
     def slices(self) -> tuple[slice, slice]:
-        """Rows and columns, to index the last two dimensions of a whole."""
+        """The rows and columns as slices, to index the last two dimensions of the whole tensor."""
         return slice(self.top, self.bottom), slice(self.left, self.right)
 
     def expand(self, more: int) -> "Rect":
-        """With ``more`` rows and columns at the end: from patches, numbered by corner, to what they cover."""
+        """Return the rectangle with ``more`` rows and columns at the end.
+
+        With ``more`` = 2 it turns a range of 3x3 patches, numbered by their corners, into what they cover.
+
+        >>> Rect(0, 4, 2, 7).expand(2)
+        Rect(top=0, left=4, bottom=4, right=9)
+        """
         return Rect(self.top, self.left, self.bottom + more, self.right + more)
 
     def scale(self, block: int) -> "Rect":
-        """What it covers where each position is ``block`` x ``block`` of them."""
+        """Return what the rectangle covers where each position stands for ``block`` x ``block`` positions.
+
+        >>> Rect(0, 4, 2, 7).scale(2)
+        Rect(top=0, left=8, bottom=4, right=14)
+        """
         return Rect(self.top * block, self.left * block, self.bottom * block, self.right * block)
 
     def relative_to(self, other: "Rect") -> "Rect":
-        """The same rectangle in the coordinates of ``other``, which contains it."""
+        """Return the same rectangle in the coordinates of ``other``, which contains it.
+
+        >>> Rect(2, 4, 3, 7).relative_to(Rect(1, 4, 9, 9))
+        Rect(top=1, left=0, bottom=2, right=3)
+        """
         return Rect(
             self.top - other.top, self.left - other.left, self.bottom - other.top, self.right - other.left
         )
 
 
 def whole(size: tuple[int, int]) -> Rect:
-    """All positions of a picture or feature of ``size``."""
+    """Return all positions of a picture or feature of ``size`` (height, width).
+
+    >>> whole((8, 6))
+    Rect(top=0, left=0, bottom=8, right=6)
+    """
     return Rect(0, 0, *size)
