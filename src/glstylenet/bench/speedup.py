@@ -91,7 +91,7 @@ class Speedup:
 
     @property
     def note(self) -> str:
-        """What a reader must know besides the number; may be empty."""
+        """Return what a reader must know besides the number; it may be empty."""
         notes = []
         literal, first, last = self.literal, self.attempts[0], self.attempts[-1]
         if literal.evaluations < literal.granted:
