@@ -289,7 +289,7 @@ class LiteralObjective:
         if self.content_map is not None and self.style_map is not None:
             scale = 2 ** (layers[-1] - 1)  # pixels of one position of the deepest layer, each way
             content_map, style_map = (
-                F.adaptive_avg_pool2d(channels, [length // scale for length in channels.shape[-2:]])
+                F.adaptive_avg_pool2d(channels, (channels.shape[-2] // scale, channels.shape[-1] // scale))
                 for channels in (self.content_map, self.style_map)
             )
             similarity = literal_map_similarity(content_map, style_map, self.weights.beta1)
