@@ -141,10 +141,7 @@ def _add_pictures(application: FastAPI, storage: Storage) -> None:
 
     @application.post("/api/pictures", status_code=201)
     async def upload(request: Request) -> dict[str, object]:
-        """Store a picture or a map, the form's field ``file``.
-
-        Its content decides the format, not its name.
-        """
+        """Store a picture or map, the form's field ``file``; its content decides the format, not its name."""
         if reading.locked():
             raise HTTPException(
                 429, f"{MOST_UPLOADS} uploads are being read; try again", {"Retry-After": "1"}

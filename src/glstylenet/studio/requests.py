@@ -65,8 +65,7 @@ class Requests:
         return found
 
     def settings(self, request: JobRequest) -> Settings:
-        """Return the settings of a request; raise :class:`~glstylenet.errors.SettingsError` for wrong
-        ones."""
+        """Return the settings of a request; raise :class:`~glstylenet.errors.SettingsError` for bad ones."""
         for name in request.settings:
             if name not in OFFERED:
                 raise SettingsError(f"{name!r} cannot be chosen here; what can is {', '.join(OFFERED)}")
@@ -171,8 +170,7 @@ def _copy(source: Path, place: Path) -> None:
 
 
 def _command(files: Mapping[str, Path], settings: Settings, preset: str | None, *, goes_on: bool) -> str:
-    """Return the equivalent command line, with the roles as file names instead of the server's random
-    ones."""
+    """Return the equivalent command line, with the roles as file names instead of the server's names."""
     place = {role: Path(f"{role}.png") for role in files}
     if goes_on:
         settings = settings.replace(init="start.png")

@@ -75,8 +75,7 @@ class Runner:
             thread.start()
 
     def close(self) -> None:
-        """Stop running jobs after their evaluation; they and the queued ones are resumed by the next
-        server."""
+        """Stop running jobs after their evaluation; the next server resumes them and the queued ones."""
         with self._changed:
             self._closing = True
             self._changed.notify_all()
@@ -142,8 +141,7 @@ class Runner:
         self._emit_state(name)
 
     def resume(self, name: str) -> None:
-        """Queue a stopped, interrupted or failed job again; it continues from its checkpoint, if it has
-        one."""
+        """Queue a stopped, interrupted or failed job again; it continues from its checkpoint, if any."""
         with self._changed:
             entry = self._entries.get(name)
             if entry is None or entry.job.state in ACTIVE or entry.job.state == "done":
