@@ -78,8 +78,8 @@ LOSS_TOLERANCE = 1e-3
 PIXEL_TOLERANCE = 0.5
 
 ADVICE = (
-    "the numbers changed: if that is intended, raise ALGORITHM_VERSION in glstylenet.run.checkpoint, say there "
-    "what the version before did, and store the new numbers here: "
+    "the numbers changed: if that is intended, raise ALGORITHM_VERSION in glstylenet.run.checkpoint, say "
+    "there what the version before did, and store the new numbers here: "
 )
 
 

@@ -140,9 +140,14 @@ def test_wrong_options_start_nothing(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert "--data" in capsys.readouterr().err
 
 
-def test_without_the_extra_it_says_what_to_install(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setitem(sys.modules, "fastapi", None)
-    assert main(["studio", "--data", str(tmp_path / "data")]) == 2
-    assert "pip install 'glstylenet[studio]'" in capsys.readouterr().err
+def test_without_the_extra_it_says_what_to_install(tmp_path: Path) -> None:
+    """In a new process: the command must check before it imports the server, which needs fastapi."""
+    program = (
+        "import sys; sys.modules |= dict.fromkeys(('fastapi', 'starlette', 'uvicorn')); "
+        "from glstylenet.cli import main; sys.exit(main(sys.argv[1:]))"
+    )
+    command = [sys.executable, "-c", program, "studio", "--data", str(tmp_path / "data")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "pip install 'glstylenet[studio]'" in done.stderr
+    assert "Traceback" not in done.stderr

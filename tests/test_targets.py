@@ -18,7 +18,7 @@ from glstylenet.network.weights import load_weights
 from glstylenet.objective.gram import gram
 from glstylenet.objective.style_target import StyleStatistics, StyleTarget, style_targets
 from glstylenet.objective.styles import GroupStyles
-from glstylenet.objective.target_cache import TargetStore
+from glstylenet.objective.target_cache import TargetCache
 from glstylenet.objective.tile_features import FeatureExtractor, TileFeatures, tile_features
 from glstylenet.pyramid.fuse import fuse
 from glstylenet.pyramid.schemes import PAPER_SCHEMES, fused_size
@@ -59,7 +59,7 @@ def _targets(
 
 
 def content_target(network: VGG19, content: Tensor, side: int | None, *, half: bool = False) -> Tensor:
-    return TargetStore().content(FeatureExtractor(network, side, half), content)
+    return TargetCache().content(FeatureExtractor(network, side, half), content)
 
 
 @pytest.mark.parametrize("side", [None, 32, 64])
@@ -157,14 +157,14 @@ def test_both_ways_of_reducing_a_map_are_one() -> None:
 
 
 def _shared(
-    store: TargetStore, network: VGG19, style: Tensor, style_map: Tensor | None = None, factor: float = 0.3
+    store: TargetCache, network: VGG19, style: Tensor, style_map: Tensor | None = None, factor: float = 0.3
 ) -> list[StyleTarget]:
     groups = PAPER_SCHEMES["g"].groups
     return store.style(FeatureExtractor(network), groups, style, style_map, map_factor=factor)
 
 
 def test_a_store_computes_equal_targets_once(exact: VGG19) -> None:
-    store = TargetStore(2**30)
+    store = TargetCache(2**30)
     style, class_channels = _picture((48, 56)), _class_channels((48, 56))
     content = store.content(FeatureExtractor(exact), style)
     assert store.content(FeatureExtractor(exact), style.clone()) is content
@@ -175,7 +175,7 @@ def test_a_store_computes_equal_targets_once(exact: VGG19) -> None:
 
 
 def test_a_store_tells_different_targets_apart(tensors: Mapping[str, Tensor], exact: VGG19) -> None:
-    store = TargetStore(2**30)
+    store = TargetCache(2**30)
     style, class_channels = _picture((48, 56)), _class_channels((48, 56))
     other_weights = {**tensors, "conv1_1.bias": tensors["conv1_1.bias"] + 1}
     seen = [
@@ -193,12 +193,12 @@ def test_a_store_tells_different_targets_apart(tensors: Mapping[str, Tensor], ex
 
 
 def test_a_store_keeps_to_its_memory(exact: VGG19) -> None:
-    assert TargetStore().nbytes == 0
-    nothing_kept = TargetStore()
+    assert TargetCache().nbytes == 0
+    nothing_kept = TargetCache()
     style = _picture((48, 56))
     assert _shared(nothing_kept, exact, style) is not _shared(nothing_kept, exact, style)
-    one = sum(target.nbytes for target in _shared(TargetStore(), exact, style))
-    store = TargetStore(int(1.5 * one))
+    one = sum(target.nbytes for target in _shared(TargetCache(), exact, style))
+    store = TargetCache(int(1.5 * one))
     first = _shared(store, exact, style)
     assert store.nbytes == one
     _shared(store, exact, style + 1)
@@ -240,7 +240,7 @@ def test_what_float16_cannot_hold_is_its_largest_number(
 
 
 def test_targets_of_both_precisions_are_shared_apart(tensors: Mapping[str, Tensor]) -> None:
-    network, style, store = VGG19(tensors), _picture((72, 64)).float(), TargetStore(2**30)
+    network, style, store = VGG19(tensors), _picture((72, 64)).float(), TargetCache(2**30)
     whole, half = (store.content(FeatureExtractor(network, half=each), style) for each in (False, True))
     assert (whole.dtype, half.dtype) == (torch.float32, torch.float16)
     assert store.content(FeatureExtractor(network, half=True), style) is half

@@ -1,4 +1,4 @@
-"""Environment: the machine and the versions that a measurement belongs to."""
+"""Environment: the machine and the versions of a measurement."""
 
 import importlib.metadata
 import os
@@ -20,9 +20,12 @@ _PACKAGES = ("numpy", "scipy", "pillow")
 
 @dataclass(frozen=True)
 class Environment:
-    """``processor``: the model's name; ``cores``: logical ones that this process may use; ``threads`` of
-    PyTorch; ``memory_bytes`` of the machine; ``gpu``: its name where one computes; ``precision`` of the
-    default run; ``versions`` by package."""
+    """`Environment` describes the machine and the versions of a measurement.
+
+    ``processor``: the model's name; ``cores``: logical ones that this process may use; ``threads`` of
+    PyTorch; ``memory_bytes`` of the machine; ``gpu``: its name if the run uses one; ``precision`` of the
+    default run; ``versions`` by package.
+    """
 
     platform: str
     processor: str
@@ -36,35 +39,35 @@ class Environment:
 
 
 def describe_environment(settings: Settings) -> Environment:
-    """This machine, as a run with ``settings`` would use it."""
-    place = choose_device(settings.device, settings.precision)
+    """Describe this machine as a run with ``settings`` would use it."""
+    device = choose_device(settings.device, settings.precision)
     return Environment(
         platform=platform.platform(),
         processor=_processor(),
         cores=_cores(),
         threads=torch.get_num_threads(),
         memory_bytes=int(psutil.virtual_memory().total),
-        device=str(place.torch_device),
-        gpu=torch.cuda.get_device_name(place.torch_device) if place.torch_device.type == "cuda" else None,
-        precision=place.precision,
+        device=str(device.torch_device),
+        gpu=torch.cuda.get_device_name(device.torch_device) if device.torch_device.type == "cuda" else None,
+        precision=device.precision,
         versions={
             "glstylenet": glstylenet.__version__,
             "python": platform.python_version(),
-            "torch": torch.__version__,  # with what it was built for, which its package does not emit
+            "torch": torch.__version__,  # with its build, such as +cpu, which the package's metadata lack
             **{package: importlib.metadata.version(package) for package in _PACKAGES},
         },
     )
 
 
 def _cores() -> int:
-    """A container or a batch system may leave a process fewer than the machine has."""
+    """Count the cores that this process may use: in a container often fewer than the machine has."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def _processor(listing: Path = Path("/proc/cpuinfo")) -> str:
-    """The model's name where the system tells it, else the architecture's."""
+    """Return the processor's model name, or the architecture where the system does not name the model."""
     try:
         for line in listing.read_text(encoding="utf-8", errors="replace").splitlines():
             name, _, value = line.partition(":")

@@ -1,10 +1,10 @@
-"""Overhead: what a whole run costs beyond the bare network; and where its time goes.
+"""Overhead: the time of a whole run relative to the bare network, and its parts.
 
     overhead = seconds of optimisation / sum over scales of (evaluations * seconds of the bare network)
 
 The bare network (:mod:`~glstylenet.bench.plain_vgg`) computes F^1..F^4 of a picture of the scale's size and
-the gradient of mean F^4 to its pixels, in the run's precision, without the margin that the run paints around
-it.
+the gradient of mean F^4 to its pixels, in the run's precision, without the margin that a run adds around the
+picture.
 """
 
 import statistics
@@ -30,8 +30,12 @@ __all__ = ["Overhead", "RunRecorder", "ScaleCost", "assemble", "bare_seconds", "
 
 @dataclass(frozen=True)
 class ScaleCost:
-    """One scale of the run: its ``size`` (height, width), the ``seconds`` that its ``evaluations`` took, and
-    the median seconds of the bare network over all repeats, over those before the run, over those after."""
+    """`ScaleCost` holds the time of one scale of the run.
+
+    ``size``: (height, width); ``seconds`` of all its ``evaluations``. ``bare_seconds``: the median time of
+    the bare network over all repeats; ``bare_before`` and ``bare_after``: over those before and after the
+    run.
+    """
 
     size: tuple[int, int]
     evaluations: int
@@ -48,7 +52,12 @@ class ScaleCost:
 
 @dataclass(frozen=True)
 class Overhead:
-    """``seconds`` of optimisation in all, ``parts`` of them by name, and the ``scales``."""
+    """`Overhead` holds the ``seconds`` of a whole optimisation, their ``parts`` by name, and the ``scales``.
+
+    >>> cost = ScaleCost((64, 80), 40, 10.0, 0.2, 0.19, 0.21)
+    >>> Overhead(10.0, {"network": 8.0, "matching": 2.0}, (cost,), "float32").ratio
+    1.25
+    """
 
     seconds: float
     parts: Mapping[str, float]
@@ -63,13 +72,13 @@ class Overhead:
 
     @property
     def shares(self) -> dict[str, float]:
-        """Each part's share of their sum, in the same order."""
+        """The share of each part in their sum, in the same order."""
         total = sum(self.parts.values())
         return {name: seconds / total for name, seconds in self.parts.items()}
 
 
 class RunRecorder:
-    """Listens to a run: its plan, when each scale began, and how many evaluations it got."""
+    """`RunRecorder` is a listener that records a run's plan, and start and evaluations of each scale."""
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
         self.started: Started | None = None
@@ -79,7 +88,7 @@ class RunRecorder:
         self._began: list[float] = []
 
     def __call__(self, event: Event) -> None:
-        """Hear ``event``."""
+        """Record ``event``."""
         match event:
             case Started():
                 self.started = event
@@ -91,9 +100,9 @@ class RunRecorder:
                 self.warnings.append(event.message)
 
     def scale_seconds(self, optimisation: float) -> list[float]:
-        """Seconds of each scale, of a run that optimised for ``optimisation`` seconds.
+        """Return the seconds of each scale in a run that optimised for ``optimisation`` seconds.
 
-        The last ends when the optimisation does, which no event tells of.
+        The end of the last scale is that of the optimisation, for which there is no event.
         """
         between = [after - before for before, after in zip(self._began, self._began[1:], strict=False)]
         return [*between, optimisation - sum(between)]
@@ -106,26 +115,26 @@ def measure_overhead(
     repeats: int,
     emit: Callable[[str], None],
 ) -> Overhead:
-    """Run ``settings`` on ``pair`` once, and the bare network before and after, ``repeats`` times each."""
-    place = choose_device(settings.device, settings.precision)
-    # One evaluation tells the plan, and warms up whatever is slow the first time.
-    scout = RunRecorder()
-    _run(pair, settings, scout, should_stop=lambda: True)
-    if scout.started is None:
+    """Run ``settings`` on ``pair`` once, and the bare network ``repeats`` times before and after it."""
+    device = choose_device(settings.device, settings.precision)
+    # A run of one evaluation has the same plan, and warms up what is slow the first time.
+    first = RunRecorder()
+    _run(pair, settings, first, should_stop=lambda: True)
+    if first.started is None:
         raise RuntimeError("a run ended without having begun")
-    sizes = [scale.size for scale in scout.started.scales]
+    sizes = [scale.size for scale in first.started.scales]
     emit(f"overhead: the bare network at {_in_words(sizes)}")
-    before = bare_seconds(settings, place, sizes, repeats)
+    before = bare_seconds(settings, device, sizes, repeats)
     emit(f"overhead: a whole run of {settings.iterations} evaluations on the samples")
-    watch = RunRecorder()
-    result = _run(pair, settings, watch)
+    recorder = RunRecorder()
+    result = _run(pair, settings, recorder)
     emit("overhead: the bare network again")
-    after = bare_seconds(settings, place, sizes, repeats)
-    return assemble(watch, result.timings, before, after)
+    after = bare_seconds(settings, device, sizes, repeats)
+    return assemble(recorder, result.timings, before, after)
 
 
 def _run(
-    pair: Pair, settings: Settings, watch: RunRecorder, should_stop: Callable[[], bool] | None = None
+    pair: Pair, settings: Settings, recorder: RunRecorder, should_stop: Callable[[], bool] | None = None
 ) -> Result:
     return stylize(
         pair.content,
@@ -133,47 +142,55 @@ def _run(
         content_map=pair.content_map,
         style_map=pair.style_map,
         settings=settings,
-        on_event=watch,
+        on_event=recorder,
         should_stop=should_stop,
     )
 
 
 def assemble(
-    watch: RunRecorder, timings: Timings, before: Sequence[Sequence[float]], after: Sequence[Sequence[float]]
+    recorder: RunRecorder,
+    timings: Timings,
+    before: Sequence[Sequence[float]],
+    after: Sequence[Sequence[float]],
 ) -> Overhead:
-    """What ``watch`` heard of a run and its ``timings``, beside the bare network's seconds: the repeats of
-    each scale ``before`` and ``after``. Raises ``ValueError`` for a run that never began."""
-    if watch.started is None:
+    """Combine the record and the ``timings`` of a run with the seconds of the bare network.
+
+    ``before`` and ``after``: the repeats at the size of each scale. Raises ``ValueError`` for a run that
+    never began.
+    """
+    if recorder.started is None:
         raise ValueError("a run that never began has no overhead")
-    seconds = watch.scale_seconds(timings.optimisation)
+    seconds = recorder.scale_seconds(timings.optimisation)
     return Overhead(
         seconds=timings.optimisation,
         parts=dict(timings.parts),
         scales=tuple(
             ScaleCost(
                 size=scale.size,
-                evaluations=watch.evaluations[number],
+                evaluations=recorder.evaluations[number],
                 seconds=seconds[number - 1],
                 bare_seconds=statistics.median([*before[number - 1], *after[number - 1]]),
                 bare_before=statistics.median(before[number - 1]),
                 bare_after=statistics.median(after[number - 1]),
             )
-            for number, scale in enumerate(watch.started.scales, start=1)
+            for number, scale in enumerate(recorder.started.scales, start=1)
         ),
-        precision=watch.started.precision,
-        warnings=tuple(watch.warnings),
+        precision=recorder.started.precision,
+        warnings=tuple(recorder.warnings),
     )
 
 
 def bare_seconds(
-    settings: Settings, place: Device, sizes: Sequence[tuple[int, int]], repeats: int
+    settings: Settings, device: Device, sizes: Sequence[tuple[int, int]], repeats: int
 ) -> list[list[float]]:
-    """Seconds of the bare network's forward and backward at each of ``sizes``, ``repeats`` times.
+    """Return ``repeats`` times, in seconds, of the bare network forward and backward at each of ``sizes``.
 
-    The sizes take turns, so that a machine busy for a moment does not hit one alone.
+    The sizes alternate, so that a moment in which the machine is busy does not affect only one of them.
     """
-    network = PlainVGG19(load_weights(settings.weights).tensors, device=place.torch_device, dtype=place.dtype)
-    pictures = [picture_tensor(drawn_picture(size, seed=0), place.torch_device) for size in sizes]
+    network = PlainVGG19(
+        load_weights(settings.weights).tensors, device=device.torch_device, dtype=device.dtype
+    )
+    pictures = [picture_tensor(drawn_picture(size, seed=0), device.torch_device) for size in sizes]
 
     def compute(pixels: Tensor) -> None:
         variable = pixels.clone().requires_grad_()
@@ -182,7 +199,7 @@ def bare_seconds(
     for picture in pictures:
         compute(picture)
     rounds = [
-        [seconds_of(lambda picture=picture: compute(picture), place.torch_device) for picture in pictures]  # type: ignore[misc]
+        [seconds_of(lambda picture=picture: compute(picture), device.torch_device) for picture in pictures]  # type: ignore[misc]
         for _ in range(repeats)
     ]
     return [list(times) for times in zip(*rounds, strict=True)]

@@ -1,4 +1,4 @@
-"""Pair: what is painted from what, as files."""
+"""Pair: a content and a style, as files."""
 
 import contextlib
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ __all__ = ["Pair", "sample_pair"]
 
 @dataclass(frozen=True)
 class Pair:
-    """A content and a style, and a map of both or of neither."""
+    """`Pair` names the files of a content and a style, and of both maps or of neither."""
 
     content: Path
     style: Path
@@ -21,7 +21,7 @@ class Pair:
     style_map: Path | None = None
 
     def read(self, settings: Settings) -> Inputs:
-        """The pictures, brought to the sizes of a run with ``settings``.
+        """Read the pictures and resize them for a run with ``settings``.
 
         Raises what :func:`glstylenet.stylize` raises for pictures and maps that cannot be used.
         """
@@ -36,6 +36,6 @@ class Pair:
 
 
 def sample_pair(files: contextlib.ExitStack) -> Pair:
-    """The pair that ships with the package, with its maps; its files may be gone once ``files`` closes."""
+    """Return the pair that ships with the package, with its maps; the files exist until ``files`` closes."""
     names = ("content.png", "style.png", "content_map.png", "style_map.png")
     return Pair(*(sample_file(name, files) for name in names))

@@ -1,4 +1,4 @@
-"""BenchPlan: how much each mode of the benchmark measures."""
+"""Plans: what each mode of the benchmark measures, and how often."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ __all__ = ["PLANS", "BenchPlan", "PointSize"]
 
 @dataclass(frozen=True)
 class PointSize:
-    """One size of the scaling: a picture of ``megapixels``, and for how many evaluations it is painted."""
+    """`PointSize` is one size of the scaling: a picture of ``megapixels`` and the number of evaluations."""
 
     megapixels: float
     evaluations: int
@@ -19,15 +19,18 @@ class PointSize:
 
 @dataclass(frozen=True)
 class BenchPlan:
-    """The size of every measurement.
+    """`BenchPlan` holds the size of every measurement of one mode.
 
-    ``size``: longest side of the default run whose overhead is taken, ``None`` for the samples' own;
-    ``iterations`` of that run. ``repeats``: how often the bare network is timed before the run, and again
-    after it. ``scheme_size`` (height, width) of the schemes, in how many ``rounds`` each is timed once, and
-    the ``seconds_limit``: seconds in all after which one is not timed again; (g) and (c) have
-    ``scheme_pairs`` rounds by themselves. ``pair_size``: longest side of the pair of the speedup, ``None``
-    for its own; ``literal_evaluations`` the literal method gets on it.
-    ``points`` of the scaling, each within ``point_memory`` bytes.
+    Overhead: ``size`` is the longest side of the default run, ``None`` for the samples' own; ``iterations``
+    are its evaluations; ``repeats``: how often the bare network is timed before the run, and again after it.
+
+    Schemes: ``scheme_size`` (height, width); ``rounds``: how often each is timed, unless it has taken
+    ``seconds_limit`` seconds in all; ``scheme_pairs``: how often (g) and (c) are timed in alternation.
+
+    Speedup: ``pair_size`` is the longest side of the pair, ``None`` for its own; ``literal_evaluations`` is
+    the number of evaluations of the literal method.
+
+    Scaling: ``points``, each within ``point_memory`` bytes.
     """
 
     name: str
@@ -63,7 +66,7 @@ PLANS: Mapping[str, BenchPlan] = MappingProxyType(
                 scheme_pairs=11,
                 pair_size=112,
                 literal_evaluations=40,
-                # One between them would not change the slope.
+                # A point between them would not change the slope.
                 points=(PointSize(0.1, 4), PointSize(0.4, 3)),
             ),
             BenchPlan(
@@ -93,4 +96,4 @@ PLANS: Mapping[str, BenchPlan] = MappingProxyType(
         )
     }
 )
-"""The three modes by name."""
+"""The plans of the three modes by name."""

@@ -1,4 +1,4 @@
-"""Plot: the schemes beside the paper's, and the scaling, as one picture."""
+"""Plot: the times of the schemes beside the paper's, and the scaling, as one picture."""
 
 from typing import TYPE_CHECKING
 
@@ -24,7 +24,7 @@ _OURS, _PAPERS = "#20639b", "#c8c8c8"
 
 
 def require_matplotlib() -> None:
-    """Raise :class:`~glstylenet.errors.UsageError` if nothing can be plotted, before time is spent."""
+    """Raise :class:`~glstylenet.errors.UsageError` if matplotlib is not installed."""
     try:
         import matplotlib  # noqa: F401, PLC0415 - an extra
     except ImportError as error:
@@ -35,7 +35,7 @@ def require_matplotlib() -> None:
 
 
 def drawn_report(report: Report) -> Tensor:
-    """The plots as a picture (1, 3, H, W), 0..255, of :data:`PLOT_SIZE`."""
+    """Draw the plots as a picture (1, 3, H, W), 0..255, of :data:`PLOT_SIZE`."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415 - an extra, and slow
     from matplotlib.figure import Figure  # noqa: PLC0415
 
@@ -55,7 +55,7 @@ def drawn_report(report: Report) -> Tensor:
 
 
 def _draw_schemes(axes: "Axes", schemes: Schemes) -> None:
-    """Relative to scheme (h): the paper's machine was another, but ratios may be compared."""
+    """Draw the times relative to scheme (h): the paper used another machine, but ratios can be compared."""
     names = list(schemes.costs)
     places = np.arange(len(names))
     ours = [schemes.ratio(name, "h") for name in names]
@@ -63,7 +63,7 @@ def _draw_schemes(axes: "Axes", schemes: Schemes) -> None:
     axes.bar(places - 0.2, ours, 0.4, label="here", color=_OURS)
     axes.bar(places + 0.2, papers, 0.4, label="paper", color=_PAPERS)
     axes.set_xticks(places, [f"({name})" for name in names])
-    axes.set_yscale("log")  # (a) takes ten times as long as others, which would all be a thin line
+    axes.set_yscale("log")  # (a) takes ten times as long as the others, which would be thin lines
     axes.yaxis.set_major_formatter("{x:g}")
     axes.axhline(1.0, color="black", linewidth=0.8)
     height, width = schemes.size
@@ -73,7 +73,7 @@ def _draw_schemes(axes: "Axes", schemes: Schemes) -> None:
 
 
 def _draw_seconds(axes: "Axes", scaling: Scaling) -> None:
-    """Measured points and the fitted line, both directions logarithmic."""
+    """Draw the measured points and the fitted line, both axes logarithmic."""
     megapixels = _megapixels(scaling)
     seconds = np.array([point.seconds for point in scaling.points])
     exponent = scaling.exponent
@@ -103,7 +103,7 @@ def _megapixels(scaling: Scaling) -> npt.NDArray[np.float64]:
 
 
 def _count_megapixels(axes: "Axes", scaling: Scaling) -> None:
-    """A logarithmic axis with a tick at every point."""
+    """Make the horizontal axis logarithmic, with a tick at every point."""
     axes.set_xscale("log")
     axes.set_xticks(_megapixels(scaling), [f"{point.megapixels:g}" for point in scaling.points])
     axes.set_xticks([], minor=True)

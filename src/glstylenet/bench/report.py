@@ -19,7 +19,7 @@ __all__ = ["Report", "Subjects", "measure", "speedup_settings"]
 
 @dataclass(frozen=True)
 class Subjects:
-    """What is measured: the ``samples`` that ship, for the overhead, and the ``pair`` of the speedup."""
+    """`Subjects` holds the pictures: ``samples`` for the overhead, ``pair`` for the speedup."""
 
     samples: Pair
     pair: Pair
@@ -27,7 +27,7 @@ class Subjects:
 
 @dataclass(frozen=True)
 class Report:
-    """What was measured in the mode ``mode``; ``None`` for what was not."""
+    """`Report` holds what was measured in the mode ``mode``; ``None`` for what was not."""
 
     mode: str
     environment: Environment
@@ -37,8 +37,10 @@ class Report:
     scaling: Scaling | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """The JSON object: ``overhead`` and ``speedup`` are plain numbers, and ``details`` what they were
-        made of."""
+        """Return the JSON object.
+
+        ``overhead`` and ``speedup`` are plain numbers; ``details`` has the measurements behind them.
+        """
         overhead, speedup, schemes, scaling = self.overhead, self.speedup, self.schemes, self.scaling
         return {
             "mode": self.mode,
@@ -57,19 +59,19 @@ class Report:
 
 
 def speedup_settings(plan: BenchPlan, settings: Settings) -> Settings:
-    """``settings`` of the speedup: a size that was asked for goes before the plan's."""
+    """Return the settings of the speedup: the size of ``settings`` overrides the plan's."""
     return settings if settings.size is not None else settings.replace(size=plan.pair_size)
 
 
 def measure(plan: BenchPlan, subjects: Subjects, settings: Settings, emit: Callable[[str], None]) -> Report:
-    """Measure everything that ``plan`` asks for; ``emit`` hears a sentence at every step.
+    """Measure everything that ``plan`` names; ``emit`` is called with a sentence at every step.
 
-    ``settings``: the machine (device, precision, the network's weights) for all of it; loss weights, classes
-    and size for the speedup alone, since the other figures belong to the defaults.
+    ``settings``: the machine (device, precision, the network's weights) for all figures; loss weights,
+    classes and size for the speedup alone, because the other figures are those of the defaults.
     """
     machine = Settings(device=settings.device, precision=settings.precision, weights=settings.weights)
-    environment = describe_environment(machine)  # a device that is not there is told of first
-    # Before the others, while this process is small: the points' processes need the memory.
+    environment = describe_environment(machine)  # first, because it fails without the device
+    # Before the others, while this process is small: its subprocesses need the memory.
     scaling = measure_scaling(plan.points, machine, memory=plan.point_memory, emit=emit)
     overhead = measure_overhead(
         subjects.samples,

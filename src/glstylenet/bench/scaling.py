@@ -26,7 +26,7 @@ from glstylenet.settings import Settings
 __all__ = ["Scaling", "fitted_exponent", "measure_scaling", "point_of"]
 
 
-# Not `-m`: this package has imported the module before it could be run as the main one, and Python warns of that.
+# Not `-m`: the package imports the module before Python could run it as the main one, which it warns of.
 _PROGRAM = "import sys; from glstylenet.bench.subprocess_run import main; main(*sys.argv[1:])"
 
 
@@ -46,7 +46,7 @@ class Scaling:
 
 
 def fitted_exponent(pixels: Sequence[float], seconds: Sequence[float]) -> float:
-    """Return the slope of the least-squares line of log ``seconds`` over log ``pixels``; at least two of each.
+    """Return the slope of the least-squares line of log ``seconds`` over log ``pixels``, two or more of each.
 
     >>> round(fitted_exponent([1.0, 4.0], [1.0, 16.0]), 6)
     2.0

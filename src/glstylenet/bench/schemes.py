@@ -1,4 +1,4 @@
-"""Schemes: the paper's Figure 11, the time of an evaluation with fresh matches for each scheme."""
+"""Schemes: the time of an evaluation with new matches in each scheme, as in the paper's Figure 11."""
 
 import math
 import statistics
@@ -25,21 +25,24 @@ __all__ = [
 ]
 
 CLASSES = 5
-"""Classes of the maps in Figure 11."""
+"""Number of classes in the maps of Figure 11."""
 
 _PAIR = ("g", "c")
-"""Compared with each other; a round of all eight would lie between them."""
+"""The two schemes that are timed in direct alternation, because their times are close."""
 
 PAPER_SECONDS: Mapping[str, float] = MappingProxyType(
     {"a": 1.404, "b": 0.298, "c": 0.220, "d": 0.233, "e": 0.391, "f": 0.230, "g": 0.243, "h": 0.327}
 )
-"""The paper's column: seconds per iteration on two P100."""
+"""The seconds per iteration that the paper reports, on two P100."""
 
 
 @dataclass(frozen=True)
 class SchemeCost:
-    """Median ``seconds`` of matching and evaluating one scheme; ``shapes`` (height, width, channels) of its
-    fused features, the map's channels counted in every layer as the paper does; ``count``: of how many."""
+    """`SchemeCost` holds the median ``seconds`` of matching and evaluating one scheme.
+
+    ``shapes``: (height, width, channels) of its fused features, with the map's channels in every layer as the
+    paper counts them. ``count``: the number of times that the median is of.
+    """
 
     name: str
     shapes: tuple[tuple[int, int, int], ...]
@@ -48,16 +51,16 @@ class SchemeCost:
 
     @property
     def pixels(self) -> int:
-        """The paper's measure of size: how many numbers the fused features hold."""
+        """Count the numbers in the fused features: the paper's measure of size."""
         return sum(height * width * channels for height, width, channels in self.shapes)
 
 
 @dataclass(frozen=True)
 class Schemes:
-    """Every scheme's cost by its letter, for a content and a style of ``size`` (height, width).
+    """`Schemes` holds the cost of every scheme by its letter, for pictures of ``size`` (height, width).
 
-    ``g_vs_c``: seconds of (g) over those of (c) (:func:`ratio_of_neighbours`): a tenth lies between them, and
-    as much between two rounds of all schemes.
+    ``g_vs_c``: seconds of (g) over those of (c), from :func:`ratio_of_neighbours`. They differ by a tenth,
+    and so do the times of one scheme in two rounds.
     """
 
     size: tuple[int, int]
@@ -66,7 +69,7 @@ class Schemes:
     g_vs_c: float
 
     def ratio(self, name: str, other: str) -> float:
-        """Seconds of scheme ``name`` over those of ``other``."""
+        """Return the seconds of scheme ``name`` over those of ``other``."""
         return self.costs[name].seconds / self.costs[other].seconds
 
 
@@ -79,14 +82,17 @@ def measure_schemes(
     pairs: int,
     emit: Callable[[str], None],
 ) -> Schemes:
-    """Time all eight schemes on drawn pictures of ``size`` (height, width), ``rounds`` times each, but (g)
-    and (c) ``pairs`` times by themselves; they take turns (:func:`timed_in_turns`)."""
-    place = choose_device(settings.device, settings.precision)
-    network = VGG19(load_weights(settings.weights).tensors, device=place.torch_device, dtype=place.dtype)
+    """Time the paper's eight schemes on synthetic pictures of ``size`` (height, width).
+
+    Each is timed ``rounds`` times, but (g) and (c) ``pairs`` times in direct alternation
+    (:func:`timed_in_turns`).
+    """
+    device = choose_device(settings.device, settings.precision)
+    network = VGG19(load_weights(settings.weights).tensors, device=device.torch_device, dtype=device.dtype)
     content, style, pixels = (
-        picture_tensor(drawn_picture(size, seed), place.torch_device) for seed in range(3)
+        picture_tensor(drawn_picture(size, seed), device.torch_device) for seed in range(3)
     )
-    content_map, style_map = (drawn_classes(size, CLASSES, seed).to(place.torch_device) for seed in range(2))
+    content_map, style_map = (drawn_classes(size, CLASSES, seed).to(device.torch_device) for seed in range(2))
     emit(f"schemes: setting up all {len(PAPER_SCHEMES)} at {size[1]} x {size[0]}")
     objectives = {
         name: Objective(
@@ -101,7 +107,7 @@ def measure_schemes(
     }
 
     def evaluate(name: str) -> float:
-        return seconds_of(lambda: objectives[name].evaluate(pixels, rematch=True), place.torch_device)
+        return seconds_of(lambda: objectives[name].evaluate(pixels, rematch=True), device.torch_device)
 
     others = [name for name in PAPER_SCHEMES if name not in _PAIR]
     seconds = timed_in_turns(others, evaluate, rounds=rounds, seconds_limit=seconds_limit, emit=emit)
@@ -117,7 +123,7 @@ def measure_schemes(
             )
             for name, scheme in PAPER_SCHEMES.items()
         },
-        precision=place.precision,
+        precision=device.precision,
         g_vs_c=ratio_of_neighbours(*(seconds[name] for name in _PAIR)),
     )
 
@@ -130,10 +136,11 @@ def timed_in_turns(
     seconds_limit: float,
     emit: Callable[[str], None],
 ) -> dict[str, list[float]]:
-    """Seconds of each of ``names``, told by ``time``: ``rounds`` of them, after one that does not count.
+    """Return the seconds of each of ``names``, measured by ``time`` in ``rounds`` after a warm-up round.
 
-    They take turns, each round beginning with another one, so that the machine's noise hits all alike. Who
-    has taken ``seconds_limit`` seconds in all is left out of further rounds; then even a first time counts.
+    Every round times all of them and begins with another one, so that the machine's noise affects all alike.
+    After ``seconds_limit`` seconds in all a name is left out of further rounds. If it was timed only once,
+    the warm-up counts.
     """
     seconds: dict[str, list[float]] = {name: [] for name in names}
     for number in range(rounds + 1):
@@ -148,10 +155,14 @@ def timed_in_turns(
 
 
 def ratio_of_neighbours(seconds: Sequence[float], others: Sequence[float]) -> float:
-    """Mean of the ratios of ``seconds`` to ``others``, taken in turns, without the largest and the smallest.
+    """Return the mean ratio of ``seconds`` to ``others``, without the largest and the smallest ratio.
 
-    What slows a machine for longer than a round slows both alike. In repeated measurements the mean of 13
-    such ratios varied by 1.1 %, their median by 1.5 and the ratio of the medians by 1.8.
+    The two were measured in alternation, so what slows a machine for longer than a round affects both. In
+    repeated measurements the mean of 13 such ratios varied by 1.1 %, their median by 1.5 % and the ratio of
+    the medians by 1.8 %.
+
+    >>> ratio_of_neighbours([3.0, 4.0], [1.0, 1.0])
+    3.5
     """
     ratios = sorted(one / other for one, other in zip(seconds, others, strict=True))
     return statistics.mean(ratios[1:-1] or ratios)

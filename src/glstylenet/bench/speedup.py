@@ -1,9 +1,9 @@
-"""Speedup: how much sooner a default run reaches the objective that the literal method ends with.
+"""Speedup: how much sooner a default run reaches the final objective of the literal method.
 
     speedup = seconds of the literal method / seconds of the default run until its objective is as low
 
-Both begin with the content. Both objectives are measured alike: full size, float32, fresh matches. Ours
-counts all time from the call on: reading, setting up, coarse sizes.
+Both start from the content. Both objectives are measured in the same way: full size, float32, new matches.
+The time of the default run is all of it: reading, setting up and the coarse sizes too.
 """
 
 import time
@@ -39,16 +39,19 @@ __all__ = [
 ]
 
 _SNAPSHOTS = 40
-"""At most about so many pictures of the full size are kept."""
+"""About the most pictures of the full size that are kept."""
 
 _LONGEST = 4
-"""A run that does not get there is repeated with twice the evaluations, up to so many times the default's."""
+"""A run that does not reach the goal is repeated with twice the evaluations, up to this many times the
+default's."""
 
 
 @dataclass(frozen=True)
 class LiteralRun:
-    """What the literal method spent of the evaluations it was ``granted``, and the objective of its best
-    picture."""
+    """`LiteralRun` holds the time and the used ``evaluations`` of the literal method.
+
+    ``granted``: the evaluations that it could use; ``objective``: that of its best picture.
+    """
 
     seconds: float
     evaluations: int
@@ -58,8 +61,10 @@ class LiteralRun:
 
 @dataclass(frozen=True)
 class Attempt:
-    """A default run of ``iterations``: its final ``objective``, and when and after how many evaluations it
-    reached the goal (``None`` if it did not)."""
+    """`Attempt` holds a default run of ``iterations`` and its final ``objective``.
+
+    ``seconds`` and ``evaluations``: when it reached the goal; ``None`` if it did not.
+    """
 
     iterations: int
     objective: float
@@ -69,8 +74,10 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Speedup:
-    """The literal method against the default run on a picture of ``size`` (height, width); the last of
-    ``attempts`` is the one that counts."""
+    """`Speedup` compares the literal method with the default run on a picture of ``size`` (height, width).
+
+    The last of ``attempts`` is the one that counts.
+    """
 
     size: tuple[int, int]
     literal: LiteralRun
@@ -78,13 +85,13 @@ class Speedup:
 
     @property
     def ratio(self) -> float | None:
-        """``None`` if no attempt reached the literal method's objective."""
+        """The speedup; ``None`` if no attempt reached the literal method's objective."""
         seconds = self.attempts[-1].seconds
         return None if seconds is None else self.literal.seconds / seconds
 
     @property
     def note(self) -> str:
-        """What must be known besides the number; empty if nothing."""
+        """Return what a reader must know besides the number; it may be empty."""
         notes = []
         literal, first, last = self.literal, self.attempts[0], self.attempts[-1]
         if literal.evaluations < literal.granted:
@@ -107,7 +114,7 @@ class Speedup:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """``pixels`` (1, 3, H, W) on the CPU after ``evaluations``, ``seconds`` after the call."""
+    """`Snapshot` holds the ``pixels`` (1, 3, H, W), on the CPU, ``seconds`` after the start of a run."""
 
     seconds: float
     evaluations: int
@@ -115,12 +122,12 @@ class Snapshot:
 
 
 class SnapshotRecorder:
-    """Listens to a run and keeps pictures of its last scale; its own time does not count."""
+    """`SnapshotRecorder` is a listener that keeps pictures of the last scale; its own time does not count."""
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
         self._clock = clock
         self._began = clock()
-        self._listening = 0.0
+        self._own_seconds = 0.0
         self._scales = 0
         self._every = 1
         self._kept: list[Snapshot] = []
@@ -128,33 +135,33 @@ class SnapshotRecorder:
 
     @property
     def snapshots(self) -> list[Snapshot]:
-        """In the order of time; the last is the picture that the run ended with."""
+        """The pictures in the order of time; the last is that of the last evaluation."""
         return self._kept + self._latest
 
     def __call__(self, event: Event) -> None:
-        """Hear ``event``."""
+        """Record ``event``."""
         entered = self._clock()
         match event:
             case Started():
                 self._scales = len(event.scales)
                 self._every = max(1, event.scales[-1].evaluations // _SNAPSHOTS)
             case Step() if event.scale == self._scales:
-                seconds = entered - self._began - self._listening
+                seconds = entered - self._began - self._own_seconds
                 snapshot = Snapshot(seconds, event.evaluation, event.pixels.detach().cpu().clone())
                 if event.evaluation % self._every == 0:
                     self._kept.append(snapshot)
                     self._latest = []
                 else:
                     self._latest = [snapshot]
-        self._listening += self._clock() - entered
+        self._own_seconds += self._clock() - entered
 
 
 def measure_speedup(
     pair: Pair, settings: Settings, *, literal_evaluations: int, emit: Callable[[str], None]
 ) -> Speedup:
-    """Run the literal method on ``pair``, then the default until it is as far.
+    """Run the literal method on ``pair``, then the default until it has reached the same objective.
 
-    ``settings``: weights, size and machine for both; they start from the content.
+    ``settings``: weights, size and machine for both; both start from the content.
     """
     literal, best = literal_run(pair, settings, literal_evaluations, emit)
     size = (best.shape[-2], best.shape[-1])
@@ -169,7 +176,10 @@ def measure_speedup(
 def reach(
     goal: float, iterations: int, run: Callable[[int, float], Attempt], *, longest: int = _LONGEST
 ) -> tuple[Attempt, ...]:
-    """Runs of ``iterations``, twice as many and so on up to ``longest`` times, until one reaches ``goal``."""
+    """Call ``run`` with ``iterations``, twice as many, and so on, until one reaches ``goal``.
+
+    The last one has at most ``longest`` times ``iterations``.
+    """
     attempts = [run(iterations, goal)]
     while attempts[-1].seconds is None and 2 * attempts[-1].iterations <= longest * iterations:
         attempts.append(run(2 * attempts[-1].iterations, goal))
@@ -179,15 +189,15 @@ def reach(
 def literal_run(
     pair: Pair, settings: Settings, evaluations: int, emit: Callable[[str], None]
 ) -> tuple[LiteralRun, Tensor]:
-    """Let the literal method spend ``evaluations`` (fewer, if SciPy stops); also its best picture.
+    """Run the literal method for ``evaluations``, fewer if SciPy stops; return its record and best picture.
 
-    Its time is that of its targets and its descent. Reading and loading are not charged to it.
+    Its time is that of its targets and its minimisation, without reading pictures and loading weights.
     """
-    place = choose_device(settings.device, "float32")
+    device = choose_device(settings.device, "float32")
     inputs = pair.read(settings)
-    scaled = inputs.scaled(inputs.size, 1.0, place.torch_device)
-    start = start_pixels(inputs, "content", inputs.size, settings.seed).to(place.torch_device)
-    network = PlainVGG19(load_weights(settings.weights).tensors, device=place.torch_device)
+    scaled = inputs.scaled(inputs.size, 1.0, device.torch_device)
+    start = start_pixels(inputs, "content", inputs.size, settings.seed).to(device.torch_device)
+    network = PlainVGG19(load_weights(settings.weights).tensors, device=device.torch_device)
     spent, best = 0, start
     every = max(1, evaluations // 10)
     emit(f"speedup: the literal method, {evaluations} evaluations at {start.shape[-1]} x {start.shape[-2]}")
@@ -203,14 +213,14 @@ def literal_run(
         objective = literal_objective(network, settings, start, scaled)
         best, _ = minimise(objective, start, evaluations, on_evaluation=note)
 
-    seconds = seconds_of(run, place.torch_device)
+    seconds = seconds_of(run, device.torch_device)
     return LiteralRun(seconds, spent, evaluations, _objective_of(best, pair, settings)), best
 
 
 def literal_objective(
     network: PlainVGG19, settings: Settings, content: Tensor, scaled: ScaledInputs
 ) -> LiteralObjective:
-    """The paper's objective with the weights and the scheme of ``settings``; computes its targets."""
+    """Create the literal objective with the weights and the scheme of ``settings``."""
     return LiteralObjective(
         network,
         SCHEMES[settings.scheme],
@@ -223,28 +233,28 @@ def literal_objective(
 
 
 def attempt(pair: Pair, settings: Settings, goal: float, emit: Callable[[str], None]) -> Attempt:
-    """Run ``settings`` on ``pair`` and find when its objective first was at most ``goal``."""
+    """Run ``settings`` on ``pair`` and find when the objective first was at most ``goal``."""
     emit(f"speedup: the default run, {settings.iterations} evaluations")
-    watch = SnapshotRecorder()
+    recorder = SnapshotRecorder()
     stylize(
         pair.content,
         pair.style,
         content_map=pair.content_map,
         style_map=pair.style_map,
         settings=settings,
-        on_event=watch,
+        on_event=recorder,
     )
-    emit("speedup: looking for the moment it was as far")
+    emit("speedup: looking for the evaluation with the same objective")
     measured: dict[int, float] = {}
 
     def objective_of(number: int) -> float:
         if number not in measured:
-            measured[number] = _objective_of(watch.snapshots[number].pixels, pair, settings)
+            measured[number] = _objective_of(recorder.snapshots[number].pixels, pair, settings)
         return measured[number]
 
-    last = len(watch.snapshots) - 1
+    last = len(recorder.snapshots) - 1
     found = first_reaching(objective_of, last + 1, goal)
-    reached = None if found is None else watch.snapshots[found]
+    reached = None if found is None else recorder.snapshots[found]
     return Attempt(
         iterations=settings.iterations,
         objective=objective_of(last),
@@ -254,10 +264,13 @@ def attempt(pair: Pair, settings: Settings, goal: float, emit: Callable[[str], N
 
 
 def first_reaching(objective_of: Callable[[int], float], count: int, goal: float) -> int | None:
-    """The first of ``count`` falling objectives that is at most ``goal``; ``None`` if the last is above it.
+    """Return the number of the first of ``count`` falling objectives that is at most ``goal``.
 
-    By bisection: measuring a picture costs as much as an evaluation. Where the objectives do not fall all the
-    way, the one found is at most ``goal`` and the one before it is not, so that none is found too early.
+    ``None`` if the last is above it. Bisection, because measuring a picture costs as much as an evaluation.
+    Where the objectives rise in between, the one found is at most ``goal`` and the one before it is not.
+
+    >>> first_reaching([9.0, 6.0, 4.0].__getitem__, 3, 6.0)
+    1
     """
     if count == 0 or objective_of(count - 1) > goal:
         return None
@@ -272,7 +285,7 @@ def first_reaching(objective_of: Callable[[int], float], count: int, goal: float
 
 
 def _objective_of(pixels: Tensor, pair: Pair, settings: Settings) -> float:
-    """The paper's objective of a picture: the same measurement for whoever painted it."""
+    """Measure the paper's objective of a picture, the same for both methods."""
     return picture_losses(
         _as_array(pixels),
         pair.content,
@@ -284,6 +297,6 @@ def _objective_of(pixels: Tensor, pair: Pair, settings: Settings) -> float:
 
 
 def _as_array(pixels: Tensor) -> npt.NDArray[np.float32]:
-    """(1, 3, H, W), 0..255, as (H, W, 3), 0..1."""
+    """Convert (1, 3, H, W), 0..255, to (H, W, 3), 0..1."""
     array: npt.NDArray[np.float32] = (pixels[0] / 255.0).clamp(0.0, 1.0).permute(1, 2, 0).cpu().numpy()
     return array

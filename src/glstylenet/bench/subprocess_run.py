@@ -1,4 +1,4 @@
-"""Subprocess run: one size of the scaling, measured in a process of its own, whose peak of memory is the point's.
+"""Subprocess run: one size of the scaling in a process of its own, so that its peak of memory is the size's.
 
 :mod:`glstylenet.bench.scaling` starts the process and calls :func:`main` in it.
 """
@@ -43,8 +43,8 @@ class Point:
     """`Point` holds the cost of one size.
 
     ``size``: (height, width). ``seconds``: per evaluation, with its share of the matching.
-    ``peak_memory_bytes``: the peak of the process. ``matching_seconds``: of one match. ``setup_seconds``: once,
-    from the start to the end of the first evaluation.
+    ``peak_memory_bytes``: the peak of the process. ``matching_seconds``: of one match. ``setup_seconds``:
+    once, from the start to the end of the first evaluation.
     """
 
     megapixels: float
@@ -125,17 +125,17 @@ def measure_point(request: PointRequest) -> Point:
         precision=request.precision,
         weights=request.weights,
     )
-    watch = StepTimer()
-    result = stylize(drawn_picture(size, 0), drawn_picture(size, 1), settings=settings, on_event=watch)
+    timer = StepTimer()
+    result = stylize(drawn_picture(size, 0), drawn_picture(size, 1), settings=settings, on_event=timer)
     matching = result.timings.parts["matching"]
     return Point(
         megapixels=request.megapixels,
         size=size,
-        seconds=watch.seconds(matching, settings.round_length),
+        seconds=timer.seconds(matching, settings.round_length),
         peak_memory_bytes=result.peak_memory_bytes,
         evaluations=result.evaluations,
-        matching_seconds=watch.matching_seconds(matching),
-        setup_seconds=watch.setup_seconds,
+        matching_seconds=timer.matching_seconds(matching),
+        setup_seconds=timer.setup_seconds,
         precision=result.precision,
     )
 

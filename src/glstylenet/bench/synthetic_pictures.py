@@ -1,7 +1,7 @@
-"""Drawing: pictures and maps for measurements that need no particular ones, the same for the same seed.
+"""Synthetic pictures and maps for measurements, the same for the same seed.
 
-Shapes with edges over soft colours, under a little noise: no two patches are alike, as in a photograph, and
-neighbours resemble each other, which pure noise would not give.
+They have shapes with edges over soft colours and a little noise: no two patches are equal, as in a
+photograph, but neighbouring ones are similar, which they are not in pure noise.
 """
 
 import numpy as np
@@ -15,16 +15,16 @@ __all__ = ["drawn_classes", "drawn_picture", "picture_tensor"]
 
 
 _SHAPES = 24
-
-
 _NOISE = 24  # in steps of 0..255
-
-
 _BLOTCHES = 6  # along each side
 
 
 def drawn_picture(size: tuple[int, int], seed: int) -> npt.NDArray[np.uint8]:
-    """An RGB picture of ``size`` (height, width): uint8 (H, W, 3)."""
+    """Draw an RGB picture of ``size`` (height, width): uint8 (H, W, 3).
+
+    >>> drawn_picture((4, 6), seed=0).shape
+    (4, 6, 3)
+    """
     height, width = size
     generator = np.random.default_rng(seed)
     blotches = generator.integers(0, 256, (_BLOTCHES, _BLOTCHES, 3), dtype=np.uint8)
@@ -37,20 +37,24 @@ def drawn_picture(size: tuple[int, int], seed: int) -> npt.NDArray[np.uint8]:
         colour = tuple(int(value) for value in generator.integers(0, 256, 3))
         (pen.ellipse if generator.random() < 0.5 else pen.rectangle)(box, fill=colour)
     picture = np.asarray(image)
-    # Added in 8 bits, where a sum above 255 would wrap: a large picture in floats would need four times the
-    # memory, and memory is what some measurements look at.
+    # Added in 8 bits, where a sum above 255 would wrap. In floats a large picture would need four times the
+    # memory, and some measurements are of memory.
     noise = generator.integers(0, _NOISE, picture.shape, dtype=np.uint8)
     noise += np.minimum(picture, np.uint8(255 - _NOISE))
     return noise
 
 
 def picture_tensor(picture: npt.NDArray[np.uint8], device: torch.device) -> Tensor:
-    """uint8 (H, W, 3) as float32 (1, 3, H, W), 0..255."""
+    """Convert uint8 (H, W, 3) to float32 (1, 3, H, W), 0..255."""
     return torch.from_numpy(picture).permute(2, 0, 1)[None].to(device, torch.float32)
 
 
 def drawn_classes(size: tuple[int, int], classes: int, seed: int) -> Tensor:
-    """A map of ``classes`` regions with curved borders: one-hot class channels (1, classes, H, W)."""
+    """Draw a map of ``classes`` regions with curved borders: one-hot class channels (1, classes, H, W).
+
+    >>> drawn_classes((8, 8), classes=3, seed=0).sum(dim=1).unique()
+    tensor([1.])
+    """
     generator = torch.Generator().manual_seed(seed)
     fields = torch.rand((1, classes, 4, 4), generator=generator)
     labels = F.interpolate(fields, size=size, mode="bicubic", align_corners=False).argmax(dim=1)

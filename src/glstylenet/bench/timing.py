@@ -1,4 +1,4 @@
-"""Timing: seconds of wall time, on a CPU and on a GPU, which answers before it has done its work."""
+"""Timing: seconds of wall time, on a CPU and on a GPU, whose calls return before the work is done."""
 
 import time
 from collections.abc import Callable
@@ -9,7 +9,7 @@ __all__ = ["seconds_of", "wait_for"]
 
 
 def seconds_of(action: Callable[[], object], device: torch.device) -> float:
-    """Seconds that ``action`` takes on ``device``, until everything it asked for is done."""
+    """Return the seconds that ``action`` takes on ``device``, with all the work that it starts there."""
     wait_for(device)
     began = time.perf_counter()
     action()
@@ -18,6 +18,6 @@ def seconds_of(action: Callable[[], object], device: torch.device) -> float:
 
 
 def wait_for(device: torch.device) -> None:
-    """Return when ``device`` has done everything it was asked for."""
+    """Wait until ``device`` has done all work that was started on it."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)

@@ -73,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     # PyTorch's threads wait for each other in a busy loop. Where another program needs a core too, a long
-    # loop costs most of the machine (docs/performance.md). PyTorch reads the variable when it is loaded.
+    # loop costs most of the machine (docs/notebook.md). PyTorch reads the variable when it is loaded.
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     keep_freed_memory()

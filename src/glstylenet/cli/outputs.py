@@ -18,7 +18,7 @@ __all__ = ["OutputOptions", "check_outputs", "preview_path"]
 
 @dataclass(frozen=True)
 class OutputOptions:
-    """How the results of a run are kept.
+    """`OutputOptions` says how the results of a run are kept.
 
     ``overwrite`` allows to replace what exists. ``bits`` are those of each colour of the result. ``metadata``
     writes the recipe into it. ``save_every`` is the number of evaluations between two previews, ``None`` for

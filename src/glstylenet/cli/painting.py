@@ -25,7 +25,7 @@ __all__ = ["paint"]
 
 @dataclass(frozen=True)
 class _Context:
-    """What all jobs of a call share."""
+    """`_Context` holds what all jobs of a call share."""
 
     settings: Settings
     options: OutputOptions

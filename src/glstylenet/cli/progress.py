@@ -38,7 +38,10 @@ _LINE_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class Verbosity:
-    """How much is printed. ``verbose`` adds details, ``debug`` tracebacks; ``quiet`` leaves warnings only."""
+    """`Verbosity` says how much is printed.
+
+    ``verbose`` adds details, ``debug`` tracebacks; ``quiet`` leaves warnings only.
+    """
 
     verbose: bool = False
     quiet: bool = False

@@ -39,8 +39,8 @@ _OutputOption = Annotated[
         "--output",
         "-o",
         metavar="OUT",
-        help="file for the result, whose suffix (.png, .jpg, ...) chooses the format, or a folder for results "
-        "named CONTENT__STYLE.png; required, except with --recipe OLD.png, where OLD.again.png is the default",
+        help="file for the result, whose suffix (.png, .jpg, ...) is its format, or a folder for results "
+        "named CONTENT__STYLE.png; required, except with --recipe OLD.png (default OLD.again.png)",
     ),
 ]
 _RecipeOption = Annotated[

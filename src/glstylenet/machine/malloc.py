@@ -2,7 +2,7 @@
 
 glibc returns large freed blocks to the system at once, and the system hands out new ones page by page, filled
 with zeros. With features of tens of megabytes that costs up to a third of an evaluation
-(docs/performance.md). So programs of ours keep freed memory, and return it where a plan needs room.
+(docs/notebook.md). So programs of ours keep freed memory, and return it where a plan needs room.
 """
 
 import ctypes

@@ -47,7 +47,7 @@ _SHORT_HISTORY = 3
 _SHORT_HISTORY_COST = 1.2
 """Work of an evaluation with the short history, relative to one with the long one.
 
-3 pairs take 10 % more evaluations to the same loss than 10 (docs/performance.md). A run's number of
+3 pairs take 10 % more evaluations to the same loss than 10 (docs/notebook.md). A run's number of
 evaluations is given, so its loss pays instead; therefore it counts twice.
 """
 

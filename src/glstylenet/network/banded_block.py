@@ -62,7 +62,7 @@ class _Band:
 
 @dataclass
 class SavedBlock:
-    """What the backward pass needs of an input of ``size`` (height, width).
+    """`SavedBlock` holds what the backward pass needs of an input of ``size`` (height, width).
 
     ``conv1_masks``: for each band the mask of the first convolution's results. ``conv2_masks``: that of the
     second's, with one more row on both sides; empty if it was not computed.

@@ -23,7 +23,7 @@ __all__ = ["ConvRelu"]
 
 
 _MANY_CHANNELS = 64 * 128
-"""Input times output channels from which on Winograd's algorithm is faster (docs/performance.md)."""
+"""Input times output channels from which on Winograd's algorithm is faster (docs/notebook.md)."""
 
 
 _HAS_FUSED_RELU: bool = (

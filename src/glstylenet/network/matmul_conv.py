@@ -4,7 +4,7 @@
 
 Each product multiplies all positions by one entry's weights (C, O) and adds to the sum of those before. This
 is for float32 on a GPU, whose library's own convolutions either round to TF32's three digits or take as much
-memory as they please, 66 GB for a layer of 1.6 megapixels (docs/performance.md). The nine products need one
+memory as they please, 66 GB for a layer of 1.6 megapixels (docs/notebook.md). The nine products need one
 more copy of the input and one of the output, and keep all digits.
 """
 

@@ -22,7 +22,7 @@ def avg_pool(feature: Tensor, side: int) -> Tensor:
     """
     if side == 1:
         return feature
-    # A GPU sums faster than it pools (docs/performance.md).
+    # A GPU sums faster than it pools (docs/notebook.md).
     return F.avg_pool2d(feature, side) if feature.device.type == "cpu" else _means_by_sums(feature, side)
 
 
@@ -30,8 +30,8 @@ def avg_pool_backward(gradient: Tensor, size: tuple[int, int]) -> Tensor:
     """Return four times the gradient with respect to the input, of ``size``, of a 2x2 mean.
 
     Each entry of ``gradient`` (1, C, H, W) is copied to the four positions of its block; the convolution
-    after the pooling has multiplied it by the quarter (:class:`~glstylenet.network.conv_relu.ConvRelu`). A last
-    row or column that an odd size leaves over is 0.
+    after the pooling has multiplied it by the quarter (:class:`~glstylenet.network.conv_relu.ConvRelu`). A
+    last row or column that an odd size leaves over is 0.
 
     >>> avg_pool_backward(torch.tensor([[[[1.0]]]]), (2, 3))
     tensor([[[[1., 1., 0.],

@@ -57,7 +57,7 @@ class ReluMask:
             torch.eq(_in_memory(feature), 0, out=self._bytes)
             return
         for run, packed in self._runs(feature):
-            # Conversion to truth values is three times as fast as a comparison with 0 (docs/performance.md).
+            # Conversion to truth values is three times as fast as a comparison with 0 (docs/notebook.md).
             first, *others = _parts(run)
             packed.copy_(first.to(torch.bool).view(torch.uint8))
             for bit, part in enumerate(others, start=1):

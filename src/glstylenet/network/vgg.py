@@ -40,7 +40,8 @@ _BANDED_BLOCKS = 2
 
 @dataclass
 class SavedForBackward:
-    """What :meth:`VGG19.forward` saves for one :meth:`VGG19.backward`, which uses it up.
+    """`SavedForBackward` holds what :meth:`VGG19.forward` saves for one :meth:`VGG19.backward`, which uses it
+    up.
 
     ``blocks``: of the blocks computed in bands. ``masks``: the ReLU masks of every later convolution, in
     order; pooling by the mean needs nothing. ``origin``: where the pixels begin in the picture they were cut

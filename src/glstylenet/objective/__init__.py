@@ -18,7 +18,7 @@ from glstylenet.objective.loss_term import Loss, LossTerm
 from glstylenet.objective.objective import Objective
 from glstylenet.objective.style_target import StyleStatistics
 from glstylenet.objective.styles import StyleGuide
-from glstylenet.objective.target_cache import TargetStore
+from glstylenet.objective.target_cache import TargetCache
 from glstylenet.objective.terms import TERMS, LossMaps, LossTerms, LossWeights
 
 __all__ = [
@@ -31,6 +31,6 @@ __all__ = [
     "Objective",
     "StyleGuide",
     "StyleStatistics",
-    "TargetStore",
+    "TargetCache",
     "gram",
 ]

@@ -36,7 +36,7 @@ class Loss:
 
 @dataclass(frozen=True)
 class LossTargets:
-    """What the terms compare a picture with.
+    """`LossTargets` holds what the terms compare a picture with.
 
     ``styles``: those of each fused feature of the scheme. ``content_maps``: the content's class channels at
     the size of each fused feature, ``None`` without maps. ``content``: F^4 of the content, ``None`` where no

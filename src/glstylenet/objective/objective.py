@@ -25,7 +25,7 @@ from glstylenet.objective.content import ContentTerm
 from glstylenet.objective.local import LocalTerm
 from glstylenet.objective.loss_term import LossTargets, LossTerm, TileGradients
 from glstylenet.objective.styles import StyleGuide, group_styles
-from glstylenet.objective.target_cache import TargetStore
+from glstylenet.objective.target_cache import TargetCache
 from glstylenet.objective.terms import TERMS, Evaluation, LossAccumulator, LossMaps, LossTerms, LossWeights
 from glstylenet.objective.tile_features import FeatureExtractor, TileFeatures, tile_features
 from glstylenet.pyramid import Scheme, Tile, cut_into_tiles, fused_size
@@ -61,7 +61,7 @@ class Objective:
         between_tiles: Callable[[], None] | None = None,
         after_tiles: Callable[[], None] | None = None,
         block_bytes: int = BLOCK_BYTES,
-        targets: TargetStore | None = None,
+        targets: TargetCache | None = None,
         stopwatch: Stopwatch | None = None,
     ) -> None:
         self._network = network
@@ -80,7 +80,7 @@ class Objective:
         groups = scheme.groups if any(term.compares_styles for term in active) else ()
         compares_content = any(term.compares_content for term in active)
         extractor = FeatureExtractor(network, tile_side, half_features, between_tiles)
-        targets = targets or TargetStore()
+        targets = targets or TargetCache()
         # Without the content's map or any style's, the matching compares features alone.
         has_maps = content_map is not None and any(style.class_channels is not None for style in styles)
         factor = semantic_factor(weights.semantic) if has_maps else 0.0

@@ -15,7 +15,7 @@ from torch import Tensor
 from glstylenet.errors import UsageError
 from glstylenet.matching import PATCH, Matches, PatchGrid
 from glstylenet.objective.style_target import StyleStatistics, StyleTarget
-from glstylenet.objective.target_cache import TargetStore
+from glstylenet.objective.target_cache import TargetCache
 from glstylenet.objective.tile_features import FeatureExtractor
 from glstylenet.pyramid import fused_size
 
@@ -109,7 +109,7 @@ class GroupStyles:
 
 
 def group_styles(
-    cache: TargetStore,
+    cache: TargetCache,
     extractor: FeatureExtractor,
     groups: tuple[tuple[int, ...], ...],
     styles: Sequence[StyleGuide],

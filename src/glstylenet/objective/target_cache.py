@@ -1,4 +1,4 @@
-"""TargetStore: targets shared between runs on the same pictures."""
+"""TargetCache: targets shared between runs on the same pictures."""
 
 import hashlib
 from collections import OrderedDict
@@ -12,12 +12,12 @@ from glstylenet.network import CONTENT_LAYER
 from glstylenet.objective.style_target import StyleTarget, style_targets
 from glstylenet.objective.tile_features import FeatureExtractor
 
-__all__ = ["TargetStore"]
+__all__ = ["TargetCache"]
 
 _Target = TypeVar("_Target", Tensor, list[StyleTarget])
 
 
-class TargetStore:
+class TargetCache:
     """Targets by what they were computed from: pictures and maps by their bytes, network, layers, tiles.
 
     At most ``most_bytes`` of memory are held, the latest used; with 0 every call computes.

@@ -17,7 +17,7 @@ __all__ = ["FeatureExtractor", "TileFeatures", "tile_features"]
 
 @dataclass(frozen=True)
 class TileFeatures:
-    """What the network computed of one tile.
+    """`TileFeatures` holds what the network computed of one tile.
 
     ``groups``: the layers of each fused feature. ``fused``: each fused feature at the positions in
     ``windows``, the tile's own and those one further that its patches reach. ``saved``: for the backward

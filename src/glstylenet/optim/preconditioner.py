@@ -25,7 +25,7 @@ where |s_i| alone is the length of the whole step, so that late and short steps 
 Of y_i only the entries count that moved, however little. Where nothing moved, the mean of the whole picture
 is used.
 
-Not from the paper; the notebook (``docs/performance.md``) has the measurements behind both.
+Not from the paper; the notebook (``docs/notebook.md``) has the measurements behind both.
 """
 
 import numpy as np

@@ -74,8 +74,8 @@ class Pyramid:
     """The fusion of ``layers`` (shallow to deep) by Eq. 1, written layer by layer and band by band.
 
     ``sizes``: those of the whole picture's layers (:func:`~glstylenet.network.layers.layer_sizes`).
-    ``channels``: of each layer. ``origin``: row and column of the first pixel of the crop that the features are
-    computed from, multiples of 8. ``window``: the positions of the deepest layer, in the whole picture's
+    ``channels``: of each layer. ``origin``: row and column of the first pixel of the crop that the features
+    are computed from, multiples of 8. ``window``: the positions of the deepest layer, in the whole picture's
     coordinates, that are fused; all by default.
     """
 

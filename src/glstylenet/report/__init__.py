@@ -1,17 +1,17 @@
-"""Many runs side by side: sweeps over settings, and the paper's experiments.
+"""Reports on many runs: sweeps over settings, and the paper's experiments.
 
 - ``grid``: lists the combinations of settings of a sweep.
 - ``sweep``: runs a sweep and writes its sheet and page.
-- ``runner``: paints the tasks that are not done yet.
+- ``runner``: runs the tasks that are not done yet.
 - ``results_file``: keeps the results of tasks as JSON.
 - ``experiment``: defines an experiment, its panels and its findings.
 - ``experiments``: holds the paper's experiments.
 - ``methods``: compares the methods that the paper compares.
 - ``inputs``: finds the pictures of the experiments.
 - ``reproduction``: runs the experiments and writes their report.
-- ``gallery``: arranges pictures with captions.
+- ``gallery``: describes pictures with captions in rows and columns.
 - ``sheet``: draws a contact sheet.
-- ``page``: renders the self-contained page.
+- ``page``: renders the self-contained HTML page.
 """
 
 from glstylenet.report.grid import make_grid

@@ -1,4 +1,4 @@
-"""Experiment: what one figure of the paper shows, as pictures to paint and claims to check in numbers."""
+"""Experiment: one figure of the paper, as pictures to paint and claims to check by numbers."""
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
@@ -22,13 +22,18 @@ __all__ = [
 ]
 
 Records = Mapping[str, Record]
-"""What was painted, by the tasks' names."""
+"""The records of painted pictures by the names of their tasks."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One claim of the paper beside what was measured. ``holds``: ``None`` where it cannot be told;
-    ``partly``: it holds, but not throughout."""
+    """`Finding` compares one claim of the paper with what was measured.
+
+    ``holds``: ``None`` if it cannot be decided; ``partly``: it holds, but not in every step.
+
+    >>> Finding("lines stay straight", holds=True, numbers="0.02").verdict
+    'reproduced'
+    """
 
     claim: str
     holds: bool | None
@@ -37,7 +42,7 @@ class Finding:
 
     @property
     def verdict(self) -> str:
-        """In words."""
+        """The result in words."""
         if self.holds and self.partly:
             return "reproduced in part"
         return {True: "reproduced", False: "not reproduced", None: "not measured"}[self.holds]
@@ -45,7 +50,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Panel:
-    """Pictures in the rows and columns of the paper's figure. ``pictures``: what they are painted from."""
+    """`Panel` holds the tasks in the rows and columns of the paper's figure; ``pictures``: their inputs."""
 
     title: str
     pictures: Pictures
@@ -55,13 +60,13 @@ class Panel:
 
     @property
     def tasks(self) -> list[Task]:
-        """Row by row."""
+        """All tasks, row by row."""
         return [task for row in self.rows for task in row]
 
 
 @dataclass(frozen=True)
 class Table:
-    """Numbers instead of pictures: the heads of the columns and the rows as text, and the claims."""
+    """`Table` holds a figure of numbers: column heads and rows as text, and the findings."""
 
     heads: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
@@ -71,13 +76,13 @@ class Table:
 
 @dataclass(frozen=True)
 class Experiment:
-    """One figure.
+    """`Experiment` describes one figure of the paper.
 
-    ``source``: where in the paper; ``claim``: what it says there; ``expected``: what should come out;
-    ``cost``: what it takes. ``pairs``: names of the inputs that it needs. ``panels`` makes its tasks from
-    these and from what all runs share (size, iterations, machine); ``judge`` turns what was painted into
-    findings. A figure without pictures has a ``table`` instead, measured on the machine that the settings
-    name. ``published``: the file of the authors' own results, in the folder ``results``.
+    ``source``: its place in the paper; ``claim``: the paper's claim; ``expected``: the expected result;
+    ``cost``: the time or number of pictures. ``pairs``: names of the inputs that it needs. ``panels`` creates
+    its tasks from these and from the settings that all runs share (size, iterations, machine); ``judge``
+    turns records into findings. A figure without pictures has a ``table`` instead, measured on the machine
+    that the settings name. ``published``: the file of the authors' own results, in the folder ``results``.
     """
 
     name: str
@@ -96,14 +101,14 @@ class Experiment:
 
     @property
     def command(self) -> str:
-        """What runs it."""
+        """The command line that runs it."""
         return f"glstylenet reproduce {self.name} --inputs DIR -o FOLDER"
 
 
 def preset_task(
     name: str, pictures: Pictures, preset: str, shared: Mapping[str, Any], **changes: object
 ) -> Task:
-    """A task that starts from ``preset``."""
+    """Return a task with the settings of ``preset``, the ``shared`` ones and ``changes``."""
     values = {**shared, **changes}
     if preset not in PRESETS:
         return Task(name, pictures, Settings(**values))
@@ -111,14 +116,18 @@ def preset_task(
 
 
 def metric(records: Records, name: str, key: str) -> float | None:
-    """The metric ``key`` of the picture ``name``; ``None`` if there is no such picture or number."""
+    """Return the metric ``key`` of the picture ``name``; ``None`` if there is no such picture or number."""
     record = records.get(name)
     value = None if record is None else record.metrics.get(key)
     return float(value) if isinstance(value, int | float) else None
 
 
 def falls(claim: str, labels: Sequence[str], values: Sequence[float | None]) -> Finding:
-    """Whether ``values`` fall from each to the next; in part, if only from the first to the last."""
+    """Check whether ``values`` fall from each to the next; in part, if only from the first to the last.
+
+    >>> falls("more is better", ["1", "2"], [0.5, 0.25]).verdict
+    'reproduced'
+    """
     known = [value for value in values if value is not None]
     numbers = ", ".join(
         f"{label}: {format_number(value)}" for label, value in zip(labels, values, strict=True)
@@ -130,7 +139,7 @@ def falls(claim: str, labels: Sequence[str], values: Sequence[float | None]) -> 
 
 
 def lowest(claim: str, best: str, values: Mapping[str, float | None]) -> Finding:
-    """Whether ``best`` has the lowest of ``values``."""
+    """Check whether ``best`` has the lowest of ``values``."""
     numbers = ", ".join(f"{label}: {format_number(value)}" for label, value in values.items())
     known = {label: value for label, value in values.items() if value is not None}
     if best not in known or len(known) < 2:
@@ -139,5 +148,9 @@ def lowest(claim: str, best: str, values: Mapping[str, float | None]) -> Finding
 
 
 def format_number(value: float | None) -> str:
-    """Three figures, or a dash."""
+    """Format ``value`` with three significant digits; a dash for ``None``.
+
+    >>> format_number(0.12345), format_number(None)
+    ('0.123', '-')
+    """
     return "-" if value is None else f"{value:.3g}"

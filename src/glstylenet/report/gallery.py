@@ -1,4 +1,4 @@
-"""Gallery: pictures in rows and columns, with what is known of each."""
+"""Gallery: pictures in rows and columns, with facts about each."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,10 +9,10 @@ __all__ = ["Gallery", "GalleryItem"]
 
 @dataclass(frozen=True)
 class GalleryItem:
-    """One picture. ``file``: where it is, ``None`` if there is none, and ``note`` says why.
+    """`GalleryItem` is one picture with its caption.
 
-    ``facts``: what a caption tells, name by value. ``command``: the command line that paints it; empty for
-    a picture that was given.
+    ``file``: ``None`` if there is no picture; then ``note`` says why. ``facts``: names and values for the
+    caption. ``command``: the command line that paints it; empty for an input.
     """
 
     title: str
@@ -24,7 +24,7 @@ class GalleryItem:
 
 @dataclass(frozen=True)
 class Gallery:
-    """``rows`` of items, each as long as ``column_labels``; ``None`` leaves a place empty."""
+    """`Gallery` holds ``rows`` of items, each as long as ``column_labels``; ``None`` is an empty place."""
 
     title: str
     row_labels: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""Grid: one or two settings that vary, every combination of their values a cell."""
+"""Grid: one or two varying settings; every combination of their values is a cell."""
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,22 +11,26 @@ from glstylenet.settings import PRESETS, Settings, field_help, preset_settings
 __all__ = ["PRESET", "Axis", "Cell", "Grid", "make_grid", "split_values"]
 
 PRESET = "preset"
-"""The name under which presets vary; the other names are those of the settings."""
+"""The name of an axis of presets; all other axes have the names of settings."""
 
 _MOST_CELLS = 400
 _FIXED = frozenset({"strict", "device", "memory", "max_pixels", "weights"})
-"""Settings that say how to compute and not what: no two pictures differ by them, or not on purpose."""
+"""Settings that cannot vary: they say how to compute, and pictures do not differ by them on purpose."""
 
 
 @dataclass(frozen=True)
 class Axis:
-    """One setting, or the preset, and its ``values`` as text, in the order given."""
+    """`Axis` is one setting, or the preset, with its ``values`` as text, in the given order."""
 
     name: str
     values: tuple[str, ...]
 
     def label(self, value: str) -> str:
-        """``value`` as a row or column is headed: "local weight (beta) 100"."""
+        """Return the head of the row or column of ``value``.
+
+        >>> Axis("local_weight", ("50", "100")).label("100")
+        'local weight (beta) 100'
+        """
         return f"{self.title} {_shown(value)}"
 
     @property
@@ -39,9 +43,9 @@ class Axis:
 
 @dataclass(frozen=True)
 class Cell:
-    """One combination: its place in the grid, its own ``values`` by name, and all its ``settings``.
+    """`Cell` is one combination: its place in the grid, its own ``values`` by name, all its ``settings``.
 
-    ``preset``: the one that the settings start from, if any.
+    ``preset``: the preset that the settings start from, if any.
     """
 
     row: int
@@ -52,13 +56,13 @@ class Cell:
 
     @property
     def name(self) -> str:
-        """A file name's stem that says what is special here: "local_weight-50__semantic_weight-10"."""
+        """The stem of the cell's file name, such as "local_weight-50__semantic_weight-10"."""
         return "__".join(f"{name}-{_in_file_name(value)}" for name, value in self.values.items())
 
 
 @dataclass(frozen=True)
 class Grid:
-    """``rows`` may be ``None``: then one row of ``columns``. Cells come row by row."""
+    """`Grid` holds the axes and the ``cells``, row by row; without ``rows`` it has one row."""
 
     rows: Axis | None
     columns: Axis
@@ -66,24 +70,27 @@ class Grid:
 
     @property
     def axes(self) -> tuple[Axis, ...]:
-        """One or two."""
+        """The one or two axes."""
         return (self.columns,) if self.rows is None else (self.rows, self.columns)
 
     @property
     def row_labels(self) -> tuple[str, ...]:
-        """What heads each row; an empty text for the only one."""
+        """The head of each row; empty for a single row."""
         return ("",) if self.rows is None else tuple(map(self.rows.label, self.rows.values))
 
     @property
     def column_labels(self) -> tuple[str, ...]:
-        """What heads each column."""
+        """The head of each column."""
         return tuple(map(self.columns.label, self.columns.values))
 
 
 def split_values(text: str) -> tuple[str, ...]:
-    """The values of "50,100,500"; one value if there is no comma, or if ``text`` is a file's name.
+    """Split ``text`` at its commas; a text without commas, or the name of a file, is one value.
 
     Raises :class:`~glstylenet.errors.UsageError` if a value is empty or given twice.
+
+    >>> split_values("50, 100,500")
+    ('50', '100', '500')
     """
     if "," not in text or os.path.isfile(text):
         return (text,)
@@ -101,12 +108,16 @@ def split_values(text: str) -> tuple[str, ...]:
 def make_grid(
     given: Mapping[str, str | bool], base: Mapping[str, object], *, preset: str | None = None
 ) -> Grid:
-    """The grid that ``given`` options span, those with several values being the axes.
+    """Create the grid of ``given`` options; those with several values are its axes.
 
-    ``given``: text of each setting named; ``preset``: one or several with commas. ``base``: what weaker
-    sources (environment, config file) say. The first of two axes gives the rows. Every cell's settings are
-    checked here, before anything runs. Raises :class:`~glstylenet.errors.UsageError` if nothing or more
-    than two settings vary, and :class:`~glstylenet.errors.SettingsError` for an impossible value.
+    ``given``: the text of each setting; ``preset``: one or several with commas. ``base``: settings that
+    ``given`` overrides (environment, config file). The first of two axes gives the rows. The settings of
+    every cell are checked. Raises :class:`~glstylenet.errors.UsageError` if no setting or more than two vary,
+    and :class:`~glstylenet.errors.SettingsError` for an impossible value.
+
+    >>> grid = make_grid({"local_weight": "50,100", "scheme": "c,g"}, {})
+    >>> [cell.name for cell in grid.cells][:2]
+    ['local_weight-50__scheme-c', 'local_weight-50__scheme-g']
     """
     texts: dict[str, str | bool] = {} if preset is None else {PRESET: preset}
     texts.update(given)
@@ -160,8 +171,11 @@ def _cell(
 
 
 def _refuse_twins(cells: Iterable[Cell]) -> None:
-    """Two spellings of one value, such as 1 and 1.0, would be the same picture under two names; two files of
-    one name in different folders would be different pictures under one."""
+    """Raise :class:`~glstylenet.errors.UsageError` if two cells have the same settings or the same name.
+
+    Two spellings of one value, such as 1 and 1.0, would be one picture under two names. Two files of one name
+    in different folders would be two pictures under one name.
+    """
     seen: dict[str, Cell] = {}
     names: dict[str, Cell] = {}
     for cell in cells:
@@ -177,5 +191,5 @@ def _shown(value: str) -> str:
 
 
 def _in_file_name(value: str) -> str:
-    """``value`` with letters, digits, dots and dashes only."""
+    """Replace everything in ``value`` but letters, digits, dots, dashes and plus signs."""
     return "".join(letter if letter.isalnum() or letter in ".-+" else "_" for letter in _shown(value))[:60]

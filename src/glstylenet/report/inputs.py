@@ -1,4 +1,4 @@
-"""Inputs: the pairs that the experiments paint, from a folder or from what ships with the package."""
+"""Inputs: the pairs of the experiments, from a folder or from the samples of the package."""
 
 import contextlib
 from collections.abc import Mapping
@@ -40,19 +40,19 @@ LAYOUT: Mapping[str, tuple[str, str, str | None, str | None]] = MappingProxyType
         ),
     }
 )
-"""Each pair's content, style and maps in the folder of the paper's inputs, without their suffixes."""
+"""Content, style and maps of each pair in the folder of the paper's inputs, without suffixes."""
 
 
 @dataclass(frozen=True)
 class Gathered:
-    """``pairs`` that are whole, by name; ``missing``: for the others, what is not there, as a sentence."""
+    """`Gathered` holds the complete ``pairs`` by name; ``missing``: for each other pair a sentence why."""
 
     pairs: Mapping[str, Pictures]
     missing: Mapping[str, str]
 
 
 def find_pairs(folder: Path) -> Gathered:
-    """The pairs in ``folder``; raises :class:`~glstylenet.errors.InputError` if it is no folder."""
+    """Return the pairs in ``folder``; raise :class:`~glstylenet.errors.InputError` if it is no folder."""
     if not folder.is_dir():
         raise InputError(
             f"{folder}: is no folder; expected one with the paper's inputs, such as portrait/Seth.jpg in it"
@@ -70,13 +70,13 @@ def find_pairs(folder: Path) -> Gathered:
 
 
 def find_published(folder: Path | None, name: str | None) -> Path | None:
-    """The authors' own results for a figure, if they are among the inputs."""
+    """Return the file of the authors' own results for a figure; ``None`` if it is not among the inputs."""
     file = None if folder is None or name is None else folder / "results" / name
     return file if file is not None and file.is_file() else None
 
 
 def sample_pairs(files: contextlib.ExitStack) -> Gathered:
-    """The shipped samples in the place of every pair; their files may be gone once ``files`` closes."""
+    """Return the shipped samples in place of every pair; the files exist until ``files`` closes."""
     content, style, content_map, style_map = (
         sample_file(name, files) for name in ("content.png", "style.png", "content_map.png", "style_map.png")
     )

@@ -1,4 +1,4 @@
-"""Methods: one pair painted by the two baselines and by GLStyleNet, side by side."""
+"""Methods: one pair painted by the baselines and by GLStyleNet, side by side."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +9,7 @@ from glstylenet.settings import Pictures
 __all__ = ["OURS", "by_method", "method_panel"]
 
 OURS = "glstylenet"
-"""The method's name in tasks and labels."""
+"""The name of GLStyleNet in tasks and labels."""
 
 _BASELINES = ("gatys", "neural-doodle")
 
@@ -23,9 +23,9 @@ def method_panel(
     *,
     baselines: tuple[str, ...] = _BASELINES,
 ) -> Panel:
-    """One row: each of ``baselines``, then GLStyleNet with ``preset``.
+    """Return a panel of one row: each of ``baselines``, then GLStyleNet with ``preset``.
 
-    The baselines keep the preset's content weights and start: what differs are the losses of the style.
+    The baselines have the preset's content weights and start, so that only the style losses differ.
     """
     ours = preset_task(f"{figure}_{pair}_{OURS}", pictures, preset, shared)
     common = {
@@ -38,7 +38,7 @@ def method_panel(
 
 
 def by_method(records: Records, figure: str, pair: str, claims: Mapping[str, str]) -> list[Finding]:
-    """For each metric in ``claims``, of which less is better: whether GLStyleNet is the lowest."""
+    """Check for each metric in ``claims``, of which less is better, whether GLStyleNet has the lowest."""
     start = f"{figure}_{pair}_"
     names = [name for name in records if name.startswith(start)]
     return [

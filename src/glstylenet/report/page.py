@@ -1,7 +1,7 @@
-"""Page: reports as one HTML file that needs nothing else: no network, no other file.
+"""Page: reports as one HTML file that needs no network and no other file.
 
-Pictures are embedded; a large one is embedded smaller, and linked at its full size. Everything that came from
-a user is escaped by the template engine.
+Pictures are embedded; a large one is embedded smaller, and linked at its full size. The template engine
+escapes everything that comes from a user.
 """
 
 import base64
@@ -22,15 +22,15 @@ _LONGEST = 1600
 
 
 def render(template: str, facts: Mapping[str, object]) -> str:
-    """The page ``template`` (a file in ``templates``) filled with ``facts``.
+    """Fill the page ``template`` (a file in ``templates``) with ``facts`` and return its HTML.
 
-    ``embedded(path)`` is at hand inside, and so are the style and the script that every page shares.
+    Templates can also use ``embedded(path)``, and the ``style`` and ``script`` that all pages share.
     """
     return _environment().get_template(template).render(facts)
 
 
 def embedded(file: Path) -> str:
-    """A picture as a ``data:`` address: a file as it is if it is small, else shrunk."""
+    """Return a picture as a ``data:`` address: a small file unchanged, a large picture shrunk."""
     with Image.open(file) as image:
         if (
             max(image.size) <= _LONGEST

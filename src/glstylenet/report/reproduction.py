@@ -1,4 +1,4 @@
-"""Reproduction: the paper's experiments run one after the other, and one report of them all."""
+"""Reproduction: runs the paper's experiments one after the other and writes one report of all."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -28,12 +28,12 @@ _CAPTIONED = {
     "ssim": "SSIM",
     "line_deviation": "lines",
 }
-"""The metrics that a caption tells, with their short names."""
+"""The metrics in a caption, with their short names."""
 
 
 @dataclass
 class Chapter:
-    """One experiment of the report. ``reason``: why it was not run, if it was not."""
+    """`Chapter` is one experiment of the report; ``reason``: why it was not run, if it was not."""
 
     experiment: Experiment
     panels: list[Panel] = field(default_factory=list)
@@ -42,15 +42,15 @@ class Chapter:
 
     @property
     def tasks(self) -> list[Task]:
-        """Of all its panels."""
+        """The tasks of all its panels."""
         return [task for panel in self.panels for task in panel.tasks]
 
 
 @dataclass
 class Reproduction:
-    """The experiments ``chosen`` on ``gathered`` inputs. ``shared``: settings of every run.
+    """`Reproduction` runs the experiments ``chosen`` on ``gathered`` inputs.
 
-    ``folder``: where the inputs came from, ``None`` for the samples.
+    ``shared``: settings of every run. ``folder``: that of the inputs, ``None`` for the samples.
     """
 
     chosen: Sequence[Experiment]
@@ -63,9 +63,9 @@ class Reproduction:
         self.chapters = [self._chapter(experiment) for experiment in self.chosen]
 
     def run(self, runner: Runner) -> bool:
-        """Everything, chapter by chapter, the page written after each; whether all of it is done.
+        """Run all chapters and write the page after each; return whether everything is done.
 
-        What is finished of an earlier run in the same folder is kept.
+        Pictures that an earlier run in the same folder has finished are kept.
         """
         self.publish()
         whole = True
@@ -85,7 +85,7 @@ class Reproduction:
         return whole
 
     def findings(self, chapter: Chapter) -> list[Finding]:
-        """What can be said of it by now."""
+        """Return the findings of ``chapter`` from the results so far."""
         if chapter.reason is not None:
             return []
         if chapter.experiment.table is not None:
@@ -96,7 +96,7 @@ class Reproduction:
         )
 
     def publish(self) -> None:
-        """Write the page; raises :class:`~glstylenet.errors.OutputError` if that fails."""
+        """Write the page; raise :class:`~glstylenet.errors.OutputError` if that fails."""
         self.results.folder.mkdir(parents=True, exist_ok=True)
         facts = {
             "title": "GLStyleNet reproduced",
@@ -109,7 +109,7 @@ class Reproduction:
         write_text(self.results.folder / PAGE, render("reproduction.html", facts), overwrite=True)
 
     def as_dict(self) -> dict[str, object]:
-        """Claims and verdicts by figure, for programs."""
+        """Return claims and verdicts by figure, for JSON."""
         return {
             chapter.experiment.name: {
                 "title": chapter.experiment.title,
@@ -135,7 +135,7 @@ class Reproduction:
         return chapter
 
     def _measure(self, chapter: Chapter) -> None:
-        """Fill the chapter's table, and note it in the ledger."""
+        """Measure the chapter's table, unless the results file has it, and write it there."""
         if chapter.table is None and chapter.experiment.table is not None:
             chapter.table = chapter.experiment.table(self.shared)
             self.results.about[chapter.experiment.name] = asdict(chapter.table)
@@ -183,9 +183,12 @@ class Reproduction:
 
 
 def chosen_experiments(names: Sequence[str]) -> list[Experiment]:
-    """Those that ``names`` say, in the paper's order; "all", or none named, is every one.
+    """Return the experiments with ``names``, in the paper's order; all for "all" or no name.
 
     Raises :class:`~glstylenet.errors.UsageError` for an unknown name.
+
+    >>> [experiment.name for experiment in chosen_experiments(["fig8", "fig6"])]
+    ['fig6', 'fig8']
     """
     unknown = [name for name in names if name not in (*EXPERIMENTS, "all")]
     if unknown:
@@ -196,7 +199,7 @@ def chosen_experiments(names: Sequence[str]) -> list[Experiment]:
 
 
 def measured(task: Task, picture: Path) -> dict[str, object]:
-    """The metrics of a picture that was painted, as the ledger keeps them."""
+    """Return the metrics of a painted picture, as the results file holds them."""
     pictures = task.pictures
     if pictures.content is None:
         return {}
@@ -219,7 +222,7 @@ def _published(file: Path) -> Gallery:
 
 
 def _table(kept: Mapping[str, Any]) -> Table:
-    """A table from the ledger."""
+    """Read a table of the results file."""
     return Table(
         tuple(kept["heads"]),
         tuple(tuple(row) for row in kept["rows"]),

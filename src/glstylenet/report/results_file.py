@@ -1,7 +1,7 @@
-"""ResultsFile: what has been painted into a folder already, in its ``results.json``.
+"""Results file: the list of the pictures that are already in a folder, its ``results.json``.
 
-A picture counts as done if it is listed with the key of what is asked for now (settings, the bytes of the
-inputs, the program's version) and its file still holds the listed bytes.
+A picture is done if it is listed with the key of the present task (settings, the bytes of the inputs, the
+program's version) and its file still has the listed bytes.
 """
 
 import hashlib
@@ -21,18 +21,19 @@ __all__ = ["RESULTS_NAME", "Record", "ResultsFile", "Task", "digest_of_file"]
 
 
 RESULTS_NAME = "results.json"
-"""The ledger's name in its folder."""
-
+"""The file's name in its folder."""
 
 _FORMAT = 1
-
-
 _OWN = ("format", "version", "results")
 
 
 @dataclass(frozen=True)
 class Task:
-    """One picture to paint: its file's stem, what from, and how. ``preset``: what ``settings`` start from."""
+    """`Task` is one picture to paint.
+
+    ``name``: the stem of its file; ``pictures``: its inputs; ``preset``: the one that ``settings`` start
+    from.
+    """
 
     name: str
     pictures: Pictures
@@ -40,7 +41,7 @@ class Task:
     preset: str | None = None
 
     def key(self, digests: Mapping[Path, str]) -> str:
-        """SHA-256 of everything that decides what the picture looks like; ``digests`` of the input files."""
+        """Return the SHA-256 of everything that the picture depends on; ``digests``: of the input files."""
         inputs: dict[str, str] = {
             role: digests[path] if path in digests else digest_of_file(path)
             for role, path in self.pictures.as_dict().items()
@@ -54,10 +55,10 @@ class Task:
 
 @dataclass(frozen=True)
 class Record:
-    """One picture that was painted, or could not be (then ``error`` says why and there is no ``file``).
+    """`Record` is the result of one task; a failed one has an ``error`` and no ``file``.
 
     ``file``: its name in the folder, ``sha256`` of its bytes, ``size`` (width, height), ``losses`` weighted,
-    ``metrics``: what else was measured of it. ``command``: the equal command line.
+    ``metrics``: other measurements. ``command``: the equivalent command line.
     """
 
     name: str
@@ -75,12 +76,12 @@ class Record:
 
     @property
     def is_done(self) -> bool:
-        """Whether there is a picture."""
+        """Whether the task has a picture."""
         return self.error is None
 
 
 class ResultsFile:
-    """The records of one folder, by name. ``about``: facts on the whole that are written beside them."""
+    """`ResultsFile` holds the records of one folder, by name; ``about``: facts about all of them."""
 
     def __init__(self, folder: Path, records: Mapping[str, Record] | None = None) -> None:
         self.folder = folder
@@ -89,10 +90,10 @@ class ResultsFile:
 
     @classmethod
     def read(cls, folder: Path, *, overwrite: bool) -> "ResultsFile":
-        """The ledger in ``folder``; an empty one if there is none yet.
+        """Read the results file in ``folder``; an empty one if it does not exist.
 
-        Raises :class:`~glstylenet.errors.OutputError` for a folder that holds something else, unless
-        ``overwrite``, and for a ledger that cannot be read.
+        Raises :class:`~glstylenet.errors.OutputError` for a folder that holds other files, and for a results
+        file that cannot be read, unless ``overwrite``.
         """
         if folder.exists() and not folder.is_dir():
             raise OutputError(f"{folder}: is a file, expected a folder for the results; choose another name")
@@ -125,7 +126,7 @@ class ResultsFile:
         return results
 
     def finished(self, name: str, key: str) -> Record | None:
-        """The record of ``name`` if it is done, still asked for as such, and its file whole."""
+        """Return the record of ``name`` if it is done, has the same ``key``, and its file is unchanged."""
         record = self.records.get(name)
         if record is None or not record.is_done or record.key != key or record.file is None:
             return None
@@ -134,19 +135,19 @@ class ResultsFile:
         return record if is_whole else None
 
     def keep(self, record: Record) -> None:
-        """Note ``record`` and write all down, at once or not at all."""
+        """Add ``record`` and write the file, completely or not at all."""
         self.records[record.name] = record
         self.write()
 
     def write(self) -> None:
-        """Write the file; raises :class:`~glstylenet.errors.OutputError` if that fails."""
+        """Write the file; raise :class:`~glstylenet.errors.OutputError` if that fails."""
         results = [asdict(record) for record in self.records.values()]
         table = {"format": _FORMAT, "version": glstylenet.__version__, **self.about, "results": results}
         write_text(self.folder / RESULTS_NAME, json.dumps(table, indent=1) + "\n", overwrite=True)
 
 
 def digest_of_file(path: Path) -> str:
-    """SHA-256 of a file's bytes; raises :class:`~glstylenet.errors.InputError` if it cannot be read."""
+    """Return the SHA-256 of a file; raise :class:`~glstylenet.errors.InputError` if it cannot be read."""
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
@@ -157,7 +158,7 @@ def digest_of_file(path: Path) -> str:
 
 
 def _record(entry: Mapping[str, Any]) -> Record:
-    """One entry of the file; ``TypeError`` or ``LookupError`` if it is not one."""
+    """Read one entry of the file; raises ``TypeError``, ``LookupError`` or ``ValueError`` for another one."""
     file = entry["file"]
     if file is not None and (Path(file).is_absolute() or ".." in Path(file).parts):
         raise ValueError(f"the file {file!r} lies outside the folder")

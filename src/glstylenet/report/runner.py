@@ -1,8 +1,8 @@
-"""Runner: paint many pictures into one folder, one after the other.
+"""Runner: paints many pictures into one folder, one after the other.
 
-What is finished stays: each picture is written and noted in the ledger before the next is begun, a picture
-that fails does not stop the others, and a second run paints only what is missing. Targets of content and
-style are computed once for all pictures that share them.
+Each picture is written and added to the results file before the next one begins. A picture that fails does
+not stop the others, and a second run paints only the missing ones. Targets of content and style are computed
+once for all pictures that share them.
 """
 
 import time
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from glstylenet.errors import GLStyleNetError, OutputError, WeightsError
-from glstylenet.objective import TargetStore
+from glstylenet.objective import TargetCache
 from glstylenet.pictures import write_picture
 from glstylenet.report.results_file import Record, ResultsFile, Task, digest_of_file
 from glstylenet.run import Event, Result, Step, make_recipe, stylize
@@ -21,17 +21,18 @@ __all__ = ["PICTURES", "Progress", "Runner"]
 
 
 PICTURES = "pictures"
-"""The folder of the painted pictures."""
-
+"""The folder of the painted pictures in that of the report."""
 
 _SHARED_BYTES = 256 * 2**20
-"""What the shared targets may take. A task that bounds its memory itself shares none."""
+"""The most bytes of shared targets. A task with a memory limit of its own shares none."""
 
 
 @dataclass(frozen=True)
 class Progress:
-    """Picture ``number`` of ``count`` (from 1), ``name``: ``state`` is "begins", "done", "kept" from an
-    earlier run, or "failed". ``record``: what is known of it once it is over."""
+    """`Progress` is the state of picture ``number`` (from 1) of ``count``.
+
+    ``state``: "begins", "done", "kept" (from an earlier run) or "failed". ``record``: its record at the end.
+    """
 
     number: int
     count: int
@@ -42,10 +43,10 @@ class Progress:
 
 @dataclass
 class Runner:
-    """Paints tasks into the folder of ``ledger``.
+    """`Runner` paints tasks into the folder of ``results``.
 
-    ``emit`` hears how it goes, ``on_event`` the events of each run; ``should_stop`` ends the work: the
-    picture under way is given up, unless it is done. ``measure`` may add metrics to a picture that is done.
+    ``emit`` is called with the progress, ``on_event`` with the events of each run. ``should_stop`` ends the
+    work, and the picture that is not done is dropped. ``measure`` may add metrics to a finished picture.
     """
 
     results: ResultsFile
@@ -55,15 +56,15 @@ class Runner:
     measure: Callable[[Task, Path], dict[str, object]] | None = None
 
     def paint(self, tasks: Sequence[Task]) -> list[Record]:
-        """Paint ``tasks``; their records, fewer if asked to stop.
+        """Paint ``tasks`` and return their records; fewer if the work was stopped.
 
-        Raises :class:`~glstylenet.errors.OutputError` if the folder cannot be written to and
-        :class:`~glstylenet.errors.WeightsError` for weights that cannot be used: no other picture would
-        fare better.
+        Raises :class:`~glstylenet.errors.OutputError` if the folder cannot be written, and
+        :class:`~glstylenet.errors.WeightsError` for weights that cannot be used: every other picture would
+        fail too.
         """
         self._make_folder()
         digests = _digests(tasks)
-        store = TargetStore(_SHARED_BYTES)
+        store = TargetCache(_SHARED_BYTES)
         records: list[Record] = []
         for number, task in enumerate(tasks, start=1):
             key = task.key(digests)
@@ -92,8 +93,8 @@ class Runner:
                 f"{self.results.folder}: the folder cannot be made ({error.strerror}); choose another one"
             ) from error
 
-    def _paint(self, task: Task, key: str, store: TargetStore) -> Record | None:
-        """The record of one picture; ``None`` if it was stopped before it was done."""
+    def _paint(self, task: Task, key: str, store: TargetCache) -> Record | None:
+        """Paint one picture and return its record; ``None`` if it was stopped before it was done."""
         began = time.perf_counter()
         latest: list[Step] = []
 
@@ -158,6 +159,6 @@ class Runner:
 
 
 def _digests(tasks: Iterable[Task]) -> dict[Path, str]:
-    """SHA-256 of every input file; raises :class:`~glstylenet.errors.InputError` for a missing one."""
+    """Return the SHA-256 of every input; raise :class:`~glstylenet.errors.InputError` for a missing one."""
     files = {path for task in tasks for path in task.pictures.as_dict().values()}
     return {path: digest_of_file(path) for path in sorted(files)}

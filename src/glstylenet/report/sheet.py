@@ -1,4 +1,4 @@
-"""Sheet: a gallery as one picture, with labelled rows and columns."""
+"""Sheet: draws a gallery as one picture, with labelled rows and columns."""
 
 import numpy as np
 import torch
@@ -10,14 +10,14 @@ from glstylenet.report.gallery import Gallery, GalleryItem
 __all__ = ["draw_sheet"]
 
 _CELL = 420
-"""Longest side of a picture on the sheet, unless there are so many that the sheet would be too large."""
+"""Longest side of a picture on the sheet; less if the sheet would be too large."""
 _WIDEST = 6000
 _GAP = 12
 _INK, _PALE, _PAPER, _EMPTY = "#1c1c1c", "#6a6a6a", "#ffffff", "#ececec"
 
 
 def draw_sheet(gallery: Gallery) -> Tensor:
-    """The sheet as (1, 3, H, W), 0..255. Pictures are shrunk to fit and never enlarged."""
+    """Draw the sheet as (1, 3, H, W), 0..255. Pictures are shrunk to fit and never enlarged."""
     columns = max(1, len(gallery.column_labels))
     cell = max(96, min(_CELL, (_WIDEST - _GAP) // columns - _GAP))
     pictures = [[_picture(item, cell) for item in row] for row in gallery.rows]
@@ -59,7 +59,7 @@ def _describe(
     room: tuple[int, int],
     font: ImageFont.ImageFont | ImageFont.FreeTypeFont,
 ) -> None:
-    """Two facts below a picture, or in its place why there is none."""
+    """Write two facts below a picture, or the reason in place of a missing one."""
     (x, y), (width, height) = at, room
     if item.file is None:
         draw.rectangle((x, y, x + width - 1, y + height - 1), fill=_EMPTY)
@@ -87,7 +87,7 @@ def _on_white(image: Image.Image) -> Image.Image:
 
 
 def _wrapped(text: str, font: ImageFont.ImageFont | ImageFont.FreeTypeFont, width: int) -> list[str]:
-    """``text`` in lines of at most ``width`` pixels, broken between words."""
+    """Break ``text`` between words into lines of at most ``width`` pixels."""
     lines: list[str] = []
     line = ""
     for word in text.split():

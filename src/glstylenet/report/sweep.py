@@ -1,6 +1,6 @@
-"""Sweep: every cell of a grid painted, and shown as a contact sheet and a page.
+"""Sweep: paints every cell of a grid, and shows them as a contact sheet and a page.
 
-Sheet and page are drawn anew after every picture: a sweep can be watched, and is there however it ends.
+Sheet and page are drawn again after every picture, so that they are complete at any time, also after a crash.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,7 +28,7 @@ SHEET = "sheet.png"
 
 @dataclass(frozen=True)
 class Sweep:
-    """A grid of settings over one content and one style, in the folder of ``ledger``."""
+    """`Sweep` is a grid of settings for one content and one style, in the folder of ``results``."""
 
     grid: Grid
     pictures: Pictures
@@ -36,16 +36,16 @@ class Sweep:
 
     @property
     def tasks(self) -> list[Task]:
-        """One for each cell, row by row."""
+        """One task for each cell, row by row."""
         return [Task(cell.name, self.pictures, cell.settings, cell.preset) for cell in self.grid.cells]
 
     @property
     def title(self) -> str:
-        """What varies, in words."""
+        """The varying settings in words."""
         return " and ".join(axis.title for axis in self.grid.axes)
 
     def publish(self, records: Sequence[Record]) -> None:
-        """Draw sheet and page of what ``records`` hold of the grid.
+        """Draw sheet and page of the cells in ``records``.
 
         Raises :class:`~glstylenet.errors.OutputError` if they cannot be written.
         """
@@ -80,11 +80,10 @@ class Sweep:
 
 
 def open_sweep(grid: Grid, pictures: Pictures, folder: Path, *, overwrite: bool) -> Sweep:
-    """A sweep into ``folder``, which may hold a part of it already.
+    """Open a sweep in ``folder``, which may already hold a part of it.
 
-    Checked here, before anything is painted: every picture can be read, and the folder can be written to and
-    holds no other sweep (unless ``overwrite``). Raises :class:`~glstylenet.errors.InputError` and
-    :class:`~glstylenet.errors.OutputError`.
+    Checks that every picture can be read, and that the folder can be written and holds no other sweep (unless
+    ``overwrite``). Raises :class:`~glstylenet.errors.InputError` and :class:`~glstylenet.errors.OutputError`.
     """
     settings = [cell.settings for cell in grid.cells]
     for file in _files(pictures, settings):
@@ -109,7 +108,7 @@ def open_sweep(grid: Grid, pictures: Pictures, folder: Path, *, overwrite: bool)
 
 
 def facts_of(record: Record) -> dict[str, str]:
-    """What a caption tells of a painted picture: total loss, seconds, then each term."""
+    """Return the facts for the caption of a painted picture: total loss, seconds, then each term."""
     losses = dict(record.losses or {})
     total = losses.pop("total", float("nan"))
     facts = {"loss": f"{total:.4g}", "seconds": f"{record.seconds:.1f}"}
@@ -117,7 +116,7 @@ def facts_of(record: Record) -> dict[str, str]:
 
 
 def given_pictures(pictures: Pictures) -> Gallery:
-    """What is painted from, in one row."""
+    """Return a gallery of the inputs, in one row."""
     items = [
         GalleryItem(f"{role.replace('_', ' ')}: {path.name}", path)
         for role, path in pictures.as_dict().items()
@@ -132,5 +131,5 @@ def _files(pictures: Pictures, settings: Sequence[Settings]) -> list[Path]:
 
 
 def _is_another(record: Record, task: Task) -> bool:
-    """Whether a record of the same name was painted from anything else than ``task`` asks for."""
+    """Return whether a record of the same name was painted from other inputs or settings than ``task``."""
     return record.is_done and record.key != task.key({})

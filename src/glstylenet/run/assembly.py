@@ -5,7 +5,7 @@ from functools import partial
 from glstylenet.machine import Stopwatch, memory_pool, trim_freed_memory
 from glstylenet.memory import MemoryPlan
 from glstylenet.network import VGG19
-from glstylenet.objective import LossWeights, Objective, StyleGuide, TargetStore
+from glstylenet.objective import LossWeights, Objective, StyleGuide, TargetCache
 from glstylenet.optim import Adam, Lbfgs, Optimizer, Preconditioner
 from glstylenet.pyramid import SCHEMES
 from glstylenet.run.inputs import ScaledInputs
@@ -16,7 +16,7 @@ __all__ = ["INITIAL_SCALE", "make_objective", "make_optimizer"]
 
 INITIAL_SCALE = 2.0
 """Factor on the initial inverse Hessian of L-BFGS: nearly every step of length 1 is accepted, and steps twice
-as long need a tenth fewer evaluations (docs/performance.md)."""
+as long need a tenth fewer evaluations (docs/notebook.md)."""
 
 
 def make_objective(
@@ -27,7 +27,7 @@ def make_objective(
     plan: MemoryPlan,
     allowed: int = 0,
     content_factor: float = 1.0,
-    store: TargetStore | None = None,
+    store: TargetCache | None = None,
     stopwatch: Stopwatch | None = None,
 ) -> Objective:
     """Return the objective that ``settings`` name, for the pictures of one size.

@@ -288,7 +288,7 @@ def load(folder: Path) -> tuple[Run, State]:
     try:
         with safetensors.safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
-            # Copied: the file is replaced while the run goes on.
+            # Copied: the file is replaced while the run continues.
             tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
         facts = metadata["state"]
         if _digest(facts, tensors) != metadata["sha256"]:

@@ -20,7 +20,7 @@ from glstylenet.errors import MemoryLimitError, OptimizationError
 from glstylenet.machine import Device, Stopwatch, memory_pool, out_of_memory
 from glstylenet.memory import MemoryEstimate, MemoryPlan, plan_memory, smaller_tiles
 from glstylenet.network import VGG19
-from glstylenet.objective import Objective, TargetStore
+from glstylenet.objective import Objective, TargetCache
 from glstylenet.optim import OptimizerState
 from glstylenet.pictures import resize
 from glstylenet.run.assembly import make_objective, make_optimizer
@@ -47,7 +47,7 @@ class CoarseToFine:
     prepared: Preparation
     emit: Callable[[Event], None]
     should_stop: Callable[[], bool]
-    store: TargetStore
+    store: TargetCache
     recorder: Recorder | None = None
     resumed: State | None = None
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from glstylenet.machine import Device, choose_device, out_of_memory
 from glstylenet.memory import MemoryEstimate, MemoryPlan, plan_memory, smaller_tiles
 from glstylenet.network import VGG19, LoadedWeights, load_weights
-from glstylenet.objective import LossMaps, LossTerms, Objective, TargetStore
+from glstylenet.objective import LossMaps, LossTerms, Objective, TargetCache
 from glstylenet.pictures import PictureSource
 from glstylenet.run.assembly import make_objective
 from glstylenet.run.events import Event, Warned
@@ -40,13 +40,13 @@ class FinalLosses:
     estimate: MemoryEstimate
     plan: MemoryPlan
 
-    def objective(self, network: VGG19, *, store: TargetStore | None = None) -> Objective:
+    def objective(self, network: VGG19, *, store: TargetCache | None = None) -> Objective:
         """Return the objective at full size; ``network`` computes in float32, ``store`` may hold targets."""
         scaled = self.inputs.scaled(self.inputs.size, 1.0, network.device)
         return make_objective(network, self.settings, scaled, plan=self.plan, store=store)
 
     def losses(
-        self, pixels: Tensor, network: VGG19, emit: Callable[[Event], None], *, store: TargetStore
+        self, pixels: Tensor, network: VGG19, emit: Callable[[Event], None], *, store: TargetCache
     ) -> LossTerms:
         """Return the weighted terms of ``pixels`` (1, 3, H, W).
 
@@ -106,7 +106,7 @@ def picture_losses(
         inputs = prepare_inputs(sources, settings)
         del sources
         final_losses, network = _outside_a_run(inputs, settings)
-        return final_losses.losses(measured.pixels, network, lambda _event: None, store=TargetStore())
+        return final_losses.losses(measured.pixels, network, lambda _event: None, store=TargetCache())
 
 
 def result_loss_maps(result: Result) -> LossMaps:

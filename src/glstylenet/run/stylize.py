@@ -1,9 +1,13 @@
 """The public entry, :func:`stylize`: two pictures become one.
 
-prepare     read, check and plan        preparation
-optimise    from coarse to fine         coarse_to_fine
-finish      straighten lines, if asked  pictures.guided_filter
-measure     the losses of the result    final_losses
+Its steps, and where they are::
+
+    prepare     read, check and plan                  preparation
+    optimise    from coarse to fine                   coarse_to_fine
+    finish      keep the photograph's lines, or not   pictures.guided_filter
+    measure     the losses of the result              final_losses
+
+The paper works at full size only and matches at every evaluation: ``scales=1, round_length=1`` is that.
 """
 
 import time
@@ -15,7 +19,7 @@ from torch import Tensor
 from glstylenet.errors import UsageError
 from glstylenet.machine import memory_pool, peak_memory
 from glstylenet.maps import resize_labels
-from glstylenet.objective import TERMS, TargetStore
+from glstylenet.objective import TERMS, TargetCache
 from glstylenet.pictures import PictureSource, photo_finish
 from glstylenet.run.checkpoint import open_checkpoint
 from glstylenet.run.coarse_to_fine import CoarseToFine
@@ -40,7 +44,7 @@ def stylize(
     settings: Settings | None = None,
     on_event: Listener | None = None,
     should_stop: Callable[[], bool] | None = None,
-    targets: TargetStore | None = None,
+    targets: TargetCache | None = None,
     checkpoint: Path | None = None,
     resume: bool = False,
 ) -> Result:
@@ -67,7 +71,7 @@ def stylize(
         raise UsageError("asked to resume without a checkpoint; name the folder of the interrupted run's")
     began = time.perf_counter()
     emit = on_event or _ignore
-    store = targets or TargetStore()
+    store = targets or TargetCache()
     with out_of_memory_as_error():
         prepared = prepare(content, style, content_map, style_map, settings or Settings())
         del content, style, content_map, style_map  # frees arrays that nothing else refers to

@@ -1,4 +1,4 @@
-"""Pictures that ship with the package for the demo and the benchmark; see SOURCES.md."""
+"""Sample pictures that ship with the package for the demo and the benchmark; see SOURCES.md."""
 
 import contextlib
 import importlib.resources
@@ -10,9 +10,13 @@ __all__ = ["sample_file"]
 
 
 def sample_file(name: str, files: contextlib.ExitStack) -> Path:
-    """The sample ``name`` as a file, unpacked until ``files`` closes where the package is zipped.
+    """Return the file of the sample ``name``; from a zipped package it is unpacked until ``files`` closes.
 
     Raises :class:`~glstylenet.errors.InputError` if the installation lacks it.
+
+    >>> with contextlib.ExitStack() as files:
+    ...     sample_file("content.png", files).name
+    'content.png'
     """
     resource = importlib.resources.files("glstylenet").joinpath("samples", name)
     if not resource.is_file():

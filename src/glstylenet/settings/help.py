@@ -13,7 +13,7 @@ _KINDS: tuple[tuple[type, str], ...] = ((bool, "bool"), (float, "float"), (int, 
 
 @dataclass(frozen=True)
 class FieldHelp:
-    """What a help page says of one setting.
+    """`FieldHelp` holds what a help page says of one setting.
 
     ``limits`` are the allowed values in words, such as "at least 0, at most 1e+09". ``minimum`` and
     ``maximum`` are the same as numbers, ``None`` where there is no limit. ``kind`` is "choice", "bool",

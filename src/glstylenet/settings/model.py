@@ -35,7 +35,7 @@ class Settings(
     PatchSettings,
     ContentSettings,
 ):
-    """What to do with a content and a style.
+    """`Settings` says what to do with a content and a style.
 
     The object is immutable. A wrong value raises :class:`~glstylenet.errors.SettingsError`, which says field,
     value and range.

@@ -8,7 +8,10 @@ __all__ = ["Pictures", "Role"]
 
 
 class Role(StrEnum):
-    """What a picture of a run is for. A member equals its text, which recipes and job files hold."""
+    """`Role` says what a picture of a run is for.
+
+    A member equals its text, which recipes and job files hold.
+    """
 
     CONTENT = "content"
     STYLE = "style"

@@ -1,15 +1,15 @@
-"""The web page and the server behind it.
+"""The web page and its server.
 
 - ``server``: serves the application until it is stopped.
-- ``application``: answers the requests of the page.
-- ``requests``: validates what the page sends.
+- ``application``: defines the routes of the API and serves the page.
+- ``requests``: validates requests and turns them into jobs.
 - ``security``: refuses foreign hosts, missing tokens and oversized requests.
-- ``limiter``: bounds how many requests are answered at once.
+- ``limiter``: lets one large task run at a time, and a few wait.
 - ``storage``: keeps pictures and runs on disk within a quota.
-- ``runner``: paints the queued runs.
-- ``job``: describes one run and its state.
-- ``event_log``: records the events of a run and streams them.
-- ``setting_schema``: describes the settings to the page.
+- ``runner``: runs the queued jobs.
+- ``job``: describes one job and its state.
+- ``event_log``: keeps the numbered messages of a job and its loss curve.
+- ``setting_schema``: describes settings, presets, loss terms and limits to the page.
 """
 
 from glstylenet.studio.server import Address, is_loopback, serve

@@ -31,10 +31,10 @@ from glstylenet.studio.storage import FullError, Storage
 __all__ = ["MOST_UPLOADS", "UPLOAD_BYTES", "make_application"]
 
 UPLOAD_BYTES = 64 * 2**20
-"""How large an uploaded file may be."""
+"""The most bytes of an uploaded file."""
 
 MOST_UPLOADS = 4
-"""Uploads that are read at once; who comes beyond is asked to come again."""
+"""The most uploads that are read at once; more are refused with a time to retry."""
 
 _UPLOAD_SECONDS = 120.0
 _WAIT = 0.1
@@ -43,7 +43,7 @@ _PICTURES = ("result.png", "result.tiff", "preview.jpg", "thumbnail.jpg")
 
 
 def make_application(storage: Storage, runner: Runner, samples: Mapping[str, Path]) -> FastAPI:
-    """The application; ``samples``: the shipped pictures by role."""
+    """Create the application; ``samples``: the shipped pictures by role."""
     application = FastAPI(
         title="glstylenet studio",
         version=glstylenet.__version__,
@@ -52,12 +52,12 @@ def make_application(storage: Storage, runner: Runner, samples: Mapping[str, Pat
         openapi_url="/api/openapi.json",
     )
     requests = Requests(storage, samples)
-    _answer_errors(application)
-    _offer(application, storage, samples)
-    _take_pictures(application, storage)
-    _manage_jobs(application, storage, runner, requests)
-    _watch_jobs(application, runner)
-    _give_files(application, storage)
+    _add_error_handlers(application)
+    _add_settings_and_samples(application, storage, samples)
+    _add_pictures(application, storage)
+    _add_jobs(application, storage, runner, requests)
+    _add_events(application, runner)
+    _add_files(application, storage)
     folder = Path(str(files("glstylenet.studio") / "static"))
     application.mount("/static", StaticFiles(directory=folder), name="static")
 
@@ -68,8 +68,8 @@ def make_application(storage: Storage, runner: Runner, samples: Mapping[str, Pat
     return application
 
 
-def _answer_errors(application: FastAPI) -> None:
-    """Every error is one JSON object with a sentence."""
+def _add_error_handlers(application: FastAPI) -> None:
+    """Answer every error with one JSON object with a sentence."""
 
     @application.exception_handler(GLStyleNetError)
     async def known(_request: Request, error: Exception) -> Response:
@@ -93,30 +93,30 @@ def _answer_errors(application: FastAPI) -> None:
 
 
 def _refusal(sentence: str, status: int, headers: Mapping[str, str] | None = None) -> Response:
-    """An error as JSON in ASCII: a sentence that quotes the request may hold what UTF-8 cannot."""
+    """Return an error as JSON in ASCII: it may quote characters of the request that UTF-8 does not have."""
     body = json.dumps({"error": sentence})
     return Response(body, status, dict(headers or {}), media_type="application/json")
 
 
-def _offer(application: FastAPI, storage: Storage, samples: Mapping[str, Path]) -> None:
+def _add_settings_and_samples(application: FastAPI, storage: Storage, samples: Mapping[str, Path]) -> None:
     @application.get("/api/health")
     def health() -> dict[str, object]:
-        """Whether the server is there."""
+        """Confirm that the server runs."""
         return {"ok": True, "version": glstylenet.__version__}
 
     @application.get("/api/settings")
     def settings() -> dict[str, object]:
-        """What can be chosen, with ranges, defaults, presets, palette, limits and picture formats."""
+        """Return settings with ranges and defaults, presets, loss terms, palette, limits and formats."""
         return page_schema(upload_bytes=UPLOAD_BYTES, max_pixels=storage.max_pixels)
 
     @application.get("/api/samples")
     def shipped() -> dict[str, object]:
-        """The pictures that ship with the package."""
+        """List the pictures that ship with the package."""
         return {"samples": [{"name": "demo", **{role: f"/api/samples/demo/{role}.png" for role in ROLES}}]}
 
     @application.get("/api/samples/{name}/{role}.png")
     def sample(name: str, role: str) -> FileResponse:
-        """One of them."""
+        """Return one of the shipped pictures."""
         if name != "demo" or role not in samples:
             raise HTTPException(404, "there is no such sample")
         return FileResponse(samples[role], media_type="image/png")
@@ -124,7 +124,7 @@ def _offer(application: FastAPI, storage: Storage, samples: Mapping[str, Path]) 
 
 @contextlib.asynccontextmanager
 async def _form(request: Request) -> AsyncIterator[FormData]:
-    """The form, if it comes in time: who sends slowly must not keep a place for ever."""
+    """Read the form within a time limit, so that a slow client cannot block an upload slot for ever."""
     try:
         async with asyncio.timeout(_UPLOAD_SECONDS):
             form = await request.form(max_files=1, max_fields=4)
@@ -136,12 +136,12 @@ async def _form(request: Request) -> AsyncIterator[FormData]:
         await form.close()
 
 
-def _take_pictures(application: FastAPI, storage: Storage) -> None:
+def _add_pictures(application: FastAPI, storage: Storage) -> None:
     reading = asyncio.Semaphore(MOST_UPLOADS)
 
     @application.post("/api/pictures", status_code=201)
     async def upload(request: Request) -> dict[str, object]:
-        """Keep a picture or a map: the form's field ``file``. Known by its content, not by its name."""
+        """Store a picture or map, the form's field ``file``; its content decides the format, not its name."""
         if reading.locked():
             raise HTTPException(
                 429, f"{MOST_UPLOADS} uploads are being read; try again", {"Retry-After": "1"}
@@ -164,14 +164,14 @@ def _take_pictures(application: FastAPI, storage: Storage) -> None:
 
     @application.get("/api/pictures/{name}")
     def picture(name: str) -> FileResponse:
-        """A picture that was kept, as PNG."""
+        """Return a stored picture as PNG."""
         place = storage.picture(name)
         if place is None:
             raise HTTPException(404, "there is no such picture")
         return FileResponse(place, media_type="image/png")
 
 
-def _manage_jobs(application: FastAPI, storage: Storage, runner: Runner, requests: Requests) -> None:
+def _add_jobs(application: FastAPI, storage: Storage, runner: Runner, requests: Requests) -> None:
     def shown(name: str) -> dict[str, Any]:
         found = runner.shown(name)
         if found is None:
@@ -180,7 +180,7 @@ def _manage_jobs(application: FastAPI, storage: Storage, runner: Runner, request
 
     @application.post("/api/jobs", status_code=201)
     def create(request: JobRequest) -> dict[str, Any]:
-        """Queue a run; what could not be painted is refused now."""
+        """Queue a run; inputs that cannot be painted are refused now."""
         runner.check_room()
         before = None
         if request.continue_from is not None:
@@ -193,56 +193,56 @@ def _manage_jobs(application: FastAPI, storage: Storage, runner: Runner, request
 
     @application.get("/api/jobs")
     def several(ids: str = "") -> dict[str, Any]:
-        """Those of the runs ``ids`` (with commas between) that exist, newest first."""
+        """Return those of the runs ``ids`` (separated by commas) that exist, newest first."""
         found = [each for name in ids.split(",")[:500] if (each := runner.shown(name)) is not None]
         return {"jobs": sorted(found, key=lambda job: -float(job["created"]))}
 
     @application.get("/api/jobs/{name}")
     def one(name: str) -> dict[str, Any]:
-        """A run."""
+        """Return a run."""
         return shown(name)
 
     @application.post("/api/jobs/{name}/stop")
     def stop(name: str) -> dict[str, Any]:
-        """End a run early; what it has is its result."""
+        """End a run early; its best picture is its result."""
         shown(name)
         runner.stop(name)
         return shown(name)
 
     @application.post("/api/jobs/{name}/resume")
     def resume(name: str) -> dict[str, Any]:
-        """Queue a run again that was interrupted or failed."""
+        """Queue a stopped, interrupted or failed run again."""
         shown(name)
         runner.resume(name)
         return shown(name)
 
     @application.delete("/api/jobs/{name}", status_code=204)
     def delete(name: str) -> Response:
-        """Remove a run with all it has."""
+        """Remove a run with all its files."""
         shown(name)
         runner.delete(name)
         return Response(status_code=204)
 
     @application.post("/api/maps/check")
     def check(request: MapsRequest) -> dict[str, object]:
-        """The classes of two maps and their shares."""
+        """Return the classes of two maps and their shares."""
         return requests.classes(request)
 
 
 def _queued(job: Job, storage: Storage, runner: Runner) -> str:
-    """The id of ``job``, which waits now; its folder is removed if it may not."""
+    """Queue ``job`` and return its id; its folder is removed if the queue is full."""
     try:
         runner.add(job)
-    except BusyError:  # the last place went to another while the pictures were read
+    except BusyError:  # another job took the last place while the pictures were read
         storage.remove(job.id)
         raise
     return job.id
 
 
-def _watch_jobs(application: FastAPI, runner: Runner) -> None:
+def _add_events(application: FastAPI, runner: Runner) -> None:
     @application.get("/api/jobs/{name}/curve")
     def curve(name: str) -> dict[str, Any]:
-        """[evaluation, content, local, global, smoothness] after each evaluation."""
+        """Return [evaluation, each of the settings' ``terms``] after each evaluation."""
         if runner.job(name) is None:
             raise HTTPException(404, "there is no such run")
         return {"points": runner.curve(name)}
@@ -251,7 +251,7 @@ def _watch_jobs(application: FastAPI, runner: Runner) -> None:
     async def events(
         name: str, last: int = 0, last_event_id: Annotated[str | None, Header()] = None
     ) -> StreamingResponse:
-        """Server-sent events: state, progress, preview, curve, warning, end; from the last id on."""
+        """Send server-sent events after the last id: state, progress, preview, curve, warning, end."""
         if runner.job(name) is None:
             raise HTTPException(404, "there is no such run")
         seen = int(last_event_id) if last_event_id is not None and last_event_id.isdecimal() else last
@@ -259,7 +259,7 @@ def _watch_jobs(application: FastAPI, runner: Runner) -> None:
 
 
 async def _stream(runner: Runner, name: str, after: int) -> AsyncIterator[str]:
-    """The messages of a job as they come, first what the listener has missed."""
+    """Yield the messages of a job: first the earlier ones after number ``after``, then each new one."""
     yield _event("state", runner.shown(name) or {})
     yield _event("curve", {"points": runner.curve(name)})
     quiet = 0.0
@@ -285,16 +285,16 @@ def _event(kind: str, content: Mapping[str, Any], number: int | None = None) -> 
     return f"{start}event: {kind}\ndata: {json.dumps(content)}\n\n"
 
 
-def _give_files(application: FastAPI, storage: Storage) -> None:
+def _add_files(application: FastAPI, storage: Storage) -> None:
     @application.get("/api/jobs/{name}/{file}")
-    def give(name: str, file: str) -> Response:
-        """result.png, result.tiff (16 bits), preview.jpg or thumbnail.jpg of a run."""
+    def file(name: str, file: str) -> Response:
+        """Return result.png, result.tiff (16 bits), preview.jpg or thumbnail.jpg of a run."""
         folder = storage.folder(name)
         place = None if folder is None or file not in _PICTURES else folder / file
         if place is None or not place.is_file():
             raise HTTPException(404, "there is no such file")
         form = output_format(place)
         media_type = None if form is None else form.media_type
-        if file.endswith(".jpg"):  # replaced twice a second: its length must be that of the same picture
+        if file.endswith(".jpg"):  # replaced twice a second: length and content must be of one picture
             return Response(place.read_bytes(), media_type=media_type)
         return FileResponse(place, media_type=media_type)

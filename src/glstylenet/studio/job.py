@@ -1,4 +1,4 @@
-"""Job: one picture to paint, and how far it has come."""
+"""Job: one picture to paint, and its progress."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -17,11 +17,11 @@ FINISHED = frozenset({"done", "stopped", "failed"})
 
 @dataclass
 class Job:
-    """What is written into ``job.json``.
+    """`Job` holds what is written into ``job.json``.
 
-    ``state``: queued, running, stopping, done, stopped, failed or interrupted. ``pictures``: what the
-    page called each, by role. ``settings``: all of them, as they apply. ``progress``: of the latest
-    evaluation. ``preview``: the evaluation that it shows.
+    ``state``: queued, running, stopping, done, stopped, failed or interrupted. ``pictures``: the page's name
+    of each picture, by role. ``settings``: the values of all settings. ``progress``: that of the latest
+    evaluation. ``preview``: the evaluation of the preview.
     """
 
     id: str
@@ -44,15 +44,15 @@ class Job:
 
     @classmethod
     def from_dict(cls, table: Mapping[str, Any]) -> "Job":
-        """What :meth:`as_dict` gave; ``TypeError`` if it is not that."""
+        """Create a job from the result of :meth:`as_dict`; raise ``TypeError`` for anything else."""
         return cls(**table)
 
     def as_dict(self) -> dict[str, Any]:
-        """For the disk."""
+        """Return the job for its file."""
         return asdict(self)
 
     def shown(self, queue_position: int | None) -> dict[str, Any]:
-        """For the page, with the addresses of its pictures."""
+        """Return the job for the page, with the addresses of its pictures."""
         table = self.as_dict()
         for name in ("pictures", "has_result", "continued_from"):
             del table[name]

@@ -1,4 +1,4 @@
-"""Limiter: work that takes much memory is done one at a time, and only a few may wait for theirs."""
+"""Limiter: lets one task that needs much memory run at a time, and only a few wait."""
 
 import contextlib
 import threading
@@ -11,26 +11,37 @@ __all__ = ["BusyError", "Limiter"]
 
 
 class BusyError(UsageError):
-    """Too many wait already; to be tried again later."""
+    """Too many tasks wait already; the client should retry later."""
 
 
 class Limiter:
-    """One turn at a time. A picture of 40 megapixels takes half a gigabyte as float32, and is copied."""
+    """`Limiter` lets one task run at a time.
+
+    A picture of 40 megapixels takes half a gigabyte as float32, and reading it makes copies.
+
+    >>> limiter = Limiter(most_waiting=0)
+    >>> with limiter.slot():
+    ...     with limiter.slot():
+    ...         pass
+    Traceback (most recent call last):
+    ...
+    glstylenet.studio.limiter.BusyError: too many pictures are being read; try again in a moment
+    """
 
     def __init__(self, most_waiting: int = 8) -> None:
         self._places = threading.BoundedSemaphore(most_waiting + 1)
-        self._turn = threading.Lock()
+        self._lock = threading.Lock()
 
     @contextlib.contextmanager
     def slot(self) -> Iterator[None]:
-        """Wait for a turn, and have it; raises :class:`BusyError` at once if too many wait."""
+        """Wait for the slot and hold it; raises :class:`BusyError` at once if too many wait."""
         if not self._places.acquire(blocking=False):
-            raise BusyError("too many pictures are being looked at; try again in a moment")
+            raise BusyError("too many pictures are being read; try again in a moment")
         try:
-            with self._turn:
+            with self._lock:
                 try:
                     yield
-                finally:  # turns come in different threads, each of which would keep what it freed
+                finally:  # every thread would keep the memory that it freed
                     return_freed_memory()
         finally:
             self._places.release()

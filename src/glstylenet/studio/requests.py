@@ -1,4 +1,4 @@
-"""Requests: what the page asks for, turned into jobs, or refused with a sentence."""
+"""Requests: turns the requests of the page into jobs, or refuses them with a sentence."""
 
 import os
 import shutil
@@ -24,7 +24,7 @@ _SAMPLE = "sample:"
 
 
 class JobRequest(BaseModel):
-    """A run that is asked for. Pictures by their ids, or ``sample:demo``."""
+    """`JobRequest` is the request of a run. Pictures are named by their ids, or ``sample:demo``."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -38,7 +38,7 @@ class JobRequest(BaseModel):
 
 
 class MapsRequest(BaseModel):
-    """Two maps to be looked at, with the pictures they belong to."""
+    """`MapsRequest` is the request to check two maps, with the pictures that they belong to."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -55,7 +55,7 @@ class Requests:
         self._storage, self._samples = storage, samples
 
     def file(self, name: str, role: str) -> Path:
-        """The picture that a request names; raises :class:`~glstylenet.errors.InputError` for none."""
+        """Return the picture of a request; raise :class:`~glstylenet.errors.InputError` if it is missing."""
         if name.startswith(_SAMPLE):
             found = self._samples.get(role) if name == f"{_SAMPLE}demo" else None
         else:
@@ -65,7 +65,7 @@ class Requests:
         return found
 
     def settings(self, request: JobRequest) -> Settings:
-        """The settings asked for; raises :class:`~glstylenet.errors.SettingsError`."""
+        """Return the settings of a request; raise :class:`~glstylenet.errors.SettingsError` for bad ones."""
         for name in request.settings:
             if name not in OFFERED:
                 raise SettingsError(f"{name!r} cannot be chosen here; what can is {', '.join(OFFERED)}")
@@ -79,9 +79,9 @@ class Requests:
         return chosen
 
     def job(self, request: JobRequest, before: Path | None) -> Job:
-        """A new job with its folder; ``before``: the picture of an earlier run, to start from.
+        """Create a job and its folder; ``before``: the picture of an earlier run, to start from.
 
-        Raises the errors of :mod:`glstylenet.errors` for what could not be painted.
+        Raises the errors of :mod:`glstylenet.errors` for inputs that cannot be painted.
         """
         settings = self.settings(request)
         files: dict[str, Path] = {
@@ -96,7 +96,7 @@ class Requests:
                 style_map=files.get(Role.STYLE_MAP),
                 settings=chosen,
             )
-            self._check_sizes(sources)  # before anything of these sizes is made
+            self._check_sizes(sources)  # before memory of these sizes is allocated
             prepare_inputs(sources, chosen)
             del sources
         self._storage.make_room(sum(file.stat().st_size for file in files.values()))
@@ -121,7 +121,7 @@ class Requests:
         return job
 
     def _check_sizes(self, sources: Sources) -> None:
-        """Refuse what would be painted, or searched, at more pixels than the server takes."""
+        """Refuse a result or a style with more pixels than the server allows."""
         sizes = {"picture": (sources.size, "size"), "style": (sources.style_size, "style_scale")}
         for what, ((height, width), setting) in sizes.items():
             if height * width > self._storage.max_pixels:
@@ -131,7 +131,7 @@ class Requests:
                 )
 
     def classes(self, request: MapsRequest) -> dict[str, object]:
-        """The classes of two maps, their shares, and what may spoil the result."""
+        """Return the classes of two maps, their shares, and warnings."""
         with self._storage.limiter.slot():
             read: dict[str, Picture] = {
                 role: read_picture(self.file(getattr(request, role), role)) for role in ROLES
@@ -159,18 +159,18 @@ class Requests:
 
 
 def _copy(source: Path, place: Path) -> None:
-    """A name of its own for the same bytes, where the file system has such; else a copy."""
+    """Link ``source`` at ``place``, or copy it where the file system has no hard links."""
     try:
         os.link(source, place)
     except OSError:
         try:
             shutil.copyfile(source, place)
         except OSError as error:
-            raise UsageError(f"the picture could not be kept ({error.strerror})") from error
+            raise UsageError(f"the picture could not be stored ({error.strerror})") from error
 
 
 def _command(files: Mapping[str, Path], settings: Settings, preset: str | None, *, goes_on: bool) -> str:
-    """The equal command line, with the roles for file names: the server's own names say nothing."""
+    """Return the equivalent command line, with the roles as file names instead of the server's names."""
     place = {role: Path(f"{role}.png") for role in files}
     if goes_on:
         settings = settings.replace(init="start.png")

@@ -1,4 +1,4 @@
-"""Runner: paints queued jobs, one at a time on each device, and tells whoever listens."""
+"""Runner: runs queued jobs, one at a time on each device, and logs their messages."""
 
 import contextlib
 import io
@@ -28,7 +28,7 @@ from glstylenet.studio.storage import Storage
 __all__ = ["Runner"]
 
 _PREVIEW_SECONDS = 0.5
-_NOTED_SECONDS = 5.0
+_SAVE_SECONDS = 5.0
 _LONGEST_PREVIEW = 1024
 _THUMBNAIL = 240
 _CLOSING_SECONDS = 60.0
@@ -36,7 +36,7 @@ _CLOSING_SECONDS = 60.0
 
 @dataclass
 class _Entry:
-    """A job in memory, and what was told of it."""
+    """A job in memory, with its log."""
 
     job: Job
     log: EventLog
@@ -44,10 +44,11 @@ class _Entry:
 
 
 class Runner:
-    """Paints the jobs on ``storage`` in the order of their coming, at most ``most_queued`` waiting.
+    """`Runner` runs the jobs in ``storage`` in the order of their creation.
 
-    ``machines``: for each device the settings that the server chooses; each has a thread of its own.
-    Jobs that a server before left unfinished are queued again and go on from their checkpoints.
+    At most ``most_queued`` wait. ``machines``: for each device the settings that the server chooses; each has
+    a thread of its own. Jobs that an earlier server left unfinished are queued again and continue from their
+    checkpoints.
     """
 
     def __init__(
@@ -62,19 +63,19 @@ class Runner:
             if entry.job.state in ACTIVE or entry.job.state == "interrupted":
                 entry.job.state = "queued"
                 self._queue.append(entry.job.id)
-                self.save(entry.job)  # what waits is not removed to make room
+                self.save(entry.job)  # a queued job is not removed to make room
         self._threads = [
             threading.Thread(target=self._work, args=(machine,), name=f"runner {number}", daemon=True)
             for number, machine in enumerate(machines)
         ]
 
     def start(self) -> None:
-        """Begin to work."""
+        """Start the threads."""
         for thread in self._threads:
             thread.start()
 
     def close(self) -> None:
-        """Stop the jobs under way after their evaluation; they and those that wait are resumed next time."""
+        """Stop running jobs after their evaluation; the next server resumes them and the queued ones."""
         with self._changed:
             self._closing = True
             self._changed.notify_all()
@@ -83,7 +84,7 @@ class Runner:
             thread.join(timeout=max(0.0, end - time.monotonic()))
 
     def add(self, job: Job) -> None:
-        """Queue a job whose pictures lie in its folder; raises :class:`BusyError` if too many wait."""
+        """Queue a job whose pictures are in its folder; raise :class:`BusyError` if too many wait."""
         with self._changed:
             self.check_room()
             self._entries[job.id] = _Entry(job, EventLog(self._storage.log_file(job.id)))
@@ -98,7 +99,7 @@ class Runner:
             raise BusyError(f"{len(self._queue)} runs wait already; try again when one has ended")
 
     def shown(self, name: str) -> dict[str, Any] | None:
-        """A job for the page."""
+        """Return a job for the page; ``None`` for an unknown name."""
         entry = self._known(name)
         if entry is None:
             return None
@@ -109,22 +110,22 @@ class Runner:
         return entry.job.shown(position)
 
     def job(self, name: str) -> Job | None:
-        """The job of that name."""
+        """Return the job with that name; ``None`` for an unknown one."""
         entry = self._known(name)
         return None if entry is None else entry.job
 
     def curve(self, name: str) -> list[list[float]]:
-        """[evaluation, content, local, global, smoothness] after each evaluation."""
+        """Return [evaluation, value of each loss term] after each evaluation."""
         entry = self._known(name)
         return [] if entry is None else entry.log.curve()
 
     def messages(self, name: str, after: int) -> list[Message]:
-        """What was told of a job later than message number ``after``."""
+        """Return the messages of a job after number ``after``."""
         entry = self._known(name)
         return [] if entry is None else entry.log.after(after)
 
     def stop(self, name: str) -> None:
-        """End a job early; what it has is its result."""
+        """End a job early; its best picture is its result."""
         with self._changed:
             entry = self._entries.get(name)
             if entry is None:
@@ -140,7 +141,7 @@ class Runner:
         self._emit_state(name)
 
     def resume(self, name: str) -> None:
-        """Queue a job again that was interrupted or failed; from its checkpoint, if it has one."""
+        """Queue a stopped, interrupted or failed job again; it continues from its checkpoint, if any."""
         with self._changed:
             entry = self._entries.get(name)
             if entry is None or entry.job.state in ACTIVE or entry.job.state == "done":
@@ -153,7 +154,7 @@ class Runner:
         self._emit_state(name)
 
     def delete(self, name: str) -> None:
-        """Remove a job with all it has; a running one is stopped first."""
+        """Remove a job with all its files; a running one is stopped first."""
         entry = self._entries.get(name)
         self.stop(name)
         while entry is not None and entry.job.state == "stopping":
@@ -162,7 +163,7 @@ class Runner:
         self._storage.remove(name)
 
     def _known(self, name: str) -> _Entry | None:
-        """The job of that name, unless the storage has removed it to make room."""
+        """Return the job with that name, unless it was removed to make room."""
         entry = self._entries.get(name)
         if entry is not None and entry.job.state in FINISHED and self._storage.folder(name) is None:
             self._entries.pop(name, None)
@@ -195,7 +196,7 @@ class Runner:
         except (GLStyleNetError, MemoryError) as error:
             job.state = "failed"
             job.error = self.without_paths(job, str(error)) or "the machine ran out of memory"
-        except Exception as error:  # the thread must go on, whatever befell this job
+        except Exception as error:  # the thread must survive any failure of a job
             job.state, job.error = "failed", f"internal error: {type(error).__name__}: {error}"
         job.seconds = before + time.monotonic() - began
         with contextlib.suppress(GLStyleNetError):
@@ -206,27 +207,27 @@ class Runner:
             entry.log.release()
 
     def should_stop(self, entry: _Entry) -> bool:
-        """Whether ``entry`` was asked to stop, or the server is."""
+        """Return whether the job or the whole server is to stop."""
         return entry.stop or self._closing
 
     def save(self, job: Job) -> None:
-        """Write ``job`` down; a disk that is full must not end a run."""
+        """Save ``job``; a disk that is full must not end a run."""
         with contextlib.suppress(GLStyleNetError):
             self._storage.write(job)
 
     def folder(self, job: Job) -> Path:
-        """The job's folder."""
+        """Return the job's folder; raise :class:`~glstylenet.errors.UsageError` if it was removed."""
         folder = self._storage.folder(job.id)
         if folder is None:
             raise UsageError(f"the run {job.id} is no longer there")
         return folder
 
     def without_paths(self, job: Job, text: str) -> str:
-        """``text`` without the job's own folder, which says nothing to whoever opens the page."""
+        """Remove the path of the job's folder from ``text``: it means nothing to a reader of the page."""
         return text.replace(f"{self._storage.log_file(job.id).parent}/", "")
 
     def emit(self, entry: _Entry, kind: str, content: dict[str, Any]) -> None:
-        """Leave a message for whoever listens."""
+        """Add a message to the job's log, from which the page's event stream reads it."""
         entry.log.append(kind, content)
 
     def _emit_state(self, name: str) -> None:
@@ -237,17 +238,17 @@ class Runner:
 
 
 class _Painter:
-    """One run of one job on one device: its listener, and what it leaves in the folder."""
+    """One run of one job on one device: its listener, and its files."""
 
     def __init__(self, runner: Runner, entry: _Entry, machine: Mapping[str, object], began: float) -> None:
         self._runner, self._entry, self._machine, self._began = runner, entry, machine, began
-        self._paid = entry.job.seconds
+        self._earlier_seconds = entry.job.seconds
         self._folder = runner.folder(entry.job)
-        self._previewed = self._noted = 0.0
+        self._previewed = self._saved = 0.0
         self._scales = 1
 
     def paint(self) -> Result:
-        """Paint, from the checkpoint if there is one."""
+        """Run the job, from its checkpoint if there is one."""
         job, folder = self._entry.job, self._folder
         files = {role: folder / f"{role}.png" for role in job.pictures}
         settings = Settings(**{**job.settings, **self._machine})
@@ -267,7 +268,7 @@ class _Painter:
         )
 
     def keep(self, result: Result) -> None:
-        """Write the result, 8 and 16 bits, and note its losses."""
+        """Write the result with 8 and with 16 bits, and keep its losses."""
         job, folder = self._entry.job, self._folder
         for name, bits in (("result.png", 8), ("result.tiff", 16)):
             recipe = make_recipe(result, folder=folder, bits=bits)
@@ -276,11 +277,11 @@ class _Painter:
             )
         self._preview(result.pixels, job.preview + 1)
         job.losses, job.has_result = result.losses.as_dict(), True
-        if not result.interrupted:  # what was stopped can still go on
+        if not result.interrupted:  # a stopped run can be resumed
             shutil.rmtree(folder / "checkpoint", ignore_errors=True)
 
     def on_event(self, event: Event) -> None:
-        """Pass events on to the page."""
+        """Update the job and emit a message for ``event``."""
         job, now = self._entry.job, time.monotonic()
         match event:
             case Started():
@@ -288,7 +289,7 @@ class _Painter:
                 self._scales = len(event.scales)
             case Warned():
                 message = self._runner.without_paths(job, event.message)
-                if message not in job.warnings:  # a run that goes on warns again
+                if message not in job.warnings:  # a resumed run warns again
                     job.warnings.append(message)
                     self._runner.emit(self._entry, "warning", {"message": message})
             case Step():
@@ -296,9 +297,9 @@ class _Painter:
                 if now - self._previewed >= _PREVIEW_SECONDS or event.evaluation == event.evaluations:
                     self._previewed = now
                     self._preview(event.pixels, event.evaluation)
-                if now - self._noted >= _NOTED_SECONDS:
-                    self._noted = now
-                    job.seconds = self._paid + now - self._began
+                if now - self._saved >= _SAVE_SECONDS:
+                    self._saved = now
+                    job.seconds = self._earlier_seconds + now - self._began
                     self._runner.save(job)
 
     def _on_step(self, step: Step) -> None:
@@ -313,11 +314,11 @@ class _Painter:
         self._runner.emit(self._entry, "progress", self._entry.job.progress)
 
     def _preview(self, pixels: Tensor, number: int) -> None:
-        """The picture as it is now, as JPEG, and a thumbnail of it."""
+        """Write the present picture and a thumbnail as JPEG, and emit a message."""
         job = self._entry.job
         samples = pixels[0].detach().clamp(0, 255).round().permute(1, 2, 0).cpu().numpy().astype(np.uint8)
         image = Image.fromarray(samples)
-        with contextlib.suppress(GLStyleNetError):  # a preview is not worth the run
+        with contextlib.suppress(GLStyleNetError):  # a failed preview must not end the run
             for name, longest in (("preview.jpg", _LONGEST_PREVIEW), ("thumbnail.jpg", _THUMBNAIL)):
                 smaller = image.copy()
                 smaller.thumbnail((longest, longest))

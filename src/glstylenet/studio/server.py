@@ -1,4 +1,4 @@
-"""Server: the application behind its guard, on one address, until it is stopped."""
+"""Server: runs the protected application at one address until it is stopped."""
 
 import contextlib
 import ipaddress
@@ -24,7 +24,7 @@ __all__ = ["Address", "is_loopback", "serve"]
 
 @dataclass(frozen=True)
 class Address:
-    """Where to listen, and the token that is asked for there (``None``: none)."""
+    """`Address` is where the server listens, and the token that it requires (``None``: none)."""
 
     host: str
     port: int
@@ -32,14 +32,22 @@ class Address:
 
     @property
     def url(self) -> str:
-        """What to open."""
+        """The address to open in a browser.
+
+        >>> Address("0.0.0.0", 7860, "secret").url
+        'http://127.0.0.1:7860/?token=secret'
+        """
         host = f"[{self.host}]" if ":" in self.host else self.host
         shown = "127.0.0.1" if self.host in ("0.0.0.0", "::") else host
         return f"http://{shown}:{self.port}/" + (f"?token={self.token}" if self.token else "")
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach ``host``."""
+    """Return whether only this machine can reach ``host``.
+
+    >>> is_loopback("127.0.0.1"), is_loopback("0.0.0.0")
+    (True, False)
+    """
     if host == "localhost":
         return True
     try:
@@ -51,10 +59,10 @@ def is_loopback(host: str) -> bool:
 def serve(
     address: Address, storage: Storage, machine: Mapping[str, object], *, ready: Callable[[str], None]
 ) -> None:
-    """Answer at ``address`` until a signal comes; ``ready`` hears the address once it does.
+    """Serve at ``address`` until a signal arrives; call ``ready`` with the address when the server listens.
 
-    ``machine``: settings that the server chooses, such as the device. The signal is raised again once the
-    connections are closed: the caller needs a handler that returns, for the run under way to be kept.
+    ``machine``: settings that the server chooses, such as the device. The signal is raised again when the
+    connections are closed: the caller needs a handler that returns, so that the running job is saved.
     Raises :class:`~glstylenet.errors.UsageError` if the port is taken, and
     :class:`~glstylenet.errors.OutputError` if another server has the folder.
     """
@@ -103,7 +111,7 @@ def _listening(address: Address) -> socket.socket:
 
 
 def _names(host: str) -> list[str]:
-    """What the server answers to: its own address; on all addresses, every one that this machine has."""
+    """Return the host names of the server: its address, or all of this machine if it listens on all."""
     names = {*LOOPBACK}
     if host in ("0.0.0.0", "::"):
         names.add(socket.gethostname())

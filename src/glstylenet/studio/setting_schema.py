@@ -43,7 +43,10 @@ PALETTE: Mapping[str, str] = MappingProxyType(
 
 
 def page_schema(*, upload_bytes: int, max_pixels: int) -> dict[str, object]:
-    """Return settings with range and default, presets, starts, loss terms, palette, limits and picture formats."""
+    """Return everything that the page has to know, as one JSON object.
+
+    These are settings with range and default, presets, starts, loss terms, palette, limits and formats.
+    """
     return {
         "groups": list(GROUPS),
         "settings": [_described(name) for name in OFFERED],

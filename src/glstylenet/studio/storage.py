@@ -1,4 +1,4 @@
-"""Storage: the folder that pictures and jobs lie in. Every name in it is the server's own."""
+"""Storage: the folder of pictures and jobs, in which the server chooses every name."""
 
 import contextlib
 import json
@@ -20,18 +20,18 @@ __all__ = ["QUOTA", "FullError", "Storage"]
 
 
 QUOTA = 5 * 2**30
-"""Bytes that the folder may take, by default; the oldest finished jobs make room."""
+"""The most bytes of the folder by default; beyond, the oldest finished jobs are removed."""
 
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{22}")  # what token_urlsafe(16) makes
 
 
 class FullError(OutputError):
-    """The folder has reached its quota, and nothing in it may be removed."""
+    """The folder has reached its quota, and nothing in it can be removed."""
 
 
 class Storage:
-    """``root/pictures/<id>.png`` and ``root/jobs/<id>/``. Ids hold 128 random bits."""
+    """`Storage` keeps ``root/pictures/<id>.png`` and ``root/jobs/<id>/``. Ids have 128 random bits."""
 
     def __init__(self, root: Path, *, quota: int = QUOTA, max_pixels: int = 40_000_000) -> None:
         self.quota, self.max_pixels = quota, max_pixels
@@ -41,7 +41,7 @@ class Storage:
         self._lock = threading.Lock()
         try:
             for folder in (self._pictures, self._jobs):
-                folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # for nobody else to look into
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # readable by this user only
         except OSError as error:
             raise OutputError(
                 f"{root}: the folder cannot be made ({error.strerror}); choose another one with --data"
@@ -49,9 +49,9 @@ class Storage:
 
     @contextlib.contextmanager
     def claimed(self) -> Iterator[None]:
-        """Hold the folder for this server, and remove what one before left half-made.
+        """Lock the folder for this server, and remove incomplete jobs of an earlier one.
 
-        Raises :class:`~glstylenet.errors.OutputError` if another server holds it: both would paint its jobs.
+        Raises :class:`~glstylenet.errors.OutputError` if another server has it: both would run its jobs.
         """
         with contextlib.ExitStack() as held:
             try:
@@ -67,13 +67,13 @@ class Storage:
             yield
 
     def new_id(self) -> str:
-        """A name that cannot be guessed."""
+        """Return a new name that cannot be guessed."""
         return secrets.token_urlsafe(16)
 
     def keep_picture(self, upload: Path) -> dict[str, object]:
-        """Read an uploaded file as a picture, whatever its name, and keep it as PNG.
+        """Read an uploaded file as a picture, whatever its name, and store it as PNG.
 
-        Raises :class:`~glstylenet.errors.ImageError` if it is none or has too many pixels, and
+        Raises :class:`~glstylenet.errors.ImageError` if it is not a picture or has too many pixels, and
         :class:`FullError`.
         """
         name = self.new_id()
@@ -95,35 +95,35 @@ class Storage:
         }
 
     def picture(self, name: str) -> Path | None:
-        """The file of a picture that was kept."""
+        """Return the file of a stored picture; ``None`` for an unknown name."""
         place = self._pictures / f"{name}.png"
         return place if _NAME.fullmatch(name) and place.is_file() else None
 
     def folder(self, name: str) -> Path | None:
-        """The folder of a job."""
+        """Return the folder of a job; ``None`` for an unknown name."""
         place = self._jobs / name
         return place if _NAME.fullmatch(name) and (place / "job.json").is_file() else None
 
     def log_file(self, name: str) -> Path:
-        """Where the messages of a job are kept."""
+        """Return the file for the messages of a job."""
         return self._jobs / name / "events.jsonl"
 
     def make_folder(self, name: str) -> Path:
-        """For a new job."""
+        """Create the folder of a new job."""
         place = self._jobs / name
         place.mkdir()
         return place
 
     def write(self, job: Job) -> None:
-        """Note how far ``job`` is, at once or not at all."""
+        """Write the state of ``job``, completely or not at all."""
         write_text(self._jobs / job.id / "job.json", json.dumps(job.as_dict()), overwrite=True)
 
     def remove(self, name: str) -> None:
-        """A job with all it has."""
+        """Remove a job with all its files."""
         shutil.rmtree(self._jobs / name, ignore_errors=True)
 
     def read(self) -> list[Job]:
-        """All jobs, oldest first; a folder that holds no readable one is passed over."""
+        """Return all jobs, oldest first; folders without a readable job are skipped."""
         jobs = []
         for file in [folder / "job.json" for folder in self._jobs.iterdir()]:
             try:
@@ -135,9 +135,9 @@ class Storage:
         return sorted(jobs, key=lambda job: job.created)
 
     def make_room(self, more: int) -> None:
-        """Remove the oldest finished jobs, then pictures of no job, until ``more`` bytes fit.
+        """Remove the oldest finished jobs, then the oldest pictures, until ``more`` bytes fit.
 
-        Raises :class:`FullError` if they do not even then.
+        Raises :class:`FullError` if they still do not.
         """
         with self._lock:
             used = self._used()
@@ -154,7 +154,7 @@ class Storage:
         raise FullError("the studio's folder is full; wait for a run to end, or delete runs")
 
     def _used(self) -> int:
-        # Unlike Path.rglob, os.walk passes over a folder that is removed meanwhile.
+        # Unlike Path.rglob, os.walk skips a folder that is removed meanwhile.
         return sum(
             _size(Path(folder, name))
             for root in (self._pictures, self._jobs)
@@ -164,14 +164,14 @@ class Storage:
 
 
 def _size(file: Path) -> int:
-    """Bytes of ``file``; 0 once it is gone: the runner replaces files meanwhile."""
+    """Return the bytes of ``file``; 0 if it is gone, because the runner replaces files."""
     with contextlib.suppress(OSError):
         return file.stat().st_size
     return 0
 
 
 def _age(file: Path) -> float:
-    """When ``file`` was written."""
+    """Return when ``file`` was written; 0 if it is gone."""
     with contextlib.suppress(OSError):
         return file.stat().st_mtime
     return 0.0

@@ -12,7 +12,7 @@ from glstylenet.report.experiments.initialisation import INITIALISATION
 from glstylenet.report.experiments.local_weights import LOCAL_WEIGHTS
 from glstylenet.report.experiments.photorealistic import PHOTOREALISTIC
 from glstylenet.report.experiments.portraits import PORTRAITS
-from glstylenet.report.experiments.schemes import SCHEMES
+from glstylenet.report.experiments.schemes import AGGREGATION_SCHEMES
 
 __all__ = ["EXPERIMENTS"]
 
@@ -23,7 +23,7 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
             INITIALISATION,
             LOCAL_WEIGHTS,
             GLOBAL_WEIGHT,
-            SCHEMES,
+            AGGREGATION_SCHEMES,
             COST,
             PORTRAITS,
             ARTISTIC,
@@ -32,4 +32,4 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
         )
     }
 )
-"""By the figure's name, "fig6" and so on."""
+"""The experiments by the figure's name, "fig6" and so on."""

@@ -1,4 +1,4 @@
-"""Figure 11: what an evaluation costs in each scheme."""
+"""Figure 11: the time of an evaluation in each scheme."""
 
 import time
 from collections.abc import Mapping

@@ -32,7 +32,7 @@ def _panels(pairs: Mapping[str, Pictures], shared: Mapping[str, Any]) -> list[Pa
 
 
 def _mean(records: Records, key: str, *, beta: int | None = None, beta1: int | None = None) -> float | None:
-    """Over the row of ``beta`` or the column of ``beta1``."""
+    """Return the mean of a metric over the row of ``beta`` or the column of ``beta1``."""
     names = [_name(b, b1) for b in _BETAS for b1 in _BETA1S if beta in (None, b) and beta1 in (None, b1)]
     values = [metric(records, name, key) for name in names]
     known = [value for value in values if value is not None]

@@ -1,4 +1,4 @@
-"""Figure 9: what the aggregation schemes do to a picture."""
+"""Figure 9: the same picture in every aggregation scheme."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,7 +7,7 @@ from glstylenet.pyramid import PAPER_SCHEMES
 from glstylenet.report.experiment import Experiment, Finding, Panel, Records, lowest, metric, preset_task
 from glstylenet.settings import Pictures
 
-__all__ = ["SCHEMES"]
+__all__ = ["AGGREGATION_SCHEMES"]
 
 _NAMES = tuple(PAPER_SCHEMES)
 _JUDGED = (
@@ -17,7 +17,7 @@ _JUDGED = (
     "coverage_distance",
     "colour_distance_by_class",
 )
-"""Metrics of which less is better; the schemes are ranked by each, and their ranks averaged."""
+"""Metrics of which less is better: the schemes are ranked by each, and the ranks are averaged."""
 
 
 def _panels(pairs: Mapping[str, Pictures], shared: Mapping[str, Any]) -> list[Panel]:
@@ -59,7 +59,7 @@ def _judge(records: Records) -> list[Finding]:
     ]
 
 
-SCHEMES = Experiment(
+AGGREGATION_SCHEMES = Experiment(
     name="fig9",
     title="Aggregation schemes",
     source="paper, Figures 9 and 10",
@@ -70,4 +70,4 @@ SCHEMES = Experiment(
     panels=_panels,
     judge=_judge,
 )
-"""All eight schemes with the portrait preset."""
+"""The paper's eight schemes with the portrait preset."""
