@@ -12,7 +12,7 @@ from typer.main import get_command
 
 import glstylenet
 from glstylenet.cli import app as command_line
-from glstylenet.pictures import FORMATS
+from glstylenet.pictures.formats import FORMATS
 from glstylenet.pyramid import PAPER_SCHEMES
 from glstylenet.settings import GROUPS, Settings, field_help, option_name
 
