@@ -136,7 +136,7 @@ def test_functions_of_the_literal_method_that_are_named_exist() -> None:
 def test_notes_of_trials_are_in_the_notebook() -> None:
     """Comments point to measurements; those are in the notebook, not on the page for users."""
     sources = (ROOT / "src" / "glstylenet").rglob("*.py")
-    assert [path.name for path in sources if "docs/notebook.md" in path.read_text(encoding="utf-8")] == []
+    assert [path.name for path in sources if "docs/performance.md" in path.read_text(encoding="utf-8")] == []
 
 
 def test_every_dependency_has_its_reason() -> None:
