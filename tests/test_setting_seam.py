@@ -38,7 +38,7 @@ from glstylenet.pictures import read_recipe
 from glstylenet.report import make_grid
 from glstylenet.run import parse_recipe
 from glstylenet.settings import Pictures, Settings, command_line, field_help, read_config
-from glstylenet.studio.setting_schema import catalogue
+from glstylenet.studio.setting_schema import page_schema
 
 found = {"fields": list(Settings.model_fields)}
 help_text = io.StringIO()
@@ -55,7 +55,7 @@ except GLStyleNetError as error:
     found["error"] = str(error)
 tables = runpy.run_path(sys.argv[1])["TABLES"]
 found["docs"] = [row for row in tables["settings"]().splitlines() if "--toy-grain" in row]
-schema = catalogue(upload_bytes=1, max_pixels=1)["settings"]
+schema = page_schema(upload_bytes=1, max_pixels=1)["settings"]
 found["studio"] = [each for each in schema if each["name"] == "toy_grain"]
 pictures = Pictures(Path("a.png"), Path("b.png"))
 found["command"] = command_line(pictures, Settings(toy_grain=0.5), "c.png")

@@ -112,7 +112,7 @@ def idle(tmp_path: Path, samples: Mapping[str, Path]) -> Studio:
 # --- what is offered
 
 
-def test_the_catalogue_is_that_of_the_settings() -> None:
+def test_the_schema_is_that_of_the_settings() -> None:
     table: Any = page_schema(upload_bytes=1, max_pixels=2)
     by_name = {each["name"]: each for each in table["settings"]}
     assert set(by_name) == set(OFFERED) <= set(Settings.model_fields)
