@@ -220,7 +220,7 @@ def test_the_page_tells_of_every_metric() -> None:
     for metric in METRICS:
         _, section = page.split(f"## {metric.name}\n", maxsplit=1)
         section = section.split("\n## ")[0]
-        for word in (f"{metric.range}, ", "**Formula.**", "**Source.**", "**Cannot tell.**"):
+        for word in (f": {metric.range}", "**Formula.**", "**Source.**", "**Cannot tell"):
             assert word in section, f"{metric.name} lacks {word}"
     assert f"{LONGEST_SIDE} pixels" in page
 

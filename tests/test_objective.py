@@ -89,7 +89,7 @@ def _pair(
 @pytest.mark.parametrize("maps", [False, True])
 @pytest.mark.parametrize("scheme", sorted(SCHEMES))
 def test_equals_the_paper_line_by_line(exact: VGG19, scheme: str, maps: bool) -> None:
-    """Loss and gradient, with the nearest index found for these very pixels."""
+    """Loss and gradient, with the nearest neighbours found for these very pixels."""
     ours, literal, pixels = _pair(exact, scheme, maps=maps)
     loss, gradient = literal.evaluate(pixels)
     ours.match(pixels)
@@ -135,7 +135,7 @@ def test_the_gradient_is_that_of_finite_differences(exact: VGG19, scheme: str) -
     ours.match(pixels)
     gradient = ours.evaluate(pixels).gradient
     generator = torch.Generator().manual_seed(7)
-    step = 1e-7
+    step = 1e-4
     for place in torch.randint(pixels.numel(), (3,), generator=generator).tolist():
         nudge = torch.zeros_like(pixels)
         nudge.view(-1)[place] = step
@@ -384,8 +384,8 @@ def test_bands_give_the_numbers_of_one(network: VGG19, scheme: str, monkeypatch:
 
 
 def test_tiles_in_both_directions_give_the_numbers_of_the_whole(network: VGG19, exact: VGG19) -> None:
-    """Tiles with index on every side, in corners and along each border; the style in tiles too."""
-    for seen_by, sides, tolerance in ((network, (32, 64, 96), 1e-5), (exact, (64,), 1e-12)):
+    """Tiles with neighbours on every side, in corners and along each border; the style in tiles too."""
+    for seen_by, sides, tolerance in ((network, (32, 96), 1e-5), (exact, (64,), 1e-12)):
         pictures = Tiled(seen_by, WIDE, WIDE_STYLE)
         expected, expected_matches = pictures.evaluated(None)
         for side in sides:
@@ -553,7 +553,7 @@ def test_a_large_style_is_searched_alike_in_every_tile(
     network: VGG19, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where not every patch is compared, which are must not depend on the tiles."""
-    pictures = Tiled(network, STRIP, (403, 371))
+    pictures = Tiled(network, STRIP, (243, 211))
     pixels = pictures.pixels
     exact_matches = pictures.objective(None).match(pixels)
     monkeypatch.setattr(index, "EXACT_POSITIONS", 50)
@@ -749,8 +749,8 @@ def test_several_styles_are_one_pool_of_patches(exact: VGG19, maps: bool) -> Non
     assert torch.equal(pool.index, first[nearest.indices] + index)
     assert len(set(nearest.indices.flatten().tolist())) >= 2, "more than one style has some patch"
     feature = _deepest(exact, pixels)
-    vectors = torch.cat([patch_vectors(_deepest(exact, style.picture)) for style in styles])
-    literal = (patch_vectors(feature) - vectors[pool.index.flatten()]).square().mean()
+    vectors = torch.cat([patch_vectors(_deepest(exact, style.picture)) for style in styles], dim=1)
+    literal = (patch_vectors(feature) - vectors[:, pool.index.flatten()]).square().mean()
     found_terms = together.evaluate(pixels).terms
     assert found_terms["local"] == pytest.approx(100.0 * float(literal), rel=1e-9)
 

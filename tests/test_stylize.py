@@ -11,7 +11,7 @@ from torch import Tensor
 
 from glstylenet.errors import ImageError, InputError, MemoryLimitError, UsageError
 from glstylenet.objective.objective import Objective
-from glstylenet.objective.terms import LossTerms
+from glstylenet.objective.terms import TERMS, LossTerms
 from glstylenet.run.canvas import MARGIN, canvas_size, with_margin, without_margin
 from glstylenet.run.events import Event, Finished, Matched, ScaleStarted, Started, Step, Warned
 from glstylenet.run.final_losses import picture_losses
@@ -348,7 +348,7 @@ def test_what_is_painted_is_measured_in_tiles_where_memory_ends(
 
 def test_the_seconds_of_a_run_add_up(content: Picture, style: Picture) -> None:
     timings = stylize(content, style, settings=_settings()).timings
-    assert set(timings.parts) == {"network", "matching", "local", "global", "smoothness", "optimizer"}
+    assert set(timings.parts) == {"network", "matching", *(term.name for term in TERMS), "optimizer"}
     assert all(seconds > 0 for seconds in timings.parts.values())
     assert sum(timings.parts.values()) == pytest.approx(timings.optimisation)
     assert timings.optimisation < timings.total
