@@ -55,8 +55,9 @@ _FUSED_COPIES = 4
 
 _FRAGMENTED_BYTES = 50
 """Additional bytes for each pixel of a tile: freed blocks into which the next tile does not fit. What exceeds
-them is returned (:func:`~glstylenet.machine.malloc.trim_freed_memory`). With these and the network's 600,
-tiled runs of up to 24 megapixels stayed within their plans."""
+them is returned (:func:`~glstylenet.machine.malloc.trim_freed_memory`). With these and the network's 600, a
+run of 640 x 960 pixels in 1000 MiB stayed within its plan, while one in 800 MiB, in tiles of 256 pixels, took
+844 to 850 MiB: the estimate of the smallest tiles is too low."""
 
 
 _GPU_FRAGMENTED_BYTES = {"float32": 350, "bfloat16": 150}
