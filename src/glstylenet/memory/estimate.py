@@ -1,7 +1,8 @@
 """Estimate: how much memory a scale of a run takes, predicted before anything is computed.
 
-The numbers here are upper bounds: with them, plans lie above the peaks that ``benchmarks/memory.py``
-measured. :mod:`~glstylenet.memory.plan` adds them up for a choice of tiles, history and precision.
+Plans made with the numbers here lie above the peaks that ``benchmarks/memory.py`` measured, except in
+tiles of 256 pixels, where a run took up to 6 % more (see ``_FRAGMENTED_BYTES``).
+:mod:`~glstylenet.memory.plan` adds them up for a choice of tiles, history and precision.
 """
 
 import itertools
