@@ -4,7 +4,9 @@ Pillow cuts 16-bit colour to 8 bits, and :func:`decode_with_pillow` restores the
 misreads are decoded in :mod:`glstylenet.pictures.tiff`.
 """
 
+import contextlib
 import re
+import struct
 import sys
 from io import BytesIO
 
@@ -12,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import ExifTags, Image, ImageFile, TiffImagePlugin
 
+from glstylenet.pictures.colour_encoding import exif_encoding, png_encoding
 from glstylenet.pictures.raster import (
     DECODING_ERRORS,
     FloatArray,
@@ -22,6 +25,9 @@ from glstylenet.pictures.raster import (
 )
 
 __all__ = ["PillowPlugin", "decode_with_pillow", "raster_of_image"]
+
+
+_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
 PillowPlugin = type[ImageFile.ImageFile]
@@ -38,8 +44,9 @@ def decode_with_pillow(
     image = plugin(BytesIO(data))
     limits.check(*image.size)
     raw = _raw_mode(image)
+    _preload_exif(image)
     _load(image)
-    raster = raster_of_image(image)
+    raster = raster_of_image(image, data)
     if re.fullmatch(r"(RGB|RGBA|RGBa|RGBX|LA);16[BLN]", raw):
         _restore_low_bytes(raster, data, plugin, raw, image.info.get("transparency"))
     raster.note_frames(getattr(plugin(BytesIO(data)), "n_frames", 1), frames)
@@ -94,19 +101,19 @@ def _restore_low_bytes(raster: Raster, data: bytes, plugin: PillowPlugin, raw: s
         raster.colour = divide_by_alpha(raster.colour, raster.alpha)
 
 
-def raster_of_image(image: Image.Image) -> Raster:
-    """Return colour, alpha, profile and orientation of a Pillow image, whatever its mode.
+def raster_of_image(image: Image.Image, data: bytes = b"") -> Raster:
+    """Return colour, alpha, profile, encoding and orientation of a Pillow image, whatever its mode.
+
+    ``data`` is the file that it was decoded from, if there is one: Pillow skips a chunk of PNG.
 
     >>> raster = raster_of_image(Image.new("LA", (2, 1), (7, 255)))
     >>> raster.space, raster.colour.tolist(), raster.alpha.tolist()
     ('L', [[[7.0], [7.0]]], [[1.0, 1.0]])
     """
+    _preload_exif(image)
     image.load()
     raster = Raster(np.empty(0, np.float32), profile=image.info.get("icc_profile"))
-    try:
-        raster.orientation = int(image.getexif().get(ExifTags.Base.Orientation, 1))
-    except DECODING_ERRORS:
-        raster.notes.append("its EXIF data is damaged; the picture is used as it is stored")
+    _read_metadata(raster, image, data)
     mode = image.mode
     if mode.startswith("I") or mode == "F":
         raster.space = "L"
@@ -123,8 +130,49 @@ def raster_of_image(image: Image.Image) -> Raster:
             raster.alpha = to_float_samples(np.asarray(image.getchannel("A"))) / np.float32(255)
         image = image.convert(raster.space)
     samples = np.asarray(image)
+    if mode == "LAB":  # Pillow gives a* and b* as signed bytes
+        samples = samples ^ np.array([0, 128, 128], np.uint8)
     raster.colour = samples.reshape(*samples.shape[:2], -1).astype(np.float32)
     return raster
+
+
+def _preload_exif(image: Image.Image) -> None:
+    """Read what Pillow reads of a TIFF file on demand, but not once the pixels are there: it closes the file.
+
+    What is damaged is told by whoever asks for it.
+    """
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        with contextlib.suppress(*DECODING_ERRORS):
+            image.getexif().get_ifd(ExifTags.IFD.Interop)
+
+
+def _read_metadata(raster: Raster, image: Image.Image, data: bytes) -> None:
+    """Read orientation and colour encoding; what a PNG's own chunks say precedes its EXIF data."""
+    header, cicp = _png_chunk(data, b"IHDR"), _png_chunk(data, b"cICP")
+    encoding, notes = png_encoding(image.info, cicp, depth=8 if header is None else header[8])
+    try:
+        exif = image.getexif()
+        raster.orientation = int(exif.get(ExifTags.Base.Orientation, 1))
+        if encoding is None and image.info.get("srgb") is None:
+            encoding, more_notes = exif_encoding(exif)
+            notes += more_notes if raster.profile is None else []
+    except DECODING_ERRORS:
+        notes.append("its EXIF data is damaged; the picture is used as it is stored")
+    raster.encoding = encoding
+    raster.notes += notes
+
+
+def _png_chunk(data: bytes, name: bytes) -> bytes | None:
+    """Return the content of the chunk ``name`` of a PNG file if it comes before the samples, else None."""
+    place = len(_PNG_SIGNATURE)
+    while data.startswith(_PNG_SIGNATURE) and place + 8 <= len(data):
+        length, kind = struct.unpack_from(">I4s", data, place)
+        if kind == name:
+            return data[place + 8 : place + 8 + length]
+        if kind == b"IDAT":
+            break
+        place += 12 + length
+    return None
 
 
 def _deep_grey(image: Image.Image) -> FloatArray:

@@ -1,6 +1,6 @@
 """Rasters: decoded samples of a picture on their way to sRGB, and the sizes that are accepted.
 
-Shapes: H height, W width, C colour channels (1 grey, 3 RGB, 4 CMYK).
+Shapes: H height, W width, C colour channels (1 grey, 3 RGB or CIELAB, 4 CMYK).
 """
 
 import struct
@@ -13,6 +13,7 @@ import tifffile
 from PIL import Image
 
 from glstylenet.errors import ImageError
+from glstylenet.pictures.colour_encoding import ColourEncoding
 
 __all__ = ["DECODING_ERRORS", "FloatArray", "Raster", "SizeLimits", "divide_by_alpha", "to_float_samples"]
 
@@ -42,8 +43,10 @@ DECODING_ERRORS = (
 class Raster:
     """Decoded samples: ``colour`` (H, W, C) in 0..255, ``alpha`` (H, W) in 0..1, and how to show them.
 
-    ``space`` is Pillow's name of the colour space: L, RGB, CMYK or LAB; ``profile`` the ICC profile;
-    ``orientation`` EXIF's, 1..8; ``notes`` say what deserves a warning, worded to follow the picture's name.
+    ``space`` is Pillow's name of the colour space: L, RGB, CMYK or LAB, whose channels are L* 255 / 100,
+    a* + 128 and b* + 128 (white D50); ``profile`` the ICC profile, ``encoding`` what else the file says of
+    its colours; ``orientation`` EXIF's, 1..8; ``notes`` say what deserves a warning, worded to follow the
+    picture's name.
     """
 
     colour: FloatArray
@@ -52,6 +55,7 @@ class Raster:
     profile: bytes | None = None
     orientation: int = 1
     notes: list[str] = field(default_factory=list)
+    encoding: ColourEncoding | None = None
 
     def note_frames(self, count: int, frames: str) -> None:
         """Note that only the first of ``count`` is used, if there are several; ``frames`` is their name."""
