@@ -162,7 +162,7 @@ def test_a_format_is_one_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert torch.equal(read_picture(tmp_path / "wrong.png").pixels, pixels)  # by content
 
     write_picture(place, pixels, alpha=torch.zeros(1, 1, 4, 16))
-    assert read_picture(place).pixels.min() == 255  # laid over white
+    assert read_picture(place).over_white.min() == 255
     with pytest.raises(OutputError, match="a PPM file holds at most 100 a side. Write a PNG or TIFF file"):
         check_output(place, (4, 101), overwrite=True, inputs=())
     with pytest.raises(SettingsError, match="bits is 16.*PPM file, which holds 8. Write PNG or TIFF"):

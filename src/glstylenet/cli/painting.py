@@ -178,7 +178,7 @@ class _RunObserver:
     def _save_preview(self, step: Step) -> None:
         path = preview_path(self.job.output, step.evaluation)
         try:
-            write_picture(path, step.pixels, overwrite=self.options.overwrite)
+            write_picture(path, step.pixels.cpu(), alpha=step.alpha, overwrite=self.options.overwrite)
         except OutputError as error:
             # A failed preview must not end the run.
             self.emit(Warned(f"a preview was left out: {error}"))

@@ -10,6 +10,8 @@
 - ``tiff``: decodes and encodes TIFF files.
 - ``png16``: encodes PNG samples with up to 16 bits per colour.
 - ``colour_profiles``: converts the colours of a file to sRGB.
+- ``colour_encoding``: reads what a file says of its colours without a profile.
+- ``transparency``: keeps colours apart from how opaque they are.
 - ``resize``: brings a picture to another size.
 - ``colour_transfer``: gives one picture the colours of another.
 - ``guided_filter``: gives a stylised photograph the lines of the original.
@@ -20,6 +22,7 @@ from glstylenet.pictures.formats import output_format, picture_suffixes, readabl
 from glstylenet.pictures.guided_filter import photo_finish
 from glstylenet.pictures.read import Picture, PictureSource, find_pictures, read_picture
 from glstylenet.pictures.resize import fitted_size, resize
+from glstylenet.pictures.transparency import over_white, present_pixels
 from glstylenet.pictures.write import check_output, read_recipe, write_picture
 
 __all__ = [
@@ -30,8 +33,10 @@ __all__ = [
     "fitted_size",
     "match_colours",
     "output_format",
+    "over_white",
     "photo_finish",
     "picture_suffixes",
+    "present_pixels",
     "read_picture",
     "read_recipe",
     "readable_names",

@@ -1,8 +1,8 @@
 """Reading pictures: a file, an array or a Pillow image becomes a float32 sRGB tensor (1, 3, H, W) in 0..255.
 
 The EXIF orientation is applied, the colour profile is converted to sRGB, 16-bit values are scaled (65535
-becomes 255.0, nothing is rounded to 8 bits), and transparency is kept apart while the picture itself is laid
-over white. Shapes: H height, W width, C colour channels.
+becomes 255.0, nothing is rounded to 8 bits), and transparency is kept apart from the colours
+(:mod:`~glstylenet.pictures.transparency`). Shapes: H height, W width, C colour channels.
 """
 
 import hashlib
@@ -25,6 +25,7 @@ from glstylenet.pictures.decode import raster_of_image
 from glstylenet.pictures.file_type import expected, read_bytes
 from glstylenet.pictures.formats import picture_suffixes
 from glstylenet.pictures.raster import DECODING_ERRORS, FloatArray, Raster, SizeLimits, to_float_samples
+from glstylenet.pictures.transparency import fill_hidden, over_white
 
 __all__ = ["Picture", "PictureSource", "find_pictures", "read_picture"]
 
@@ -40,10 +41,10 @@ _WARNING_FILTERS = threading.Lock()
 class Picture:
     """A picture that was read, in sRGB.
 
-    ``pixels`` are float32 (1, 3, H, W), 0..255, over white; ``alpha`` is float32 (1, 1, H, W), 1 where
-    opaque, or None; ``name`` is the file's stem, "array" or "image"; ``sha256`` is of the file's bytes, or of
-    an array's or image's type, shape and pixel bytes; ``notes`` say what deserves a warning, worded to follow
-    the picture's name.
+    ``pixels`` are float32 (1, 3, H, W), 0..255, straight: not multiplied by ``alpha``. That is float32
+    (1, 1, H, W), 1 where opaque, or None if the whole picture is. ``name`` is the file's stem, "array" or
+    "image"; ``sha256`` is of the file's bytes, or of an array's or image's type, shape and pixel bytes;
+    ``notes`` say what deserves a warning, worded to follow the picture's name.
     """
 
     pixels: Tensor
@@ -52,6 +53,11 @@ class Picture:
     path: Path | None
     sha256: str
     notes: tuple[str, ...] = ()
+
+    @property
+    def over_white(self) -> Tensor:
+        """The pixels as they show on white paper."""
+        return over_white(self.pixels, self.alpha)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -154,13 +160,18 @@ def _digest(array: npt.NDArray[np.generic]) -> str:
 
 
 def _finish(raster: Raster, sha256: str, name: str, path: Path | None) -> Picture:
-    """Convert ``raster`` to sRGB, turn it upright, lay it over white."""
-    colour, notes = to_srgb(raster.colour, raster.space, raster.profile)
-    pixels = _upright(np.broadcast_to(colour, (*colour.shape[:2], 3)), raster.orientation)
+    """Convert ``raster`` to sRGB, fill what is transparent, and turn the picture upright."""
+    if raster.encoding is not None and raster.encoding.hdr:
+        raise ImageError(
+            f"{path or f'The {name}'}: holds colours of high dynamic range ({raster.encoding.hdr}), for "
+            "which sRGB has no equal. Expected a picture of standard range; convert it where HDR is shown."
+        )
+    colour, notes = to_srgb(raster.colour, raster.space, raster.profile, raster.encoding)
     alpha = None
-    if raster.alpha is not None:
+    if raster.alpha is not None and (raster.alpha < 1).any():
+        colour = fill_hidden(colour, raster.alpha)
         alpha = _upright(raster.alpha[..., None], raster.orientation)
-        pixels = pixels * alpha + 255.0 * (1.0 - alpha)
+    pixels = _upright(np.broadcast_to(colour, (*colour.shape[:2], 3)), raster.orientation)
     return Picture(pixels, alpha, name, path, sha256, (*raster.notes, *notes))
 
 

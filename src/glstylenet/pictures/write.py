@@ -20,6 +20,7 @@ from glstylenet.pictures.file_type import file_format
 from glstylenet.pictures.formats import Encoder, PictureFormat, join_names, output_format, writable_formats
 from glstylenet.pictures.png16 import Samples
 from glstylenet.pictures.raster import DECODING_ERRORS
+from glstylenet.pictures.transparency import over_white
 
 __all__ = ["check_output", "read_recipe", "write_picture"]
 
@@ -72,10 +73,10 @@ def write_picture(
 ) -> tuple[str, ...]:
     """Write ``pixels``, float (1, 3, H, W), sRGB 0..255, as the format that the suffix of ``path`` names.
 
-    ``alpha`` (1, 1, H, W), 0..1, is kept where the format can; else the picture is laid over white. ``bits``
-    is 8 or 16 per channel. ``recipe`` is a JSON object as text, kept inside the file for :func:`read_recipe`.
-    Returns notes on what the file could not take. Raises SettingsError for an unknown suffix or depth,
-    OutputError if writing fails; an old file stays.
+    ``alpha`` (1, 1, H, W), 0..1, is kept where the format can; else the picture, whose colours are straight,
+    is laid over white. ``bits`` is 8 or 16 per channel. ``recipe`` is a JSON object as text, kept inside the
+    file for :func:`read_recipe`. Returns notes on what the file could not take. Raises SettingsError for an
+    unknown suffix or depth, OutputError if writing fails; an old file stays.
 
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = Path(folder, "painted.png")
@@ -87,7 +88,7 @@ def write_picture(
     if not torch.isfinite(pixels).all():
         raise OutputError(f"{path}: the picture holds values that are not finite; nothing was written.")
     if alpha is not None and not form.keeps_alpha:
-        pixels, alpha = pixels * alpha + 255.0 * (1.0 - alpha), None
+        pixels, alpha = over_white(pixels, alpha), None
     samples = _quantised(pixels, alpha, bits)
     with replacing(path, overwrite=overwrite) as file:
         notes = encode(file, samples, recipe)
