@@ -7,13 +7,20 @@ import numpy.typing as npt
 import pytest
 import tifffile
 import torch
+import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
+from glstylenet.cli.outputs import OutputOptions
+from glstylenet.cli.saving import rescue_best_picture
+from glstylenet.metrics.features import TEXTURE_LAYERS
+from glstylenet.metrics.plausibility import patch_distance
+from glstylenet.metrics.texture import texture_distance
 from glstylenet.pictures import PictureSource, match_colours, read_picture, resize, write_picture
 from glstylenet.pictures.transparency import fill_hidden, present_pixels
 from glstylenet.run import Result, Step, prepare_inputs, read_sources, stylize
 from glstylenet.settings.model import Settings
+from glstylenet.studio.storage import Storage
 
 Pixels = npt.NDArray[np.uint8]
 INK = (120, 20, 20)
@@ -199,3 +206,46 @@ def test_maps_lie_over_white(tmp_path: Path) -> None:
     assert [each.colour_name for each in first.classes] == ["#ff0000", "#ffffff"]
     for ours, theirs in zip(first.channels, second.channels, strict=True):
         assert torch.equal(ours, theirs)
+
+
+def test_a_rescued_picture_is_as_transparent(tmp_path: Path, unchanged: tuple[Result, list[Step]]) -> None:
+    step = next(step for step in unchanged[1] if step.pixels.shape[-1] == 32)
+    options = OutputOptions()
+    rescue_best_picture(RuntimeError("broken"), step, (64, 64), tmp_path / "a.png", options)
+    back = read_picture(tmp_path / "a.png")
+    got = rgba(back.pixels, back.alpha)
+    np.testing.assert_allclose(got[..., 3], disc()[..., 3], atol=40)  # of half the size
+    np.testing.assert_allclose(got[..., :3], np.broadcast_to(INK, (64, 64, 3)), atol=1)
+
+
+def test_the_studio_keeps_uploads_as_they_are(tmp_path: Path) -> None:
+    Image.fromarray(disc()).save(tmp_path / "upload.png")
+    storage = Storage(tmp_path / "data")
+    kept = storage.picture(str(storage.keep_picture(tmp_path / "upload.png")["id"]))
+    assert kept is not None
+    once, twice = read_picture(tmp_path / "upload.png"), read_picture(kept)
+    np.testing.assert_array_equal(rgba(once.pixels, once.alpha), rgba(twice.pixels, twice.alpha))
+
+
+def test_texture_counts_what_is_there() -> None:
+    generator = torch.Generator().manual_seed(0)
+    ours, theirs, other = (
+        {name: torch.rand(1, 6, 8, 8, generator=generator) for name in TEXTURE_LAYERS} for _ in range(3)
+    )
+    beside = {name: torch.cat([theirs[name], 100 * other[name]], 3) for name in TEXTURE_LAYERS}
+    present = torch.zeros(1, 1, 32, 64)
+    present[..., :32] = 1
+    expected = texture_distance(ours, theirs)
+    assert texture_distance(ours, beside, style_present=present) == pytest.approx(expected)
+    assert texture_distance(ours, beside) != pytest.approx(expected)
+
+
+def test_patches_that_are_not_there_are_neither_asked_nor_found() -> None:
+    query, source = torch.rand(1, 4, 6, 6), torch.rand(1, 4, 6, 6)
+    first, second = torch.rand(4, 4) < 0.6, torch.rand(4, 4) < 0.6
+    ours, theirs = (F.normalize(F.unfold(each, 3)[0].T, dim=1) for each in (query, source))
+    cosines = ours[first.flatten()] @ theirs[second.flatten()].T
+    found = patch_distance(
+        query, source, centre=torch.zeros(1, 4, 1, 1), query_patches=first, source_patches=second
+    )
+    assert found == pytest.approx(float((1 - cosines.max(dim=1).values).mean()), abs=1e-5)

@@ -160,7 +160,7 @@ class _Evaluation:
                 ours[STRUCTURE_LAYER], contents[STRUCTURE_LAYER]
             ),
             texture_distance=_known(
-                texture_distance(ours, theirs, image_class=self.present, style_class=self.style_present)
+                texture_distance(ours, theirs, image_class=self.present, style_present=self.style_present)
             ),
             texture_distance_by_class=_mean_over([(each.share, each.texture_distance) for each in classes]),
             plausibility_distance=patch_distance(
@@ -200,7 +200,13 @@ class _Evaluation:
                 image_class = image_class * self.present
             if self.style_present is not None:
                 style_class = style_class * self.style_present
-            texture = texture_distance(ours, theirs, image_class=image_class, style_class=style_class)
+            texture = texture_distance(
+                ours,
+                theirs,
+                image_class=image_class,
+                style_class=style_class,
+                style_present=self.style_present,
+            )
             colour = colour_distance(colours, style_colours, image_class=image_class, style_class=style_class)
             found.append(ClassMetrics(each.colour_name, each.shares[0], texture, colour))
         return tuple(found)
