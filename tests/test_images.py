@@ -19,7 +19,7 @@ from PIL import Image, ImageOps
 from PIL.PngImagePlugin import PngInfo
 
 from glstylenet.errors import ImageError
-from glstylenet.pictures.read import Picture, find_pictures, read_picture
+from glstylenet.pictures.read import Picture, read_picture
 from glstylenet.pictures.resize import fitted_size, resize
 
 ROWS, COLUMNS = np.indices((10, 12), dtype=np.uint8)
@@ -76,7 +76,7 @@ def test_a_limit_that_another_library_set_does_not_interfere(
         Image.fromarray(RGB).save(tmp_path / f"a.{suffix}")
     Image.fromarray(RGB).save(tmp_path / "lzw.tif", compression="tiff_lzw")
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 5)
-    for path in find_pictures(tmp_path):
+    for path in tmp_path.iterdir():
         assert read_picture(path).size == (10, 12)
     assert Image.MAX_IMAGE_PIXELS == 5
 
@@ -370,6 +370,13 @@ def test_arrays_of_every_type(array: npt.NDArray[np.generic]) -> None:
     assert picture.alpha is None  # opaque everywhere
 
 
+def test_floats_may_leave_their_range_by_rounding() -> None:
+    array = np.array([[-1e-7, 0.5, 1.0000001, 1.00009]], np.float32)
+    kept = array.copy()
+    np.testing.assert_array_equal(colours(read_picture(array))[0, :, 0], [0, 127.5, 255, 255])
+    np.testing.assert_array_equal(array, kept)
+
+
 def test_an_array_is_copied_and_told_apart_by_shape() -> None:
     array = np.zeros((2, 3), np.uint8)
     first, second = read_picture(array), read_picture(array.reshape(3, 2))
@@ -387,6 +394,8 @@ def test_an_array_is_copied_and_told_apart_by_shape() -> None:
         (np.array([[np.nan]]), "not finite"),
         (np.array([[np.inf]]), "not finite"),
         (np.array([[0.0, 255.0]]), "floats from 0 to 255; expected 0..1"),
+        (np.array([[-0.0002, 1.0]]), "floats from -0.0002 to 1; expected 0..1"),
+        (np.array([[0.0, 1.0002]], np.float32), r"floats from 0 to 1\.0002; expected 0\.\.1"),
         (np.array([[1, 2]]), "int64; expected uint8"),
         (np.zeros((3, 8, 8, 3), np.uint8), r"shape \(3, 8, 8, 3\)"),
         (np.zeros((3, 8, 8), np.uint8), r"shape \(3, 8, 8\)"),
@@ -424,12 +433,3 @@ def test_resize() -> None:
 )
 def test_fitted_size(size: tuple[int, int], longest: int | None, expected: tuple[int, int]) -> None:
     assert fitted_size(size, longest) == expected
-
-
-def test_find_pictures(tmp_path: Path) -> None:
-    for name in ("b.PNG", "a.jpeg", ".hidden.png", "notes.txt", "c.webp"):
-        (tmp_path / name).touch()
-    (tmp_path / "folder.png").mkdir()
-    assert [path.name for path in find_pictures(tmp_path)] == ["a.jpeg", "b.PNG", "c.webp"]
-    with pytest.raises(ImageError, match="cannot be listed"):
-        find_pictures(tmp_path / "none")

@@ -23,6 +23,7 @@ from torch import Tensor
 
 from glstylenet.errors import ImageError, OutputError, SettingsError
 from glstylenet.files.atomic import replacing, write_text
+from glstylenet.files.file_set import FileSet
 from glstylenet.files.lock import claim_output
 from glstylenet.pictures import encode
 from glstylenet.pictures.formats import output_format, writable_formats
@@ -163,6 +164,11 @@ def test_a_recipe_too_long_for_jpeg_is_left_out_with_a_note(tmp_path: Path, text
     for suffix in (".png", ".webp", ".tif"):
         assert write_picture(tmp_path / f"a{suffix}", picture(), recipe=recipe) == ()
         assert read_recipe(tmp_path / f"a{suffix}") == recipe
+
+
+def test_text_may_hold_a_name_that_is_no_utf8(tmp_path: Path) -> None:
+    write_text(tmp_path / "page.html", os.fsdecode(b"caf\xe9.png gr\xc3\xbcn"))
+    assert (tmp_path / "page.html").read_bytes() == b"caf\\udce9.png gr\xc3\xbcn"
 
 
 def test_an_existing_file_is_replaced_only_when_asked(tmp_path: Path) -> None:
@@ -328,7 +334,7 @@ def test_values_that_are_not_finite_are_never_written(tmp_path: Path) -> None:
 def check(
     place: Path, size: tuple[int, int] = (9, 14), *inputs: Path, bits: int = 8, overwrite: bool = False
 ) -> None:
-    check_output(place, size, bits=bits, overwrite=overwrite, inputs=inputs)
+    check_output(place, size, bits=bits, overwrite=overwrite, inputs=FileSet(inputs))
 
 
 def test_a_good_place_is_accepted_and_left_as_it_was(tmp_path: Path) -> None:

@@ -17,8 +17,13 @@ Commands:
 What they share:
 
 - ``options``: turns the settings into options.
-- ``jobs``: finds the pictures of a batch and the names of its results.
-- ``outputs``: holds the options of results and refuses results that could not be written.
+- ``output_options``: defines the options of results.
+- ``paths``: looks at every path of the command line before anything else does.
+- ``jobs``: sorts the pictures of a command line into runs with their outputs.
+- ``contents``: finds the pictures that are named as contents, one by one or as folders.
+- ``content_maps``: finds the map of each content.
+- ``existing``: leaves out the jobs whose results exist.
+- ``outputs``: says how results are kept, and refuses results that could not be written.
 - ``repetition``: turns a recipe into the run that it repeats.
 - ``painting``: paints the jobs of a batch.
 - ``saving``: writes a result, or the best picture of a run that failed.

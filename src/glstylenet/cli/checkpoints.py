@@ -37,7 +37,7 @@ def discard_checkpoint(folder: Path) -> str | None:
 
 def resume_hint(folder: Path | None) -> str:
     """Return how to continue the run whose checkpoint is in ``folder``; "" if there is none."""
-    if folder is None or not checkpoint_file(folder).exists():
+    if folder is None or not os.path.exists(checkpoint_file(folder)):
         return ""
     return (
         f"its state is in {checkpoint_file(folder)}: to go on, give the same command with "

@@ -16,6 +16,7 @@ from glstylenet.cli.options import (
     given_settings,
     with_options_of,
 )
+from glstylenet.cli.paths import input_path, output_path
 from glstylenet.cli.signals import StopSignals
 from glstylenet.cli.task_progress import describe_progress, ignore_event
 from glstylenet.errors import BatchError
@@ -50,6 +51,7 @@ def reproduce_command(
             "--output",
             "-o",
             metavar="FOLDER",
+            parser=output_path,
             help="folder for the report: index.html, pictures and results.json; the same command continues a "
             "report that was stopped",
         ),
@@ -59,6 +61,7 @@ def reproduce_command(
         typer.Option(
             "--inputs",
             metavar="DIR",
+            parser=input_path,
             help="folder of the paper's pictures (portrait/Seth.jpg and so on); without it the sample "
             "pictures take the place of every pair",
         ),
@@ -86,6 +89,7 @@ def reproduce_command(
         gathered = sample_pairs(held) if inputs is None else find_pairs(inputs)
         results = ResultsFile.read(output, overwrite=overwrite)
         reproduction = Reproduction(chosen, gathered, inputs, shared, results)
+        reproduction.refuse_written_inputs()
         held.enter_context(claim_output(output))
         whole = _run(reproduction, stop, quiet=quiet)
     if as_json:

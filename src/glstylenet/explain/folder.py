@@ -18,7 +18,7 @@ from glstylenet.explain.charts import class_chart, curve_chart
 from glstylenet.explain.explanation import Explanation
 from glstylenet.explain.page import explanation_page
 from glstylenet.explain.panels import correspondence_sheet
-from glstylenet.files import claim_output
+from glstylenet.files import FileSet, claim_output
 
 __all__ = ["FILES", "check_folder", "explanation_folder", "write_explanation"]
 
@@ -55,9 +55,8 @@ def check_folder(folder: Path, *, overwrite: bool, inputs: Iterable[Path] = ()) 
             f"{folder}: holds {strange[0]}, which no explanation wrote, and --overwrite would remove it. "
             f"Move it away, or choose another output."
         )
-    for path in inputs:
-        if path.resolve().parent == folder.resolve():
-            raise OutputError(f"{folder}: holds the input {path}. Choose another output.")
+    if (path := FileSet(inputs).find_inside(folder)) is not None:
+        raise OutputError(f"{folder}: holds the input {path}. Choose another output.")
 
 
 def write_explanation(explanation: Explanation, folder: Path, *, overwrite: bool = False) -> None:
@@ -90,7 +89,8 @@ def _write_files(explanation: Explanation, folder: Path, *, title: str) -> None:
     _save(curve_chart(explanation.curve), folder / "curve.png")
     text = json.dumps(explanation.as_dict(), separators=(",", ":"))
     (folder / "explanation.json").write_text(text + "\n", encoding="utf-8")
-    (folder / "index.html").write_text(explanation_page(explanation, title), encoding="utf-8")
+    page = explanation_page(explanation, title)
+    (folder / "index.html").write_text(page, encoding="utf-8", errors="backslashreplace")
     for path in folder.iterdir():
         with path.open("rb+") as file:
             os.fsync(file.fileno())

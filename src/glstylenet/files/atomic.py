@@ -32,6 +32,8 @@ _LONGEST_NAME = 100
 def write_text(path: Path, text: str, *, overwrite: bool = False) -> None:
     """Write ``text`` as UTF-8; raises :class:`~glstylenet.errors.OutputError` if that fails.
 
+    Names of files may hold bytes that are no UTF-8; in a text they are escaped, as in ``caf\\udce9``.
+
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     write_text(Path(folder, "note.txt"), "Größe")
@@ -39,7 +41,7 @@ def write_text(path: Path, text: str, *, overwrite: bool = False) -> None:
     'Größe'
     """
     with replacing(path, overwrite=overwrite) as file:
-        file.write(text.encode("utf-8"))
+        file.write(text.encode("utf-8", "backslashreplace"))
 
 
 @contextlib.contextmanager

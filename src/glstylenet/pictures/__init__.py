@@ -2,7 +2,9 @@
 
 - ``formats``: lists the formats, a row each, from which all else that depends on a format is derived.
 - ``file_type``: tells a file's format by its first bytes, and refuses what is no picture.
+- ``folder``: tells which files of a folder are pictures.
 - ``read``: decodes a file, an array or a Pillow image to sRGB.
+- ``source``: says what may be handed in as a picture.
 - ``write``: encodes a result, with its recipe, in the format of its suffix.
 - ``raster``: holds decoded samples and limits their size.
 - ``decode``: decodes files and images with Pillow.
@@ -18,10 +20,12 @@
 """
 
 from glstylenet.pictures.colour_transfer import match_colours
+from glstylenet.pictures.folder import list_pictures
 from glstylenet.pictures.formats import output_format, picture_suffixes, readable_names
 from glstylenet.pictures.guided_filter import photo_finish
-from glstylenet.pictures.read import Picture, PictureSource, find_pictures, read_picture
+from glstylenet.pictures.read import Picture, read_picture
 from glstylenet.pictures.resize import fitted_size, resize
+from glstylenet.pictures.source import PictureSource
 from glstylenet.pictures.transparency import over_white, present_pixels
 from glstylenet.pictures.write import check_output, read_recipe, write_picture
 
@@ -29,8 +33,8 @@ __all__ = [
     "Picture",
     "PictureSource",
     "check_output",
-    "find_pictures",
     "fitted_size",
+    "list_pictures",
     "match_colours",
     "output_format",
     "over_white",

@@ -8,7 +8,11 @@ from pathlib import Path
 from glstylenet.errors import ImageError
 from glstylenet.pictures.formats import PictureFormat, format_of_content, readable_names
 
-__all__ = ["expected", "file_format", "read_bytes"]
+__all__ = ["expected", "file_format", "format_of_bytes", "read_bytes"]
+
+
+_LOOKED_AT = 4096
+"""Bytes from which the type of a file is told."""
 
 
 _OTHER_FILE_TYPES = {
@@ -50,23 +54,31 @@ def file_format(path: Path) -> PictureFormat:
         if path.exists() and not path.is_file():
             raise ImageError(f"{path}: is a device or a pipe. {expected()} in an ordinary file.")
         with path.open("rb") as file:
-            head = file.read(4096)
+            head = file.read(_LOOKED_AT)
     except FileNotFoundError as error:
-        hint = "Addresses are not fetched: download" if ":/" in str(path) else "Check"
+        if ":/" in str(path):
+            raise ImageError(
+                f"{path}: is an address, and addresses are not fetched. {expected()} on this machine; "
+                "download it first."
+            ) from error
         raise ImageError(
-            f"{path}: there is no such file. {expected()}. {hint} the file's name and folder."
+            f"{path}: there is no such file. {expected()}. Check the file's name and folder."
         ) from error
     except (OSError, ValueError) as error:
         raise ImageError(f"{path}: cannot be opened ({error}). {expected()} that may be read.") from error
+    return _format_of_head(head, str(path))
+
+
+def _format_of_head(head: bytes, where: str) -> PictureFormat:
     if not head:
-        raise ImageError(f"{path}: is empty (0 bytes). {expected()}; fetch or save the file again.")
+        raise ImageError(f"{where}: is empty (0 bytes). {expected()}; fetch or save the file again.")
     if (form := format_of_content(head)) is not None:
         return form
     known = (
         name for name, start in _OTHER_FILE_TYPES.items() if re.match(start, head, re.IGNORECASE | re.DOTALL)
     )
     found = next(known, f"an unknown format that begins with the bytes {head[:8].hex(' ')}")
-    raise ImageError(f"{path}: the content is {found}. {expected()}; open it elsewhere and save it as PNG.")
+    raise ImageError(f"{where}: the content is {found}. {expected()}; open it elsewhere and save it as PNG.")
 
 
 def read_bytes(path: Path) -> tuple[bytes, PictureFormat]:
@@ -76,6 +88,22 @@ def read_bytes(path: Path) -> tuple[bytes, PictureFormat]:
         data = path.read_bytes()
     except OSError as error:
         raise ImageError(f"{path}: cannot be read ({error}). {expected()} that may be read.") from error
+    _refuse_polyglot(data, str(path), form)
+    return data, form
+
+
+def format_of_bytes(data: bytes, where: str) -> PictureFormat:
+    """Return the format of a whole file that was read already; raises ImageError as :func:`read_bytes` does.
+
+    ``where`` names the file in messages.
+    """
+    form = _format_of_head(data[:_LOOKED_AT], where)
+    _refuse_polyglot(data, where, form)
+    return form
+
+
+def _refuse_polyglot(data: bytes, where: str, form: PictureFormat) -> None:
+    """Raise ImageError for a file that is also something else."""
     lower = data.lower()
     others = [name for name, marks in _POLYGLOT_MARKS.items() if any(mark in lower for mark in marks)]
     if b"%PDF-" in data[:1024]:
@@ -84,7 +112,6 @@ def read_bytes(path: Path) -> tuple[bytes, PictureFormat]:
         others.append("a ZIP archive")
     if others:
         raise ImageError(
-            f"{path}: is a {form.name} picture and {others[0]} in one file, which is refused for safety. "
+            f"{where}: is a {form.name} picture and {others[0]} in one file, which is refused for safety. "
             f"{expected()} and nothing else; open it in a picture editor and save it as PNG."
         )
-    return data, form

@@ -18,6 +18,10 @@ from glstylenet.pictures.colour_encoding import ColourEncoding
 __all__ = ["DECODING_ERRORS", "FloatArray", "Raster", "SizeLimits", "divide_by_alpha", "to_float_samples"]
 
 
+_ROUNDING = 1e-4
+"""How far floats may lie outside of 0..1: resampling and colour conversions end there by rounding."""
+
+
 FloatArray = npt.NDArray[np.float32]
 """Samples of a picture while it is read."""
 
@@ -91,7 +95,7 @@ class SizeLimits:
 
 
 def to_float_samples(samples: npt.NDArray[np.generic]) -> FloatArray:
-    """Return ``samples`` as float32 in 0..255; they are uint8, uint16 or floats in 0..1.
+    """Return ``samples`` as float32 in 0..255; they are uint8, uint16 or floats in 0..1, up to rounding.
 
     Raises ValueError for other types and values.
 
@@ -107,9 +111,9 @@ def to_float_samples(samples: npt.NDArray[np.generic]) -> FloatArray:
     values = samples.astype(np.float32)
     if not np.isfinite(values).all():
         raise ValueError("values that are not finite (NaN or infinite); expected floats in 0..1")
-    if values.min() < 0 or values.max() > 1:
-        raise ValueError(f"floats from {values.min():g} to {values.max():g}; expected 0..1")
-    return values * np.float32(255)
+    if values.min() < -_ROUNDING or values.max() > 1 + _ROUNDING:
+        raise ValueError(f"floats from {values.min():.7g} to {values.max():.7g}; expected 0..1")
+    return np.clip(values, 0, 1, out=values) * np.float32(255)
 
 
 def divide_by_alpha(colour: FloatArray, alpha: FloatArray | None) -> FloatArray:

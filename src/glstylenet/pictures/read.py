@@ -22,16 +22,12 @@ from torch import Tensor
 from glstylenet.errors import ImageError
 from glstylenet.pictures.colour_profiles import to_srgb
 from glstylenet.pictures.decode import raster_of_image
-from glstylenet.pictures.file_type import expected, read_bytes
-from glstylenet.pictures.formats import picture_suffixes
+from glstylenet.pictures.file_type import expected, format_of_bytes, read_bytes
 from glstylenet.pictures.raster import DECODING_ERRORS, FloatArray, Raster, SizeLimits, to_float_samples
+from glstylenet.pictures.source import PictureSource, stream_bytes, unknown_source
 from glstylenet.pictures.transparency import fill_hidden, over_white
 
-__all__ = ["Picture", "PictureSource", "find_pictures", "read_picture"]
-
-
-PictureSource = str | os.PathLike[str] | Image.Image | npt.NDArray[np.generic]
-"""A picture to read: a path, a Pillow image or an array."""
+__all__ = ["Picture", "read_picture"]
 
 
 _WARNING_FILTERS = threading.Lock()
@@ -42,9 +38,9 @@ class Picture:
     """A picture that was read, in sRGB.
 
     ``pixels`` are float32 (1, 3, H, W), 0..255, straight: not multiplied by ``alpha``. That is float32
-    (1, 1, H, W), 1 where opaque, or None if the whole picture is. ``name`` is the file's stem, "array" or
-    "image"; ``sha256`` is of the file's bytes, or of an array's or image's type, shape and pixel bytes;
-    ``notes`` say what deserves a warning, worded to follow the picture's name.
+    (1, 1, H, W), 1 where opaque, or None if the whole picture is. ``name`` is the file's stem, "stream",
+    "array" or "image"; ``sha256`` is of the file's bytes, or of an array's or image's type, shape and pixel
+    bytes; ``notes`` say what deserves a warning, worded to follow the picture's name.
     """
 
     pixels: Tensor
@@ -66,7 +62,7 @@ class Picture:
 
 
 def read_picture(source: PictureSource, *, max_pixels: int = 200_000_000, smallest_side: int = 1) -> Picture:
-    """Read a picture from a file, a Pillow image or an array.
+    """Read a picture from a file, an open file, a Pillow image or an array.
 
     Arrays are (H, W), (H, W, 3) or (H, W, 4), as uint8, as uint16 or as floats in 0..1; floating-point TIFF
     files hold 0..1 as well. Of a file with several frames or pages the first is read, with a note.
@@ -90,38 +86,25 @@ def read_picture(source: PictureSource, *, max_pixels: int = 200_000_000, smalle
                 f"The image cannot be decoded: {error}. {expected()} that is complete."
             ) from error
         return _finish(raster, _digest(np.asarray(source)), "image", None)
-    path = Path(source)
-    limits = SizeLimits(str(path), max_pixels, smallest_side)
-    data, form = read_bytes(path)
+    if isinstance(source, str | os.PathLike):
+        path: Path | None = Path(source)
+        where, name = str(path), Path(source).stem
+        data, form = read_bytes(Path(source))
+    elif hasattr(source, "read"):
+        path, where, name = None, "the open file", "stream"
+        data = stream_bytes(source)
+        form = format_of_bytes(data, where)
+    else:
+        raise unknown_source(source)
+    limits = SizeLimits(where, max_pixels, smallest_side)
     try:
         raster = _with_warnings_as_notes(lambda: form.decode(data, limits))
     except DECODING_ERRORS as error:
         raise ImageError(
-            f"{path}: begins like a {form.name} picture but cannot be decoded ({error}). The file is cut "
+            f"{where}: begins like a {form.name} picture but cannot be decoded ({error}). The file is cut "
             f"short, damaged or of a rare kind. {expected()}; fetch it again, or save it as PNG elsewhere."
         ) from error
-    return _finish(raster, hashlib.sha256(data).hexdigest(), path.stem, path)
-
-
-def find_pictures(folder: Path) -> list[Path]:
-    """Return the files of ``folder`` with a picture's suffix, sorted, without hidden files and subfolders.
-
-    Raises ImageError if the folder cannot be listed.
-
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     for name in ("b.PNG", "a.jpg", "notes.txt"):
-    ...         Path(folder, name).touch()
-    ...     [path.name for path in find_pictures(Path(folder))]
-    ['a.jpg', 'b.PNG']
-    """
-    try:
-        files = sorted(path for path in folder.iterdir() if path.is_file())
-    except OSError as error:
-        raise ImageError(f"{folder}: cannot be listed ({error}). Expected a folder of pictures.") from error
-    return [
-        path for path in files if path.suffix.lower() in picture_suffixes() and not path.name.startswith(".")
-    ]
+    return _finish(raster, hashlib.sha256(data).hexdigest(), name, path)
 
 
 def _with_warnings_as_notes(decode: Callable[[], Raster]) -> Raster:

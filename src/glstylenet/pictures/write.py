@@ -7,7 +7,6 @@ at once or stays as it was (:func:`~glstylenet.files.replacing`). The same call 
 import json
 import os
 import tempfile
-from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +14,7 @@ import torch
 from torch import Tensor
 
 from glstylenet.errors import ImageError, OutputError, SettingsError
-from glstylenet.files import FILE_EXISTS, replacing, target_of
+from glstylenet.files import FILE_EXISTS, FileSet, replacing, status_of, target_of
 from glstylenet.pictures.file_type import file_format
 from glstylenet.pictures.formats import Encoder, PictureFormat, join_names, output_format, writable_formats
 from glstylenet.pictures.png16 import Samples
@@ -26,7 +25,7 @@ __all__ = ["check_output", "read_recipe", "write_picture"]
 
 
 def check_output(
-    path: Path, size: tuple[int, int], *, bits: int = 8, overwrite: bool, inputs: Iterable[Path]
+    path: Path, size: tuple[int, int], *, bits: int = 8, overwrite: bool, inputs: FileSet
 ) -> None:
     """Refuse, before anything is computed, a place where a picture of ``size`` (height, width) cannot go.
 
@@ -41,15 +40,20 @@ def check_output(
             f"file holds at most {form.longest_side} a side. Write a {others} file instead."
         )
     folder = path.parent
+    try:
+        status_of(path)
+    except OSError as error:
+        raise OutputError(
+            f"{path}: cannot be looked up ({error.strerror}). Choose another name or folder."
+        ) from error
     if not folder.exists():
         raise OutputError(f"{path}: the folder {folder} does not exist. Create it, or choose another one.")
     if not folder.is_dir():
         raise OutputError(f"{path}: {folder} is a file, not a folder. Choose a place inside a folder.")
     if path.is_dir():
         raise OutputError(f"{path}: is a folder. Expected a file name, such as {path / 'result.png'}.")
-    for source in inputs:
-        if _same_file(path, source):
-            raise OutputError(f"{path}: is the input {source} itself. Choose another name for the result.")
+    if (source := inputs.find(path)) is not None:
+        raise OutputError(f"{path}: is the input {source} itself. Choose another name for the result.")
     if os.path.lexists(path) and not overwrite:
         raise OutputError(FILE_EXISTS.format(path))
     try:
@@ -130,13 +134,6 @@ def _format_and_encoder(path: Path, bits: int) -> tuple[PictureFormat, Encoder]:
             f"bits is {bits}, but {path} is a {form.name} file, which holds {form.bits[0]}. Write {others}."
         )
     return form, form.encode
-
-
-def _same_file(one: Path, other: Path) -> bool:
-    try:
-        return one.samefile(other)
-    except OSError:  # one of them does not exist (yet)
-        return target_of(one) == target_of(other)
 
 
 def _quantised(pixels: Tensor, alpha: Tensor | None, bits: int) -> Samples:

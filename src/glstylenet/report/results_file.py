@@ -14,7 +14,7 @@ from typing import Any
 
 import glstylenet
 from glstylenet.errors import InputError, OutputError
-from glstylenet.files import write_text
+from glstylenet.files import status_of, write_text
 from glstylenet.settings import INIT_CHOICES, Pictures, Settings
 
 __all__ = ["RESULTS_NAME", "Record", "ResultsFile", "Task", "digest_of_file"]
@@ -95,14 +95,20 @@ class ResultsFile:
         Raises :class:`~glstylenet.errors.OutputError` for a folder that holds other files, and for a results
         file that cannot be read, unless ``overwrite``.
         """
+        file = folder / RESULTS_NAME
+        try:
+            status = status_of(file)
+        except OSError as error:
+            raise OutputError(
+                f"{file}: cannot be looked up ({error.strerror}); choose another folder"
+            ) from error
         if folder.exists() and not folder.is_dir():
             raise OutputError(f"{folder}: is a file, expected a folder for the results; choose another name")
         if not folder.parent.is_dir():
             raise OutputError(
                 f"{folder}: the folder {folder.parent} does not exist; create it, or choose another one"
             )
-        file = folder / RESULTS_NAME
-        if not file.exists():
+        if status is None:
             if folder.is_dir() and any(folder.iterdir()) and not overwrite:
                 raise OutputError(
                     f"{folder}: holds files already, and no {RESULTS_NAME} of an earlier run; choose another "

@@ -28,6 +28,7 @@ __all__ = [
     "prepare_inputs",
     "read_result",
     "read_sources",
+    "style_size_at",
 ]
 
 _HELD_ROLES = (Role.CONTENT, Role.STYLE, Role.INIT)
@@ -247,7 +248,7 @@ def read_sources(
     }
     painted = pictures[Role.CONTENT] if content is not None else pictures[Role.CONTENT_MAP]
     size = fitted_size(painted.size, settings.size)
-    style_size = _style_size(pictures[Role.STYLE].size, size, settings.style_scale)
+    style_size = style_size_at(pictures[Role.STYLE].size, size, settings.style_scale)
     for role, (height, width) in ((Role.CONTENT, size), (Role.STYLE, style_size)):
         if min(height, width) < SMALLEST_SIDE:
             raise ImageError(
@@ -348,14 +349,14 @@ def _check_roles(
         raise UsageError("got no content; give a content picture, or a content map to paint from a doodle")
 
 
-def _style_size(own_size: tuple[int, int], size: tuple[int, int], style_scale: float) -> tuple[int, int]:
+def style_size_at(own_size: tuple[int, int], size: tuple[int, int], style_scale: float) -> tuple[int, int]:
     """Return the size of the style: no longer than the result, so that strokes keep their proportion to it.
 
     A smaller style keeps its own pixels: enlarging would only blur its brushwork.
 
-    >>> _style_size((900, 1200), (400, 300), 1.0)
+    >>> style_size_at((900, 1200), (400, 300), 1.0)
     (300, 400)
-    >>> _style_size((90, 120), (400, 300), 1.0)
+    >>> style_size_at((90, 120), (400, 300), 1.0)
     (90, 120)
     """
     longest = min(max(own_size), max(size))
