@@ -540,7 +540,7 @@ def test_an_old_folder_comes_back_if_the_new_one_cannot_take_its_place(
     rename = Path.rename
 
     def fail(self: Path, target: Path) -> Path:
-        if self.suffix == ".part":
+        if self.name.endswith("-part"):
             raise OSError("no")
         return rename(self, target)
 

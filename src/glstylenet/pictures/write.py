@@ -52,6 +52,8 @@ def check_output(
         raise OutputError(f"{path}: {folder} is a file, not a folder. Choose a place inside a folder.")
     if path.is_dir():
         raise OutputError(f"{path}: is a folder. Expected a file name, such as {path / 'result.png'}.")
+    if path.exists() and not path.is_file():
+        raise OutputError(f"{path}: is a pipe or a device. Expected the name of a file.")
     if (source := inputs.find(path)) is not None:
         raise OutputError(f"{path}: is the input {source} itself. Choose another name for the result.")
     if os.path.lexists(path) and not overwrite:
