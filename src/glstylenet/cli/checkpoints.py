@@ -23,7 +23,11 @@ def check_checkpoint(folder: Path, *, may_exist: bool) -> None:
 
 def claim_checkpoint(folder: Path | None) -> contextlib.AbstractContextManager[None]:
     """Return a context that reserves the checkpoint in ``folder`` for a run; without one it does nothing."""
-    return contextlib.nullcontext() if folder is None else claim_output(checkpoint_file(folder))
+    return (
+        contextlib.nullcontext()
+        if folder is None
+        else claim_output(checkpoint_file(folder), make_folder=True)
+    )
 
 
 def discard_checkpoint(folder: Path) -> str | None:

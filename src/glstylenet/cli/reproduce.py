@@ -82,7 +82,14 @@ def reproduce_command(
     with StopSignals() as stop, contextlib.ExitStack() as held:
         from glstylenet.files import claim_output
         from glstylenet.metrics import require_scikit_image
-        from glstylenet.report import Reproduction, ResultsFile, chosen_experiments, find_pairs, sample_pairs
+        from glstylenet.report import (
+            RESULTS_NAME,
+            Reproduction,
+            ResultsFile,
+            chosen_experiments,
+            find_pairs,
+            sample_pairs,
+        )
 
         chosen = chosen_experiments(figures or [])
         require_scikit_image()
@@ -90,7 +97,7 @@ def reproduce_command(
         results = ResultsFile.read(output, overwrite=overwrite)
         reproduction = Reproduction(chosen, gathered, inputs, shared, results)
         reproduction.refuse_written_inputs()
-        held.enter_context(claim_output(output))
+        held.enter_context(claim_output(output / RESULTS_NAME, make_folder=True))
         whole = _run(reproduction, stop, quiet=quiet)
     if as_json:
         print_json({"output": str(output), "figures": reproduction.as_dict()})

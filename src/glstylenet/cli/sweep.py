@@ -82,10 +82,10 @@ def sweep_command(
     sources = _parse_pictures(pictures, content_map, style_map)
     with StopSignals() as stop:
         from glstylenet.files import claim_output
-        from glstylenet.report import open_sweep
+        from glstylenet.report import RESULTS_NAME, open_sweep
 
         sweep = open_sweep(grid, sources, output, overwrite=overwrite, also_read=config_files(config))
-        with claim_output(output):
+        with claim_output(output / RESULTS_NAME, make_folder=True):
             records = _paint(sweep, stop, quiet=quiet)
     if as_json:
         print_json({"output": str(output), "results": [asdict(record) for record in records]})

@@ -77,6 +77,8 @@ class Reproduction:
 
         Pictures that an earlier run in the same folder has finished are kept.
         """
+        self.results.folder.mkdir(parents=True, exist_ok=True)
+        self.results.write()  # by which the same command knows its folder again
         self.publish()
         whole = True
         for chapter in self.chapters:

@@ -14,7 +14,7 @@ from typing import Any
 
 import glstylenet
 from glstylenet.errors import InputError, OutputError
-from glstylenet.files import status_of, write_text
+from glstylenet.files import is_hidden, status_of, write_text
 from glstylenet.settings import INIT_CHOICES, Pictures, Settings
 
 __all__ = ["RESULTS_NAME", "Record", "ResultsFile", "Task", "digest_of_file"]
@@ -109,7 +109,7 @@ class ResultsFile:
                 f"{folder}: the folder {folder.parent} does not exist; create it, or choose another one"
             )
         if status is None:
-            if folder.is_dir() and any(folder.iterdir()) and not overwrite:
+            if _holds_files(folder) and not overwrite:
                 raise OutputError(
                     f"{folder}: holds files already, and no {RESULTS_NAME} of an earlier run; choose another "
                     f"folder, or give --overwrite to write among them"
@@ -150,6 +150,11 @@ class ResultsFile:
         results = [asdict(record) for record in self.records.values()]
         table = {"format": _FORMAT, "version": glstylenet.__version__, **self.about, "results": results}
         write_text(self.folder / RESULTS_NAME, json.dumps(table, indent=1) + "\n", overwrite=True)
+
+
+def _holds_files(folder: Path) -> bool:
+    """Return whether something is in ``folder`` that no writer or run has left on its way."""
+    return folder.is_dir() and not all(is_hidden(path.name) for path in folder.iterdir())
 
 
 def digest_of_file(path: Path) -> str:

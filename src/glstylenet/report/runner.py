@@ -87,8 +87,11 @@ class Runner:
         return records
 
     def _make_folder(self) -> None:
+        """Make the folders; first the results file, by which the same command knows its folder again."""
         try:
-            (self.results.folder / _PICTURES).mkdir(parents=True, exist_ok=True)
+            self.results.folder.mkdir(parents=True, exist_ok=True)
+            self.results.write()
+            (self.results.folder / _PICTURES).mkdir(exist_ok=True)
         except OSError as error:
             raise OutputError(
                 f"{self.results.folder}: the folder cannot be made ({error.strerror}); choose another one"

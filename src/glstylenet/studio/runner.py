@@ -18,7 +18,7 @@ from torch import Tensor
 from glstylenet.errors import GLStyleNetError, UsageError
 from glstylenet.files import replacing
 from glstylenet.pictures import over_white, write_picture
-from glstylenet.run import Event, Result, Started, Step, Warned, make_recipe, stylize
+from glstylenet.run import Event, Result, Started, Step, Warned, checkpoint_file, make_recipe, stylize
 from glstylenet.settings import Role, Settings
 from glstylenet.studio.event_log import EventLog, Message
 from glstylenet.studio.job import ACTIVE, FINISHED, Job
@@ -264,7 +264,7 @@ class _Painter:
             on_event=self.on_event,
             should_stop=lambda: self._runner.should_stop(self._entry),
             checkpoint=checkpoint,
-            resume=checkpoint.is_dir() and any(checkpoint.iterdir()),
+            resume=checkpoint_file(checkpoint).is_file(),
         )
 
     def keep(self, result: Result) -> None:
