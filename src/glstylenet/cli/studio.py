@@ -80,7 +80,7 @@ def studio_command(
             webbrowser.open(url)
 
     with StopSignals() as stop:
-        serve(Address(host, port, token), storage, machine, ready=ready)
+        serve(Address(host, port, token), storage, machine, ready=ready, should_stop=stop.should_stop)
     return stop.exit_code
 
 
