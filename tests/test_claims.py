@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from glstylenet.errors import OutputError
-from glstylenet.files import claim_output, write_text
+from glstylenet.files import FileSet, claim_output, write_text
 from glstylenet.pictures import check_output
 
 
@@ -79,7 +79,7 @@ def test_only_a_file_is_ever_replaced(tmp_path: Path, kind: str) -> None:
     with pytest.raises(OutputError, match="no file"):
         write_text(place, "text", overwrite=True)
     with pytest.raises(OutputError, match="is a (folder|pipe or a device)"):
-        check_output(place, (9, 9), overwrite=True, inputs=())
+        check_output(place, (9, 9), overwrite=True, inputs=FileSet([]))
     assert {path.name: path.lstat().st_mode for path in tmp_path.iterdir()} == before
 
 
