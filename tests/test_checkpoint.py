@@ -24,6 +24,7 @@ from glstylenet.cli import main, painting
 from glstylenet.errors import InputError, OutputError, UsageError
 from glstylenet.memory.estimate import HeldPictures, MemoryEstimate
 from glstylenet.memory.plan import MemoryPlan, plan_memory
+from glstylenet.optim import OptimizerState
 from glstylenet.pyramid.schemes import PAPER_SCHEMES
 from glstylenet.run.checkpoint import (
     ALGORITHM_VERSION,
@@ -31,12 +32,12 @@ from glstylenet.run.checkpoint import (
     State,
     checkpoint_file,
     load,
-    open_checkpoint,
     save,
 )
 from glstylenet.run.events import Event, Started, Step, Warned
 from glstylenet.run.memory_budget import PlannedScale
 from glstylenet.run.preparation import prepare
+from glstylenet.run.recorder import open_checkpoint
 from glstylenet.run.result import Result
 from glstylenet.run.stylize import stylize
 from glstylenet.settings.model import Settings
@@ -143,8 +144,8 @@ def test_what_the_optimiser_knew_matters(tmp_path: Path) -> None:
 
 
 def _without_knowledge(state: State) -> State:
-    forgotten = type(state.optimizer_state)({}, state.optimizer_state.numbers)
-    return State(**{**state.__dict__, "optimizer_state": forgotten})
+    numbers = {**state.optimizer_state.numbers, "next": 0, "scales": [], "lengths": []}
+    return replace(state, optimizer_state=OptimizerState({}, numbers))
 
 
 def test_a_run_may_be_interrupted_twice(tmp_path: Path) -> None:
@@ -314,7 +315,9 @@ def test_with_a_little_less_memory_fewer_tiles_are_kept(interrupted: Path, tmp_p
     assert now.history != then.history
     prepared = prepare(CONTENT, STYLE, None, None, Settings(**BASE))
     scales = [PlannedScale(each.scale, estimate, now) for each in prepared.scales]
-    save(tmp_path, Run(run.identity, run.machine, (then,) * len(scales)), replace(state, plan=then))
+    empty = {"size": then.history, "half": then.half_history, "next": 0, "scales": [], "lengths": []}
+    state = replace(state, plan=then, optimizer_state=OptimizerState({}, empty))
+    save(tmp_path, Run(run.identity, run.machine, (then,) * len(scales)), state)
 
     def opened(allowed: int) -> tuple[State | None, list[MemoryPlan]]:
         _, found, resumed = open_checkpoint(

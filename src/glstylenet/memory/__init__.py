@@ -8,6 +8,7 @@ from glstylenet.memory.estimate import PIXEL_BYTES, HeldPictures, MemoryEstimate
 from glstylenet.memory.plan import (
     DEFAULT_SHARE,
     MemoryPlan,
+    check_plan,
     format_bytes,
     plan_memory,
     refitted,
@@ -20,6 +21,7 @@ __all__ = [
     "HeldPictures",
     "MemoryEstimate",
     "MemoryPlan",
+    "check_plan",
     "format_bytes",
     "plan_memory",
     "refitted",

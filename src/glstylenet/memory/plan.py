@@ -25,6 +25,7 @@ __all__ = [
     "DEFAULT_SHARE",
     "HISTORY",
     "MemoryPlan",
+    "check_plan",
     "format_bytes",
     "plan_memory",
     "refitted",
@@ -58,6 +59,10 @@ _FORWARD_TIME = 0.49
 
 _TILE_SIDES = (1536, 1024, 768, 512, 384, 256)
 """With large tiles less is computed in their halos; small ones leave room for caching more of them."""
+
+
+_MOST_BYTES = 2**63
+"""More than any machine can address."""
 
 
 _SMALLEST_ADVICE = 64
@@ -122,6 +127,24 @@ def plan_memory(estimate: MemoryEstimate, allowed: int) -> MemoryPlan:
         f"a result of {width} x {height} pixels needs at least {needed}, and the run may use {may_use}; "
         f"use {_advice(estimate, allowed)}, or raise --memory if more is free"
     )
+
+
+def check_plan(plan: MemoryPlan, estimate: MemoryEstimate) -> None:
+    """Check that ``plan``, read from a file, could be one for what ``estimate`` describes.
+
+    How much memory it needs depends on the machine it was made on, and is only checked to be an amount of
+    memory. Raises ``ValueError`` saying what is impossible.
+    """
+    sides = range(min(_TILE_SIDES), max(*_TILE_SIDES, *estimate.size) + 1)
+    if plan.tile_side is not None and plan.tile_side not in sides:
+        raise ValueError(f"a plan has tiles of {plan.tile_side} pixels")
+    if plan.history not in (HISTORY, _SHORT_HISTORY):
+        raise ValueError(f"a plan has a history of {plan.history} pairs")
+    tiles = math.prod(map(len, crop_lengths(estimate.size, plan.tile_side)))
+    if plan.tiles != tiles or not 0 <= plan.cached_tiles <= tiles:
+        raise ValueError(f"a plan has {plan.tiles} tiles, {plan.cached_tiles} cached; expected {tiles}")
+    if not 0 <= plan.tile_bytes <= plan.needed_bytes < _MOST_BYTES:
+        raise ValueError(f"a plan needs {plan.needed_bytes} bytes, {plan.tile_bytes} of them for tiles")
 
 
 def refitted(plan: MemoryPlan, estimate: MemoryEstimate, allowed: int) -> MemoryPlan | None:

@@ -5,13 +5,26 @@ way; what a run yields is the best point so far.
 """
 
 from collections.abc import Iterator
+from typing import Annotated
 
 import torch
+from pydantic import Field
 from torch import Tensor
 
-from glstylenet.optim.base import Evaluate, Optimizer, OptimizerState, Step, is_finite
+from glstylenet.optim.base import Evaluate, Optimizer, Step, is_finite
+from glstylenet.optim.state import Numbers, OptimizerState, check_tensors
 
 __all__ = ["Adam"]
+
+_MOST_STEPS = 2**24
+"""PyTorch counts the steps in float32, which holds whole numbers up to this one."""
+
+
+class _AdamNumbers(Numbers):
+    """`_AdamNumbers` is what a state holds besides the moments; ``step`` is there only with these."""
+
+    rate: Annotated[float, Field(gt=0.0)]
+    step: Annotated[float, Field(ge=1.0, le=_MOST_STEPS, multiple_of=1.0)] | None = None
 
 
 class Adam(Optimizer):
@@ -62,6 +75,15 @@ class Adam(Optimizer):
             _, adam = self._prepare(like)
             moments = {**state.tensors, "step": torch.tensor(state.numbers["step"])}
             adam.load_state_dict({**adam.state_dict(), "state": {0: moments}})
+
+    def check_state(self, state: OptimizerState, shape: torch.Size) -> None:  # noqa: D102
+        numbers = _AdamNumbers.model_validate(state.numbers)
+        if numbers.rate > self.rate:
+            raise ValueError(f"the rate is {numbers.rate}, and it only falls from {self.rate}")
+        moments = () if numbers.step is None else ("exp_avg", "exp_avg_sq")
+        check_tensors(state.tensors, dict.fromkeys(moments, (shape, torch.float32)))
+        if moments and float(state.tensors["exp_avg_sq"].min()) < 0.0:
+            raise ValueError("exp_avg_sq has negative entries, and it is a mean of squares")
 
     def run(self, evaluate: Evaluate, start: Tensor, evaluations: int) -> Iterator[Step]:  # noqa: D102
         best, best_loss, best_gradient = self._start(evaluate, start)

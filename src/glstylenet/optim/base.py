@@ -7,23 +7,21 @@ picture. An *evaluation* is one call of ``evaluate``, the unit of all budgets.
 """
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from glstylenet.errors import OptimizationError
+from glstylenet.optim.state import OptimizerState, largest_absolute
 
 __all__ = [
     "Evaluate",
     "Optimizer",
-    "OptimizerState",
     "Step",
     "evaluate_contiguous",
     "is_finite",
-    "largest_absolute",
 ]
 
 
@@ -45,19 +43,6 @@ class Step:
     loss: float
     x: Tensor
     accepted: bool
-
-
-@dataclass(frozen=True)
-class OptimizerState:
-    """`OptimizerState` holds what an optimiser carries over from one run to the next.
-
-    - ``tensors``: float16 or float32 tensors by name. They may be the optimiser's own: use them before it
-      continues, and do not write into them.
-    - ``numbers``: everything else, in types that JSON can hold.
-    """
-
-    tensors: Mapping[str, Tensor]
-    numbers: Mapping[str, Any]
 
 
 class Optimizer:
@@ -94,6 +79,13 @@ class Optimizer:
         """
         raise NotImplementedError
 
+    def check_state(self, state: OptimizerState, shape: torch.Size) -> None:
+        """Check that ``state`` could be a :meth:`state_dict` of this optimiser, for variables of ``shape``.
+
+        Raises ``ValueError`` saying what is wrong: a state that was read from a file may hold anything.
+        """
+        raise NotImplementedError
+
     def _start(self, evaluate: Evaluate, start: Tensor) -> tuple[Tensor, float, Tensor]:
         x = start.detach().clamp(self.lower, self.upper).contiguous()
         loss, gradient = evaluate_contiguous(evaluate, x)
@@ -119,15 +111,3 @@ def is_finite(loss: float, gradient: Tensor) -> bool:
     False
     """
     return math.isfinite(loss) and math.isfinite(largest_absolute(gradient))
-
-
-def largest_absolute(vector: Tensor) -> float:
-    """Return the largest absolute value in ``vector``, or NaN if it contains one.
-
-    Unlike ``vector.abs().max()``, this allocates no temporary vector.
-
-    >>> largest_absolute(torch.tensor([1.0, -3.0]))
-    3.0
-    """
-    low, high = torch.stack(vector.aminmax()).tolist()
-    return float(max(abs(low), abs(high)))

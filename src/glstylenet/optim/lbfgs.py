@@ -27,12 +27,11 @@ from glstylenet.numerics import apply_mask, chunk_slices
 from glstylenet.optim.base import (
     Evaluate,
     Optimizer,
-    OptimizerState,
     Step,
     evaluate_contiguous,
-    largest_absolute,
 )
 from glstylenet.optim.lbfgs_memory import LbfgsMemory, Precondition, StoredPairs, secant_pair
+from glstylenet.optim.state import OptimizerState, largest_absolute
 
 __all__ = ["Lbfgs", "UpdatePreconditioner"]
 
@@ -103,6 +102,9 @@ class Lbfgs(Optimizer):
 
     def load_state_dict(self, state: OptimizerState, like: Tensor) -> None:  # noqa: D102
         self._memory.load_state_dict(state, like)
+
+    def check_state(self, state: OptimizerState, shape: torch.Size) -> None:  # noqa: D102
+        self._memory.check_state(state, shape)
 
     def run(self, evaluate: Evaluate, start: Tensor, evaluations: int) -> Iterator[Step]:  # noqa: D102
         self._memory.match_layout(start)

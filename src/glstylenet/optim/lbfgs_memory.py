@@ -22,14 +22,16 @@ slightly different pair, but H stays symmetric and positive definite for the pai
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from pydantic import Field
 from torch import Tensor
 
 from glstylenet.numerics import apply_mask, chunk_slices, split_k_matmul
-from glstylenet.optim.base import OptimizerState
+from glstylenet.optim.state import Numbers, OptimizerState, check_tensors
 
 __all__ = ["LbfgsMemory", "Precondition", "SecantPair", "StoredPairs", "history_bytes", "secant_pair"]
 
@@ -120,6 +122,19 @@ class StoredPairs:
         return len(self.lengths)
 
 
+_Positive = Annotated[float, Field(gt=0.0)]
+
+
+class _MemoryNumbers(Numbers):
+    """`_MemoryNumbers` is what a saved memory holds besides the rows."""
+
+    size: int
+    half: bool
+    next: int
+    scales: list[_Positive]
+    lengths: list[_Positive]
+
+
 class LbfgsMemory:
     """`LbfgsMemory` stores the last ``pairs`` pairs in a ring of rows on the device of x: s_0, y_0, s_1, ...
 
@@ -196,6 +211,30 @@ class LbfgsMemory:
         self._count, self._next = len(rows) // 2, int(numbers["next"])
         self._scales[: len(rows)] = numbers["scales"]
         self._lengths[: self._count] = numbers["lengths"]
+
+    def check_state(self, state: OptimizerState, shape: torch.Size) -> None:
+        """Check that ``state`` could be a :meth:`state_dict` of this memory, for vectors of ``shape``.
+
+        Raises ``ValueError`` saying what is wrong.
+        """
+        numbers = _MemoryNumbers.model_validate(state.numbers)
+        if (numbers.size, numbers.half) != (self.size, self.half):
+            raise ValueError(
+                f"the history has {numbers.size} pairs, half precision {numbers.half}; expected {self.size}, "
+                f"{self.half}"
+            )
+        pairs = len(numbers.lengths)
+        if pairs > self.size or len(numbers.scales) != 2 * pairs:
+            raise ValueError(
+                f"{len(numbers.scales)} scales and {pairs} lengths; expected two and one for each of at most "
+                f"{self.size} pairs"
+            )
+        allowed = range(self.size) if pairs == self.size > 0 else (pairs,)
+        if numbers.next not in allowed:
+            raise ValueError(f"the next pair is {numbers.next}, impossible after {pairs} of {self.size}")
+        dtype = torch.float16 if self.half else torch.float32
+        rows = {"rows": ((2 * pairs, shape.numel()), dtype)} if pairs else {}
+        check_tensors(state.tensors, rows)
 
     def match_layout(self, like: Tensor) -> None:
         """Discard pairs of another shape, type or device than ``like``, and free their storage."""

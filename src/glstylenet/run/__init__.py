@@ -14,7 +14,9 @@
 - ``rounds``: alternates matching and optimisation within one size.
 - ``final_losses``: measures the losses of a result at full size in float32.
 - ``result``: holds the picture that a run computed, its losses and its timings.
-- ``checkpoint``: saves the state of a run, and reads it back; holds the version of the numerics.
+- ``identity``: says what decides the picture of a run.
+- ``checkpoint``: writes the state of a run to a file, and reads it; holds the version of the numerics.
+- ``recorder``: saves the states of a run while it computes, and finds the one to resume from.
 - ``recipe``: records what is needed to compute a picture again.
 - ``time_estimate``: estimates how long a run will take here.
 - ``events``: defines the events that a run emits.

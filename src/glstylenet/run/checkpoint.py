@@ -9,41 +9,37 @@ rounds, and only the beginning of each scale is saved.
 The format is safetensors with the facts as JSON in its metadata; nothing is pickled. The file is written
 under another name and then renamed, so a process that is killed leaves the checkpoint before. Its largest
 part is the history of L-BFGS, up to :func:`~glstylenet.optim.lbfgs_memory.history_bytes`.
+
+A file that is read may hold anything. Its facts are parsed by a schema, and the caller compares them and the
+tensors with the run that is to continue, before anything of them is used.
 """
 
 import hashlib
 import json
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import safetensors
 import torch
-from pydantic import TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, TypeAdapter, ValidationError
 from torch import Tensor
 
-import glstylenet
 from glstylenet.errors import InputError, OutputError
-from glstylenet.files import replacing
-from glstylenet.memory import MemoryPlan, refitted
+from glstylenet.files import open_regular, parse_json, replacing, schema_finding
+from glstylenet.memory import MemoryPlan
 from glstylenet.optim import OptimizerState
-from glstylenet.run.events import Event, Warned
-from glstylenet.run.memory_budget import PlannedScale
-from glstylenet.run.preparation import Preparation
-from glstylenet.settings import INIT_CHOICES
+from glstylenet.run.identity import Identity
 
 __all__ = [
     "ALGORITHM_VERSION",
-    "Identity",
-    "Recorder",
     "Run",
     "State",
     "checkpoint_file",
     "load",
-    "open_checkpoint",
+    "refuse_link",
     "remove_checkpoint",
     "save",
 ]
@@ -73,56 +69,6 @@ _BLOCK_ENTRIES = 2**22
 """Numbers that are written at a time, so that a large history is never in memory twice."""
 
 
-_NOT_DECISIVE = frozenset({"device", "max_pixels", "memory", "strict", "weights"})
-"""Settings that may differ in a resumed run: the state holds what memory and device decided, and the weights
-are compared by their digest."""
-
-
-@dataclass(frozen=True)
-class Identity:
-    """`Identity` holds what decides the picture of a run.
-
-    That is the ``version`` of the program, the decisive ``settings``, the SHA-256 of the ``inputs`` by role,
-    and that of the ``weights``.
-    """
-
-    version: str
-    settings: Mapping[str, object]
-    inputs: Mapping[str, str]
-    weights: str
-
-    @classmethod
-    def of(cls, prepared: Preparation) -> "Identity":
-        """Return the identity of a run with the precision that its settings were resolved to."""
-        settings = prepared.settings.replace(precision=prepared.device.precision)
-        table = settings.model_dump(mode="json")
-        if settings.init not in INIT_CHOICES:
-            table["init"] = "a picture"  # compared by its SHA-256; the file may have been moved
-        return cls(
-            version=glstylenet.__version__,
-            settings={name: value for name, value in table.items() if name not in _NOT_DECISIVE},
-            inputs={role: origin.sha256 for role, origin in prepared.inputs.origins.items()},
-            weights=prepared.weights.digest,
-        )
-
-    def differences(self, saved: "Identity") -> list[str]:
-        """Return in words what is different in a ``saved`` run; nothing if both compute the same picture."""
-        found = []
-        if self.version != saved.version:
-            found.append(f"glstylenet is {self.version}, it was {saved.version}")
-        for name in sorted({*self.settings, *saved.settings}):
-            value, old_value = self.settings.get(name), saved.settings.get(name)
-            if value != old_value:
-                found.append(f"{name} is {value!r}, it was {old_value!r}")
-        for role in sorted({*self.inputs, *saved.inputs}):
-            digest, old_digest = self.inputs.get(role), saved.inputs.get(role)
-            if digest != old_digest:
-                found.append(f"the {role.replace('_', ' ')} is {_short(digest)}, it was {_short(old_digest)}")
-        if self.weights != saved.weights:
-            found.append(f"the weights are {_short(self.weights)}, they were {_short(saved.weights)}")
-        return found
-
-
 @dataclass(frozen=True)
 class Run:
     """`Run` holds what stays the same during a run.
@@ -132,7 +78,7 @@ class Run:
     """
 
     identity: Identity
-    machine: Mapping[str, str]
+    machine: Mapping[str, Annotated[str, StringConstraints(max_length=200)]]
     plans: tuple[MemoryPlan, ...]
 
 
@@ -159,81 +105,42 @@ class State:
     optimizer_state: OptimizerState
 
 
-@dataclass
-class Recorder:
-    """`Recorder` saves the states of ``run`` into ``folder``.
+_Count = Annotated[int, Field(ge=0)]
 
-    A state that cannot be written does not end the run: there is one warning, and the checkpoint before
-    stays.
-    """
 
-    folder: Path
+class _Progress(BaseModel):
+    """`_Progress` is the schema of a :class:`State` without its tensors."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    scale: _Count
+    plan: MemoryPlan
+    precision: Literal["float32", "bfloat16"]
+    has_shrunk: bool
+    spent: _Count
+    rounds: _Count
+    evaluations: _Count
+    complete: bool
+
+
+class _Facts(BaseModel):
+    """`_Facts` is the schema of everything in the file but the tensors."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    algorithm_version: int
     run: Run
-    emit: Callable[[Event], None]
-    has_failed: bool = False
-
-    def save(self, state: State) -> None:
-        """Save ``state`` in place of the one before."""
-        try:
-            save(self.folder, self.run, state)
-        except OutputError as error:
-            if not self.has_failed:
-                self.emit(Warned(f"the checkpoint could not be saved, and the run goes on: {error}"))
-            self.has_failed = True
+    state: _Progress
+    optimizer_state: dict[str, JsonValue]
 
 
-def open_checkpoint(
-    folder: Path, prepared: Preparation, *, resume: bool, emit: Callable[[Event], None]
-) -> tuple[Recorder, State | None, Preparation]:
-    """Prepare ``folder`` for the checkpoints of a run, and read the one to ``resume`` from.
+class _Version(BaseModel):
+    """`_Version` is the schema of what every version of the file has had since version 6."""
 
-    Returns the recorder, the state to continue from (``None`` without ``resume``), and the run with the
-    plans it continues with. A resumed run keeps the memory plans it began with, because other tiles sum in
-    another order and a history may be shorter; those that no longer fit are replaced by the prepared ones.
-
-    Raises :class:`~glstylenet.errors.InputError` if there is no state, it is damaged or another run's, naming
-    the differences, and :class:`~glstylenet.errors.OutputError` if the folder cannot be used.
-    """
-    identity = Identity.of(prepared)
-    machine = {
-        "device": str(prepared.device.torch_device),
-        "torch": str(torch.__version__),
-        "threads": str(torch.get_num_threads()),
-    }
-    state: State | None = None
-    if resume:
-        saved, state = load(folder)
-        _refuse_another_run(checkpoint_file(folder), identity, saved.identity)
-        changes = [
-            f"{name} {saved.machine.get(name)} (here {value})"
-            for name, value in machine.items()
-            if saved.machine.get(name) != value
-        ]
-        if changes:
-            emit(Warned(f"the checkpoint was made with {', '.join(changes)}; the last digits may differ"))
-        prepared = replace(
-            prepared,
-            scales=[
-                _keep_plan(plan, planned, prepared.allowed)
-                for planned, plan in zip(prepared.scales, saved.plans, strict=True)
-            ],
-        )
-        if not state.has_shrunk:
-            planned = prepared.scales[state.scale]
-            estimate = replace(planned.estimate, precision=state.precision)
-            plan = refitted(state.plan, estimate, prepared.allowed) or planned.plan
-            state = replace(state, plan=plan)
-    _make_folder(folder)
-    plans = tuple(planned.plan for planned in prepared.scales)
-    return Recorder(folder, Run(identity, machine, plans), emit), state, prepared
+    algorithm_version: Annotated[int, Field(ge=0, lt=1_000_000)] | None = None
 
 
-def _keep_plan(plan: MemoryPlan, planned: PlannedScale, allowed: int) -> PlannedScale:
-    """Return ``planned`` with the earlier ``plan`` if that fits into ``allowed`` bytes."""
-    return replace(planned, plan=refitted(plan, planned.estimate, allowed) or planned.plan)
-
-
-_RUN_PARSER, _PLAN_PARSER = TypeAdapter(Run), TypeAdapter(MemoryPlan)
+_FACTS, _VERSION = TypeAdapter(_Facts), TypeAdapter(_Version)
 
 
 def checkpoint_file(folder: Path) -> Path:
@@ -251,11 +158,25 @@ def remove_checkpoint(folder: Path) -> None:
         ) from error
 
 
+def refuse_link(folder: Path) -> None:
+    """Raise :class:`~glstylenet.errors.OutputError` if the checkpoint in ``folder`` is a symbolic link.
+
+    The program itself writes none, and the file behind one that was planted would be overwritten.
+    """
+    path = checkpoint_file(folder)
+    if path.is_symlink():
+        raise OutputError(
+            f"{path}: is a symbolic link, expected the checkpoint itself; remove the link, or choose another "
+            f"folder"
+        )
+
+
 def save(folder: Path, run: Run, state: State) -> None:
     """Write ``run`` and its ``state`` into ``folder``, in place of the checkpoint before.
 
     Raises :class:`~glstylenet.errors.OutputError` if that fails; the checkpoint before then stays.
     """
+    refuse_link(folder)
     tensors = {"canvas": state.canvas.detach().contiguous()}
     tensors |= {_PREFIX + name: tensor.contiguous() for name, tensor in state.optimizer_state.tensors.items()}
     facts = _facts(run, state)
@@ -278,68 +199,45 @@ def save(folder: Path, run: Run, state: State) -> None:
                 file.write(block)
 
 
-def load(folder: Path) -> tuple[Run, State]:
+def load(folder: Path, check: Callable[[Run, State], None] | None = None) -> tuple[Run, State]:
     """Read the run and the state in ``folder``, with tensors on the CPU.
 
-    Raises :class:`~glstylenet.errors.InputError` if there is none, it is damaged, or another
-    ``ALGORITHM_VERSION`` wrote it.
+    ``check`` is called with both before anything is copied into memory; it raises ``ValueError`` for what is
+    impossible in the run that is to continue. Raises :class:`~glstylenet.errors.InputError` if there is no
+    checkpoint, it is damaged, or another ``ALGORITHM_VERSION`` wrote it.
     """
     path = checkpoint_file(folder)
     try:
-        with safetensors.safe_open(path, framework="pt") as file:
+        with open_regular(path), safetensors.safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
-            # Copied: the file is replaced while the run continues.
-            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
-        facts = metadata["state"]
-        if _digest(facts, tensors) != metadata["sha256"]:
-            raise ValueError("its checksum is wrong")
-        table = json.loads(facts)
-        version = table.get("algorithm_version", "before 6")  # those had it elsewhere in the file
-        if version == ALGORITHM_VERSION:
-            return _parsed(table, tensors)
+            if not {"state", "sha256"} <= set(metadata):
+                raise ValueError("it has no state")
+            facts, tensors = metadata["state"], _mapped_tensors(file)
+            if _digest(facts, tensors) != metadata["sha256"]:
+                raise ValueError("its checksum is wrong")
+            version = parse_json(_VERSION, facts).algorithm_version
+            if version == ALGORITHM_VERSION:
+                run, state = _parsed(parse_json(_FACTS, facts), tensors)
+                if check is not None:
+                    check(run, state)
+                return run, _copied(state)
     except FileNotFoundError as error:
         raise InputError(
             f"{path}: there is no checkpoint to go on from; name the folder of the run that was interrupted, "
             f"or begin it without resume"
         ) from error
-    except (
-        OSError,
-        safetensors.SafetensorError,
-        ValueError,
-        LookupError,
-        TypeError,
-        AttributeError,
-    ) as error:
+    except (OSError, safetensors.SafetensorError, ValueError) as error:
+        reason = schema_finding(error) if isinstance(error, ValidationError) else error
         raise InputError(
-            f"{path}: the checkpoint is damaged or not one of glstylenet's ({error}); remove it and "
+            f"{path}: the checkpoint is damaged or not one of glstylenet's ({reason}); remove it and "
             f"begin anew"
         ) from error
+    found = "before 6" if version is None else version  # those had it elsewhere in the file
     raise InputError(
         f"{path}: the checkpoint is of another version of glstylenet, in which the same settings compute "
-        f"another picture (its algorithm version is {version}, expected {ALGORITHM_VERSION}); finish that "
+        f"another picture (its algorithm version is {found}, expected {ALGORITHM_VERSION}); finish that "
         f"run with the program that began it, or begin anew without resume"
     )
-
-
-def _refuse_another_run(path: Path, identity: Identity, saved: Identity) -> None:
-    differences = identity.differences(saved)
-    if differences:
-        raise InputError(
-            f"{path}: the checkpoint is of another run: {'; '.join(differences)}; give what that run was "
-            f"given, or begin anew"
-        )
-
-
-def _make_folder(folder: Path) -> None:
-    """Make ``folder`` if only it is missing, and check that files can be written there."""
-    try:
-        folder.mkdir(exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise OutputError(
-            f"{folder}: the folder for the checkpoint cannot be used ({error.strerror}); choose another one"
-        ) from error
 
 
 def _facts(run: Run, state: State) -> str:
@@ -358,19 +256,36 @@ def _facts(run: Run, state: State) -> str:
     return json.dumps(table)
 
 
-def _parsed(table: dict[str, Any], tensors: Mapping[str, Tensor]) -> tuple[Run, State]:
-    """Return the run and the state from the JSON of :func:`_facts` and the tensors."""
+def _parsed(facts: _Facts, tensors: Mapping[str, Tensor]) -> tuple[Run, State]:
+    """Return the run and the state from the parsed JSON of :func:`_facts` and the tensors."""
     optimizer_tensors = {
         name.removeprefix(_PREFIX): tensor for name, tensor in tensors.items() if name.startswith(_PREFIX)
     }
-    plan = _PLAN_PARSER.validate_python(table["state"].pop("plan"))
-    state = State(
-        **table["state"],
-        plan=plan,
+    if set(tensors) != {"canvas", *(_PREFIX + name for name in optimizer_tensors)}:
+        raise ValueError(f"its tensors are {', '.join(sorted(tensors)) or 'none'}")
+    return facts.run, State(
+        **dict(facts.state),
         canvas=tensors["canvas"],
-        optimizer_state=OptimizerState(optimizer_tensors, table["optimizer_state"]),
+        optimizer_state=OptimizerState(optimizer_tensors, facts.optimizer_state),
     )
-    return _RUN_PARSER.validate_python(table["run"]), state
+
+
+def _mapped_tensors(file: Any) -> dict[str, Tensor]:
+    """Return the tensors of an open safetensors file as views of it; they have types that we write."""
+    tensors = {}
+    for name in file.keys():  # noqa: SIM118 - the file is no mapping
+        dtype = file.get_slice(name).get_dtype()
+        if dtype not in _DTYPES.values():
+            raise ValueError(f"{name} has entries of type {dtype}")
+        tensors[name] = file.get_tensor(name)
+    return tensors
+
+
+def _copied(state: State) -> State:
+    """Return ``state`` with tensors of its own: the file is replaced while the run continues."""
+    saved = state.optimizer_state
+    tensors = {name: tensor.clone() for name, tensor in saved.tensors.items()}
+    return replace(state, canvas=state.canvas.clone(), optimizer_state=OptimizerState(tensors, saved.numbers))
 
 
 def _blocks(tensor: Tensor) -> Iterator[memoryview]:
@@ -388,7 +303,3 @@ def _digest(facts: str, tensors: Mapping[str, Tensor]) -> str:
         for block in _blocks(tensors[name]):
             digest.update(block)
     return digest.hexdigest()
-
-
-def _short(digest: str | None) -> str:
-    return "none" if digest is None else f"SHA-256 {digest[:12]}"

@@ -25,10 +25,11 @@ from glstylenet.optim import OptimizerState
 from glstylenet.pictures import resize
 from glstylenet.run.assembly import make_objective, make_optimizer
 from glstylenet.run.canvas import with_margin, without_margin
-from glstylenet.run.checkpoint import Recorder, State
+from glstylenet.run.checkpoint import State
 from glstylenet.run.events import Event, Matched, ScaleStarted, Step, Warned
 from glstylenet.run.memory_budget import PlannedScale, smaller_tiles_warning
 from glstylenet.run.preparation import Preparation
+from glstylenet.run.recorder import Recorder
 from glstylenet.run.rounds import Evaluated, Rematched, optimise_in_rounds
 from glstylenet.run.start import start_pixels
 

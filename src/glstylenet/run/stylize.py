@@ -22,12 +22,13 @@ from glstylenet.machine import memory_pool, peak_memory
 from glstylenet.maps import resize_labels
 from glstylenet.objective import TERMS, TargetCache
 from glstylenet.pictures import PictureSource, photo_finish
-from glstylenet.run.checkpoint import checkpoint_file, open_checkpoint
+from glstylenet.run.checkpoint import checkpoint_file
 from glstylenet.run.coarse_to_fine import CoarseToFine
 from glstylenet.run.events import Event, Finished, Started, Warned
 from glstylenet.run.memory_budget import out_of_memory_as_error
 from glstylenet.run.named_files import named_files
 from glstylenet.run.preparation import Preparation, prepare
+from glstylenet.run.recorder import open_checkpoint
 from glstylenet.run.result import Result, Timings
 from glstylenet.settings import Settings
 

@@ -1,0 +1,80 @@
+"""Identity: what decides the picture of a run, so that a checkpoint is continued by no other run."""
+
+import reprlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import glstylenet
+from glstylenet.run.preparation import Preparation
+from glstylenet.settings import INIT_CHOICES
+
+__all__ = ["Identity", "SettingValue"]
+
+SettingValue = bool | int | float | str | None
+"""A setting as JSON holds it."""
+
+_LONGEST_WORD = 100
+"""Characters of a version in a message, whatever the file holds."""
+
+
+_NOT_DECISIVE = frozenset({"device", "max_pixels", "memory", "strict", "weights"})
+"""Settings that may differ in a resumed run: the state holds what memory and device decided, and the weights
+are compared by their digest."""
+
+
+@dataclass(frozen=True)
+class Identity:
+    """`Identity` holds what decides the picture of a run.
+
+    That is the ``version`` of the program, the decisive ``settings``, the SHA-256 of the ``inputs`` by role,
+    and that of the ``weights``.
+    """
+
+    version: str
+    settings: Mapping[str, SettingValue]
+    inputs: Mapping[str, str]
+    weights: str
+
+    @classmethod
+    def of(cls, prepared: Preparation) -> "Identity":
+        """Return the identity of a run with the precision that its settings were resolved to."""
+        settings = prepared.settings.replace(precision=prepared.device.precision)
+        table = settings.model_dump(mode="json")
+        if settings.init not in INIT_CHOICES:
+            table["init"] = "a picture"  # compared by its SHA-256; the file may have been moved
+        return cls(
+            version=glstylenet.__version__,
+            settings={name: value for name, value in table.items() if name not in _NOT_DECISIVE},
+            inputs={role: origin.sha256 for role, origin in prepared.inputs.origins.items()},
+            weights=prepared.weights.digest,
+        )
+
+    def differences(self, saved: "Identity") -> list[str]:
+        """Return in words what is different in a ``saved`` run; nothing if both compute the same picture."""
+        found = []
+        if self.version != saved.version:
+            found.append(f"glstylenet is {self.version}, it was {saved.version[:_LONGEST_WORD]}")
+        for name in sorted({*self.settings, *saved.settings}):
+            value, old_value = self.settings.get(name), saved.settings.get(name)
+            if value != old_value:
+                found.append(f"{name} is {value!r}, it was {_clipped(old_value)}")
+        for role in sorted({*self.inputs, *saved.inputs}):
+            digest, old_digest = self.inputs.get(role), saved.inputs.get(role)
+            if digest != old_digest:
+                found.append(f"the {role.replace('_', ' ')} is {_short(digest)}, it was {_short(old_digest)}")
+        if self.weights != saved.weights:
+            found.append(f"the weights are {_short(self.weights)}, they were {_short(saved.weights)}")
+        return found
+
+
+def _clipped(value: object) -> str:
+    """Return ``value`` from a file in few characters, whatever it is.
+
+    >>> _clipped("content"), len(_clipped("x" * 1000)) < 50
+    ("'content'", True)
+    """
+    return reprlib.repr(value)
+
+
+def _short(digest: str | None) -> str:
+    return "none" if digest is None else f"SHA-256 {digest[:12]}"
