@@ -360,13 +360,27 @@ def test_a_recipe_repeats_the_run_to_the_same_bytes(desk: Path, capsys: pytest.C
 
 
 @pytest.mark.parametrize("name", ["out.png", "out.tif"])
-def test_a_recipe_alone_repeats_the_run_beside_its_picture(desk: Path, name: str) -> None:
+def test_a_recipe_with_paths_repeats_the_run_beside_its_picture(desk: Path, name: str) -> None:
     (desk / "made").mkdir()
-    assert run("stylize", "content.png", "style.png", "-o", f"made/{name}", "--bits", "16") == 0
-    assert main(["stylize", "--recipe", f"made/{name}"]) == 0
+    words = ["stylize", "content.png", "style.png", "-o", f"made/{name}", "--bits", "16", "--recipe-paths"]
+    assert run(*words) == 0
+    assert "../content.png" in (read_recipe(desk / "made" / name) or "")
+    assert main(["stylize", "--recipe", f"made/{name}", "--recipe-paths"]) == 0
     again = (desk / "made" / name).with_suffix(f".again{Path(name).suffix}")
     assert again.read_bytes() == (desk / "made" / name).read_bytes()
     assert main(["stylize", "--recipe", f"made/{name}"]) == 5
+
+
+def test_a_recipe_without_paths_is_told_where_the_pictures_are(
+    desk: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (desk / "made").mkdir()
+    assert run("stylize", "content.png", "style.png", "-o", "made/out.png") == 0
+    assert ".." not in (read_recipe(desk / "made" / "out.png") or "")
+    assert main(["stylize", "--recipe", "made/out.png"]) == 3
+    assert "made/content.png: the recipe's content cannot be read" in error_of(capsys)
+    assert main(["stylize", "content.png", "style.png", "--recipe", "made/out.png"]) == 0
+    assert (desk / "made" / "out.again.png").read_bytes() == (desk / "made" / "out.png").read_bytes()
 
 
 def test_more_threads_than_processors_are_not_repeated(

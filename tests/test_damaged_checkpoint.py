@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,9 @@ from numpy.typing import NDArray
 import glstylenet
 from glstylenet.errors import InputError, OutputError
 from glstylenet.events import Event, Started, Warned
+from glstylenet.run.checkpoint import State
+from glstylenet.run.preparation import prepare
+from glstylenet.run.recorder import open_checkpoint
 
 NAME = "checkpoint.safetensors"
 SETTINGS = {"iterations": 8, "scales": 1, "round_length": 3, "precision": "float32", "device": "cpu"}
@@ -25,6 +28,7 @@ PICTURE = np.random.default_rng(5).integers(0, 256, (32, 40, 3), dtype=np.uint8)
 
 Tensors = dict[str, NDArray[Any]]
 Damage = Callable[[dict[str, Any], Tensors], None]
+Resume = Callable[[Path, str], State | None]
 
 
 def _read(path: Path) -> tuple[dict[str, Any], Tensors]:
@@ -75,6 +79,23 @@ def _run(folder: Path, optimizer: str, *, resume: bool, stop_after: int = 0) -> 
         checkpoint=folder,
         resume=resume,
     )
+
+
+@pytest.fixture(scope="module")
+def resume() -> Resume:
+    """Read a checkpoint as a run does that is to go on with an optimiser, and no more of the run."""
+    prepared = {
+        optimizer: prepare(
+            PICTURE, PICTURE[:, ::-1], None, None, glstylenet.Settings(**SETTINGS, optimizer=optimizer)
+        )
+        for optimizer in ("lbfgs", "adam")
+    }
+
+    def read(folder: Path, optimizer: str) -> State | None:
+        _, state, _ = open_checkpoint(folder, prepared[optimizer], resume=True, emit=lambda _event: None)
+        return state
+
+    return read
 
 
 @pytest.fixture(scope="module")
@@ -162,6 +183,8 @@ PLAN_VALUES: dict[str, tuple[object, ...]] = {
     "cached_tiles": (-1, 2),
 }
 
+NO_FACTORS: tuple[object, ...] = (0.0, -1.0, float("inf"), float("nan"), "1", None, [])
+
 CASES: list[tuple[str, Damage]] = [
     *[("lbfgs", drop(name)) for name in ("run", "state", "optimizer_state")],
     *[("lbfgs", put(name, value=[])) for name in ("run", "state", "optimizer_state", "algorithm_version")],
@@ -171,7 +194,7 @@ CASES: list[tuple[str, Damage]] = [
     ("lbfgs", put("run", "identity", "settings", value=None)),
     ("lbfgs", put("run", "machine", value={"device": {}})),
     ("lbfgs", put("state", "sparkle", value=1)),
-    *[("lbfgs", put("state", name, value=value)) for name in STATE_NUMBERS for value in WRONG_NUMBERS],
+    *[("lbfgs", put("state", name, value=wrong)) for name in STATE_NUMBERS for wrong in WRONG_NUMBERS],
     ("lbfgs", put("state", "precision", value="float8")),
     ("lbfgs", put("state", "precision", value="bfloat16")),
     ("lbfgs", put("state", "complete", value=True)),
@@ -179,8 +202,8 @@ CASES: list[tuple[str, Damage]] = [
     *[
         ("lbfgs", put(*place, name, value=value))
         for place in (("state", "plan"), ("run", "plans", 0))
-        for name, values in PLAN_VALUES.items()
-        for value in values
+        for name, plan_values in PLAN_VALUES.items()
+        for value in plan_values
     ],
     *[("lbfgs", drop("optimizer_state", name)) for name in ("size", "half", "next", "scales", "lengths")],
     ("lbfgs", put("optimizer_state", "size", value=3)),
@@ -189,7 +212,7 @@ CASES: list[tuple[str, Damage]] = [
     *[
         ("lbfgs", put("optimizer_state", name, 0, value=value))
         for name in ("scales", "lengths")
-        for value in (0.0, -1.0, float("inf"), float("nan"), "1", None, [])
+        for value in NO_FACTORS
     ],
     *[("lbfgs", put("optimizer_state", name, value=[])) for name in ("scales", "lengths")],
     ("lbfgs", put("optimizer_state", "extra", value=1)),
@@ -229,22 +252,27 @@ CASES: list[tuple[str, Damage]] = [
 ]
 
 
-def test_a_rewritten_checkpoint_is_as_good_as_the_first(checkpoints: dict[str, Path], tmp_path: Path) -> None:
+def test_a_rewritten_checkpoint_is_as_good_as_the_first(
+    checkpoints: dict[str, Path], tmp_path: Path, resume: Resume
+) -> None:
     """Else the tests below would pass for any file."""
     for name, folder in checkpoints.items():
-        _write(tmp_path / NAME, *_read(folder / NAME))
-        optimizer = "adam" if name == "adam" else "lbfgs"
-        assert _run(tmp_path, optimizer, resume=True, stop_after=1).evaluations in (4, 8)
+        facts, tensors = _read(folder / NAME)
+        _write(tmp_path / NAME, facts, tensors)
+        state = resume(tmp_path, "adam" if name == "adam" else "lbfgs")
+        assert state is not None
+        assert (state.evaluations, state.complete) == ((8, True) if name == "complete" else (3, False))
+        assert np.array_equal(state.canvas.numpy(), tensors["canvas"])
 
 
-def test_every_damage_is_an_input_error(checkpoints: dict[str, Path], tmp_path: Path) -> None:
+def test_every_damage_is_an_input_error(checkpoints: dict[str, Path], tmp_path: Path, resume: Resume) -> None:
     wrong = []
     for number, (name, damage) in enumerate(CASES):
         facts, tensors = _read(checkpoints[name] / NAME)
         damage(facts, tensors)
         _write(tmp_path / NAME, facts, tensors)
         try:
-            _run(tmp_path, "adam" if name == "adam" else "lbfgs", resume=True, stop_after=1)
+            resume(tmp_path, "adam" if name == "adam" else "lbfgs")
             wrong.append((number, name, "was accepted"))
         except InputError as error:
             message = str(error)
@@ -268,32 +296,22 @@ def test_every_damage_is_an_input_error(checkpoints: dict[str, Path], tmp_path: 
     ],
     ids=["nothing", "number", "nesting", "digits", "fewer digits", "half surrogate", "objects"],
 )
-def test_facts_that_are_no_facts_are_an_input_error(tmp_path: Path, facts: str) -> None:
+def test_facts_that_are_no_facts_are_an_input_error(tmp_path: Path, resume: Resume, facts: str) -> None:
     _write(tmp_path / NAME, facts, {"canvas": np.zeros((1, 3, 48, 56), np.float32)})
     with pytest.raises(InputError, match="begin anew") as caught:
-        _run(tmp_path, "lbfgs", resume=True)
+        resume(tmp_path, "lbfgs")
     assert len(str(caught.value)) < 600
 
 
 # The file itself
 
 
-@pytest.fixture
-def alarmed() -> Iterator[None]:
-    """A test that waits for ever fails after seconds."""
-    import signal  # noqa: PLC0415 - Windows has no alarm
-
-    signal.alarm(60)
-    yield
-    signal.alarm(0)
-
-
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no such pipes")
-@pytest.mark.usefixtures("alarmed")
-def test_a_pipe_in_its_place_is_refused_at_once(tmp_path: Path) -> None:
+@pytest.mark.timeout(60)  # a pipe would be waited for
+def test_a_pipe_in_its_place_is_refused_at_once(tmp_path: Path, resume: Resume) -> None:
     os.mkfifo(tmp_path / NAME)
     with pytest.raises(InputError, match="is a device, a pipe or a socket"):
-        _run(tmp_path, "lbfgs", resume=True)
+        resume(tmp_path, "lbfgs")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="links need rights on Windows")

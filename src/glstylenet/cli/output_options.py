@@ -13,6 +13,7 @@ __all__ = [
     "ExplainOption",
     "NoMetadataOption",
     "OutputOption",
+    "RecipePathsOption",
     "ResumeOption",
     "SaveEveryOption",
     "SkipExistingOption",
@@ -35,6 +36,13 @@ SkipExistingOption = Annotated[
     ),
 ]
 NoMetadataOption = Annotated[bool, typer.Option("--no-metadata", help="leave the recipe out of the result")]
+RecipePathsOption = Annotated[
+    bool,
+    typer.Option(
+        "--recipe-paths",
+        help="let the recipe name the inputs by their paths relative to the result, not by their names alone",
+    ),
+]
 BitsOption = Annotated[
     int | None,
     typer.Option(

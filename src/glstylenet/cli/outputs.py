@@ -28,16 +28,17 @@ class OutputOptions:
     """`OutputOptions` says how the results of a run are kept.
 
     ``overwrite`` allows to replace what exists, ``skip_existing`` leaves out what exists. ``bits`` are those
-    of each colour of the result. ``metadata`` writes the recipe into it. ``save_every`` is the number of
-    evaluations between two previews, ``None`` for no previews. ``explain`` writes a folder that explains each
-    result. ``checkpoint`` is the folder for the state of the run, and with ``resume`` the run continues from
-    there.
+    of each colour of the result. ``metadata`` writes the recipe into it, with ``recipe_paths`` instead of the
+    mere names of its inputs. ``save_every`` is the number of evaluations between two previews, ``None`` for
+    no previews. ``explain`` writes a folder that explains each result. ``checkpoint`` is the folder for the
+    state of the run, and with ``resume`` the run continues from there.
     """
 
     overwrite: bool = False
     skip_existing: bool = False
     bits: int = 8
     metadata: bool = True
+    recipe_paths: bool = False
     save_every: int | None = None
     explain: bool = False
     checkpoint: Path | None = None

@@ -23,7 +23,11 @@ def save_result(result: Result, output: Path, options: OutputOptions, emit: List
     """
 
     def write(path: Path, *, overwrite: bool = False) -> None:
-        recipe = make_recipe(result, folder=path.parent, bits=options.bits) if options.metadata else None
+        recipe = None
+        if options.metadata:
+            recipe = make_recipe(
+                result, folder=path.parent, bits=options.bits, with_folders=options.recipe_paths
+            )
         notes = write_picture(
             path, result.pixels, alpha=result.alpha, bits=options.bits, recipe=recipe, overwrite=overwrite
         )

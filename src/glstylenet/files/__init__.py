@@ -13,13 +13,14 @@ from glstylenet.files.atomic import FILE_EXISTS, replacing, replacing_folder, wr
 from glstylenet.files.checked_json import parse_json, schema_finding
 from glstylenet.files.file_set import FileSet
 from glstylenet.files.lock import claim_output, target_of
-from glstylenet.files.regular_file import open_regular
+from glstylenet.files.regular_file import check_name, open_regular
 from glstylenet.files.status import status_of
 from glstylenet.files.temporary import is_hidden, remove_strays, temporary_file
 
 __all__ = [
     "FILE_EXISTS",
     "FileSet",
+    "check_name",
     "claim_output",
     "is_hidden",
     "open_regular",

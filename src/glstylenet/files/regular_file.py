@@ -7,12 +7,27 @@ opened. A name may also be none that any file can have.
 import errno
 import os
 import stat
-from typing import BinaryIO
+from io import BufferedReader
 
-__all__ = ["open_regular"]
+__all__ = ["check_name", "open_regular"]
 
 
-def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
+def check_name(path: str) -> None:
+    """Raise ``ValueError`` if no file can have the name ``path``, on any disk.
+
+    >>> check_name("a.png")
+    >>> check_name("a\\0.png")
+    Traceback (most recent call last):
+    ValueError: is no possible name of a file (embedded null byte)
+    """
+    try:
+        if b"\0" in os.fsencode(path):
+            raise ValueError("is no possible name of a file (embedded null byte)")
+    except UnicodeEncodeError as error:
+        raise ValueError(f"is no possible name of a file ({error.reason})") from error
+
+
+def open_regular(path: str | os.PathLike[str]) -> BufferedReader:
     """Open the regular file at ``path``, or behind a link there, for reading bytes.
 
     Raises ``OSError``, and no other exception: for what the system refuses, for a folder, a device, a pipe or
@@ -30,11 +45,11 @@ def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
     IsADirectoryError: [Errno 21] is a folder, expected an ordinary file: '/'
     """
     try:
-        _refuse_irregular(os.stat(path), path)  # before it is opened: opening some devices has effects
-        return open(path, "rb", opener=_open_at_once)
-    except ValueError as error:  # NUL bytes, and characters that the file system's encoding lacks
-        words = error.reason if isinstance(error, UnicodeEncodeError) else str(error)
-        raise OSError(errno.EINVAL, f"is no possible name of a file ({words})", str(path)) from error
+        check_name(os.fspath(path))
+    except ValueError as error:
+        raise OSError(errno.EINVAL, str(error), str(path)) from error
+    _refuse_irregular(os.stat(path), path)  # before it is opened: opening some devices has effects
+    return open(path, "rb", opener=_open_at_once)
 
 
 def _open_at_once(path: str, flags: int) -> int:

@@ -29,7 +29,7 @@ import torch
 from torch import Tensor
 
 from glstylenet.errors import OutputError, WeightsError
-from glstylenet.files import replacing, temporary_file
+from glstylenet.files import open_regular, replacing, temporary_file
 from glstylenet.network.layers import CONVOLUTIONS, DEEPER_CONVOLUTIONS, LAYER_NAMES, LAYERS
 from glstylenet.network.protocol import features
 from glstylenet.network.vgg import VGG19
@@ -111,7 +111,15 @@ class LoadedWeights:
 def cache_directory() -> Path:
     """Return where converted weights are stored: ``GLSTYLENET_CACHE_DIR``, else the user's cache folder."""
     chosen = os.environ.get("GLSTYLENET_CACHE_DIR")
-    return Path(chosen).expanduser() if chosen else platformdirs.user_cache_path("glstylenet")
+    return _without_tilde(chosen) if chosen else platformdirs.user_cache_path("glstylenet")
+
+
+def _without_tilde(name: str) -> Path:
+    """Return the path that a user wrote, perhaps beginning in a home folder as in ``~/weights.pth``."""
+    try:
+        return Path(name).expanduser()
+    except RuntimeError as error:  # of a user that there is not
+        raise WeightsError(f"{name}: there is no such home folder; write the path in full") from error
 
 
 def is_offline() -> bool:
@@ -149,7 +157,7 @@ def load_weights(choice: str | os.PathLike[str] | None = None) -> LoadedWeights:
     elif wanted == FULL:
         tensors, origin = _full(), "full precision (fetched)"
     else:
-        tensors, origin = _read_file(Path(wanted).expanduser()), wanted
+        tensors, origin = _read_file(_without_tilde(wanted)), wanted
     self_test(tensors, origin)
     return LoadedWeights(tensors, origin, tensor_digest(tensors))
 
@@ -338,17 +346,22 @@ def _read_file(
     Error messages call the file ``name``, by default its path.
     """
     name = name or str(path)
-    if not path.is_file():
-        raise WeightsError(
-            f"no weights file at {name}; give a safetensors file or a torch state dict of VGG-19, or leave "
-            f"the option out to use the embedded weights"
-        )
     try:
-        if path.suffix == ".safetensors":
-            stored = safetensors.torch.load_file(path)
-        else:
-            with warnings.catch_warnings(action="ignore"):  # of odd pickles, which are refused anyway
-                stored = torch.load(path, map_location="cpu", weights_only=True)
+        opened = open_regular(path)
+    except OSError as error:
+        raise WeightsError(
+            f"no weights file at {name} ({error.strerror}); give a safetensors file or a torch state dict of "
+            f"VGG-19, or leave the option out to use the embedded weights"
+        ) from error
+    try:
+        with opened as file:
+            if path.suffix == ".safetensors":
+                stored = safetensors.torch.load_file(path)
+            else:
+                with warnings.catch_warnings(action="ignore"):  # of odd pickles, which are refused anyway
+                    stored = torch.load(file, map_location="cpu", weights_only=True)
+    except MemoryError:
+        raise
     except Exception as error:  # torch's unpickler answers bad bytes with any exception, IndexError too
         raise WeightsError(
             f"{name} is not a readable weights file ({type(error).__name__}); expected safetensors, or a "

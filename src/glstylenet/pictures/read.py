@@ -39,8 +39,9 @@ class Picture:
 
     ``pixels`` are float32 (1, 3, H, W), 0..255, straight: not multiplied by ``alpha``. That is float32
     (1, 1, H, W), 1 where opaque, or None if the whole picture is. ``name`` is the file's stem, "stream",
-    "array" or "image"; ``sha256`` is of the file's bytes, or of an array's or image's type, shape and pixel
-    bytes; ``notes`` say what deserves a warning, worded to follow the picture's name.
+    "array" or "image"; ``sha256`` is of the file's bytes, or, of an array or image, of the decoded pixels and
+    transparency: stored samples alone do not say what is painted; ``notes`` say what deserves a warning,
+    worded to follow the picture's name.
     """
 
     pixels: Tensor
@@ -75,7 +76,7 @@ def read_picture(source: PictureSource, *, max_pixels: int = 200_000_000, smalle
     """
     if isinstance(source, np.ndarray):
         limits = SizeLimits("the array", max_pixels, smallest_side)
-        return _finish(_from_array(source, limits), _digest(source), "array", None)
+        return _finish(_from_array(source, limits), "array")
     if isinstance(source, Image.Image):
         limits = SizeLimits("the image", max_pixels, smallest_side)
         limits.check(*source.size)
@@ -85,7 +86,7 @@ def read_picture(source: PictureSource, *, max_pixels: int = 200_000_000, smalle
             raise ImageError(
                 f"The image cannot be decoded: {error}. {expected()} that is complete."
             ) from error
-        return _finish(raster, _digest(np.asarray(source)), "image", None)
+        return _finish(raster, "image")
     if isinstance(source, str | os.PathLike):
         path: Path | None = Path(source)
         where, name = str(path), Path(source).stem
@@ -104,7 +105,7 @@ def read_picture(source: PictureSource, *, max_pixels: int = 200_000_000, smalle
             f"{where}: begins like a {form.name} picture but cannot be decoded ({error}). The file is cut "
             f"short, damaged or of a rare kind. {expected()}; fetch it again, or save it as PNG elsewhere."
         ) from error
-    return _finish(raster, hashlib.sha256(data).hexdigest(), name, path)
+    return _finish(raster, name, path, hashlib.sha256(data).hexdigest())
 
 
 def _with_warnings_as_notes(decode: Callable[[], Raster]) -> Raster:
@@ -135,15 +136,18 @@ def _from_array(array: npt.NDArray[np.generic], limits: SizeLimits) -> Raster:
     return Raster(samples, space="L" if samples.shape[2] == 1 else "RGB")
 
 
-def _digest(array: npt.NDArray[np.generic]) -> str:
-    """Return the SHA-256 of type, shape and bytes: black arrays of two shapes are two pictures."""
-    digest = hashlib.sha256(f"{array.dtype.str} {array.shape} ".encode())
-    digest.update(np.ascontiguousarray(array).tobytes())
+def _digest(*planes: Tensor | None) -> str:
+    """Return the SHA-256 of shapes and values: black pictures of two shapes are two pictures."""
+    digest = hashlib.sha256()
+    for plane in planes:
+        digest.update(f"{None if plane is None else tuple(plane.shape)} ".encode())
+        if plane is not None:
+            digest.update(plane.numpy().data)
     return digest.hexdigest()
 
 
-def _finish(raster: Raster, sha256: str, name: str, path: Path | None) -> Picture:
-    """Convert ``raster`` to sRGB, fill what is transparent, and turn the picture upright."""
+def _finish(raster: Raster, name: str, path: Path | None = None, sha256: str | None = None) -> Picture:
+    """Convert ``raster`` to sRGB, fill what is transparent, turn it upright; its own digest is the default."""
     if raster.encoding is not None and raster.encoding.hdr:
         raise ImageError(
             f"{path or f'The {name}'}: holds colours of high dynamic range ({raster.encoding.hdr}), for "
@@ -155,7 +159,7 @@ def _finish(raster: Raster, sha256: str, name: str, path: Path | None) -> Pictur
         colour = fill_hidden(colour, raster.alpha)
         alpha = _upright(raster.alpha[..., None], raster.orientation)
     pixels = _upright(np.broadcast_to(colour, (*colour.shape[:2], 3)), raster.orientation)
-    return Picture(pixels, alpha, name, path, sha256, (*raster.notes, *notes))
+    return Picture(pixels, alpha, name, path, sha256 or _digest(pixels, alpha), (*raster.notes, *notes))
 
 
 def _upright(array: FloatArray, orientation: int) -> Tensor:

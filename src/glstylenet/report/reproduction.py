@@ -5,6 +5,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from glstylenet.errors import UsageError
 from glstylenet.files import write_text
 from glstylenet.metrics import evaluate_picture
@@ -19,6 +21,9 @@ from glstylenet.report.sweep import PAGE, facts_of, given_pictures
 from glstylenet.settings import Pictures
 
 __all__ = ["Chapter", "Reproduction", "chosen_experiments", "measured"]
+
+_TABLE = TypeAdapter(Table)
+"""The schema of a table in the results file."""
 
 _CAPTIONED = {
     "texture_distance_by_class": "texture, by class",
@@ -141,9 +146,8 @@ class Reproduction:
             return Chapter(experiment, reason="; ".join(missing))
         pairs = {name: self.gathered.pairs[name] for name in experiment.pairs}
         chapter = Chapter(experiment, experiment.panels(pairs, self.shared))
-        kept = self.results.about.get(experiment.name)
-        if experiment.table is not None and isinstance(kept, dict):
-            chapter.table = _table(kept)
+        if experiment.table is not None:
+            chapter.table = self.results.fact(experiment.name, _TABLE)
         return chapter
 
     def _measure(self, chapter: Chapter) -> None:
@@ -210,7 +214,7 @@ def chosen_experiments(names: Sequence[str]) -> list[Experiment]:
     return [experiment for name, experiment in EXPERIMENTS.items() if name in names]
 
 
-def measured(task: Task, picture: Path) -> dict[str, object]:
+def measured(task: Task, picture: Path) -> dict[str, float | None]:
     """Return the metrics of a painted picture, as the results file holds them."""
     pictures = task.pictures
     if pictures.content is None:
@@ -230,14 +234,4 @@ def measured(task: Task, picture: Path) -> dict[str, object]:
 def _published(file: Path) -> Gallery:
     return Gallery(
         "Published", ("",), ("the authors' own results",), ((GalleryItem("published results", file),),)
-    )
-
-
-def _table(kept: Mapping[str, Any]) -> Table:
-    """Read a table of the results file."""
-    return Table(
-        tuple(kept["heads"]),
-        tuple(tuple(row) for row in kept["rows"]),
-        tuple(Finding(**finding) for finding in kept["findings"]),
-        float(kept["seconds"]),
     )

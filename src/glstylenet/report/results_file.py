@@ -6,15 +6,16 @@ program's version) and its file still has the listed bytes.
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 import glstylenet
 from glstylenet.errors import InputError, OutputError
-from glstylenet.files import is_hidden, status_of, write_text
+from glstylenet.files import is_hidden, open_regular, parse_json, schema_finding, status_of, write_text
 from glstylenet.settings import INIT_CHOICES, Pictures, Settings
 
 __all__ = ["RESULTS_NAME", "Record", "ResultsFile", "Task", "digest_of_file"]
@@ -24,7 +25,8 @@ RESULTS_NAME = "results.json"
 """The file's name in its folder."""
 
 _FORMAT = 1
-_OWN = ("format", "version", "results")
+
+_Fact = TypeVar("_Fact")
 
 
 @dataclass(frozen=True)
@@ -72,12 +74,25 @@ class Record:
     settings: Mapping[str, Any]
     command: str
     error: str | None = None
-    metrics: Mapping[str, Any] = field(default_factory=dict)
+    metrics: Mapping[str, float | None] = field(default_factory=dict)
 
     @property
     def is_done(self) -> bool:
         """Whether the task has a picture."""
         return self.error is None
+
+
+class _Table(BaseModel):
+    """`_Table` is the schema of the file; what else it holds are facts about all results."""
+
+    model_config = ConfigDict(extra="allow")
+
+    format: Literal[1]
+    version: str
+    results: list[Record]
+
+
+_TABLE = TypeAdapter(_Table)
 
 
 class ResultsFile:
@@ -116,20 +131,30 @@ class ResultsFile:
                 )
             return cls(folder)
         try:
-            table = json.loads(file.read_text(encoding="utf-8"))
-            if table["format"] != _FORMAT:
-                raise ValueError(f"format {table['format']}, expected {_FORMAT}")
-            records = {entry["name"]: _record(entry) for entry in table["results"]}
-        except (OSError, ValueError, LookupError, TypeError) as error:
+            with open_regular(file) as opened:
+                table = parse_json(_TABLE, opened.read())
+            for record in table.results:
+                _check_record(record)
+        except (OSError, ValueError) as error:
             if overwrite:
                 return cls(folder)
-            raise OutputError(
-                f"{file}: cannot be read as the results of an earlier run ({error}); choose another folder, "
-                f"or give --overwrite to begin anew"
-            ) from error
-        results = cls(folder, records)
-        results.about = {name: value for name, value in table.items() if name not in _OWN}
+            raise _unreadable(file, error) from error
+        results = cls(folder, {record.name: record for record in table.results})
+        results.about = dict(table.model_extra or {})
         return results
+
+    def fact(self, name: str, schema: TypeAdapter[_Fact]) -> _Fact | None:
+        """Return the fact ``name`` about all records as ``schema`` describes it, ``None`` if there is none.
+
+        Raises :class:`~glstylenet.errors.OutputError` for another one: the file may have been edited.
+        """
+        if name not in self.about:
+            return None
+        try:
+            return schema.validate_python(self.about[name])
+        except ValidationError as error:
+            reason = ValueError(f"{name}: {schema_finding(error)}")
+            raise _unreadable(self.folder / RESULTS_NAME, reason) from error
 
     def finished(self, name: str, key: str) -> Record | None:
         """Return the record of ``name`` if it is done, has the same ``key``, and its file is unchanged."""
@@ -160,18 +185,23 @@ def _holds_files(folder: Path) -> bool:
 def digest_of_file(path: Path) -> str:
     """Return the SHA-256 of a file; raise :class:`~glstylenet.errors.InputError` if it cannot be read."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise InputError(
-            f"{path}: cannot be read ({os.strerror(error.errno or 0)}); check the name"
-        ) from error
+        raise InputError(f"{path}: cannot be read ({error.strerror}); check the name") from error
 
 
-def _record(entry: Mapping[str, Any]) -> Record:
-    """Read one entry of the file; raises ``TypeError``, ``LookupError`` or ``ValueError`` for another one."""
-    file = entry["file"]
-    if file is not None and (Path(file).is_absolute() or ".." in Path(file).parts):
+def _check_record(record: Record) -> None:
+    """Raise ``ValueError`` for a record that no program wrote: its parts do not fit each other."""
+    file = record.file
+    if file is not None and (Path(file).anchor or ".." in Path(file).parts):
         raise ValueError(f"the file {file!r} lies outside the folder")
-    size = entry["size"]
-    return Record(**{**entry, "size": None if size is None else (int(size[0]), int(size[1]))})
+    if record.is_done and None in (record.file, record.sha256, record.size, record.losses):
+        raise ValueError(f"{record.name} is done, but its file, size or losses are missing")
+
+
+def _unreadable(file: Path, reason: Exception) -> OutputError:
+    return OutputError(
+        f"{file}: cannot be read as the results of an earlier run ({reason}); choose another folder, or give "
+        f"--overwrite to begin anew"
+    )

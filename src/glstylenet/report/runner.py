@@ -54,7 +54,7 @@ class Runner:
     emit: Callable[[Progress], None]
     on_event: Callable[[Event], None]
     should_stop: Callable[[], bool]
-    measure: Callable[[Task, Path], dict[str, object]] | None = None
+    measure: Callable[[Task, Path], dict[str, float | None]] | None = None
 
     def paint(self, tasks: Sequence[Task]) -> list[Record]:
         """Paint ``tasks`` and return their records; fewer if the work was stopped.

@@ -24,11 +24,19 @@ from typing import Annotated, Any, Literal
 import numpy as np
 import safetensors
 import torch
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, TypeAdapter, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    StringConstraints,
+    TypeAdapter,
+    ValidationError,
+)
 from torch import Tensor
 
 from glstylenet.errors import InputError, OutputError
-from glstylenet.files import open_regular, parse_json, replacing, schema_finding
+from glstylenet.files import open_regular, replacing, schema_finding
 from glstylenet.memory import MemoryPlan
 from glstylenet.optim import OptimizerState
 from glstylenet.run.identity import Identity
@@ -111,7 +119,7 @@ _Count = Annotated[int, Field(ge=0)]
 class _Progress(BaseModel):
     """`_Progress` is the schema of a :class:`State` without its tensors."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     scale: _Count
     plan: MemoryPlan
@@ -126,7 +134,7 @@ class _Progress(BaseModel):
 class _Facts(BaseModel):
     """`_Facts` is the schema of everything in the file but the tensors."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     algorithm_version: int
     run: Run
@@ -215,9 +223,9 @@ def load(folder: Path, check: Callable[[Run, State], None] | None = None) -> tup
             facts, tensors = metadata["state"], _mapped_tensors(file)
             if _digest(facts, tensors) != metadata["sha256"]:
                 raise ValueError("its checksum is wrong")
-            version = parse_json(_VERSION, facts).algorithm_version
+            version = _VERSION.validate_json(facts).algorithm_version
             if version == ALGORITHM_VERSION:
-                run, state = _parsed(parse_json(_FACTS, facts), tensors)
+                run, state = _parsed(_FACTS.validate_json(facts, strict=True), tensors)
                 if check is not None:
                     check(run, state)
                 return run, _copied(state)

@@ -1,27 +1,34 @@
 """Recipes: what is needed to compute a picture again, as JSON inside the picture.
 
-A recipe names the settings that took effect, the inputs by path and SHA-256, the weights, the versions of the
+A recipe names the settings that took effect, the inputs by name and SHA-256, the weights, the versions of the
 software, and the losses of the result. It holds no date and no duration: the same run writes the same bytes.
-Paths are relative to the picture's own folder, so that a folder can be moved as a whole.
+Pictures are passed on, so folders are left out unless asked for; then paths are relative to the picture's own
+folder, so that a folder can be moved as a whole.
+
+A recipe that is read may be anybody's. Its JSON is parsed by a schema; of what it names only ordinary files
+are opened, under relative paths, and every picture must have the recorded SHA-256.
 """
 
 import hashlib
 import json
 import os
 import platform
-from collections.abc import Container, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Annotated, Literal
 
 import numpy as np
 import PIL
 import torch
+from pydantic import BaseModel, Field, StrictBool, StrictInt, TypeAdapter
 
 import glstylenet
 from glstylenet.errors import InputError, SettingsError, WeightsError
+from glstylenet.files import open_regular, parse_json
 from glstylenet.network import EMBEDDED, FULL, load_weights
 from glstylenet.run.result import Result
-from glstylenet.settings import INIT_CHOICES, Settings
+from glstylenet.settings import INIT_CHOICES, Role, Settings
 
 __all__ = [
     "Recipe",
@@ -37,9 +44,25 @@ __all__ = [
 _MOST_THREADS = 1024
 
 
+_LONGEST_NAME = 200
+"""Characters of a recorded name in a message."""
+
+
+_HOW_TO_GIVE: Mapping[str, str] = {
+    Role.CONTENT: "give all pictures on the command line",
+    Role.STYLE: "give all pictures on the command line",
+    Role.CONTENT_MAP: "give it with --content-map",
+    Role.STYLE_MAP: "give it with --style-map",
+    Role.INIT: "give it with --init",
+}
+
+
 @dataclass(frozen=True)
 class RecipeInput:
-    """`RecipeInput` names one picture of a run; ``path`` is relative to the recipe, ``None`` for an array."""
+    """`RecipeInput` names one picture of a run.
+
+    ``path`` is its name, or its path relative to the recipe's folder; ``None`` for an array.
+    """
 
     path: str | None
     sha256: str
@@ -70,6 +93,28 @@ class Recipe:
         return replace(self, inputs={name: entry for name, entry in self.inputs.items() if name != role})
 
 
+class _Weights(BaseModel):
+    """`_Weights` is the schema of what a recipe says of the weights."""
+
+    digest: str
+
+
+class _Table(BaseModel):
+    """`_Table` is the schema of a recipe's JSON; what else it holds is not needed to repeat a run."""
+
+    settings: dict[str, bool | int | float | str | None]
+    inputs: dict[str, RecipeInput]
+    weights: _Weights
+    versions: dict[str, Annotated[str, Field(max_length=100)]]
+    bits: Literal[8, 16] = 8
+    threads: Annotated[StrictInt, Field(ge=1, le=_MOST_THREADS)]
+    evaluations: Annotated[StrictInt, Field(ge=0)]
+    interrupted: StrictBool = False
+
+
+_TABLE = TypeAdapter(_Table)
+
+
 def current_versions() -> dict[str, str]:
     """Return the versions of the software that decide the last bits of a result."""
     return {
@@ -81,22 +126,26 @@ def current_versions() -> dict[str, str]:
     }
 
 
-def make_recipe(result: Result, *, folder: Path, bits: int = 8) -> str:
-    """Return the recipe of ``result`` as one line of JSON, for a picture of ``bits`` in ``folder``."""
+def make_recipe(result: Result, *, folder: Path, bits: int = 8, with_folders: bool = False) -> str:
+    """Return the recipe of ``result`` as one line of JSON, for a picture of ``bits`` in ``folder``.
+
+    Files are called by their names alone; ``with_folders``: by their paths relative to ``folder``.
+    """
+
+    def called(path: Path) -> str:
+        return _relative(path, folder) if with_folders else path.name
+
     inputs = {
-        role: {
-            "path": None if picture.path is None else _relative(picture.path, folder),
-            "sha256": picture.sha256,
-        }
+        role: {"path": None if picture.path is None else called(picture.path), "sha256": picture.sha256}
         for role, picture in result.inputs.origins.items()
     }
     # "auto" depends on the machine; a repetition needs what it was resolved to.
     settings = result.settings.replace(device=result.device, precision=result.precision)
-    if "init" in inputs and inputs["init"]["path"] is not None:
-        settings = settings.replace(init=inputs["init"]["path"])
+    if Role.INIT in inputs and inputs[Role.INIT]["path"] is not None:
+        settings = settings.replace(init=inputs[Role.INIT]["path"])
     origin = result.weights.origin
     if settings.weights not in (EMBEDDED, FULL):
-        origin = _relative(Path(settings.weights).expanduser(), folder)
+        origin = called(Path(settings.weights).expanduser())
         settings = settings.replace(weights=origin)
     recipe: dict[str, object] = {
         "versions": current_versions(),
@@ -121,35 +170,32 @@ def parse_recipe(text: str) -> Recipe:
     Raises :class:`~glstylenet.errors.InputError` for anything else.
     """
     try:
-        table = json.loads(text)
-        return Recipe(
-            settings=Settings(**table["settings"]),
-            inputs={
-                str(role): RecipeInput(
-                    path=None if entry["path"] is None else str(entry["path"]), sha256=str(entry["sha256"])
-                )
-                for role, entry in table["inputs"].items()
-            },
-            weights_digest=str(table["weights"]["digest"]),
-            versions={str(name): str(version) for name, version in table["versions"].items()},
-            bits=_whole(table.get("bits", 8), "bits", (8, 16)),
-            threads=_whole(table["threads"], "threads", range(1, _MOST_THREADS + 1)),
-            evaluations=int(table["evaluations"]),
-            interrupted=bool(table.get("interrupted", False)),
-        )
+        table = parse_json(_TABLE, text)
+        settings = Settings(**table.settings)
+        _check_inputs(table.inputs, settings)
     except SettingsError as error:
         raise InputError(
             f"the recipe cannot be repeated by glstylenet {glstylenet.__version__}: {error}"
         ) from error
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
+    except ValueError as error:
         raise InputError(
-            f"the recipe is damaged or not one of glstylenet's ({type(error).__name__}: {error}); expected "
-            f"the JSON that glstylenet writes into its pictures"
+            f"the recipe is damaged or not one of glstylenet's ({error}); expected the JSON that glstylenet "
+            f"writes into its pictures"
         ) from error
+    return Recipe(
+        settings=settings,
+        inputs=table.inputs,
+        weights_digest=table.weights.digest,
+        versions=table.versions,
+        bits=table.bits,
+        threads=table.threads,
+        evaluations=table.evaluations,
+        interrupted=table.interrupted,
+    )
 
 
 def find_inputs(recipe: Recipe, folder: Path, given: Mapping[str, Path | None]) -> dict[str, Path]:
-    """Return the pictures of a recipe by role: those ``given``, else the recorded paths from ``folder``.
+    """Return the pictures of a recipe by role: those ``given``, else the recorded names in ``folder``.
 
     Each file must hold the recorded bytes; raises :class:`~glstylenet.errors.InputError` naming file and
     hashes otherwise. A picture that was an array must be given, and is not checked: an array's hash is not
@@ -159,7 +205,7 @@ def find_inputs(recipe: Recipe, folder: Path, given: Mapping[str, Path | None]) 
     for role, entry in recipe.inputs.items():
         path = given.get(role)
         if path is None and entry.path is not None:
-            path = folder / entry.path
+            path = _recorded(folder, entry.path, f"the recipe's {_words(role)}", _HOW_TO_GIVE[role])
         if path is None:
             raise InputError(
                 f"the recipe's {_words(role)} was not a file but an array in memory; name a file with the "
@@ -184,9 +230,12 @@ def settings_to_repeat(recipe: Recipe, folder: Path, changes: Mapping[str, objec
     """
     paths: dict[str, object] = {}
     if recipe.settings.init not in INIT_CHOICES:
-        paths["init"] = str(folder / recipe.settings.init)
+        paths["init"] = str(
+            _recorded(folder, recipe.settings.init, "the picture to start from", _HOW_TO_GIVE[Role.INIT])
+        )
     if recipe.settings.weights not in (EMBEDDED, FULL):
-        paths["weights"] = str(folder / recipe.settings.weights)
+        file = _recorded(folder, recipe.settings.weights, "the weights file", "give it with --weights")
+        paths["weights"] = str(file.absolute())  # else a name that begins with ~ would be another file
     settings = recipe.settings.replace(**{**paths, **changes})
     if "weights" not in changes:
         digest = load_weights(settings.weights).digest
@@ -198,36 +247,65 @@ def settings_to_repeat(recipe: Recipe, folder: Path, changes: Mapping[str, objec
     return settings
 
 
-def _whole(value: object, name: str, allowed: Container[int]) -> int:
-    """Return ``value`` if it is an allowed whole number: a picture from elsewhere may hold anything."""
-    if type(value) is not int or value not in allowed:
-        raise ValueError(f"{name} is {value!r}, out of range")
-    return value
+def _check_inputs(inputs: Mapping[str, RecipeInput], settings: Settings) -> None:
+    """Raise ``ValueError`` unless these are the inputs of a run with ``settings``."""
+    unknown = sorted(set(inputs) - set(_HOW_TO_GIVE))
+    if unknown:
+        raise ValueError(f"inputs: {unknown[0][:40]!r} is no picture of a run")
+    if Role.STYLE not in inputs or not {Role.CONTENT, Role.CONTENT_MAP} & set(inputs):
+        raise ValueError(f"inputs: {', '.join(inputs) or 'none'}; expected a style and a content or its map")
+    if (Role.CONTENT_MAP in inputs) != (Role.STYLE_MAP in inputs):
+        raise ValueError("inputs: one map without the other")
+    # Whatever is read as the picture to start from has a SHA-256, like the others.
+    if (Role.INIT in inputs) != (settings.init not in INIT_CHOICES):
+        raise ValueError(f"init is {settings.init[:40]!r}, and the inputs say otherwise")
+    if Role.INIT in inputs and inputs[Role.INIT].path not in (None, settings.init):
+        raise ValueError("the picture to start from has two names")
+
+
+def _recorded(folder: Path, name: str, what: str, advice: str) -> Path:
+    """Return the file that a recipe in ``folder`` calls ``name``.
+
+    Raises :class:`~glstylenet.errors.InputError` for a path that does not begin in the recipe's folder: a
+    stranger's recipe could name any file, or a server in the network.
+    """
+    if Path(name).anchor:
+        raise InputError(
+            f"the recipe calls {what} {name[:_LONGEST_NAME]!r}, expected a name or a relative path; {advice}"
+        )
+    return folder / name
 
 
 def _relative(path: Path, folder: Path) -> str:
     """Return ``path`` relative to ``folder``, with forward slashes."""
     try:
         return Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix()
-    except ValueError:  # Windows has no relative path to another drive
-        return path.resolve().as_posix()
+    except ValueError:  # Windows has no relative path to another drive, and a recipe holds no other one
+        return path.name
 
 
 def _check_hash(path: Path, role: str, expected: str) -> None:
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             got = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise InputError(
-            f"{path}: the recipe's {_words(role)} cannot be read ({error.strerror}); put it back, or name "
-            f"the file that it became on the command line"
+            f"{_clipped(path)}: the recipe's {_words(role)} cannot be read ({error.strerror}); put the file "
+            f"there, or, wherever it is, {_HOW_TO_GIVE[role]}"
         ) from error
     if got != expected:
         raise InputError(
-            f"{path}: the recipe's {_words(role)} has changed: SHA-256 {got[:12]}, expected {expected[:12]}; "
-            f"put the recorded file back, or leave out --recipe to paint from this one"
+            f"{_clipped(path)}: the recipe's {_words(role)} has changed: SHA-256 {got[:12]}, expected "
+            f"{expected[:12]}; put the recorded file back, or, wherever it is, {_HOW_TO_GIVE[role]}; "
+            f"without --recipe, this one is painted from"
         )
 
 
 def _words(role: str) -> str:
     return role.replace("_", " ")
+
+
+def _clipped(path: Path) -> str:
+    """Return the beginning of a path that a recipe may have made as long as it likes."""
+    text = str(path)
+    return text if len(text) <= _LONGEST_NAME else f"{text[:_LONGEST_NAME]}..."

@@ -1,10 +1,12 @@
 """Config: settings that a user keeps in a TOML file."""
 
 import os
+import reprlib
 import tomllib
 from pathlib import Path
 
 from glstylenet.errors import SettingsError
+from glstylenet.files import open_regular
 from glstylenet.settings.model import Settings
 
 __all__ = ["read_config"]
@@ -19,14 +21,19 @@ def read_config(path: str | os.PathLike[str]) -> dict[str, object]:
     """
     file = Path(path)
     try:
-        table = tomllib.loads(file.read_text(encoding="utf-8-sig"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        with open_regular(file) as opened:
+            table = tomllib.loads(opened.read().decode("utf-8-sig"))
+    except RecursionError as error:
+        raise SettingsError(
+            f"the config file {file} cannot be used: it is nested too deeply; expected TOML"
+        ) from error
+    except (OSError, ValueError) as error:  # ValueError also of numbers with thousands of digits
         raise SettingsError(f"the config file {file} cannot be used: {error}; expected TOML") from error
     known = {*Settings.model_fields, "preset"}
     for name in table:
         if name not in known:
             raise SettingsError(
-                f"the config file {file} sets {name!r}, which is not a setting; the settings are "
+                f"the config file {file} sets {reprlib.repr(name)}, which is not a setting; the settings are "
                 f"{', '.join(sorted(known))}"
             )
     return table

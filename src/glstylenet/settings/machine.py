@@ -5,6 +5,7 @@ from typing import ClassVar, Literal
 
 from pydantic import field_validator
 
+from glstylenet.files import check_name
 from glstylenet.settings.byte_count import parse_bytes
 from glstylenet.settings.theme import Theme, setting
 
@@ -23,7 +24,10 @@ class MachineSettings(Theme):
         "auto", "type of the network's numbers; auto takes bfloat16 where the hardware has it"
     )
     memory: int | None = setting(
-        None, "memory the run may use, such as 4GiB; by default 60 % of what is free", ge=64 * 2**20
+        None,
+        "memory the run may use, such as 4GiB; by default 60 % of what is free",
+        ge=64 * 2**20,
+        le=10**15,
     )
     weights: str = setting(
         "embedded",
@@ -35,6 +39,12 @@ class MachineSettings(Theme):
     @classmethod
     def _memory_in_words(cls, value: object) -> object:
         return parse_bytes(value) if isinstance(value, str) else value
+
+    @field_validator("weights")
+    @classmethod
+    def _weights_have_a_possible_name(cls, value: str) -> str:
+        check_name(value)
+        return value
 
     @field_validator("device")
     @classmethod

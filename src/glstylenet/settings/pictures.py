@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 
 from pydantic import field_validator
 
+from glstylenet.files import check_name
 from glstylenet.settings.theme import Theme, setting
 
 __all__ = ["INIT_CHOICES", "PictureSettings"]
@@ -51,11 +52,14 @@ class PictureSettings(Theme):
         "what follows the optimisation; photo makes every line of the content straight again",
         effect="straight lines of a photograph",
     )
-    max_pixels: int = setting(200_000_000, "refuse pictures whose header claims more pixels", ge=1024)
+    max_pixels: int = setting(
+        200_000_000, "refuse pictures whose header claims more pixels", ge=1024, le=10**12
+    )
 
     @field_validator("init")
     @classmethod
     def _init_is_named(cls, value: str) -> str:
         if not value.strip():
             raise ValueError(f"expected {', '.join(INIT_CHOICES)} or the path of a picture")
+        check_name(value)
         return value

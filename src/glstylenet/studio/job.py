@@ -1,6 +1,5 @@
 """Job: one picture to paint, and its progress."""
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -41,11 +40,6 @@ class Job:
     warnings: list[str] = field(default_factory=list)
     preview: int = 0
     has_result: bool = False
-
-    @classmethod
-    def from_dict(cls, table: Mapping[str, Any]) -> "Job":
-        """Create a job from the result of :meth:`as_dict`; raise ``TypeError`` for anything else."""
-        return cls(**table)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the job for its file."""

@@ -10,13 +10,18 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+from pydantic import TypeAdapter
+
 from glstylenet.errors import ImageError, OutputError
-from glstylenet.files import claim_output, write_text
+from glstylenet.files import claim_output, open_regular, parse_json, write_text
 from glstylenet.pictures import read_picture, write_picture
 from glstylenet.studio.job import ACTIVE, Job
 from glstylenet.studio.limiter import Limiter
 
 __all__ = ["QUOTA", "FullError", "Storage"]
+
+_JOB = TypeAdapter(Job)
+"""The schema of a job's file."""
 
 
 QUOTA = 5 * 2**30
@@ -127,8 +132,9 @@ class Storage:
         jobs = []
         for file in [folder / "job.json" for folder in self._jobs.iterdir()]:
             try:
-                job = Job.from_dict(json.loads(file.read_text(encoding="utf-8")))
-            except (OSError, ValueError, TypeError):
+                with open_regular(file) as opened:
+                    job = parse_json(_JOB, opened.read())
+            except (OSError, ValueError):
                 continue
             if job.id == file.parent.name:
                 jobs.append(job)
