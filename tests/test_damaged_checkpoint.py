@@ -3,10 +3,7 @@
 Each case changes a whole checkpoint and gives it a valid checksum, so only its contents can tell.
 """
 
-import hashlib
-import json
 import os
-import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,47 +18,22 @@ from glstylenet.events import Event, Started, Warned
 from glstylenet.run.checkpoint import State
 from glstylenet.run.preparation import prepare
 from glstylenet.run.recorder import open_checkpoint
+from tests.fuzz.checkpoints import Tensors, pack, unpack
 
 NAME = "checkpoint.safetensors"
 SETTINGS = {"iterations": 8, "scales": 1, "round_length": 3, "precision": "float32", "device": "cpu"}
 PICTURE = np.random.default_rng(5).integers(0, 256, (32, 40, 3), dtype=np.uint8)
 
-Tensors = dict[str, NDArray[Any]]
 Damage = Callable[[dict[str, Any], Tensors], None]
 Resume = Callable[[Path, str], State | None]
 
 
 def _read(path: Path) -> tuple[dict[str, Any], Tensors]:
-    """Return facts and tensors, read by hand."""
-    data = path.read_bytes()
-    length = struct.unpack("<Q", data[:8])[0]
-    header = json.loads(data[8 : 8 + length])
-    facts = json.loads(header.pop("__metadata__")["state"])
-    tensors = {}
-    for name, entry in header.items():
-        start, end = (8 + length + offset for offset in entry["data_offsets"])
-        dtype = {"F32": np.float32, "F16": np.float16}[entry["dtype"]]
-        tensors[name] = np.frombuffer(data[start:end], dtype).reshape(entry["shape"]).copy()
-    return facts, tensors
+    return unpack(path.read_bytes())
 
 
 def _write(path: Path, facts: dict[str, Any] | str, tensors: Tensors) -> None:
-    """Write a checkpoint with a valid checksum, by hand."""
-    text = facts if isinstance(facts, str) else json.dumps(facts)
-    digest = hashlib.sha256(text.encode(errors="surrogatepass"))
-    header: dict[str, Any] = {}
-    offset = 0
-    for name, tensor in sorted(tensors.items()):
-        digest.update(f"{name} {tuple(tensor.shape)}".encode() + tensor.tobytes())
-        kind = {"float32": "F32", "float16": "F16", "float64": "F64", "int32": "I32"}[tensor.dtype.name]
-        end = offset + tensor.nbytes
-        header[name] = {"dtype": kind, "shape": list(tensor.shape), "data_offsets": [offset, end]}
-        offset = end
-    header["__metadata__"] = {"state": text, "sha256": digest.hexdigest()}
-    head = json.dumps(header).encode()
-    head += b" " * (-len(head) % 8)
-    body = b"".join(tensor.tobytes() for _, tensor in sorted(tensors.items()))
-    path.write_bytes(struct.pack("<Q", len(head)) + head + body)
+    path.write_bytes(pack(facts, tensors))
 
 
 def _run(folder: Path, optimizer: str, *, resume: bool, stop_after: int = 0) -> glstylenet.Result:
