@@ -4,12 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help demo test check browser quick bench docs clean
+.PHONY: help demo test check browser quick fuzz bench docs clean
 
 help:
 	@echo "make demo    install into $(VENV) and paint the demo picture"
 	@echo "make test    format, lint, types and all tests"
 	@echo "make quick   the same without the long tests"
+	@echo "make fuzz    read N=1000 damaged files of each kind; SEED=1 makes the same again"
 	@echo "make browser install Chromium for the tests of pages, where that is possible"
 	@echo "make bench   time the kernels; 'glstylenet bench' measures whole runs"
 	@echo "make docs    build the documentation into docs/_build/html"
@@ -58,6 +59,9 @@ test: check browser
 
 quick: check
 	$(PYTEST) -m "not long"
+
+fuzz: $(VENV)/installed-dev
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.fuzz --cases $(or $(N),1000) $(if $(SEED),--seed $(SEED))
 
 bench: $(VENV)/installed-dev
 	$(BIN)/pytest benchmarks --benchmark-columns=min,median,iqr,rounds --benchmark-sort=name

@@ -18,7 +18,7 @@ from glstylenet.cli import main
 from glstylenet.errors import OutputError, SettingsError
 from glstylenet.report.experiment import Table
 from glstylenet.report.results_file import Record, ResultsFile
-from glstylenet.settings import Settings, read_config
+from glstylenet.settings import Settings, preset_settings, read_config
 
 DIGITS = "9" * 5000
 FEWER = "9" * 4000
@@ -82,6 +82,12 @@ def test_a_value_without_measure(tmp_path: Path, name: str, value: str) -> None:
         assert len(message) < 500
     else:  # a small enough number, after all, or any text
         assert name in ("init", "weights") or abs(float(getattr(settings, name))) < 1e300
+
+
+def test_a_preset_without_measure() -> None:
+    with pytest.raises(SettingsError, match="there is no preset 'xxxx.*xxx'") as caught:
+        preset_settings("x" * 10**6)
+    assert len(str(caught.value)) < 500
 
 
 def test_a_number_that_python_cannot_write() -> None:

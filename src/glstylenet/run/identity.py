@@ -1,12 +1,11 @@
 """Identity: what decides the picture of a run, so that a checkpoint is continued by no other run."""
 
-import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import glstylenet
 from glstylenet.run.preparation import Preparation
-from glstylenet.settings import INIT_CHOICES
+from glstylenet.settings import INIT_CHOICES, excerpt
 
 __all__ = ["Identity", "SettingValue"]
 
@@ -57,7 +56,7 @@ class Identity:
         for name in sorted({*self.settings, *saved.settings}):
             value, old_value = self.settings.get(name), saved.settings.get(name)
             if value != old_value:
-                found.append(f"{name} is {value!r}, it was {_clipped(old_value)}")
+                found.append(f"{name} is {value!r}, it was {excerpt(old_value)}")
         for role in sorted({*self.inputs, *saved.inputs}):
             digest, old_digest = self.inputs.get(role), saved.inputs.get(role)
             if digest != old_digest:
@@ -65,15 +64,6 @@ class Identity:
         if self.weights != saved.weights:
             found.append(f"the weights are {_short(self.weights)}, they were {_short(saved.weights)}")
         return found
-
-
-def _clipped(value: object) -> str:
-    """Return ``value`` from a file in few characters, whatever it is.
-
-    >>> _clipped("content"), len(_clipped("x" * 1000)) < 50
-    ("'content'", True)
-    """
-    return reprlib.repr(value)
 
 
 def _short(digest: str | None) -> str:

@@ -28,7 +28,7 @@ from glstylenet.errors import InputError, SettingsError, WeightsError
 from glstylenet.files import open_regular, parse_json
 from glstylenet.network import EMBEDDED, FULL, load_weights
 from glstylenet.run.result import Result
-from glstylenet.settings import INIT_CHOICES, Role, Settings
+from glstylenet.settings import INIT_CHOICES, Role, Settings, excerpt
 
 __all__ = [
     "Recipe",
@@ -251,14 +251,14 @@ def _check_inputs(inputs: Mapping[str, RecipeInput], settings: Settings) -> None
     """Raise ``ValueError`` unless these are the inputs of a run with ``settings``."""
     unknown = sorted(set(inputs) - set(_HOW_TO_GIVE))
     if unknown:
-        raise ValueError(f"inputs: {unknown[0][:40]!r} is no picture of a run")
+        raise ValueError(f"inputs: {excerpt(unknown[0])} is no picture of a run")
     if Role.STYLE not in inputs or not {Role.CONTENT, Role.CONTENT_MAP} & set(inputs):
         raise ValueError(f"inputs: {', '.join(inputs) or 'none'}; expected a style and a content or its map")
     if (Role.CONTENT_MAP in inputs) != (Role.STYLE_MAP in inputs):
         raise ValueError("inputs: one map without the other")
     # Whatever is read as the picture to start from has a SHA-256, like the others.
     if (Role.INIT in inputs) != (settings.init not in INIT_CHOICES):
-        raise ValueError(f"init is {settings.init[:40]!r}, and the inputs say otherwise")
+        raise ValueError(f"init is {excerpt(settings.init)}, and the inputs say otherwise")
     if Role.INIT in inputs and inputs[Role.INIT].path not in (None, settings.init):
         raise ValueError("the picture to start from has two names")
 
@@ -271,7 +271,7 @@ def _recorded(folder: Path, name: str, what: str, advice: str) -> Path:
     """
     if Path(name).anchor:
         raise InputError(
-            f"the recipe calls {what} {name[:_LONGEST_NAME]!r}, expected a name or a relative path; {advice}"
+            f"the recipe calls {what} {excerpt(name)}, expected a name or a relative path; {advice}"
         )
     return folder / name
 

@@ -15,6 +15,7 @@ documentation, the config file, the recipe, the checkpoint and the studio's page
 - ``model``: joins the themes into ``Settings``.
 - ``help``: describes a setting to help pages.
 - ``byte_count``: reads amounts of memory such as "4GiB".
+- ``excerpt``: writes a wrong value into a message in few characters.
 - ``presets``: names starting points for kinds of pictures.
 - ``config``: reads settings from a TOML file.
 - ``roles``: names what the pictures of a run are for.
@@ -24,6 +25,7 @@ documentation, the config file, the recipe, the checkpoint and the studio's page
 from glstylenet.settings.byte_count import parse_bytes
 from glstylenet.settings.command_line import command_line, option_name
 from glstylenet.settings.config import read_config
+from glstylenet.settings.excerpt import excerpt
 from glstylenet.settings.fusion import SCHEME_NAMES, SchemeName
 from glstylenet.settings.help import FieldHelp
 from glstylenet.settings.model import GROUPS, Settings, field_help
@@ -42,6 +44,7 @@ __all__ = [
     "SchemeName",
     "Settings",
     "command_line",
+    "excerpt",
     "field_help",
     "option_name",
     "parse_bytes",

@@ -1,12 +1,12 @@
 """Config: settings that a user keeps in a TOML file."""
 
 import os
-import reprlib
 import tomllib
 from pathlib import Path
 
 from glstylenet.errors import SettingsError
 from glstylenet.files import open_regular
+from glstylenet.settings.excerpt import excerpt
 from glstylenet.settings.model import Settings
 
 __all__ = ["read_config"]
@@ -33,7 +33,7 @@ def read_config(path: str | os.PathLike[str]) -> dict[str, object]:
     for name in table:
         if name not in known:
             raise SettingsError(
-                f"the config file {file} sets {reprlib.repr(name)}, which is not a setting; the settings are "
+                f"the config file {file} sets {excerpt(name)}, which is not a setting; the settings are "
                 f"{', '.join(sorted(known))}"
             )
     return table

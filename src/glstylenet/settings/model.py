@@ -5,13 +5,13 @@ besides; each file is the only place of its defaults, ranges and help texts. Nam
 are the plain ones (``content_weight``); the paper's symbol stands beside them (``alpha``).
 """
 
-import reprlib
 from typing import Any, Self
 
 from pydantic import ConfigDict, ValidationError
 
 from glstylenet.errors import SettingsError
 from glstylenet.settings.content import ContentSettings
+from glstylenet.settings.excerpt import excerpt
 from glstylenet.settings.fusion import FusionSettings
 from glstylenet.settings.help import FieldHelp, describe_field
 from glstylenet.settings.machine import MachineSettings
@@ -65,18 +65,6 @@ class Settings(
         return type(self)(**{**self.model_dump(), **changes})
 
 
-class _Shortened(reprlib.Repr):
-    """`_Shortened` writes values for messages: texts and numbers up to 60 characters are whole."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.maxstring = self.maxlong = self.maxother = 60
-
-    def repr_int(self, x: int, level: int) -> str:
-        """Write a whole number, whatever its size; Python refuses to write thousands of digits."""
-        return super().repr_int(x, level) if abs(x) < 10**1000 else "a number of more than 1,000 digits"
-
-
 _THEMES: tuple[type[Theme], ...] = tuple(
     base for base in reversed(Settings.__bases__) if issubclass(base, Theme)
 )
@@ -84,9 +72,6 @@ _THEMES: tuple[type[Theme], ...] = tuple(
 GROUPS: tuple[str, ...] = tuple(theme.group for theme in _THEMES)
 """The headings of the themes: the paper's modules, then what a program needs besides. Help pages have this
 order."""
-
-
-_SHORTENED = _Shortened()
 
 
 def field_help(name: str) -> FieldHelp:
@@ -107,19 +92,10 @@ def _explain(error: ValidationError) -> str:
         name = str(finding["loc"][0]) if finding["loc"] else "settings"
         if finding["type"] == "extra_forbidden":
             known = ", ".join(Settings.model_fields)
-            sentences.append(f"there is no setting {_shown(name)}; the settings are {known}")
+            sentences.append(f"there is no setting {excerpt(name)}; the settings are {known}")
             continue
         limits = field_help(name).limits if name in Settings.model_fields else ""
         expected = f"; allowed: {limits}" if limits else ""
         reason = finding["msg"].removeprefix("Value error, ")
-        sentences.append(f"{name} is {_shown(finding['input'])}: {reason[0].lower()}{reason[1:]}{expected}")
+        sentences.append(f"{name} is {excerpt(finding['input'])}: {reason[0].lower()}{reason[1:]}{expected}")
     return "; ".join(sentences)
-
-
-def _shown(value: object) -> str:
-    """Return a wrong value for a message; the middle of a long one is left out, for it may be foreign.
-
-    >>> _shown("content"), len(_shown("x" * 10_000)) < 100, _shown(10**5000)
-    ("'content'", True, 'a number of more than 1,000 digits')
-    """
-    return _SHORTENED.repr(value)

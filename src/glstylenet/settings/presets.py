@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import Any
 
 from glstylenet.errors import SettingsError
+from glstylenet.settings.excerpt import excerpt
 from glstylenet.settings.model import Settings
 
 __all__ = ["PRESETS", "Preset", "preset_settings"]
@@ -77,5 +78,5 @@ def preset_settings(name: str, **changes: Any) -> Settings:
         preset = PRESETS[name]
     except KeyError:
         known = ", ".join(PRESETS)
-        raise SettingsError(f"there is no preset {name!r}; the presets are {known}") from None
+        raise SettingsError(f"there is no preset {excerpt(name)}; the presets are {known}") from None
     return Settings(**{**preset.values, **changes})
