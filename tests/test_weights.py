@@ -10,7 +10,9 @@ import shutil
 import socket
 import tempfile
 import threading
+import tracemalloc
 import urllib.request
+import zipfile
 from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from pathlib import Path
@@ -685,3 +687,38 @@ def test_damaged_full_weights_are_never_used(
         load_weights("full")
     assert caught.value.exit_code == 4
     assert FULL_NAME not in _files(cache)  # set aside
+
+
+def _pickled(name: str) -> bytes:
+    """A state dict of the older format whose class has this name, written by hand."""
+    magic = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."
+    return (
+        magic + b"\x80\x02M\xe9\x03." + b"\x80\x02}." + f"\x80\x02ccollections\n{name}\n.".encode("latin-1")
+    )
+
+
+@pytest.mark.timeout(60)  # PyTorch would take a thousand times as long as for a short word
+def test_a_word_without_measure_in_a_pickle_is_refused_at_once(tmp_path: Path) -> None:
+    for name in ("x" * 200_000, "x"):
+        (tmp_path / "w.pth").write_bytes(_pickled(name))
+        with pytest.raises(WeightsError, match="not a readable weights file"):
+            load_weights(tmp_path / "w.pth")
+    archive = tmp_path / "zip.pth"
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("a/data.pkl", b"\x80\x02ccollections\n" + b"x" * 200_000 + b"\n.")
+        file.writestr("a/version", b"3\n")
+        file.writestr("a/byteorder", b"little")
+    with pytest.raises(WeightsError, match="not a readable weights file"):
+        load_weights(archive)
+
+
+def test_a_file_that_claims_more_than_it_has_takes_no_memory(tmp_path: Path) -> None:
+    """A text of 4 GiB, of which three letters are there."""
+    (tmp_path / "w.pth").write_bytes(b"\x80\x02X\xff\xff\xff\xffabc.")
+    tracemalloc.start()
+    try:
+        with pytest.raises(WeightsError, match="not a readable weights file"):
+            load_weights(tmp_path / "w.pth")
+        assert tracemalloc.get_traced_memory()[1] < 2**26
+    finally:
+        tracemalloc.stop()

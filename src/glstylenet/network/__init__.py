@@ -10,6 +10,7 @@
 - ``relu_mask``: stores where the output of a ReLU is positive.
 - ``pooling``: averages blocks of positions, and distributes their gradient.
 - ``windowed_grad``: holds a part of the gradient with respect to a feature.
+- ``pickles``: looks at the words of a pickled state dict before PyTorch parses it.
 - ``weights``: loads, checks and fetches the network's weights.
 """
 

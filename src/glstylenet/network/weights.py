@@ -31,6 +31,7 @@ from torch import Tensor
 from glstylenet.errors import OutputError, WeightsError
 from glstylenet.files import open_regular, replacing, temporary_file
 from glstylenet.network.layers import CONVOLUTIONS, DEEPER_CONVOLUTIONS, LAYER_NAMES, LAYERS
+from glstylenet.network.pickles import check_pickles
 from glstylenet.network.protocol import features
 from glstylenet.network.vgg import VGG19
 
@@ -358,6 +359,7 @@ def _read_file(
             if path.suffix == ".safetensors":
                 stored = safetensors.torch.load_file(path)
             else:
+                check_pickles(file)
                 with warnings.catch_warnings(action="ignore"):  # of odd pickles, which are refused anyway
                     stored = torch.load(file, map_location="cpu", weights_only=True)
     except MemoryError:
