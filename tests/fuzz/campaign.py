@@ -51,9 +51,7 @@ def mutant(subject: Subject, seed: int, number: int) -> tuple[str, bytes]:
     name = rng.choice(sorted(subject.wholes))
     data = subject.wholes[name]
     for _ in range(rng.choice((1, 1, 1, 2, 4))):
-        with contextlib.suppress(
-            ValueError, LookupError, RecursionError
-        ):  # a mutant of it is no JSON any more
+        with contextlib.suppress(Exception):  # so damaged already that this mutator cannot take it apart
             data = rng.choice(subject.mutators)(rng, data)
     return name, data
 
