@@ -147,7 +147,7 @@ def _digest(*planes: Tensor | None) -> str:
 
 
 def _finish(raster: Raster, name: str, path: Path | None = None, sha256: str | None = None) -> Picture:
-    """Convert ``raster`` to sRGB, fill what is transparent, turn it upright; its own digest is the default."""
+    """Convert ``raster`` to sRGB, fill what is hidden, turn it upright; its own digest is the default."""
     if raster.encoding is not None and raster.encoding.hdr:
         raise ImageError(
             f"{path or f'The {name}'}: holds colours of high dynamic range ({raster.encoding.hdr}), for "
