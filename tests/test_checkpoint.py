@@ -34,13 +34,14 @@ from glstylenet.run.checkpoint import (
     load,
     save,
 )
-from glstylenet.run.events import Event, Started, Step, Warned
+from glstylenet.run.events import Event, Started, Step
 from glstylenet.run.memory_budget import PlannedScale
 from glstylenet.run.preparation import prepare
 from glstylenet.run.recorder import open_checkpoint
 from glstylenet.run.result import Result
 from glstylenet.run.stylize import stylize
 from glstylenet.settings.model import Settings
+from tests.told import warnings_of
 
 Picture = NDArray[np.uint8]
 
@@ -298,7 +299,7 @@ def test_another_machine_is_a_warning(interrupted: Path, tmp_path: Path) -> None
     save(tmp_path, Run(run.identity, {**run.machine, "threads": "99"}, run.plans), state)
     events: list[Event] = []
     _resumed(tmp_path, events)
-    warnings = [event.message for event in events if isinstance(event, Warned)]
+    warnings = warnings_of(events)
     assert [warning for warning in warnings if "threads 99 (here" in warning]
 
 
@@ -381,7 +382,7 @@ def test_a_disk_that_is_full_costs_the_checkpoint_not_the_run(
     events: list[Event] = []
     done = _resumed(tmp_path, events)
     assert torch.equal(done.pixels, _whole("lbfgs").pixels)
-    warnings = [event.message for event in events if isinstance(event, Warned)]
+    warnings = warnings_of(events)
     assert len([warning for warning in warnings if "No space left" in warning]) == 1
     assert checkpoint_file(tmp_path).read_bytes() == before
 

@@ -27,7 +27,7 @@ from glstylenet.pictures import read
 from glstylenet.pyramid.schemes import PAPER_SCHEMES
 from glstylenet.pyramid.tiles import cut_into_tiles
 from glstylenet.run.canvas import canvas_size
-from glstylenet.run.events import Event, Finished, ScaleStarted, Started, Step, Warned
+from glstylenet.run.events import Event, Finished, ScaleStarted, Started, Step
 from glstylenet.run.final_losses import picture_losses
 from glstylenet.run.inputs import Sources, prepare_inputs, read_sources
 from glstylenet.run.memory_budget import estimate_memory, plan_scale_memory
@@ -35,6 +35,7 @@ from glstylenet.run.rounds import Evaluated, optimise_in_rounds
 from glstylenet.run.scales import Scale
 from glstylenet.run.stylize import plan_run, stylize
 from glstylenet.settings.model import Settings
+from tests.told import warnings_of
 
 # The modules themselves, to put scripted parts into.
 assembly: Any = importlib.import_module("glstylenet.run.assembly")
@@ -109,7 +110,7 @@ def test_out_of_memory_in_the_middle_means_smaller_tiles(
     assert result.evaluations == 6
     assert not result.interrupted
     assert isinstance(events[-1], Finished)
-    warnings = [event.message for event in events if isinstance(event, Warned)]
+    warnings = warnings_of(events)
     assert warnings == ["the machine ran out of memory; this size goes on in tiles of 256 pixels (2 of them)"]
     # It went on from the best so far, and nothing was told twice.
     steps = [event for event in events if isinstance(event, Step)]
@@ -156,7 +157,7 @@ def test_the_second_time_ends_the_run(
     assert caught.value.exit_code == 6
     assert caught.value.__cause__ is error
     assert machine.tile_sides == [None, None, None, 256, 256]
-    assert sum(isinstance(event, Warned) for event in events) == 1
+    assert len(warnings_of(events)) == 1
 
 
 def test_every_size_has_its_own_second_chance(
@@ -238,7 +239,7 @@ def test_a_stuck_bfloat16_run_goes_on_in_float32(
     assert precisions.used == [torch.bfloat16, torch.float32]
     assert result.evaluations == 6
     assert result.precision == "bfloat16"  # what the run began with, and a recipe must repeat
-    [warning] = [event.message for event in events if isinstance(event, Warned)]
+    [warning] = warnings_of(events)
     assert "float32" in warning
 
 
@@ -339,7 +340,7 @@ def test_a_stuck_float32_run_ends_its_size(
     events: list[Event] = []
     result = stylize(content, style, settings=_settings(), on_event=events.append)
     assert result.evaluations == 1
-    assert not any(isinstance(event, Warned) for event in events)
+    assert warnings_of(events) == []
 
 
 def test_a_start_that_is_not_finite_in_float32_is_an_error(

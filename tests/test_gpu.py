@@ -23,12 +23,13 @@ from glstylenet.objective.terms import Evaluation, LossWeights
 from glstylenet.optim.lbfgs_memory import LbfgsMemory, secant_pair
 from glstylenet.optim.preconditioner import Preconditioner
 from glstylenet.pyramid.schemes import PAPER_SCHEMES
-from glstylenet.run.events import Event, Warned
+from glstylenet.run.events import Event
 from glstylenet.run.stylize import stylize
 from glstylenet.samples import sample_file
 from glstylenet.settings.model import Settings
 from glstylenet.settings.presets import preset_settings
 from tests.losses import loss_weights
+from tests.told import warnings_of
 
 pytestmark = [
     pytest.mark.gpu,
@@ -184,7 +185,7 @@ def test_a_device_that_is_full_means_smaller_tiles(monkeypatch: pytest.MonkeyPat
     content, style = drawn_picture((900, 900), 0), drawn_picture((200, 200), 1)
     settings = Settings(device="cuda", precision="bfloat16", iterations=6, scales=1)
     result = stylize(content, style, settings=settings, on_event=events.append)
-    warnings = [event.message for event in events if isinstance(event, Warned)]
+    warnings = warnings_of(events)
     assert [message.partition(";")[0] for message in warnings] == ["the machine ran out of memory"] * 2
     assert bool(result.pixels.isfinite().all())
     assert result.evaluations == 6

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from glstylenet.run.scales import SMALLEST_CLASS, SMALLEST_SIDE, Scale, plan_scales
+from glstylenet.run.scales import FEWEST, SMALLEST_CLASS, SMALLEST_SIDE, Scale, plan_scales
 
 SIZES = st.tuples(st.integers(SMALLEST_SIDE, 6000), st.integers(SMALLEST_SIDE, 6000))
 BUDGETS = st.integers(1, 2000)
@@ -106,6 +106,19 @@ def test_one_scale_is_the_paper() -> None:
 @pytest.mark.parametrize("scales", [1, 2, 3, 4])
 def test_a_budget_of_one_is_spent_on_the_result(scales: int) -> None:
     assert _plan((512, 512), 1, scales=scales) == [Scale(1.0, (512, 512), 1)]
+
+
+@given(size=SIZES, evaluations=BUDGETS, coarsest=COARSEST, scales=COUNTS)
+def test_no_size_gets_so_few_evaluations_that_its_result_is_useless(
+    size: tuple[int, int], evaluations: int, coarsest: int, scales: int | None
+) -> None:
+    plan = _plan(size, evaluations, coarsest=coarsest, scales=scales)
+    fewest = FEWEST if scales is None else 2
+    assert len(plan) == 1 or min(scale.evaluations for scale in plan) >= fewest
+    # Sizes are left out for that reason alone: one more would get too few, or is none that a larger budget has.
+    most = _plan(size, 100_000, coarsest=coarsest, scales=scales)
+    assert len(plan) == len(most) or evaluations // (len(plan) + 1) < fewest
+    assert [scale.factor for scale in plan] == [scale.factor for scale in most][-len(plan) :]
 
 
 @pytest.mark.parametrize(("scales", "shares"), [(1, [181]), (2, [90, 91]), (3, [60, 60, 61])])

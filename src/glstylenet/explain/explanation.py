@@ -10,6 +10,7 @@ import numpy as np
 from glstylenet.explain.class_losses import ClassLosses, divide_losses
 from glstylenet.explain.correspondence import Correspondence, find_correspondence
 from glstylenet.explain.curve import LossCurve
+from glstylenet.machine import default_modes
 from glstylenet.objective import LossTerms
 from glstylenet.run import Result, result_loss_maps
 
@@ -98,6 +99,7 @@ class Explanation:
         }
 
 
+@default_modes()
 def explain(result: Result, curve: LossCurve) -> Explanation:
     """Explain ``result``; ``curve`` was the listener of its run.
 

@@ -1,6 +1,7 @@
 """The machine that a run uses: devices, memory and time.
 
 - ``device``: resolves where and in which precision a run computes, and measures how much memory there is.
+- ``defaults``: resets modes of PyTorch and NumPy that a caller has changed, for the duration of a call.
 - ``malloc``: keeps freed memory in the process or returns it to the system.
 - ``cuda_graph``: records work on a GPU once and replays it on other numbers.
 - ``stopwatch``: adds up the seconds of each part of the work.
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from glstylenet.machine.cuda_graph import LARGEST_REPLAYED, CudaGraph, is_worthwhile
+    from glstylenet.machine.defaults import default_modes
     from glstylenet.machine.device import (
         Device,
         available_memory,
@@ -34,6 +36,7 @@ __all__ = [
     "Stopwatch",
     "available_memory",
     "choose_device",
+    "default_modes",
     "every_device",
     "has_fast_bfloat16",
     "is_worthwhile",
@@ -52,6 +55,7 @@ _HOMES = {
     "Stopwatch": "stopwatch",
     "available_memory": "device",
     "choose_device": "device",
+    "default_modes": "defaults",
     "every_device": "device",
     "has_fast_bfloat16": "device",
     "is_worthwhile": "cuda_graph",

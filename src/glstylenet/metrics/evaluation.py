@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from glstylenet.errors import ImageError
-from glstylenet.machine import choose_device
+from glstylenet.machine import choose_device, default_modes
 from glstylenet.metrics.catalogue import METRICS
 from glstylenet.metrics.colour import colour_distance, lab_colours
 from glstylenet.metrics.features import (
@@ -82,6 +82,7 @@ class Metrics:
         return {metric.name: getattr(self, metric.name) for metric in METRICS}
 
 
+@default_modes()
 def evaluate_picture(
     image: PictureSource,
     content: PictureSource,

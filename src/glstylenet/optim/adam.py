@@ -105,7 +105,7 @@ class Adam(Optimizer):
                 self.reset()
                 variable, adam = self._prepare(best)
                 gradient = best_gradient
-            yield Step(used, best_loss, best, accepted)
+            yield Step(used, best_loss, best, accepted, finite)
 
     def _prepare(self, x: Tensor) -> tuple[Tensor, torch.optim.Adam]:
         """Return PyTorch's optimiser and its variable, set to ``x``; new ones after a reset."""

@@ -37,12 +37,14 @@ class Step:
     - ``loss``: the lowest loss so far, which is the loss at ``x``.
     - ``x``: the best point so far. Do not write into it.
     - ``accepted``: whether this call moved ``x``.
+    - ``finite``: whether the loss and the gradient of this call were finite.
     """
 
     evaluations: int
     loss: float
     x: Tensor
     accepted: bool
+    finite: bool = True
 
 
 class Optimizer:
@@ -58,8 +60,9 @@ class Optimizer:
     def run(self, evaluate: Evaluate, start: Tensor, evaluations: int) -> Iterator[Step]:
         """Minimise ``evaluate`` from ``start`` with at most ``evaluations`` calls; yield after each call.
 
-        The first call is at ``start``, clamped into the box. The run ends early where no step lowers the
-        loss any more. Raises :class:`~glstylenet.errors.OptimizationError` if the loss or the gradient at
+        The first call is at ``start``, clamped into the box. A step to a loss or gradient that is not finite
+        is undone, and the next one is safer. The run ends early where no step lowers the loss any more.
+        Raises :class:`~glstylenet.errors.OptimizationError` if the loss or the gradient at
         the start is not finite.
         """
         raise NotImplementedError

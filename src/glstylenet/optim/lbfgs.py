@@ -29,6 +29,7 @@ from glstylenet.optim.base import (
     Optimizer,
     Step,
     evaluate_contiguous,
+    is_finite,
 )
 from glstylenet.optim.lbfgs_memory import LbfgsMemory, Precondition, StoredPairs, secant_pair
 from glstylenet.optim.state import OptimizerState, largest_absolute
@@ -131,12 +132,13 @@ class Lbfgs(Optimizer):
                 if expected < 0 and -math.inf < new_loss <= loss + _SUFFICIENT_DECREASE * expected:
                     pair = secant_pair(x, gradient, candidate, new_gradient)
                     moved = pair.finite
+                finite = moved or is_finite(new_loss, new_gradient)
                 if moved:
                     self._memory.add(pair, x, gradient, candidate, new_gradient)
                     x, loss, gradient = candidate, new_loss, new_gradient
                     steps += 1
                 del candidate, new_gradient
-                yield Step(used, loss, x, moved)
+                yield Step(used, loss, x, moved, finite)
                 if not moved:
                     length *= _shortening(loss, new_loss, expected)
                     if length < _SHORTEST_STEP:

@@ -30,7 +30,7 @@ from glstylenet.run.events import Event, Matched, ScaleStarted, Step, Warned
 from glstylenet.run.memory_budget import PlannedScale, smaller_tiles_warning
 from glstylenet.run.preparation import Preparation
 from glstylenet.run.recorder import Recorder
-from glstylenet.run.rounds import Evaluated, Rematched, optimise_in_rounds
+from glstylenet.run.rounds import NO_FINITE_STEP, Evaluated, Rematched, optimise_in_rounds
 from glstylenet.run.start import start_pixels
 
 __all__ = ["CoarseToFine"]
@@ -114,11 +114,16 @@ class CoarseToFine:
             spent=saved.spent,
             has_shrunk=saved.has_shrunk,
             rounds=saved.rounds,
+            lowered=saved.rounds > 0,  # a round that lowers nothing is a scale's last
             optimizer_state=saved.optimizer_state,
         )
 
     def _optimise_scale(self, number: int, state: "_ScaleState") -> None:
-        """Spend the evaluations of a scale, with smaller tiles or in float32 where that is necessary."""
+        """Spend the evaluations of a scale, with smaller tiles or in float32 where that is necessary.
+
+        Raises :class:`~glstylenet.errors.OptimizationError` if evaluations were not finite and no other one
+        lowered the loss: such pixels are not a result.
+        """
         planned = self.prepared.scales[number]
         evaluations = planned.scale.evaluations
         estimate = replace(planned.estimate, precision=self._device.precision)
@@ -126,7 +131,7 @@ class CoarseToFine:
             try:
                 self._optimise(number, state)
             except OptimizationError:
-                if self._device.precision == "float32":
+                if self._device.precision == "float32" or state.spent >= evaluations:
                     raise
             except (MemoryError, RuntimeError) as error:
                 if state.has_shrunk or not out_of_memory(error):
@@ -142,6 +147,8 @@ class CoarseToFine:
                 self._use(Device(self._device.torch_device, "float32"))
                 estimate = replace(estimate, precision="float32")
                 state.plan = self._plan_again(state, estimate)
+        if state.failed and not state.lowered and not self.stopped:
+            raise OptimizationError(NO_FINITE_STEP)
 
     def _plan_again(self, state: "_ScaleState", estimate: MemoryEstimate) -> MemoryPlan:
         """Return a plan for an ``estimate`` that has grown; the smallest tiles if it cannot be met."""
@@ -177,6 +184,8 @@ class CoarseToFine:
                 continue
             state.canvas = step.pixels
             state.spent += 1
+            state.lowered |= step.lowered
+            state.failed |= not step.finite
             self.evaluations += 1
             self._emit_step(number, state.spent, step, alpha)
             if self.should_stop():
@@ -258,13 +267,16 @@ class CoarseToFine:
 class _ScaleState:
     """`_ScaleState` holds how far a scale has come: its best pixels on the canvas, and the evaluations spent.
 
-    ``has_shrunk``: it ran out of memory once. ``rounds`` and ``optimizer_state``: what a resumed scale
-    continues from, of its optimiser.
+    ``has_shrunk``: it ran out of memory once. ``lowered``: an evaluation found a lower loss. ``failed``: an
+    evaluation was not finite. ``rounds`` and ``optimizer_state``: what a resumed scale continues from, of its
+    optimiser.
     """
 
     canvas: Tensor
     plan: MemoryPlan
     spent: int = 0
     has_shrunk: bool = False
+    lowered: bool = False
+    failed: bool = False
     rounds: int = 0
     optimizer_state: OptimizerState | None = None

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from torch import Tensor
 
-from glstylenet.machine import Device, choose_device, out_of_memory
+from glstylenet.machine import Device, choose_device, default_modes, out_of_memory
 from glstylenet.memory import MemoryEstimate, MemoryPlan, plan_memory, smaller_tiles
 from glstylenet.network import VGG19, LoadedWeights, load_weights
 from glstylenet.objective import LossMaps, LossTerms, Objective, TargetCache
@@ -83,6 +83,7 @@ def plan_final_losses(inputs: Inputs, settings: Settings, device: Device, allowe
     return FinalLosses(inputs, settings, estimate, plan_memory(estimate, allowed))
 
 
+@default_modes()
 def picture_losses(
     picture: PictureSource,
     content: PictureSource | None,
@@ -109,6 +110,7 @@ def picture_losses(
         return final_losses.losses(measured.pixels, network, lambda _event: None, store=TargetCache())
 
 
+@default_modes()
 def result_loss_maps(result: Result) -> LossMaps:
     """Return the loss terms of ``result``, as :func:`picture_losses` does, and where they arise in it.
 

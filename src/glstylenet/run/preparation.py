@@ -9,7 +9,7 @@ from glstylenet.run.events import Started
 from glstylenet.run.final_losses import FinalLosses, plan_final_losses
 from glstylenet.run.inputs import Inputs, Sources, effective_settings, prepare_inputs, read_sources
 from glstylenet.run.memory_budget import PlannedScale, allowed_bytes, plan_scale_memory
-from glstylenet.run.scales import plan_scales
+from glstylenet.run.scales import ENOUGH, plan_scales
 from glstylenet.run.useless_settings import Situation, useless_settings
 from glstylenet.settings import Settings
 
@@ -76,8 +76,19 @@ def prepare(
     # The final measurement must fit too, and is refused now rather than when the picture is painted.
     final_losses = plan_final_losses(inputs, settings, device, allowed)
     weights = load_weights(settings.weights)
-    warnings = (*inputs.warnings, *useless)
+    warnings = (*inputs.warnings, *useless, *_small_budget(settings.iterations))
     return Preparation(settings, device, allowed, inputs, scales, final_losses, weights, warnings)
+
+
+def _small_budget(evaluations: int) -> list[str]:
+    """Return a sentence about a run of too few evaluations."""
+    if evaluations >= ENOUGH:
+        return []
+    are_few = "1 evaluation is" if evaluations == 1 else f"{evaluations} evaluations are"
+    return [
+        f"{are_few} too few to repaint a picture, so the result will be close to the start; "
+        f"give --iterations {ENOUGH} or more"
+    ]
 
 
 def _plan_scales(

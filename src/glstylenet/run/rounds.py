@@ -11,10 +11,18 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from glstylenet.errors import OptimizationError
 from glstylenet.objective import LossTerms, Objective
 from glstylenet.optim import Optimizer
 
-__all__ = ["Evaluated", "Rematched", "optimise_in_rounds"]
+__all__ = ["NO_FINITE_STEP", "Evaluated", "Rematched", "optimise_in_rounds"]
+
+
+NO_FINITE_STEP = (
+    "the losses or gradients around the best pixels are not finite, however short the step; expected a "
+    "finite loss nearby; try --precision float32, smaller weights or another --init"
+)
+"""The words for a descent that failed, unlike one that has arrived at a minimum."""
 
 
 @dataclass(frozen=True)
@@ -27,11 +35,17 @@ class Rematched:
 
 @dataclass(frozen=True)
 class Evaluated:
-    """An evaluation of round ``round`` is done; ``pixels`` are the best so far, ``terms`` their losses."""
+    """An evaluation of round ``round`` is done; ``pixels`` are the best so far, ``terms`` their losses.
+
+    ``lowered``: this evaluation found better pixels than the round began with. ``finite``: its loss and
+    gradient were finite.
+    """
 
     round: int
     terms: LossTerms
     pixels: Tensor
+    lowered: bool
+    finite: bool
 
 
 def optimise_in_rounds(
@@ -54,7 +68,8 @@ def optimise_in_rounds(
     before each round with the number of rounds done: together with the best pixels and the state of the
     optimiser, everything that follows depends on that alone.
 
-    Raises :class:`~glstylenet.errors.OptimizationError` if a round starts at a loss that is not finite.
+    Raises :class:`~glstylenet.errors.OptimizationError` if a round starts at a loss that is not finite, or
+    cannot lower the loss because the losses or gradients around it are not finite.
     """
     pixels, spent, number = start, 0, rounds_before
     seconds = objective.stopwatch.seconds
@@ -77,7 +92,7 @@ def optimise_in_rounds(
 
         left = evaluations - spent
         budget = left if round_length == 1 else min(round_length, left)
-        accepted = 0
+        accepted, finite = 0, True
         terms: LossTerms | None = None
         for step in optimizer.run(evaluate, pixels, budget):
             if matched:
@@ -85,9 +100,12 @@ def optimise_in_rounds(
                 yield Rematched(number, matched.pop())
             spent += 1
             accepted += step.accepted
+            finite = step.finite
             if step.accepted or terms is None:
                 terms, pixels = evaluated[-1], step.x
-            yield Evaluated(number, terms, pixels)
+            yield Evaluated(number, terms, pixels, step.accepted and accepted > 1, finite)
         # The first call only measures the start; a longer round without another accepted one is stuck.
         if budget > 1 and accepted < 2:
+            if not finite and spent < evaluations:
+                raise OptimizationError(NO_FINITE_STEP)
             return

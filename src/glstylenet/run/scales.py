@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from glstylenet.network import DEEPEST_LAYER, layer_size
 
-__all__ = ["SMALLEST_CLASS", "SMALLEST_SIDE", "Scale", "plan_scales"]
+__all__ = ["ENOUGH", "FEWEST", "SMALLEST_CLASS", "SMALLEST_SIDE", "Scale", "plan_scales"]
 
 
 SMALLEST_SIDE = 32
@@ -19,6 +19,20 @@ SMALLEST_SIDE = 32
 
 SMALLEST_CLASS = 1.0
 """Positions of the deepest layer that the smallest map class must cover at the coarsest scale."""
+
+
+FEWEST = 8
+"""Evaluations that each size of a run gets at least; of a smaller budget, fewer sizes get more each. With
+fewer, the strokes of full size do not come back after enlarging."""
+
+
+_FEWEST_WHERE_CHOSEN = 2
+"""The same where the user chose the number of sizes: the first evaluation only measures the start."""
+
+
+ENOUGH = 10
+"""Evaluations that repaint a picture: the loss has fallen to a seventh by then (docs/notebook.md). A run of
+fewer is warned about."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +57,9 @@ def plan_scales(
     ``size`` is the (height, width) of the result, ``scales`` the number of sizes. ``None`` chooses it: sizes
     are halved while the longest side stays at least ``coarsest`` pixels; then the coarsest is left out if the
     smallest map class (a share ``smallest_class`` of all positions) would cover less than one position of the
-    deepest layer there. A size whose shortest side would fall below ``SMALLEST_SIDE`` is left out.
+    deepest layer there. A size whose shortest side would fall below ``SMALLEST_SIDE`` is left out. So are
+    coarse sizes while each would get fewer than ``FEWEST`` evaluations, or fewer than 2 where ``scales`` is
+    given: a result must not be the enlarged picture of a coarser size.
 
     All sizes get the same number of evaluations: at the coarse ones they are cheap, at the fine ones strokes
     need them.
@@ -57,11 +73,11 @@ def plan_scales(
     count = scales if scales is not None else _choose_count(size, coarsest, smallest_class)
     factors = [0.5**step for step in reversed(range(count))]
     factors = [factor for factor in factors if factor == 1.0 or min(_scaled(size, factor)) >= SMALLEST_SIDE]
+    fewest = FEWEST if scales is None else _FEWEST_WHERE_CHOSEN
+    factors = factors[-max(1, min(len(factors), evaluations // fewest)) :]
     budgets = _split(evaluations, len(factors))
     return [
-        Scale(factor, _scaled(size, factor), budget)
-        for factor, budget in zip(factors, budgets, strict=True)
-        if budget > 0
+        Scale(factor, _scaled(size, factor), budget) for factor, budget in zip(factors, budgets, strict=True)
     ]
 
 
@@ -85,8 +101,5 @@ def _scaled(size: tuple[int, int], factor: float) -> tuple[int, int]:
 
 
 def _split(evaluations: int, scales: int) -> list[int]:
-    """Divide ``evaluations`` into whole numbers that differ by at most 1, the last being the largest.
-
-    That is the full size's: even a budget of one is spent on the result.
-    """
+    """Divide ``evaluations`` into whole numbers that differ by at most 1, the last being the largest."""
     return [(evaluations + number) // scales for number in range(scales)]

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from glstylenet.errors import OutputError, UsageError
 from glstylenet.files import FileSet
-from glstylenet.machine import memory_pool, peak_memory
+from glstylenet.machine import default_modes, memory_pool, peak_memory
 from glstylenet.maps import resize_labels
 from glstylenet.objective import TERMS, TargetCache
 from glstylenet.pictures import PictureSource, photo_finish
@@ -38,6 +38,7 @@ __all__ = ["Listener", "plan_run", "stylize"]
 Listener = Callable[[Event], None]
 
 
+@default_modes()
 def stylize(
     content: PictureSource | None,
     style: PictureSource,
@@ -58,8 +59,10 @@ def stylize(
     (a doodle): the content weight is then 0 and the start is noise.
 
     ``on_event`` is called with every event (:mod:`glstylenet.events`). ``should_stop`` is called after every
-    evaluation, and True ends the run with the best pixels so far. ``targets`` is shared between runs on the
-    same pictures, so that these compute them once; its memory is not counted in ``settings.memory``.
+    evaluation, and True ends the run with the best pixels so far. Both are called in PyTorch's and NumPy's
+    default modes, in which everything is computed: autocast, for example, is off. ``targets`` is shared
+    between runs on the same pictures, so that these compute them once; its memory is not counted in
+    ``settings.memory``.
 
     ``checkpoint`` is a folder where the state of the run is saved before each round of matching
     (:mod:`glstylenet.run.checkpoint`); it is made if only its last part is missing, replaces what an earlier
@@ -114,6 +117,7 @@ def stylize(
     )
 
 
+@default_modes()
 def plan_run(
     content: PictureSource | None,
     style: PictureSource,

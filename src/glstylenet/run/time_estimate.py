@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
-from glstylenet.machine import Device
+from glstylenet.machine import Device, default_modes
 from glstylenet.matching import EXACT_POSITIONS
 from glstylenet.network import VGG19, LoadedWeights
 from glstylenet.objective import LossWeights, Objective, StyleGuide
@@ -33,6 +33,7 @@ class Speed:
     pair: float
 
 
+@default_modes()
 def measure_speed(settings: Settings, device: Device, weights: LoadedWeights) -> Speed:
     """Time one evaluation and one search on noise of 256 x 256 pixels, which takes a second or two."""
     network = VGG19(weights.tensors, device=device.torch_device, dtype=device.dtype)

@@ -12,7 +12,12 @@ from glstylenet.settings.theme import Theme, setting
 __all__ = ["INIT_CHOICES", "PictureSettings"]
 
 _INITS: Mapping[str, str] = MappingProxyType(
-    {"content": "", "tinted": "the content in the style's colours", "style": "", "noise": ""}
+    {
+        "content": "",
+        "tinted": "the content in the style's colours",
+        "style": "",
+        "noise": "smooth noise in the style's colours",
+    }
 )
 """The pictures that ``init`` may name, each with an explanation where its name is not enough."""
 
