@@ -115,7 +115,7 @@ def test_no_size_gets_so_few_evaluations_that_its_result_is_useless(
     plan = _plan(size, evaluations, coarsest=coarsest, scales=scales)
     fewest = FEWEST if scales is None else 2
     assert len(plan) == 1 or min(scale.evaluations for scale in plan) >= fewest
-    # Sizes are left out for that reason alone: one more would get too few, or is none that a larger budget has.
+    # No size is left out for another reason: one more would get too few.
     most = _plan(size, 100_000, coarsest=coarsest, scales=scales)
     assert len(plan) == len(most) or evaluations // (len(plan) + 1) < fewest
     assert [scale.factor for scale in plan] == [scale.factor for scale in most][-len(plan) :]
