@@ -110,7 +110,7 @@ def _halves(height: int, width: int) -> Picture:
 CONTENT, STYLE = _blotches(1, HEIGHT, WIDTH), _blotches(2, 44, 36)
 
 
-def _maps(wanted: object) -> dict[str, Picture]:
+def _maps(wanted: object) -> dict[str, Any]:
     return {"content_map": _halves(HEIGHT, WIDTH), "style_map": _halves(44, 36)} if wanted else {}
 
 
@@ -124,7 +124,7 @@ def test_the_walk_knows_the_enumerated_settings() -> None:
     )
 
 
-def _walk(settings: Settings, maps: dict[str, Picture], folder: Path) -> None:
+def _walk(settings: Settings, maps: dict[str, Any], folder: Path) -> None:
     """Paint with an interruption, go on, explain and measure the result."""
     state = folder / "state"
     stylize(CONTENT, STYLE, **maps, settings=settings, checkpoint=state, should_stop=lambda: True)
