@@ -3,6 +3,8 @@
 - ``labels``: gives every pixel its class, and every feature position its shares of the classes.
 - ``semantics``: holds the classes that several maps have in common, and the advice on them.
 - ``palette``: finds the class colours of several maps together.
+- ``shared_colours``: tells which colours of several maps are one class.
+- ``map_colours``: holds the colours of one map, how often each occurs, and where it lies flat.
 - ``blends``: tells which classes lie around a pixel, and which colours are steps between two others.
 """
 

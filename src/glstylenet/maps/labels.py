@@ -10,38 +10,43 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy import ndimage
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
 from glstylenet.errors import SemanticMapError
 from glstylenet.maps.blends import (
+    CLASS_RADIUS,
+    Bits,
     Colours,
     Labels,
+    blend_parents,
     class_bits,
     classes_around,
-    lies_between,
+    nearest_parent,
     squared_distances,
 )
-from glstylenet.maps.palette import (
-    CLASS_RADIUS,
-    FLAT_RANGE,
-    Codes,
-    Palette,
-    PixelCodes,
-    colours_of,
-    find_palette,
-)
+from glstylenet.maps.map_colours import MapColours
+from glstylenet.maps.palette import Palette, find_palette
 from glstylenet.maps.semantics import SemanticClass, Semantics, advise
 from glstylenet.numerics import picture_size
 
 __all__ = ["PictureMap", "label_maps", "map_at", "resize_labels"]
 
 
-_CHUNK = 1 << 20  # pixels compared with all classes at a time
-
-
 _UNCLEAR = 255  # label of a pixel whose class its colour alone does not tell
+
+
+_INSIDE_RADIUS = (
+    16.0  # more than a plateau's own colours: beside other classes a JPEG moves some of its pixels
+)
+
+
+_PATIENCE = 3  # squares, each twice as large, that are searched from the first that holds a class
+
+
+_Positions = NDArray[np.int64]
+"""Places in a flattened map, (P)."""
 
 
 @dataclass(frozen=True)
@@ -75,13 +80,14 @@ def label_maps(maps: Sequence[PictureMap], *, classes: int | None = None, strict
     """
     read = [_read(each) for each in maps]
     palette = find_palette(read, classes)
-    whole = [torch.from_numpy(_label(each, palette))[None, None] for each in read]
+    whole = [torch.from_numpy(_label(each, palette, m))[None, None] for m, each in enumerate(read)]
     labels = [F.interpolate(a, each.size, mode="nearest-exact") for a, each in zip(whole, maps, strict=True)]
-    counts = np.stack([np.bincount(a.numpy().ravel(), minlength=len(palette.colours)) for a in labels])
+    colours = palette.classes.colours
+    counts = np.stack([np.bincount(a.numpy().ravel(), minlength=len(colours)) for a in labels])
     shares = counts / np.array([[each.numel()] for each in labels])
     # Equal shares are ordered by colour, so that the order never depends on chance.
-    order = np.lexsort((*palette.colours.T[::-1], -shares.sum(0)))
-    pairs = zip(palette.colours[order].astype(int).tolist(), shares.T[order].tolist(), strict=True)
+    order = np.lexsort((*colours.T[::-1], -shares.sum(0)))
+    pairs = zip(colours[order].astype(int).tolist(), shares.T[order].tolist(), strict=True)
     found = tuple(SemanticClass(tuple(colour), tuple(share)) for colour, share in pairs)
     roles = tuple(each.role for each in maps)
     warnings, notes = advise(found, roles, counts[:, order], palette, strict=strict)
@@ -115,8 +121,8 @@ def map_at(class_channels: Tensor, size: tuple[int, int]) -> Tensor:
     return F.adaptive_avg_pool2d(class_channels, size)
 
 
-def _read(picture_map: PictureMap) -> PixelCodes:
-    """Return colour codes and flat pixels; raises SemanticMapError if the map does not fit its picture."""
+def _read(picture_map: PictureMap) -> MapColours:
+    """Return the map's colours; raises SemanticMapError if the map does not fit its picture."""
     image, role = picture_map.pixels, picture_map.role
     shape = tuple(image.shape)
     if len(shape) != 4 or shape[:2] != (1, 3) or 0 in shape or not torch.isfinite(image).all():
@@ -131,11 +137,7 @@ def _read(picture_map: PictureMap) -> PixelCodes:
             f"the {role} map is {map_width}x{map_height} (width x height), its picture {width}x{height}: "
             "the aspect ratios differ. Crop or redraw the map to the same frame as the picture"
         )
-    codes, flat = np.zeros(shape[2:], np.uint32), np.ones(shape[2:], np.bool_)
-    for plane in image.detach().cpu()[0].round().clamp(0, 255).to(torch.uint8).numpy():
-        codes = codes << np.uint32(8) | plane
-        flat &= ndimage.morphological_gradient(plane, (3, 3), mode="nearest") <= FLAT_RANGE
-    return PixelCodes(codes, flat)
+    return MapColours(image.detach().cpu()[0].round().clamp(0, 255).to(torch.uint8).numpy(), role)
 
 
 def _one_hot(labels: Tensor, order: Sequence[int]) -> Tensor:
@@ -146,41 +148,78 @@ def _one_hot(labels: Tensor, order: Sequence[int]) -> Tensor:
     return channels
 
 
-def _label(pixels: PixelCodes, palette: Palette) -> Labels:
-    """Return the class of every pixel, (height, width)."""
-    codes = np.unique(pixels.codes)
-    squared = squared_distances(colours_of(codes), palette.colours)
-    table = np.full(1 << 24, _UNCLEAR, np.uint8)
-    table[codes] = np.where(squared.min(1) <= CLASS_RADIUS**2, squared.argmin(1), _UNCLEAR)
-    labels = np.asarray(table[pixels.codes])
-    if not palette.clean:
-        # A pixel may match a class only as the step between two others, with no inside of that class around.
-        nearby = classes_around(np.where(pixels.flat, class_bits(labels), np.uint64(0)), 2)
-        absent = (nearby & class_bits(labels)) == 0
-        labels[absent & lies_between(labels, nearby, palette.colours)] = _UNCLEAR
-        _settle(labels, pixels.codes, palette.colours)
+def _label(pixels: MapColours, palette: Palette, number: int) -> Labels:
+    """Return the class of every pixel, (height, width), of the map ``number``."""
+    classes, colours = palette.classes.by_map[number]
+    squared = squared_distances(pixels.colours, colours)
+    near = np.where(squared.min(1) <= CLASS_RADIUS**2, squared.argmin(1), _UNCLEAR).astype(np.uint8)
+    labels = near[pixels.index]
+    if not palette.clean[number]:
+        inside = _insides(pixels, near, colours, forced=palette.forced)
+        _settle(labels, inside, pixels, colours)
+    return np.asarray(classes.astype(np.uint8)[labels])
+
+
+def _insides(pixels: MapColours, near: Labels, colours: Colours, *, forced: bool) -> Labels:
+    """Return the class of every pixel that is certain of it, (height, width), else _UNCLEAR.
+
+    ``near`` are the classes of the map's colours. A pixel is certain if its colour is near that of a class
+    and no blend of two others; or if it is flat and on a plateau of that class. If the number of classes is
+    ``forced``, a ramp has classes too, and flat pixels are enough.
+    """
+    labels = near[pixels.index]
+    for label, colour in enumerate(colours):
+        if blend_parents(colour, colours, of_light=True):
+            member = near == label
+            tight = squared_distances(pixels.colours, colour[None])[:, 0] <= _INSIDE_RADIUS**2
+            inside = pixels.flat if forced else pixels.plateau(tight & member, member)
+            labels[(labels == label) & ~inside] = _UNCLEAR
     return labels
 
 
-def _settle(labels: Labels, codes: Codes, colours: Colours) -> None:
-    """Give every unclear pixel, in place, the nearest class among those around it.
+def _settle(labels: Labels, inside: Labels, pixels: MapColours, colours: Colours) -> None:
+    """Give every pixel that is not ``inside`` a class, in place, by those around it.
 
-    The neighbourhood grows until it holds a class; a pixel far from any takes the nearest of all.
+    Squares grow around the pixel until the classes in them explain its colour. A blend has both of its
+    parents about as far away as its colour is from theirs; where none are found so, the pixel keeps the class
+    of its colour, or takes the nearest of the first classes that were around it.
     """
-    bits = class_bits(labels)
-    flat_labels, flat_codes = labels.ravel(), codes.ravel()
+    bits = class_bits(inside)
     numbers = np.arange(len(colours), dtype=np.uint64)
-    waiting = np.flatnonzero(flat_labels == _UNCLEAR)
-    for radius in (2, 6, None):
-        present = (
-            np.full(labels.size, ~np.uint64(0)) if radius is None else classes_around(bits, radius).ravel()
-        )
-        ready = waiting[present[waiting] != 0]
-        for start in range(0, len(ready), _CHUNK):
-            here = ready[start : start + _CHUNK]
-            squared = squared_distances(colours_of(flat_codes[here]), colours)
-            squared[present[here][:, None] >> numbers & np.uint64(1) == 0] = np.inf
-            flat_labels[here] = squared.argmin(1)
-        waiting = waiting[present[waiting] == 0]
-        if not len(waiting):
-            return
+    own, index = labels.ravel(), pixels.index.ravel()
+    waiting = np.flatnonzero(inside == _UNCLEAR)
+    first = np.zeros(len(waiting), np.uint64)
+    patience = np.full(len(waiting), _PATIENCE)
+    radius = 2
+    while len(waiting) and radius < 2 * max(labels.shape):
+        around = classes_around(bits, radius).ravel()[waiting]
+        first = np.where(first == 0, around, first)
+        patience -= first != 0
+        done = np.zeros(len(waiting), np.bool_)
+        for present in np.unique(around[around != 0]):
+            here = np.flatnonzero(around == present)
+            among = np.flatnonzero(present >> numbers & np.uint64(1))
+            found, place = np.unique(index[waiting[here]], return_inverse=True)
+            classes, explained = nearest_parent(pixels.colours[found], colours[among])
+            done[here] = explained[place]
+            settled = here[done[here]]
+            own[waiting[settled]] = among[classes][place][done[here]]
+        given_up = ~done & (patience <= 0)
+        _take_nearest(own, waiting[given_up], first[given_up], pixels, colours)
+        go_on = ~done & ~given_up
+        waiting, first, patience = waiting[go_on], first[go_on], patience[go_on]
+        radius *= 2
+    _take_nearest(own, waiting, first, pixels, colours)
+
+
+def _take_nearest(own: Labels, where: _Positions, around: Bits, pixels: MapColours, colours: Colours) -> None:
+    """Give the pixels ``where`` that have no class the nearest of those ``around``, else of all."""
+    without = own[where] == _UNCLEAR
+    where, around = where[without], around[without]
+    numbers = np.arange(len(colours), dtype=np.uint64)
+    for present in np.unique(around):
+        here = where[around == present]
+        among = np.flatnonzero(present >> numbers & np.uint64(1)) if present else np.arange(len(colours))
+        found, place = np.unique(pixels.index.ravel()[here], return_inverse=True)
+        nearest = squared_distances(pixels.colours[found], colours[among]).argmin(1)
+        own[here] = among[nearest][place]

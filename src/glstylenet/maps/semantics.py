@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from glstylenet.errors import SemanticMapError
-from glstylenet.maps.palette import SMALL_CLASS, Counts, Palette, all_maps
+from glstylenet.maps.map_colours import Counts
+from glstylenet.maps.palette import SMALL_CLASS, Palette
 
 __all__ = ["SemanticClass", "Semantics", "advise"]
 
@@ -61,14 +62,24 @@ class Semantics:
         return "\n".join((head, *rows, *self.notes))
 
 
+def _all_maps(count: int) -> str:
+    """Return the words for all of ``count`` maps.
+
+    >>> _all_maps(2), _all_maps(3)
+    ('both maps', 'all 3 maps')
+    """
+    return {1: "the map", 2: "both maps"}.get(count, f"all {count} maps")
+
+
 def advise(
     found: Sequence[SemanticClass], roles: Sequence[str], counts: Counts, palette: Palette, *, strict: bool
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the warnings and notes of :class:`Semantics`; ``counts`` are pixels, (maps, classes).
 
-    A class of the content that no style has is a warning, or a SemanticMapError if ``strict``.
+    A class of the content that no style has is a warning, or a SemanticMapError if ``strict``. Where that
+    holds for every class, the maps have no effect at all.
     """
-    warnings, notes = [], list(palette.notes)
+    warnings, notes = list(palette.classes.joined), list(palette.notes)
     missing = [each for each in found if each.shares[0] > 0 and len(roles) > 1 and not any(each.shares[1:])]
     if missing:
         names = ", ".join(f"{each.colour_name} ({each.shares[0]:.2%} of the {roles[0]})" for each in missing)
@@ -77,13 +88,16 @@ def advise(
             lacks, it = f"the maps {', '.join(roles[1:])} lack {names}", "one of them"
         if strict:
             raise SemanticMapError(f"{lacks}. Paint these colours into {it}, or leave out --strict")
-        warnings.append(f"{lacks}; these regions are matched by features alone, as without maps")
+        effect = "these regions are matched by features alone, as without maps"
+        if not any(each.shares[0] > 0 and any(each.shares[1:]) for each in found):
+            effect = f"{_all_maps(len(roles))} have no class in common, and the result is that without maps"
+        warnings.append(f"{lacks}; {effect}")
     if len(found) == 1:
         hold = "holds" if len(roles) == 1 else "hold"
         steer = "it steers nothing" if len(roles) == 1 else "they steer nothing"
-        warnings.append(f"{all_maps(len(roles))} {hold} only one class, {found[0].colour_name}: {steer}")
-    tiny = warnings if palette.clean else notes  # in a soft map, small classes are nothing unusual
-    for role, row in zip(roles, counts.tolist(), strict=True):
+        warnings.append(f"{_all_maps(len(roles))} {hold} only one class, {found[0].colour_name}: {steer}")
+    for role, clean, row in zip(roles, palette.clean, counts.tolist(), strict=True):
+        tiny = warnings if clean else notes  # in a soft map, small classes are nothing unusual
         for each, pixels in zip(found, row, strict=True):
             if 0 < pixels < SMALL_CLASS:
                 few = f"{each.colour_name} is only {pixels} pixels of the {role}"
