@@ -12,13 +12,26 @@ import numpy.typing as npt
 import tifffile
 from PIL import Image
 
-from glstylenet.errors import ImageError
+from glstylenet.errors import ImageError, MemoryLimitError
 
-__all__ = ["DECODING_ERRORS", "FloatArray", "Raster", "SizeLimits", "divide_by_alpha", "to_float_samples"]
+__all__ = [
+    "DECODING_ERRORS",
+    "FloatArray",
+    "Raster",
+    "Samples",
+    "SizeLimits",
+    "divide_by_alpha",
+    "integers_as_samples",
+    "to_float_samples",
+]
 
 
 FloatArray = npt.NDArray[np.float32]
-"""Samples of a picture while it is read."""
+"""Samples of a picture in 0..255."""
+
+
+Samples = npt.NDArray[np.uint8] | npt.NDArray[np.uint16] | FloatArray
+"""Samples as they were stored, which takes a quarter or half of the memory: bytes, 16 bits, or 0..255."""
 
 
 DECODING_ERRORS = (
@@ -40,20 +53,29 @@ DECODING_ERRORS = (
 
 @dataclass
 class Raster:
-    """Decoded samples: ``colour`` (H, W, C) in 0..255, ``alpha`` (H, W) in 0..1, and how to show them.
+    """Decoded samples: ``colour`` (H, W, C), ``alpha`` (H, W) in 0..1, and how to show them.
 
     ``space`` is Pillow's name of the colour space: L, RGB, CMYK or LAB; ``profile`` the ICC profile;
     ``orientation`` EXIF's, 1..8; ``notes`` say what deserves a warning, worded to follow the picture's name.
     """
 
-    colour: FloatArray
+    colour: Samples
     alpha: FloatArray | None = None
     space: str = "RGB"
     profile: bytes | None = None
     orientation: int = 1
     notes: list[str] = field(default_factory=list)
 
-    def note_frames(self, count: int, frames: str) -> None:
+    def strip(self, top: int, bottom: int) -> FloatArray:
+        """Return the rows from ``top`` to ``bottom`` of the colours, in 0..255.
+
+        >>> Raster(np.full((4, 1, 1), 514, np.uint16)).strip(1, 2).tolist()
+        [[[2.0]]]
+        """
+        rows = self.colour[top:bottom]
+        return rows if rows.dtype == np.float32 else to_float_samples(rows)
+
+    def note_frames(self, count: int, frames: str = "frames") -> None:
         """Note that only the first of ``count`` is used, if there are several; ``frames`` is their name."""
         if count > 1:
             self.notes.append(f"holds {count} {frames}; only the first is used")
@@ -61,7 +83,9 @@ class Raster:
 
 @dataclass(frozen=True)
 class SizeLimits:
-    """The sizes that are accepted, in pixels; ``where`` names the picture in messages.
+    """The sizes that are accepted, in pixels and, unless ``max_bytes`` is None, in bytes of memory.
+
+    ``where`` names the picture in messages.
 
     >>> SizeLimits("a.png", max_pixels=100, smallest_side=4).check(20, 5)
     >>> SizeLimits("a.png", max_pixels=100, smallest_side=4).check(20, 3)  # doctest: +ELLIPSIS
@@ -72,9 +96,14 @@ class SizeLimits:
     where: str
     max_pixels: int
     smallest_side: int
+    max_bytes: int | None = None
 
-    def check(self, width: int, height: int) -> None:
-        """Raise ImageError for a size outside the limits; called before any pixel is decoded."""
+    def check(self, width: int, height: int, *, bytes_per_pixel: int = 16, more_bytes: int = 0) -> None:
+        """Refuse a size outside the limits; called before any pixel is decoded.
+
+        Reading takes ``bytes_per_pixel``, the result included, and ``more_bytes``, such as those of a file
+        that has to be read whole. Raises ImageError and MemoryLimitError.
+        """
         found = f"{self.where}: the picture is {width} x {height} pixels (width x height)"
         if min(width, height) < max(1, self.smallest_side):
             side = max(1, self.smallest_side)
@@ -83,6 +112,13 @@ class SizeLimits:
             raise ImageError(
                 f"{found}, {width * height:,} in all; at most {self.max_pixels:,} are accepted. Make it "
                 "smaller, or raise the limit with --max-pixels if you trust the file and have the memory."
+            )
+        needed = width * height * bytes_per_pixel + more_bytes
+        if self.max_bytes is not None and needed > self.max_bytes:
+            raise MemoryLimitError(
+                f"{found}, and reading it takes {needed / 2**20:,.0f} MiB of memory; "
+                f"{max(0, self.max_bytes) / 2**20:,.0f} MiB may be used. Make the picture smaller, give "
+                "--memory more, or close other programs."
             )
 
 
@@ -101,11 +137,28 @@ def to_float_samples(samples: npt.NDArray[np.generic]) -> FloatArray:
     if not np.issubdtype(samples.dtype, np.floating):
         raise ValueError(f"samples of type {samples.dtype}; expected uint8, uint16 or floats in 0..1")
     values = samples.astype(np.float32)
-    if not np.isfinite(values).all():
+    if not np.isfinite([values.min(), values.max()]).all():  # either is NaN if any value is
         raise ValueError("values that are not finite (NaN or infinite); expected floats in 0..1")
     if values.min() < 0 or values.max() > 1:
         raise ValueError(f"floats from {values.min():g} to {values.max():g}; expected 0..1")
-    return values * np.float32(255)
+    values *= 255
+    return values
+
+
+def integers_as_samples(samples: npt.NDArray[np.generic]) -> tuple[Samples, list[str]]:
+    """Return integers that may have 8 or 16 bits, told by their range, and a note that says which.
+
+    Pillow's mode I and signed TIFF files hold either. Raises ValueError for values that fit neither.
+
+    >>> integers_as_samples(np.array([0, 255]))[0].dtype, integers_as_samples(np.array([0, 256]))[0].dtype
+    (dtype('uint8'), dtype('uint16'))
+    """
+    least, largest = int(samples.min()), int(samples.max())
+    if least < 0 or largest > 65535:
+        raise ValueError(f"integers from {least} to {largest}; expected 0 to 65535")
+    if largest > 255:
+        return samples.astype(np.uint16), []
+    return samples.astype(np.uint8), ["holds integers of at most 255, which are taken as 8-bit samples"]
 
 
 def divide_by_alpha(colour: FloatArray, alpha: FloatArray | None) -> FloatArray:

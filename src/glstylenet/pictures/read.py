@@ -5,11 +5,13 @@ becomes 255.0, nothing is rounded to 8 bits), and transparency is kept apart whi
 over white. Shapes: H height, W width, C colour channels.
 """
 
+import contextlib
 import hashlib
+import io
 import os
 import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,12 +21,13 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from glstylenet.errors import ImageError
+from glstylenet.errors import GLStyleNetError, ImageError, MemoryLimitError
+from glstylenet.machine import available_memory
 from glstylenet.pictures.colour_profiles import to_srgb
 from glstylenet.pictures.decode import raster_of_image
-from glstylenet.pictures.file_type import expected, read_bytes
+from glstylenet.pictures.file_type import expected, open_picture, refuse_polyglot
 from glstylenet.pictures.formats import picture_suffixes
-from glstylenet.pictures.raster import DECODING_ERRORS, FloatArray, Raster, SizeLimits, to_float_samples
+from glstylenet.pictures.raster import FloatArray, Raster, Samples, SizeLimits, to_float_samples
 
 __all__ = ["Picture", "PictureSource", "find_pictures", "read_picture"]
 
@@ -34,6 +37,10 @@ PictureSource = str | os.PathLike[str] | Image.Image | npt.NDArray[np.generic]
 
 
 _WARNING_FILTERS = threading.Lock()
+
+
+_STRIP_PIXELS = 2**20
+"""Pixels whose colours are converted at a time."""
 
 
 @dataclass(frozen=True)
@@ -59,42 +66,75 @@ class Picture:
         return self.pixels.shape[2], self.pixels.shape[3]
 
 
-def read_picture(source: PictureSource, *, max_pixels: int = 200_000_000, smallest_side: int = 1) -> Picture:
+def read_picture(
+    source: PictureSource,
+    *,
+    max_pixels: int = 200_000_000,
+    smallest_side: int = 1,
+    max_bytes: int | None = None,
+) -> Picture:
     """Read a picture from a file, a Pillow image or an array.
 
     Arrays are (H, W), (H, W, 3) or (H, W, 4), as uint8, as uint16 or as floats in 0..1; floating-point TIFF
     files hold 0..1 as well. Of a file with several frames or pages the first is read, with a note.
-    ``max_pixels`` and ``smallest_side`` limit the size; it is checked before any pixel is decoded.
-    Raises ImageError, saying what was found, what was expected and what to do.
+    ``max_pixels`` and ``smallest_side`` limit the size, ``max_bytes`` the memory that reading takes, which
+    is never more than is free; all is checked before any pixel is decoded. Raises MemoryLimitError, and
+    ImageError, saying what was found, what was expected and what to do.
 
     >>> picture = read_picture(np.full((2, 4), 51, np.uint8))
     >>> picture.pixels.shape, picture.pixels.max().item(), picture.alpha is None
     (torch.Size([1, 3, 2, 4]), 51.0, True)
     """
+    free = available_memory(torch.device("cpu"))
+    max_bytes = free if max_bytes is None else min(max_bytes, free)
+
+    def limits(where: str) -> SizeLimits:
+        return SizeLimits(where, max_pixels, smallest_side, max_bytes)
+
     if isinstance(source, np.ndarray):
-        limits = SizeLimits("the array", max_pixels, smallest_side)
-        return _finish(_from_array(source, limits), _digest(source), "array", None)
+        return _finish(_from_array(source, limits("the array")), _digest(source), "array", None)
     if isinstance(source, Image.Image):
-        limits = SizeLimits("the image", max_pixels, smallest_side)
-        limits.check(*source.size)
-        try:
+        limits("the image").check(*source.size)
+        with _errors_as_image_error(lambda error: f"The image cannot be decoded: {error}. {expected()}."):
             raster = _with_warnings_as_notes(lambda: raster_of_image(source))
-        except DECODING_ERRORS as error:
-            raise ImageError(
-                f"The image cannot be decoded: {error}. {expected()} that is complete."
-            ) from error
-        return _finish(raster, _digest(np.asarray(source)), "image", None)
-    path = Path(source)
-    limits = SizeLimits(str(path), max_pixels, smallest_side)
-    data, form = read_bytes(path)
-    try:
-        raster = _with_warnings_as_notes(lambda: form.decode(data, limits))
-    except DECODING_ERRORS as error:
-        raise ImageError(
+            return _finish(raster, _digest(np.asarray(source)), "image", None)
+    return _read_file(Path(source), limits(str(source)))
+
+
+def _read_file(path: Path, limits: SizeLimits) -> Picture:
+    file, form = open_picture(path)
+
+    def message(error: Exception) -> str:
+        return (
             f"{path}: begins like a {form.name} picture but cannot be decoded ({error}). The file is cut "
             f"short, damaged or of a rare kind. {expected()}; fetch it again, or save it as PNG elsewhere."
+        )
+
+    with file, _errors_as_image_error(message):
+        end = refuse_polyglot(file, path, form)
+        file.seek(0)
+        raster = _with_warnings_as_notes(lambda: form.decode(file, limits))
+        size = file.seek(0, io.SEEK_END)
+        if end is not None and end < size and not form.may_go_on:
+            raster.notes.append(f"goes on for {size - end:,} bytes after the picture's end; they are ignored")
+        file.seek(0)
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        return _finish(raster, digest, path.stem, path)
+
+
+@contextlib.contextmanager
+def _errors_as_image_error(message: Callable[[Exception], str]) -> Iterator[None]:
+    """Turn whatever decoders raise for damaged data into ImageError, with ``message`` about it."""
+    try:
+        yield
+    except GLStyleNetError:
+        raise
+    except MemoryError as error:
+        raise MemoryLimitError(
+            f"The machine ran out of memory while a picture was read. {message(error)}"
         ) from error
-    return _finish(raster, hashlib.sha256(data).hexdigest(), path.stem, path)
+    except Exception as error:
+        raise ImageError(message(error)) from error
 
 
 def find_pictures(folder: Path) -> list[Path]:
@@ -137,12 +177,15 @@ def _from_array(array: npt.NDArray[np.generic], limits: SizeLimits) -> Raster:
             "Move the colour channels to the last axis."
         )
     limits.check(array.shape[1], array.shape[0])
+    samples: Samples = array.reshape(*array.shape[:2], -1)
     try:
-        samples = to_float_samples(array.reshape(*array.shape[:2], -1))
+        if samples.dtype not in (np.uint8, np.uint16):
+            samples = to_float_samples(samples)
     except ValueError as error:
         raise ImageError(f"The array holds {error}. Scale it, or convert it to uint8.") from error
     if samples.shape[2] == 4:
-        return Raster(samples[..., :3], alpha=samples[..., 3] / np.float32(255))
+        alpha = Raster(samples[..., 3:]).strip(0, len(samples))[..., 0] / np.float32(255)
+        return Raster(samples[..., :3], alpha=alpha)
     return Raster(samples, space="L" if samples.shape[2] == 1 else "RGB")
 
 
@@ -155,21 +198,36 @@ def _digest(array: npt.NDArray[np.generic]) -> str:
 
 def _finish(raster: Raster, sha256: str, name: str, path: Path | None) -> Picture:
     """Convert ``raster`` to sRGB, turn it upright, lay it over white."""
-    colour, notes = to_srgb(raster.colour, raster.space, raster.profile)
-    pixels = _upright(np.broadcast_to(colour, (*colour.shape[:2], 3)), raster.orientation)
+    rows, columns = raster.colour.shape[:2]
+    pixels, stored = _upright(rows, columns, 3, raster.orientation)
+    notes: list[str] = []
+    # In strips, so that the picture is not held several times in floating point.
+    step = max(1, _STRIP_PIXELS // columns)
+    for top in range(0, rows, step):
+        stored[top : top + step], found = to_srgb(raster.strip(top, top + step), raster.space, raster.profile)
+        notes += found
     alpha = None
     if raster.alpha is not None:
-        alpha = _upright(raster.alpha[..., None], raster.orientation)
-        pixels = pixels * alpha + 255.0 * (1.0 - alpha)
-    return Picture(pixels, alpha, name, path, sha256, (*raster.notes, *notes))
+        alpha, stored_alpha = _upright(rows, columns, 1, raster.orientation)
+        stored_alpha[..., 0] = raster.alpha
+        pixels -= 255.0
+        pixels *= alpha
+        pixels += 255.0
+    return Picture(pixels, alpha, name, path, sha256, (*raster.notes, *dict.fromkeys(notes)))
 
 
-def _upright(array: FloatArray, orientation: int) -> Tensor:
-    """Return a copy of ``array`` (H, W, C), turned upright, (1, C, H, W); ``orientation`` is EXIF's."""
-    if orientation in (5, 6, 7, 8):  # stored with rows and columns exchanged
-        array = array.swapaxes(0, 1)
-    if orientation in (3, 4, 7, 8):
-        array = array[::-1]
+def _upright(rows: int, columns: int, channels: int, orientation: int) -> tuple[Tensor, FloatArray]:
+    """Return an upright picture (1, C, H, W) to be filled, and its view (rows, columns, C) as stored.
+
+    ``orientation`` is EXIF's.
+    """
+    swapped = orientation in (5, 6, 7, 8)  # stored with rows and columns exchanged
+    pixels = np.empty((channels, columns, rows) if swapped else (channels, rows, columns), np.float32)
+    stored = np.moveaxis(pixels, 0, 2)
     if orientation in (2, 3, 6, 7):
-        array = array[:, ::-1]
-    return torch.from_numpy(np.moveaxis(array, 2, 0).astype(np.float32, order="C"))[None]
+        stored = stored[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        stored = stored[::-1]
+    if swapped:
+        stored = stored.swapaxes(0, 1)
+    return torch.from_numpy(pixels)[None], stored
