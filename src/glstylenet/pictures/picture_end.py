@@ -151,7 +151,7 @@ def webp_end(file: BinaryIO) -> int | None:
     head = file.read(12)
     if len(head) < 12:
         return None
-    length = struct.unpack("<I", head[4:8])[0]
+    length: int = struct.unpack("<I", head[4:8])[0]
     return 8 + length + length % 2
 
 

@@ -32,7 +32,7 @@ _TEXTS_THAT_MATTER = (b"XML:com.adobe.xmp\0", b"Raw profile type ")
 """Keywords of texts that may hold the orientation."""
 
 
-_SIGNATURE_LENGTH = 8
+_SIGNATURE_LENGTH, _COLOUR_TYPE_PLACE = 8, 25
 
 
 _LONGEST = 2**24
@@ -49,13 +49,15 @@ def decode_png(file: BinaryIO, limits: SizeLimits) -> Raster:
 
 def _sound_png(file: BinaryIO) -> tuple[BinaryIO, list[str]]:
     """Return ``file`` with the chunks that matter and are whole, and notes on those that are damaged."""
+    file.seek(_COLOUR_TYPE_PLACE)
+    smallest = {**_SMALLEST, b"tRNS": {b"\0": 2, b"\2": 6}.get(file.read(1), 1)}  # grey, RGB, palette
     places, damaged, end = [(0, _SIGNATURE_LENGTH)], [], _SIGNATURE_LENGTH
     for name, place, length in png_chunks(file):
         end = place + length + 4
         if not (name[:1].isupper() or name in _ANIMATION):
             if not (name in _SMALLEST or (name in _TEXTS and _matters(file, place))):
                 continue
-            if not _is_whole(file, name, place, length):
+            if not _is_whole(file, name, place, length, smallest.get(name, 0)):
                 damaged.append(name.decode("ascii"))
                 continue
         places.append((place - 8, end - place + 8))
@@ -76,9 +78,9 @@ def _joined(places: list[tuple[int, int]]) -> list[tuple[int, int]]:
     return joined
 
 
-def _is_whole(file: BinaryIO, name: bytes, place: int, length: int) -> bool:
+def _is_whole(file: BinaryIO, name: bytes, place: int, length: int, smallest: int) -> bool:
     """Return whether the content of a chunk can be what its name says, and has the right checksum."""
-    if not _SMALLEST.get(name, 0) <= length <= _LONGEST:
+    if not smallest <= length <= _LONGEST:
         return False
     file.seek(place)
     content, checksum = file.read(length), file.read(4)

@@ -6,6 +6,7 @@ Shapes: H height, W width, C colour channels (1 grey, 3 RGB, 4 CMYK).
 import struct
 import zlib
 from dataclasses import dataclass, field
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -30,7 +31,7 @@ FloatArray = npt.NDArray[np.float32]
 """Samples of a picture in 0..255."""
 
 
-Samples = npt.NDArray[np.uint8] | npt.NDArray[np.uint16] | FloatArray
+Samples = npt.NDArray[np.uint8 | np.uint16 | np.float32]
 """Samples as they were stored, which takes a quarter or half of the memory: bytes, 16 bits, or 0..255."""
 
 
@@ -73,7 +74,7 @@ class Raster:
         [[[2.0]]]
         """
         rows = self.colour[top:bottom]
-        return rows if rows.dtype == np.float32 else to_float_samples(rows)
+        return cast(FloatArray, rows) if rows.dtype == np.float32 else to_float_samples(rows)
 
     def note_frames(self, count: int, frames: str = "frames") -> None:
         """Note that only the first of ``count`` is used, if there are several; ``frames`` is their name."""
@@ -98,7 +99,7 @@ class SizeLimits:
     smallest_side: int
     max_bytes: int | None = None
 
-    def check(self, width: int, height: int, *, bytes_per_pixel: int = 16, more_bytes: int = 0) -> None:
+    def check(self, width: int, height: int, *, bytes_per_pixel: int = 20, more_bytes: int = 0) -> None:
         """Refuse a size outside the limits; called before any pixel is decoded.
 
         Reading takes ``bytes_per_pixel``, the result included, and ``more_bytes``, such as those of a file

@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -39,7 +40,7 @@ PictureSource = str | os.PathLike[str] | Image.Image | npt.NDArray[np.generic]
 _WARNING_FILTERS = threading.Lock()
 
 
-_STRIP_PIXELS = 2**20
+_STRIP_PIXELS = 2**18
 """Pixels whose colours are converted at a time."""
 
 
@@ -94,7 +95,7 @@ def read_picture(
     if isinstance(source, np.ndarray):
         return _finish(_from_array(source, limits("the array")), _digest(source), "array", None)
     if isinstance(source, Image.Image):
-        limits("the image").check(*source.size)
+        limits("the image").check(*source.size, bytes_per_pixel=28)
         with _errors_as_image_error(lambda error: f"The image cannot be decoded: {error}. {expected()}."):
             raster = _with_warnings_as_notes(lambda: raster_of_image(source))
             return _finish(raster, _digest(np.asarray(source)), "image", None)
@@ -117,9 +118,16 @@ def _read_file(path: Path, limits: SizeLimits) -> Picture:
         size = file.seek(0, io.SEEK_END)
         if end is not None and end < size and not form.may_go_on:
             raster.notes.append(f"goes on for {size - end:,} bytes after the picture's end; they are ignored")
-        file.seek(0)
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-        return _finish(raster, digest, path.stem, path)
+        return _finish(raster, _file_digest(file), path.stem, path)
+
+
+def _file_digest(file: BinaryIO) -> str:
+    """Return the SHA-256 of all bytes of ``file``."""
+    digest = hashlib.sha256()
+    file.seek(0)
+    while block := file.read(2**20):
+        digest.update(block)
+    return digest.hexdigest()
 
 
 @contextlib.contextmanager
@@ -177,10 +185,10 @@ def _from_array(array: npt.NDArray[np.generic], limits: SizeLimits) -> Raster:
             "Move the colour channels to the last axis."
         )
     limits.check(array.shape[1], array.shape[0])
-    samples: Samples = array.reshape(*array.shape[:2], -1)
+    stored = array.reshape(*array.shape[:2], -1)
     try:
-        if samples.dtype not in (np.uint8, np.uint16):
-            samples = to_float_samples(samples)
+        is_kept = stored.dtype in (np.uint8, np.uint16)
+        samples = cast(Samples, stored) if is_kept else to_float_samples(stored)
     except ValueError as error:
         raise ImageError(f"The array holds {error}. Scale it, or convert it to uint8.") from error
     if samples.shape[2] == 4:

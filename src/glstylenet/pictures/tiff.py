@@ -140,7 +140,7 @@ def _decode_with_pillow(file: BinaryIO, page: tifffile.TiffPage, limits: SizeLim
 
 def _decode_with_tifffile(page: tifffile.TiffPage, limits: SizeLimits, segment_bytes: int) -> Raster:
     """Decode samples of any depth: grey, RGB, CMYK and CIELAB, also in planes, with or without alpha."""
-    layout = _LAYOUTS.get(page.photometric)
+    layout = _LAYOUTS.get(tifffile.PHOTOMETRIC(page.photometric))
     bits = set(np.atleast_1d(page.tags.valueof(_BITS_PER_SAMPLE, default=1)).tolist())
     found = (
         f"{page.samplesperpixel} samples of {'/'.join(map(str, bits))} bits that mean {page.photometric!s}"
@@ -153,7 +153,7 @@ def _decode_with_tifffile(page: tifffile.TiffPage, limits: SizeLimits, segment_b
     limits.check(
         page.imagewidth,
         page.imagelength,
-        bytes_per_pixel=16 + page.samplesperpixel * (page.dtype.itemsize + 8),
+        bytes_per_pixel=16 + 2 * page.samplesperpixel * max(2, page.dtype.itemsize),
         more_bytes=segment_bytes,
     )
     planes = page.asarray(squeeze=False)  # (planes, 1, H, W, samples)
@@ -168,8 +168,7 @@ def _decode_with_tifffile(page: tifffile.TiffPage, limits: SizeLimits, segment_b
     else:
         colour, raster.notes = _scaled(samples[..., :count], bits.pop())
     if page.photometric == tifffile.PHOTOMETRIC.MINISWHITE:
-        largest = np.array(65535 if colour.dtype == np.uint16 else 255, colour.dtype)
-        colour = largest - colour
+        colour = (65535 if colour.dtype == np.uint16 else 255) - colour  # type: ignore[assignment]
     extra = page.extrasamples[:1]
     if extra and extra[0] in (tifffile.EXTRASAMPLE.ASSOCALPHA, tifffile.EXTRASAMPLE.UNASSALPHA):
         alpha, _ = _scaled(samples[..., count], page.bitspersample)
@@ -190,7 +189,7 @@ def _scaled(samples: npt.NDArray[np.generic], bits: int) -> tuple[Samples, list[
         scaled *= 255 / (2**bits - 1)
         return scaled, []
     if samples.dtype.kind == "u":
-        return samples.astype(samples.dtype.newbyteorder("="), copy=False), []
+        return samples.astype(np.uint8 if bits == 8 else np.uint16, copy=False), []
     return to_float_samples(samples), []
 
 
