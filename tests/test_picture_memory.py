@@ -12,7 +12,7 @@ import tifffile
 from PIL import Image
 
 from glstylenet.errors import ImageError, MemoryLimitError
-from glstylenet.pictures import read_picture
+from glstylenet.pictures import fitted_size, read_picture, resize
 from glstylenet.run.inputs import read_sources
 from glstylenet.settings import Settings
 
@@ -28,7 +28,7 @@ def test_what_does_not_fit_is_refused_before_it_is_decoded(
     for decoder in ("PIL.ImageFile.ImageFile.load", "imagecodecs.webp_decode", "tifffile.TiffPage.asarray"):
         monkeypatch.setattr(decoder, lambda *_, **__: pytest.fail("decoded"))
     with pytest.raises(
-        MemoryLimitError, match=rf"a\.{suffix}.*600 x 500.*takes 6 MiB.* 2 MiB may be used"
+        MemoryLimitError, match=rf"a\.{suffix}.*600 x 500.*takes [67] MiB.* 2 MiB may be used"
     ) as e:
         read_picture(path, max_bytes=2 * 2**20)
     assert e.value.exit_code == 6
@@ -43,7 +43,7 @@ def test_what_fits_is_read(tmp_path: Path, suffix: str) -> None:
 
 @pytest.mark.parametrize("dtype", [np.float32, np.uint16])
 def test_deep_tiff_counts_what_its_depth_takes(tmp_path: Path, dtype: type) -> None:
-    path, samples = tmp_path / "a.tif", np.zeros((500, 600, 3), dtype)
+    path, samples = tmp_path / "a.tif", np.zeros((500, 600, 3)).astype(dtype)
     tifffile.imwrite(path, samples, photometric="rgb", compression="zlib")
     needed = 500 * 600 * (12 + samples.itemsize * 3)  # the result, and the samples
     with pytest.raises(MemoryLimitError):
@@ -78,7 +78,7 @@ PEAK = """
 import sys
 from pathlib import Path
 from glstylenet.errors import GLStyleNetError
-from glstylenet.pictures import read_picture
+from glstylenet.pictures import fitted_size, read_picture, resize
 import numpy, tifffile, imagecodecs
 
 def kibibytes(name):
@@ -98,6 +98,7 @@ for path in sys.argv[1:]:
 """
 
 
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform != "linux", reason="asks Linux")
 def test_peaks_of_reading(tmp_path: Path) -> None:
     """Each picture has 4 million pixels, most of its memory is the result's 12 or 16 bytes a pixel."""
@@ -116,3 +117,64 @@ def test_peaks_of_reading(tmp_path: Path) -> None:
     assert peaks[0] * 4e6 < 20e6
     assert peaks[1] < 20
     assert max(peaks[2:]) < 28
+
+
+@pytest.mark.parametrize(
+    ("size", "longest", "decoded"),
+    [
+        ((480, 640), None, (480, 640)),
+        ((480, 640), 640, (480, 640)),
+        ((480, 640), 107, (480, 640)),  # less than six times as long
+        ((480, 640), 106, (240, 320)),
+        ((480, 640), 53, (120, 160)),
+        ((480, 640), 26, (60, 80)),
+        ((480, 642), 26, (240, 321)),  # a quarter would not divide the longer side
+        ((481, 640), 26, (481, 640)),
+    ],
+)
+def test_a_much_longer_jpeg_is_decoded_at_a_fraction(
+    tmp_path: Path, size: tuple[int, int], longest: int | None, decoded: tuple[int, int]
+) -> None:
+    rows, columns = np.indices(size)
+    waves = np.sin(rows / 23) * np.cos(columns / 31)
+    samples = np.stack([waves * 100 + 128, rows % 200, columns % 250], 2).astype(np.uint8)
+    Image.fromarray(samples).save(tmp_path / "a.jpg", quality=95)
+    whole = read_picture(tmp_path / "a.jpg")
+    part = read_picture(tmp_path / "a.jpg", longest_used=longest)
+    assert tuple(part.pixels.shape[2:]) == decoded
+    assert part.size == whole.size == size
+    assert part.sha256 == whole.sha256
+    wanted = fitted_size(size, longest)
+    difference = (resize(part.pixels, wanted) - resize(whole.pixels, wanted)).abs()
+    assert difference.mean() < 0.5
+    if decoded != size:
+        with pytest.raises(ImageError, match="at most"):  # a claim is a claim
+            read_picture(tmp_path / "a.jpg", longest_used=longest, max_pixels=size[0] * size[1] - 1)
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+def test_the_size_of_a_part_is_upright(tmp_path: Path, orientation: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.new("RGB", (640, 480)).save(tmp_path / "a.jpg", exif=exif)
+    picture = read_picture(tmp_path / "a.jpg", longest_used=20)
+    upright = (480, 640) if orientation in (1, 3) else (640, 480)
+    assert (picture.size, tuple(picture.pixels.shape[2:])) == (upright, (upright[0] // 8, upright[1] // 8))
+
+
+def test_a_run_reads_of_a_long_jpeg_what_it_uses(tmp_path: Path) -> None:
+    Image.new("RGB", (1600, 800), (9, 99, 199)).save(tmp_path / "a.jpg")
+    path, settings = str(tmp_path / "a.jpg"), Settings(size=100)
+    sources = read_sources(path, path, content_map=path, style_map=path, settings=settings)
+    shapes = {role: tuple(picture.pixels.shape[2:]) for role, picture in sources.pictures.items()}
+    assert shapes == {
+        "content": (200, 400),
+        "style": (200, 400),
+        "content_map": (800, 1600),
+        "style_map": (800, 1600),
+    }
+    assert (sources.size, sources.style_size) == ((50, 100), (50, 100))
+    finer = read_sources(
+        path, path, content_map=None, style_map=None, settings=settings.replace(style_scale=2)
+    )
+    assert tuple(finer.pictures["style"].pixels.shape[2:]) == (400, 800)

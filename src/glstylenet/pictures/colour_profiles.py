@@ -46,7 +46,7 @@ def to_srgb(colour: FloatArray, space: str, profile: bytes | None) -> tuple[Floa
         except (*DECODING_ERRORS, ImageCms.PyCMSError):
             notes.append("its colour profile is damaged or does not fit; the colours are taken as sRGB")
     if space == "LAB":
-        colour = _through_littlecms(colour, space, ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")))
+        colour = _lab_to_srgb(colour)
     elif space == "CMYK":
         notes.append("holds CMYK colours without a usable profile; they are converted roughly")
         colour = np.asarray(_as_image(colour, space).convert("RGB"), np.float32)
@@ -88,6 +88,19 @@ def _through_profile(colour: FloatArray, space: str, profile: bytes) -> tuple[Fl
         light = np.stack([curve[levels[..., i]] for i, curve in enumerate(curves)], axis=2)
         result[top : top + 256] = _encoded(np.clip(light @ matrix.T, 0, 1)) * 255
     return result, []
+
+
+def _lab_to_srgb(colour: FloatArray) -> FloatArray:
+    """Convert CIELAB (H, W, 3), in the numbers of :class:`Raster`, white D50, by way of XYZ (CIE 15:2018)."""
+    from_xyz, white = np.linalg.inv(_SRGB_TO_XYZ), _SRGB_TO_XYZ.sum(axis=1)
+    result = np.empty_like(colour)
+    for top in range(0, len(result), 256):
+        lightness, a, b = np.moveaxis(colour[top : top + 256].astype(np.float64), 2, 0)
+        y = (lightness * (100 / 255) + 16) / 116
+        roots = np.stack([y + (a - 128) / 500, y, y - (b - 128) / 200], axis=2)
+        xyz = np.where(roots > 6 / 29, roots**3, 3 * (6 / 29) ** 2 * (roots - 4 / 29)) * white
+        result[top : top + 256] = _encoded(np.clip(xyz @ from_xyz.T, 0, 1)) * 255
+    return result
 
 
 def _encoded(light: _Light) -> _Light:

@@ -6,7 +6,6 @@ misreads are decoded in :mod:`glstylenet.pictures.tiff`.
 
 import re
 import sys
-from collections.abc import Callable
 from typing import BinaryIO
 
 import numpy as np
@@ -33,6 +32,18 @@ _BYTES, _ALPHA_BYTES, _DEEP_BYTES = 20, 28, 40
 """Bytes per pixel that reading takes at most, the result included, as measured at 4 million pixels."""
 
 
+_FRACTIONS = (8, 4, 2)
+"""Divisors of the sides of a picture that is decoded in part, as JPEG can be."""
+
+
+_KEPT = 3
+"""Times the side that will be used of which a picture decoded in part still is."""
+
+
+_COEFFICIENT_BYTES = 6
+"""Bytes per pixel of the whole picture that a progressive JPEG file takes besides."""
+
+
 PillowPlugin = type[ImageFile.ImageFile]
 """Pillow's class for one format: ``Image.open`` would apply a size limit of the whole process."""
 
@@ -42,26 +53,29 @@ def decode_with_pillow(
     file: BinaryIO,
     limits: SizeLimits,
     *,
-    adjust: Callable[[ImageFile.ImageFile], object] | None = None,
     counts_frames: bool = True,
 ) -> Raster:
     """Decode the first frame of ``file``, with a note on further ones if ``counts_frames``.
 
-    ``adjust`` is called with the image before its samples are decoded. Raises any exception for a damaged
-    file, as Pillow does.
+    Raises any exception for a damaged file, as Pillow does.
     """
     file.seek(0)
     image = plugin(file)
-    if adjust is not None:
-        adjust(image)
     raw = _raw_mode(image)
     is_deep = _DEEP_COLOUR.fullmatch(raw) is not None
     has_alpha = image.has_transparency_data
+    full_width, full_height = image.size
+    limits.check(full_width, full_height, bytes_per_pixel=0)
+    _reduce(image, limits.longest_used)
     limits.check(
-        *image.size, bytes_per_pixel=_DEEP_BYTES if is_deep else _ALPHA_BYTES if has_alpha else _BYTES
+        *image.size,
+        bytes_per_pixel=_DEEP_BYTES if is_deep else _ALPHA_BYTES if has_alpha else _BYTES,
+        more_bytes=_COEFFICIENT_BYTES * full_width * full_height if image.info.get("progressive") else 0,
     )
     _load(image)
     raster = raster_of_image(image, raw)
+    if image.size != (full_width, full_height):
+        raster.full_size = (full_height, full_width)
     key = image.info.get("transparency")
     del image
     if is_deep:
@@ -77,6 +91,21 @@ def _raw_mode(image: Image.Image) -> str:
     tile = getattr(image, "tile", None)  # none left of an image that is loaded
     arguments = tile[0].args if tile else None
     return str(arguments[0] if isinstance(arguments, tuple) and arguments else arguments)
+
+
+def _reduce(image: ImageFile.ImageFile, longest_used: int | None) -> None:
+    """Prepare to decode a fraction of the samples, where the format can and the picture is much longer.
+
+    That is JPEG, in halves, quarters and eighths. At least three times the side that will be used is left:
+    after resampling, photographs then differ from those decoded whole by 0.2 of 255 on average (at twice the
+    side by 0.9, and single pixels by 20). A fraction that does not divide both sides would shift the picture.
+    """
+    width, height = image.size
+    for divisor in () if longest_used is None else _FRACTIONS:
+        fits = max(width, height) >= divisor * _KEPT * longest_used
+        if fits and width % divisor == 0 and height % divisor == 0:
+            image.draft(None, (width // divisor, height // divisor))
+            break
 
 
 def _load(image: ImageFile.ImageFile) -> None:
@@ -147,6 +176,8 @@ def raster_of_image(image: Image.Image, raw: str = "") -> Raster:
             raster.alpha = (np.asarray(image) != key).astype(np.float32)
     elif mode in ("CMYK", "LAB"):
         raster.space, raster.colour = mode, np.asarray(image)
+        if mode == "LAB":  # Pillow gives a* and b* as signed bytes
+            raster.colour = raster.colour ^ np.array([0, 128, 128], np.uint8)
     elif mode in ("1", "L") and isinstance(key, int):
         raster.space, raster.colour = "L", np.asarray(image.convert("L"))[..., None]
         # The key is a sample as the file stores it: with fewer bits than those that were scaled to eight.

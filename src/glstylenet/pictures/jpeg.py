@@ -5,6 +5,7 @@ most the last eighth of the last row of blocks.
 """
 
 import io
+from dataclasses import replace
 from typing import BinaryIO
 
 import numpy as np
@@ -38,8 +39,9 @@ def decode_jpeg(file: BinaryIO, limits: SizeLimits) -> Raster:
     # Where samples are missing, the decoder makes up the rest from what follows. So the file is decoded with
     # two different ends: the pictures differ from the first missing sample on.
     block_rows, block_columns = _block_size(file)
+    whole = replace(limits, longest_used=None)
     raster, probe = (
-        decode_with_pillow(JpegImagePlugin.JpegImageFile, _with_tail(file, tail), limits)
+        decode_with_pillow(JpegImagePlugin.JpegImageFile, _with_tail(file, tail), whole)
         for tail in (_END, _PROBE + _END)
     )
     rows, columns = raster.colour.shape[:2]

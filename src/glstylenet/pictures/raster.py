@@ -56,8 +56,11 @@ DECODING_ERRORS = (
 class Raster:
     """Decoded samples: ``colour`` (H, W, C), ``alpha`` (H, W) in 0..1, and how to show them.
 
-    ``space`` is Pillow's name of the colour space: L, RGB, CMYK or LAB; ``profile`` the ICC profile;
-    ``orientation`` EXIF's, 1..8; ``notes`` say what deserves a warning, worded to follow the picture's name.
+    ``colour`` is in 0..255 if it is float32, else of 8 or 16 bits. ``space`` is Pillow's name of the colour
+    space: L, RGB, CMYK or LAB, whose channels are L* 255 / 100, a* + 128 and b* + 128 (white D50);
+    ``profile`` the ICC profile; ``orientation`` EXIF's, 1..8; ``notes`` say what deserves a warning, worded
+    to follow the picture's name; ``full_size`` is the (rows, columns) of a picture that was decoded at a
+    fraction of its size.
     """
 
     colour: Samples
@@ -66,6 +69,7 @@ class Raster:
     profile: bytes | None = None
     orientation: int = 1
     notes: list[str] = field(default_factory=list)
+    full_size: tuple[int, int] | None = None
 
     def strip(self, top: int, bottom: int) -> FloatArray:
         """Return the rows from ``top`` to ``bottom`` of the colours, in 0..255.
@@ -86,7 +90,8 @@ class Raster:
 class SizeLimits:
     """The sizes that are accepted, in pixels and, unless ``max_bytes`` is None, in bytes of memory.
 
-    ``where`` names the picture in messages.
+    ``where`` names the picture in messages. ``longest_used`` is the longest side that the picture will be
+    brought to, None if that is not known: a decoder may then decode a fraction of a much longer one.
 
     >>> SizeLimits("a.png", max_pixels=100, smallest_side=4).check(20, 5)
     >>> SizeLimits("a.png", max_pixels=100, smallest_side=4).check(20, 3)  # doctest: +ELLIPSIS
@@ -98,6 +103,7 @@ class SizeLimits:
     max_pixels: int
     smallest_side: int
     max_bytes: int | None = None
+    longest_used: int | None = None
 
     def check(self, width: int, height: int, *, bytes_per_pixel: int = 20, more_bytes: int = 0) -> None:
         """Refuse a size outside the limits; called before any pixel is decoded.

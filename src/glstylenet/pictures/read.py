@@ -40,6 +40,10 @@ PictureSource = str | os.PathLike[str] | Image.Image | npt.NDArray[np.generic]
 _WARNING_FILTERS = threading.Lock()
 
 
+_SWAPPED = (5, 6, 7, 8)
+"""Orientations in which rows and columns are stored exchanged."""
+
+
 _STRIP_PIXELS = 2**18
 """Pixels whose colours are converted at a time."""
 
@@ -51,7 +55,7 @@ class Picture:
     ``pixels`` are float32 (1, 3, H, W), 0..255, over white; ``alpha`` is float32 (1, 1, H, W), 1 where
     opaque, or None; ``name`` is the file's stem, "array" or "image"; ``sha256`` is of the file's bytes, or of
     an array's or image's type, shape and pixel bytes; ``notes`` say what deserves a warning, worded to follow
-    the picture's name.
+    the picture's name; ``full_size`` is the (height, width) of a picture of which a fraction was decoded.
     """
 
     pixels: Tensor
@@ -60,11 +64,12 @@ class Picture:
     path: Path | None
     sha256: str
     notes: tuple[str, ...] = ()
+    full_size: tuple[int, int] | None = None
 
     @property
     def size(self) -> tuple[int, int]:
-        """Height and width in pixels."""
-        return self.pixels.shape[2], self.pixels.shape[3]
+        """Height and width of the picture; those of ``pixels`` unless it was decoded at a fraction."""
+        return self.full_size or (self.pixels.shape[2], self.pixels.shape[3])
 
 
 def read_picture(
@@ -73,6 +78,7 @@ def read_picture(
     max_pixels: int = 200_000_000,
     smallest_side: int = 1,
     max_bytes: int | None = None,
+    longest_used: int | None = None,
 ) -> Picture:
     """Read a picture from a file, a Pillow image or an array.
 
@@ -82,6 +88,9 @@ def read_picture(
     is never more than is free; all is checked before any pixel is decoded. Raises MemoryLimitError, and
     ImageError, saying what was found, what was expected and what to do.
 
+    ``longest_used`` is the longest side that the picture will be brought to. A JPEG file at least six times as
+    long is then decoded at a fraction of its size: ``pixels`` are fewer than ``size`` says.
+
     >>> picture = read_picture(np.full((2, 4), 51, np.uint8))
     >>> picture.pixels.shape, picture.pixels.max().item(), picture.alpha is None
     (torch.Size([1, 3, 2, 4]), 51.0, True)
@@ -90,7 +99,7 @@ def read_picture(
     max_bytes = free if max_bytes is None else min(max_bytes, free)
 
     def limits(where: str) -> SizeLimits:
-        return SizeLimits(where, max_pixels, smallest_side, max_bytes)
+        return SizeLimits(where, max_pixels, smallest_side, max_bytes, longest_used)
 
     if isinstance(source, np.ndarray):
         return _finish(_from_array(source, limits("the array")), _digest(source), "array", None)
@@ -221,7 +230,10 @@ def _finish(raster: Raster, sha256: str, name: str, path: Path | None) -> Pictur
         pixels -= 255.0
         pixels *= alpha
         pixels += 255.0
-    return Picture(pixels, alpha, name, path, sha256, (*raster.notes, *dict.fromkeys(notes)))
+    full_size = raster.full_size
+    if full_size is not None and raster.orientation in _SWAPPED:
+        full_size = full_size[::-1]
+    return Picture(pixels, alpha, name, path, sha256, (*raster.notes, *dict.fromkeys(notes)), full_size)
 
 
 def _upright(rows: int, columns: int, channels: int, orientation: int) -> tuple[Tensor, FloatArray]:
@@ -229,7 +241,7 @@ def _upright(rows: int, columns: int, channels: int, orientation: int) -> tuple[
 
     ``orientation`` is EXIF's.
     """
-    swapped = orientation in (5, 6, 7, 8)  # stored with rows and columns exchanged
+    swapped = orientation in _SWAPPED
     pixels = np.empty((channels, columns, rows) if swapped else (channels, rows, columns), np.float32)
     stored = np.moveaxis(pixels, 0, 2)
     if orientation in (2, 3, 6, 7):

@@ -168,7 +168,7 @@ def _decode_with_tifffile(page: tifffile.TiffPage, limits: SizeLimits, segment_b
     else:
         colour, raster.notes = _scaled(samples[..., :count], bits.pop())
     if page.photometric == tifffile.PHOTOMETRIC.MINISWHITE:
-        colour = (65535 if colour.dtype == np.uint16 else 255) - colour  # type: ignore[assignment]
+        colour = (65535 if colour.dtype == np.uint16 else 255) - colour
     extra = page.extrasamples[:1]
     if extra and extra[0] in (tifffile.EXTRASAMPLE.ASSOCALPHA, tifffile.EXTRASAMPLE.UNASSALPHA):
         alpha, _ = _scaled(samples[..., count], page.bitspersample)

@@ -1,5 +1,6 @@
 """The inputs of a run: its pictures and maps, read, checked, and brought to size together."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -229,7 +230,10 @@ def read_sources(
     for role, source in sources.items():
         if source is not None:
             pictures[role] = read_picture(
-                source, max_pixels=settings.max_pixels, max_bytes=_memory_left(settings, pictures)
+                source,
+                max_pixels=settings.max_pixels,
+                max_bytes=_memory_left(settings, pictures),
+                longest_used=_longest_used(role, settings, pictures),
             )
     painted = pictures[Role.CONTENT] if content is not None else pictures[Role.CONTENT_MAP]
     size = fitted_size(painted.size, settings.size)
@@ -284,6 +288,19 @@ def prepare_inputs(sources: Sources, settings: Settings) -> Inputs:
         origins={role: Origin(picture.path, picture.sha256) for role, picture in pictures.items()},
         warnings=tuple(warnings),
     )
+
+
+def _longest_used(role: str, settings: Settings, pictures: Mapping[str, Picture]) -> int | None:
+    """Return the longest side that the picture of ``role`` will be brought to, given those read before it.
+
+    None where that is not known yet, and for maps, whose colours are looked at one by one.
+    """
+    longest = settings.size
+    if longest is None and role != Role.CONTENT and Role.CONTENT in pictures:
+        longest = max(pictures[Role.CONTENT].size)
+    if longest is None or role in (Role.CONTENT_MAP, Role.STYLE_MAP):
+        return None
+    return math.ceil(longest * settings.style_scale) if role == Role.STYLE else longest
 
 
 def _memory_left(settings: Settings, pictures: Mapping[str, Picture]) -> int | None:
