@@ -7,6 +7,7 @@ import zlib
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 import tifffile
 from PIL import Image
@@ -43,7 +44,8 @@ def test_what_fits_is_read(tmp_path: Path, suffix: str) -> None:
 
 @pytest.mark.parametrize("dtype", [np.float32, np.uint16])
 def test_deep_tiff_counts_what_its_depth_takes(tmp_path: Path, dtype: type) -> None:
-    path, samples = tmp_path / "a.tif", np.zeros((500, 600, 3)).astype(dtype)
+    path = tmp_path / "a.tif"
+    samples: npt.NDArray[np.generic] = np.zeros((500, 600, 3), dtype)
     tifffile.imwrite(path, samples, photometric="rgb", compression="zlib")
     needed = 500 * 600 * (12 + samples.itemsize * 3)  # the result, and the samples
     with pytest.raises(MemoryLimitError):

@@ -97,13 +97,16 @@ def _reduce(image: ImageFile.ImageFile, longest_used: int | None) -> None:
     """Prepare to decode a fraction of the samples, where the format can and the picture is much longer.
 
     That is JPEG, in halves, quarters and eighths. At least three times the side that will be used is left:
-    after resampling, photographs then differ from those decoded whole by 0.2 of 255 on average (at twice the
-    side by 0.9, and single pixels by 20). A fraction that does not divide both sides would shift the picture.
+    after resampling, photographs then differ from those decoded whole by less than 0.3 of 255 on average (at
+    twice the side by up to 0.9, and single pixels by 24). A fraction that does not divide both sides would
+    shift the picture.
     """
+    if longest_used is None:
+        return
     width, height = image.size
-    for divisor in () if longest_used is None else _FRACTIONS:
-        fits = max(width, height) >= divisor * _KEPT * longest_used
-        if fits and width % divisor == 0 and height % divisor == 0:
+    for divisor in _FRACTIONS:
+        is_longer = max(width, height) >= divisor * _KEPT * longest_used
+        if is_longer and width % divisor == 0 and height % divisor == 0:
             image.draft(None, (width // divisor, height // divisor))
             break
 

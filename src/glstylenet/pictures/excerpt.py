@@ -7,11 +7,11 @@ from typing import BinaryIO, cast
 __all__ = ["excerpt"]
 
 
-Part = tuple[BinaryIO, int, int]
+_Part = tuple[BinaryIO, int, int]
 """A file, the place where the part starts in it, and its length."""
 
 
-def excerpt(parts: Sequence[Part]) -> BinaryIO:
+def excerpt(parts: Sequence[_Part]) -> BinaryIO:
     """Return a file that consists of ``parts``; nothing of them is read before it is asked for.
 
     >>> file = io.BytesIO(b"0123456789")
@@ -22,7 +22,7 @@ def excerpt(parts: Sequence[Part]) -> BinaryIO:
 
 
 class _Excerpt(io.RawIOBase):
-    def __init__(self, parts: Sequence[Part]) -> None:
+    def __init__(self, parts: Sequence[_Part]) -> None:
         super().__init__()
         self._parts, self._place = parts, 0
 

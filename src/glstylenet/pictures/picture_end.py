@@ -31,8 +31,11 @@ _MOST_PARTS = 1_000_000
 _PNG_SIGNATURE_LENGTH = 8
 
 
-START_OF_SCAN, _END_OF_IMAGE = 0xDA, 0xD9
-"""Markers of JPEG."""
+START_OF_SCAN = 0xDA
+"""The JPEG marker that coded samples follow."""
+
+
+_END_OF_IMAGE = 0xD9
 
 
 _STAND_ALONE = (0x01, *range(0xD0, 0xD8), 0xD8, _END_OF_IMAGE)

@@ -88,8 +88,8 @@ def read_picture(
     is never more than is free; all is checked before any pixel is decoded. Raises MemoryLimitError, and
     ImageError, saying what was found, what was expected and what to do.
 
-    ``longest_used`` is the longest side that the picture will be brought to. A JPEG file at least six times as
-    long is then decoded at a fraction of its size: ``pixels`` are fewer than ``size`` says.
+    ``longest_used`` is the longest side that the picture will be brought to. A JPEG file at least six times
+    as long is then decoded at a fraction of its size: ``pixels`` are fewer than ``size`` says.
 
     >>> picture = read_picture(np.full((2, 4), 51, np.uint8))
     >>> picture.pixels.shape, picture.pixels.max().item(), picture.alpha is None

@@ -16,7 +16,7 @@ from PIL import Image
 from glstylenet.pictures.decode import raster_of_image
 from glstylenet.pictures.raster import Raster, SizeLimits
 
-__all__ = ["decode_webp"]
+__all__ = ["decode_webp", "webp_metadata"]
 
 
 _MOST_CHUNKS = 100_000
@@ -40,18 +40,23 @@ def decode_webp(file: BinaryIO, limits: SizeLimits) -> Raster:
     samples = imagecodecs.webp_decode(file.read(), index=0)
     if samples.shape[:2] != (height, width):
         raise ValueError(f"{samples.shape[1]} x {samples.shape[0]} pixels in a frame of {width} x {height}")
-    image = Image.new("RGB", (1, 1))  # Pillow reads the metadata
-    for key, name in (("icc_profile", b"ICCP"), ("exif", b"EXIF"), ("xmp", b"XMP ")):
-        for place, size in [chunk[1:] for chunk in chunks if chunk[0] == name][:1]:
-            file.seek(place)
-            image.info[key] = file.read(size)
-    raster = raster_of_image(image)
+    raster = raster_of_image(webp_metadata(file))
     raster.colour = samples[..., :3]
     if samples.shape[2] == 4:
         raster.alpha = samples[..., 3].astype(np.float32)
         raster.alpha /= 255
     raster.note_frames(sum(name == b"ANMF" for name, *_ in chunks))
     return raster
+
+
+def webp_metadata(file: BinaryIO) -> Image.Image:
+    """Return an image of one pixel with the profile, EXIF and XMP of ``file``, for Pillow to read."""
+    image, chunks = Image.new("RGB", (1, 1)), list(_chunks(file))
+    for key, name in (("icc_profile", b"ICCP"), ("exif", b"EXIF"), ("xmp", b"XMP ")):
+        for place, size in [chunk[1:] for chunk in chunks if chunk[0] == name][:1]:
+            file.seek(place)
+            image.info[key] = file.read(size)
+    return image
 
 
 def _chunks(file: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
