@@ -135,6 +135,19 @@ def test_a_jpeg_without_its_end_is_read(tmp_path: Path, kind: str, missing: int)
     assert picture.notes == ("is a JPEG file without its end; the last pixels may be wrong",)
 
 
+@pytest.mark.parametrize("kind", JPEGS)
+def test_bytes_between_the_segments_of_a_jpeg_are_skipped(tmp_path: Path, kind: str) -> None:
+    data, path = jpeg(**JPEGS[kind]), tmp_path / "a.jpg"
+    path.write_bytes(data)
+    whole = read_picture(path)
+    tables = data.index(b"\xff\xdb")
+    for place, more in ((tables, b"\0\1\2"), (tables, b"\xff\xff\xff"), (len(data) - 2, b"\0\1\2")):
+        path.write_bytes(data[:place] + more + data[place:])
+        picture = read_picture(path)
+        np.testing.assert_array_equal(colours(picture), colours(whole))
+        assert picture.notes == ()
+
+
 @pytest.mark.parametrize("kind", ["plain", "subsampled", "restarts"])
 def test_a_jpeg_without_its_last_samples_is_read(tmp_path: Path, kind: str) -> None:
     data, path = jpeg(**JPEGS[kind]), tmp_path / "a.jpg"

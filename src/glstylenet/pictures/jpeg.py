@@ -83,6 +83,5 @@ def _block_size(file: BinaryIO) -> tuple[int, int]:
                 exact.update((each, index) for each in told for index in range(first, last + 1))
     if not components or any((each, index) not in exact for each in components for index in coefficients):
         raise OSError("the file ends before its last scan")
-    return 8 * max(each & 15 for each in components.values()), 8 * max(
-        each >> 4 for each in components.values()
-    )
+    factors = [divmod(each, 16) for each in components.values()]
+    return 8 * max(vertical for _, vertical in factors), 8 * max(horizontal for horizontal, _ in factors)

@@ -71,14 +71,17 @@ def png_end(file: BinaryIO) -> int | None:
 def jpeg_segments(file: BinaryIO) -> Iterator[tuple[int, int, bytes]]:
     """Yield marker, place of the marker and content of every segment of a JPEG file, EOI included.
 
-    Ends early where the file ends or goes on with something that is no marker (ITU-T T.81, annex B).
+    Ends early where the file ends (ITU-T T.81, annex B).
     """
     place = 0
     for _ in range(_MOST_PARTS):
         file.seek(place)
         head = file.read(4)
-        if len(head) < 2 or head[0] != 0xFF:
+        if len(head) < 2:
             return
+        if head[0] != 0xFF:  # decoders skip what lies between segments
+            place = _next_marker(file, place)
+            continue
         marker = head[1]
         if marker == 0xFF:  # a fill byte
             place += 1

@@ -44,8 +44,8 @@ _SWAPPED = (5, 6, 7, 8)
 """Orientations in which rows and columns are stored exchanged."""
 
 
-_STRIP_PIXELS = 2**18
-"""Pixels whose colours are converted at a time."""
+_STRIPS, _SMALLEST_STRIP = 16, 2**18
+"""Parts in which the colours of a picture are converted, and the pixels that each has at least."""
 
 
 @dataclass(frozen=True)
@@ -219,7 +219,7 @@ def _finish(raster: Raster, sha256: str, name: str, path: Path | None) -> Pictur
     pixels, stored = _upright(rows, columns, 3, raster.orientation)
     notes: list[str] = []
     # In strips, so that the picture is not held several times in floating point.
-    step = max(1, _STRIP_PIXELS // columns)
+    step = max(1, -(-rows // _STRIPS), _SMALLEST_STRIP // columns)
     for top in range(0, rows, step):
         stored[top : top + step], found = to_srgb(raster.strip(top, top + step), raster.space, raster.profile)
         notes += found
