@@ -22,7 +22,6 @@ from glstylenet import errors
 from glstylenet.cli import app, main, painting, repetition, reproduce, saving
 from glstylenet.cli.exit_codes import EXIT_CODES, exit_code_of
 from glstylenet.cli.options import resolve_settings
-from glstylenet.cli.signals import StopSignals
 from glstylenet.cli.stylize import stylize_command
 from glstylenet.errors import MemoryLimitError, OptimizationError, OutputError
 from glstylenet.files.lock import claim_output
@@ -344,7 +343,6 @@ def test_a_batch_takes_each_contents_map_from_a_folder(
     streams = capsys.readouterr()
     assert streams.err.count("map classes:") == 1
     assert "holds 0 pictures named other" in streams.err
-    assert run(*words, "--content-map", "content_map.png") == 2
 
 
 # Recipes
@@ -609,7 +607,7 @@ def test_a_result_whose_folder_is_full_is_kept_in_the_temporary_folder(
     monkeypatch.setattr(saving, "write_picture", full_everywhere)
     assert run("stylize", "content.png", "style.png", "-o", "out.png") == 5
     assert "; the picture could not be saved (" in error_of(capsys)
-    assert [path.name.split("-")[1] for path in (desk / "temporary").iterdir()] == ["locks"]
+    assert list((desk / "temporary").iterdir()) == []
 
 
 @pytest.mark.parametrize(("error", "code"), [(ZeroDivisionError("odd"), 1), (MemoryError(), 6)])
@@ -667,7 +665,9 @@ def long_run(desk: Path) -> Iterator[subprocess.Popen[str]]:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
 def test_a_signal_saves_the_best_picture_so_far(
     desk: Path, long_run: subprocess.Popen[str], number: signal.Signals, code: int
 ) -> None:
@@ -776,15 +776,6 @@ def test_a_signal_when_the_picture_is_whole_is_no_failure(
     (desk / "one").mkdir()
     draw(desk / "one" / "a.png", seed=5, width=36, height=36)
     assert run("stylize", "one", "style.png", "-o", "made", "--json") == 0
-
-
-def test_ctrl_c_outside_a_run_is_130(capsys: pytest.CaptureFixture[str]) -> None:
-    def interrupted() -> None:
-        raise KeyboardInterrupt
-
-    assert exit_code_of(interrupted, debug=False) == 130
-    assert "interrupted" in capsys.readouterr().err
-    assert StopSignals().exit_code == 0
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="pipes behave otherwise there")

@@ -382,6 +382,21 @@ def test_the_result_has_the_colours_of_the_places_that_painted_it() -> None:
     assert np.array_equal(painted[0, 0], painted[8, 8])  # borders follow the nearest patch
 
 
+def test_what_is_transparent_is_white(unmapped: Explanation) -> None:
+    found, result = unmapped.correspondence, unmapped.result
+    assert found is not None
+    alpha, style_alpha = torch.ones(1, 1, *result.size), torch.ones(1, 1, *result.inputs.style_size)
+    alpha[..., :20], style_alpha[..., :20] = 0, 0
+    inputs = replace(result.inputs, style_alpha=style_alpha)
+    cut = replace(unmapped, result=replace(result, alpha=alpha, inputs=inputs))
+    for panel, whole in (
+        (result_panel(cut, found), result_panel(unmapped, found)),
+        (style_panel(cut), style_panel(unmapped)),
+    ):
+        assert panel[:, :20].min() >= 254  # but for the lines at every quarter of the style
+        np.testing.assert_array_equal(panel[:, 20:], whole[:, 20:])
+
+
 def test_only_crossings_are_hatched(mapped: Explanation) -> None:
     found = mapped.correspondence
     assert found is not None
@@ -525,7 +540,7 @@ def test_an_old_folder_comes_back_if_the_new_one_cannot_take_its_place(
     rename = Path.rename
 
     def fail(self: Path, target: Path) -> Path:
-        if self.suffix == ".part":
+        if self.name.endswith("-part"):
             raise OSError("no")
         return rename(self, target)
 

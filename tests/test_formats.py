@@ -15,12 +15,14 @@ from PIL import Image
 
 from glstylenet.cli.jobs import plan_jobs
 from glstylenet.errors import ImageError, OutputError, SettingsError
+from glstylenet.files.file_set import FileSet
 from glstylenet.pictures import formats
 from glstylenet.pictures.file_type import file_format, open_picture
+from glstylenet.pictures.folder import list_pictures
 from glstylenet.pictures.formats import FORMATS, PictureFormat
 from glstylenet.pictures.png16 import Samples
 from glstylenet.pictures.raster import Raster, SizeLimits
-from glstylenet.pictures.read import find_pictures, read_picture
+from glstylenet.pictures.read import read_picture
 from glstylenet.pictures.write import check_output, read_recipe, write_picture
 from glstylenet.studio.setting_schema import page_schema
 
@@ -104,7 +106,9 @@ def test_missing_files_folders_pipes_and_addresses(tmp_path: Path) -> None:
         read_picture(tmp_path / "none.png")
     with pytest.raises(ImageError, match="is a folder"):
         read_picture(tmp_path)
-    with pytest.raises(ImageError, match="Addresses are not fetched"):
+    with pytest.raises(
+        ImageError, match=r"is an address, and addresses are not fetched\. Expected .*; download it first\."
+    ):
         read_picture("https://example.org/a.png")
     with pytest.raises(ImageError, match="is no possible name of a file"):
         read_picture("a\0b.png")
@@ -154,7 +158,7 @@ def test_a_format_is_one_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     with pytest.raises(SettingsError, match=r"'\.ppm'\. Expected one of \.png"):
         write_picture(place, pixels)
     monkeypatch.setattr(formats, "FORMATS", (*FORMATS, PPM))
-    check_output(place, (4, 16), overwrite=False, inputs=())
+    check_output(place, (4, 16), overwrite=False, inputs=FileSet())
     assert write_picture(place, pixels, recipe="{}") == (f"{place}: holds no recipe",)
     assert place.read_bytes().startswith(b"P6 16 4 255\n")
     place.rename(tmp_path / "b.pnm")
@@ -165,11 +169,11 @@ def test_a_format_is_one_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert torch.equal(read_picture(tmp_path / "wrong.png").pixels, pixels)  # by content
 
     write_picture(place, pixels, alpha=torch.zeros(1, 1, 4, 16))
-    assert read_picture(place).pixels.min() == 255  # laid over white
+    assert read_picture(place).over_white.min() == 255
     with pytest.raises(OutputError, match="a PPM file holds at most 100 a side. Write a PNG or TIFF file"):
-        check_output(place, (4, 101), overwrite=True, inputs=())
+        check_output(place, (4, 101), overwrite=True, inputs=FileSet())
     with pytest.raises(SettingsError, match="bits is 16.*PPM file, which holds 8. Write PNG or TIFF"):
-        check_output(place, (4, 16), bits=16, overwrite=True, inputs=())
+        check_output(place, (4, 16), bits=16, overwrite=True, inputs=FileSet())
     with pytest.raises(ImageError, match="16 x 4 pixels.*at most 63"):
         read_picture(place, max_pixels=63)
     place.write_bytes(b"P6 16 4 255\n")
@@ -181,8 +185,8 @@ def test_a_format_is_one_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
     folder = tmp_path / "folder"
     folder.mkdir()
-    (folder / "c.PPM").touch()
-    assert find_pictures(folder) == [folder / "c.PPM"]
+    (folder / "c.PPM").write_bytes(b"P6 1 1 255\nabc")
+    assert list_pictures(folder).pictures == (folder / "c.PPM",)
     [job] = plan_jobs([str(folder), "style.png"], f"{tmp_path}/", content_map=None, style_map=None).jobs
     assert job.content == folder / "c.PPM"
     offered = page_schema(upload_bytes=1, max_pixels=1)["pictures"]

@@ -19,7 +19,7 @@ from PIL import Image, ImageOps
 from PIL.PngImagePlugin import PngInfo
 
 from glstylenet.errors import ImageError
-from glstylenet.pictures.read import Picture, find_pictures, read_picture
+from glstylenet.pictures.read import Picture, read_picture
 from glstylenet.pictures.resize import fitted_size, resize
 
 ROWS, COLUMNS = np.indices((10, 12), dtype=np.uint8)
@@ -76,7 +76,7 @@ def test_a_limit_that_another_library_set_does_not_interfere(
         Image.fromarray(RGB).save(tmp_path / f"a.{suffix}")
     Image.fromarray(RGB).save(tmp_path / "lzw.tif", compression="tiff_lzw")
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 5)
-    for path in find_pictures(tmp_path):
+    for path in tmp_path.iterdir():
         assert read_picture(path).size == (10, 12)
     assert Image.MAX_IMAGE_PIXELS == 5
 
@@ -158,7 +158,7 @@ def test_sixteen_bit_tiff_keeps_its_precision(
     )
     picture = read_picture(path)
     share = 32768 / 65535 if extra else 1.0
-    expected = np.broadcast_to(colour / 257 * share + 255 * (1 - share), (2, 4, 3))
+    expected = np.broadcast_to(colour / 257, (2, 4, 3))
     tolerance = 2e-2 if layout == "premultiplied" else 5e-5  # halving lost a bit
     np.testing.assert_allclose(colours(picture), expected, atol=tolerance)
     assert (picture.alpha is not None) == bool(extra)
@@ -220,7 +220,7 @@ def transparent_palette() -> Image.Image:
 
 
 @pytest.mark.parametrize("kind", ["RGBA", "LA", "P", "grey key", "rgb key"])
-def test_alpha_is_kept_apart_and_white_lies_behind(tmp_path: Path, kind: str) -> None:
+def test_alpha_is_kept_apart(tmp_path: Path, kind: str) -> None:
     path, share = tmp_path / "a.png", 0.2
     first, second = [200.0, 100.0, 0.0], [10.0, 20.0, 30.0]
     if kind == "RGBA":
@@ -241,8 +241,12 @@ def test_alpha_is_kept_apart_and_white_lies_behind(tmp_path: Path, kind: str) ->
     assert picture.alpha is not None
     assert picture.alpha.shape == (1, 1, 1, 2)
     assert picture.alpha.flatten().tolist() == pytest.approx([1.0, share])
+    # A colour that nobody sees is the one beside it.
+    np.testing.assert_allclose(colours(picture)[0], [first, second if share else first], atol=1e-4)
     over_white = [value * share + 255 * (1 - share) for value in second]
-    np.testing.assert_allclose(colours(picture)[0], [first, over_white], atol=1e-4)
+    np.testing.assert_allclose(
+        picture.over_white[0, :, 0].T.numpy(), [first, over_white if share else [255] * 3], atol=1e-4
+    )
 
 
 @pytest.mark.parametrize("colour_type", [0, 2])
@@ -362,7 +366,14 @@ def test_arrays_of_every_type(array: npt.NDArray[np.generic]) -> None:
     picture = read_picture(array)
     np.testing.assert_allclose(colours(picture), RGB, atol=1e-4)
     assert (picture.name, picture.path) == ("array", None)
-    assert (picture.alpha is None) == (array.shape[2] == 3)
+    assert picture.alpha is None  # opaque everywhere
+
+
+def test_floats_may_leave_their_range_by_rounding() -> None:
+    array = np.array([[-1e-7, 0.5, 1.0000001, 1.00009]], np.float32)
+    kept = array.copy()
+    np.testing.assert_array_equal(colours(read_picture(array))[0, :, 0], [0, 127.5, 255, 255])
+    np.testing.assert_array_equal(array, kept)
 
 
 def test_an_array_is_copied_and_told_apart_by_shape() -> None:
@@ -382,6 +393,8 @@ def test_an_array_is_copied_and_told_apart_by_shape() -> None:
         (np.array([[np.nan]]), "not finite"),
         (np.array([[np.inf]]), "not finite"),
         (np.array([[0.0, 255.0]]), "floats from 0 to 255; expected 0..1"),
+        (np.array([[-0.0002, 1.0]]), "floats from -0.0002 to 1; expected 0..1"),
+        (np.array([[0.0, 1.0002]], np.float32), r"floats from 0 to 1\.0002; expected 0\.\.1"),
         (np.array([[1, 2]]), "int64; expected uint8"),
         (np.zeros((3, 8, 8, 3), np.uint8), r"shape \(3, 8, 8, 3\)"),
         (np.zeros((3, 8, 8), np.uint8), r"shape \(3, 8, 8\)"),
@@ -419,12 +432,3 @@ def test_resize() -> None:
 )
 def test_fitted_size(size: tuple[int, int], longest: int | None, expected: tuple[int, int]) -> None:
     assert fitted_size(size, longest) == expected
-
-
-def test_find_pictures(tmp_path: Path) -> None:
-    for name in ("b.PNG", "a.jpeg", ".hidden.png", "notes.txt", "c.webp"):
-        (tmp_path / name).touch()
-    (tmp_path / "folder.png").mkdir()
-    assert [path.name for path in find_pictures(tmp_path)] == ["a.jpeg", "b.PNG", "c.webp"]
-    with pytest.raises(ImageError, match="cannot be listed"):
-        find_pictures(tmp_path / "none")

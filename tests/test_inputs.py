@@ -65,8 +65,8 @@ def test_transparency_and_a_start_are_kept_too(tmp_path: Path) -> None:
     path = tmp_path / "start.png"
     Image.fromarray(_bytes((60, 40), seed=2)).save(path)
     sources, inputs = _both(_bytes((60, 40), channels=4), _bytes((64, 64), seed=1), init=str(path))
-    # The content was laid over white, which leaves no whole numbers; the style is reduced to 60 pixels.
-    expected = (12 + 4 + 3) * 60 * 40 + 12 * 60 * 60
+    # Content and start have whole numbers, as they were stored; the style is reduced to 60 pixels.
+    expected = (3 + 4 + 3) * 60 * 40 + 12 * 60 * 60
     assert sources.held_pictures == inputs.held_pictures == HeldPictures(expected, pixel_bytes=12 + 4 + 12)
     start = start_pixels(inputs, str(path), (60, 40), 0)
     assert torch.equal(start[0].permute(1, 2, 0), torch.from_numpy(_bytes((60, 40), seed=2)).float())

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image, ImageFilter
 
 from glstylenet.cli import evaluate, main
-from glstylenet.errors import InputError, SemanticMapError, UsageError
+from glstylenet.errors import ImageError, InputError, SemanticMapError, UsageError
 from glstylenet.metrics import METRICS, Metrics, evaluate_picture
 from glstylenet.metrics import evaluation as module
 from glstylenet.metrics.evaluation import LONGEST_SIDE, USED_SETTINGS
@@ -299,3 +299,25 @@ def test_without_scikit_image_the_extra_is_named_before_anything_is_read(
     assert main(["evaluate", "nowhere.png", "content.png", "style.png"]) == 2
     assert "pip install 'glstylenet[report]'" in capsys.readouterr().err
     assert main(["loss", "noise.png", "content.png", "style.png"]) == 0  # all else works without it
+
+
+def test_what_is_transparent_is_not_compared() -> None:
+    """The distance to the colours of the opaque half is that to a picture of this half alone."""
+    generator = np.random.default_rng(0)
+    content, image = (generator.integers(0, 256, (32, 64, 3), dtype=np.uint8) for _ in range(2))
+    style = np.full((32, 64, 4), 255, np.uint8)
+    style[:, :, :3] = generator.integers(0, 100, (32, 64, 3))
+    half = np.ascontiguousarray(style[:, :32, :3])
+    style[:, 32:] = (0, 255, 0, 0)
+    whole, alone = (evaluate_picture(image, content, each) for each in (style, half))
+    assert whole.colour_distance == pytest.approx(alone.colour_distance, abs=1e-4)
+    assert whole.texture_distance == pytest.approx(alone.texture_distance, rel=0.2)  # the border differs
+    assert whole.coverage_distance == pytest.approx(alone.coverage_distance, rel=0.2)
+
+
+def test_a_content_that_is_transparent_is_refused() -> None:
+    generator = np.random.default_rng(0)
+    content = generator.integers(0, 256, (32, 64, 4), dtype=np.uint8)
+    content[..., 3] = 0
+    with pytest.raises(ImageError, match="transparent"):
+        evaluate_picture(content[..., :3].copy(), content, content[..., :3].copy())

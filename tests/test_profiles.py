@@ -138,6 +138,76 @@ def test_lab_colours(tmp_path: Path) -> None:
     )
 
 
+def lab_of(srgb: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+    """CIELAB, D50, of sRGB 0..255, by the published matrices of sRGB and of Bradford's adaptation to D50."""
+    share = srgb / 255
+    light = np.where(share <= 0.04045, share / 12.92, ((share + 0.055) / 1.055) ** 2.4)
+    to_xyz = [
+        [0.4124564, 0.3575761, 0.180437],
+        [0.2126729, 0.7151522, 0.072175],
+        [0.0193339, 0.119192, 0.9503041],
+    ]
+    to_d50 = [
+        [1.0478112, 0.0228866, -0.050127],
+        [0.0295424, 0.9904844, -0.0170491],
+        [-0.0092345, 0.0150436, 0.7521316],
+    ]
+    ratio = light @ np.array(to_xyz).T @ np.array(to_d50).T / [0.96422, 1.0, 0.82521]
+    x, y, z = np.moveaxis(
+        np.where(ratio > 216 / 24389, np.cbrt(ratio), (24389 / 27 * ratio + 16) / 116), -1, 0
+    )
+    return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], -1)
+
+
+def test_dark_and_vivid_lab_colours_are_not_interpolated(tmp_path: Path) -> None:
+    """LittleCMS computes 8-bit CIELAB from a coarse table: dark blues came out 20 levels off."""
+    values = np.array([0, 20, 60, 128, 200, 255.0])
+    swatches = np.array(list(itertools.product(values, values, values)))[None]
+    lab = lab_of(swatches)
+    stored = np.rint(lab * [2.55, 1, 1]).astype(np.int16).astype(np.uint8)  # a* and b* as signed bytes
+    Image.frombytes("LAB", stored.shape[1::-1], stored.tobytes()).save(tmp_path / "a.tif")
+    got = colours(read_picture(tmp_path / "a.tif"))
+    # Whole a* and b* are what 8 bits hold: the colours are compared where that was rounded, in CIELAB.
+    assert np.abs(lab_of(got.astype(np.float64)) - np.rint(lab * [2.55, 1, 1]) / [2.55, 1, 1]).max() < 1.2
+    exact, notes = to_srgb((lab * [2.55, 1, 1] + [0, 128, 128]).astype(np.float32), "LAB", None)
+    np.testing.assert_allclose(exact, swatches, atol=0.1)
+    assert notes == []
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png", "tif"])
+def test_a_grey_picture_takes_the_curve_of_a_profile_for_rgb(tmp_path: Path, suffix: str) -> None:
+    grey = np.full((16, 16), 100, np.uint8)
+    Image.fromarray(grey).save(
+        tmp_path / f"a.{suffix}", icc_profile=matrix_profile(RED, GREEN, BLUE, GAMMA_18)
+    )
+    picture = read_picture(tmp_path / f"a.{suffix}")
+    light = (100 / 255) ** (round(1.8 * 256) / 256)
+    np.testing.assert_allclose(
+        colours(picture), 255 * (1.055 * light ** (1 / 2.4) - 0.055), atol=0.6 if suffix == "jpg" else 0.01
+    )
+    assert np.ptp(colours(picture), axis=2).max() == 0
+    assert picture.notes == ()
+
+
+def test_a_grey_picture_with_three_curves_gets_their_tint() -> None:
+    columns = {b"rXYZ": xyz(*RED), b"gXYZ": xyz(*GREEN), b"bXYZ": xyz(*BLUE)}
+    profile = icc(b"RGB ", b"XYZ ", {**columns, b"rTRC": LINEAR, b"gTRC": SRGB_CURVE, b"bTRC": GAMMA_18})
+    got, notes = converted(np.full((1, 1, 1), 100), profile, "L")
+    as_rgb, _ = converted(np.full((1, 1, 3), 100), profile)
+    np.testing.assert_array_equal(got, as_rgb)
+    assert np.ptp(got) > 20
+    assert notes == []
+
+
+def test_a_grey_picture_with_a_table_for_rgb() -> None:
+    # Half-way to a middle grey, L* is 25, and 60 in sRGB; LittleCMS keeps white white, whatever a table says.
+    table = lut(3, [(0, 128, 128), *[(255, 128, 128)] * 6, (128, 128, 128)])
+    profile = icc(b"RGB ", b"Lab ", {b"A2B0": table, b"wtpt": xyz(0.9642, 1, 0.8249)})
+    got, notes = converted(np.array([[[0], [128]]]), profile, "L")
+    np.testing.assert_allclose(got[0], [[0] * 3, [60] * 3], atol=3)
+    assert notes == []
+
+
 def test_a_grey_profile() -> None:
     profile = icc(b"GRAY", b"XYZ ", {b"kTRC": LINEAR, b"wtpt": xyz(0.9642, 1, 0.8249)})
     got, notes = converted(np.array([[[0], [128], [255]]]), profile, "L")

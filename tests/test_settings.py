@@ -353,6 +353,10 @@ def test_config_file(tmp_path: Path) -> None:
     assert preset_settings(preset, **table).memory == 2**32
 
 
+def test_a_config_file_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    assert read_config(_config(tmp_path, b"\xef\xbb\xbfiterations = 3\n")) == {"iterations": 3}
+
+
 def test_an_empty_config_file_sets_nothing(tmp_path: Path) -> None:
     assert read_config(_config(tmp_path, "# nothing\n")) == {}
 

@@ -325,6 +325,31 @@ def test_room_is_never_made_by_removing_what_is_painted(
     assert seen == ["running"]
 
 
+def test_a_job_whose_server_was_killed_while_it_wrote_the_first_state_begins_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage = Storage(tmp_path)
+    job = Job("A" * 22, 1.0, None, {}, dict.fromkeys(ROLES), "", state="running")
+    checkpoint = storage.make_folder(job.id) / "checkpoint"
+    checkpoint.mkdir()
+    (checkpoint / ".checkpoint.safetensors.glstylenet-part").write_bytes(b"half")
+    storage.write(job)
+    resumed: list[object] = []
+
+    def look(*_arguments: object, **options: object) -> None:
+        resumed.append(options["resume"])
+        raise ValueError("enough")
+
+    monkeypatch.setattr("glstylenet.studio.runner.stylize", look)
+    runner = Runner(storage, [{}])
+    runner.start()
+    end = time.monotonic() + 30
+    while not resumed and time.monotonic() < end:
+        time.sleep(0.02)
+    runner.close()
+    assert resumed == [False]
+
+
 def test_a_run_removed_to_make_room_is_gone(studio: Studio) -> None:
     job = studio.job().json()["id"]
     studio.wait(job, "done")

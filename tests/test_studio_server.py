@@ -73,14 +73,16 @@ def running(data: Path, *options: str) -> Iterator[Server]:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGHUP, 129), (signal.SIGKILL, -signal.SIGKILL)]
+)
 def test_a_restarted_server_goes_on(tmp_path: Path, number: int, code: int) -> None:
     with running(tmp_path) as first:
         job = first.ask("POST", "/api/jobs", json=REQUEST)["id"]
         first.wait(job, evaluation=12)
         assert first.end(number) == code
     noted = json.loads((tmp_path / "jobs" / job / "job.json").read_text())
-    assert noted["state"] == ("interrupted" if number == signal.SIGINT else "running")
+    assert noted["state"] == ("running" if number == signal.SIGKILL else "interrupted")
     with running(tmp_path) as second:
         done = second.wait(job, state="done")
         told = _events(httpx.get(f"{second.url}api/jobs/{job}/events", timeout=30).text)

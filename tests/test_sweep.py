@@ -1,11 +1,14 @@
 """Sweeps: the grid and its checks, the results file, resuming, the sheet, the page, and the command."""
 
 import hashlib
+import itertools
 import json
 import os
 import shlex
 import signal
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +19,7 @@ from glstylenet.cli import main
 from glstylenet.errors import OutputError, SettingsError, UsageError
 from glstylenet.pictures import write
 from glstylenet.pictures.write import read_recipe
-from glstylenet.report import runner
+from glstylenet.report import results_file, runner, sweep
 from glstylenet.report.gallery import Gallery, GalleryItem
 from glstylenet.report.grid import make_grid, split_values
 from glstylenet.report.results_file import Record, ResultsFile, Task
@@ -315,6 +318,42 @@ def test_wrong_calls_run_nothing(pair: tuple[str, str], tmp_path: Path) -> None:
     assert main(["sweep", *pair, "-o", str(folder), "--local-weight", "1,2", "--content-map", pair[0]]) == 2
     assert main(["sweep", str(tmp_path / "no.png"), pair[1], "-o", str(folder), "--local-weight", "1,2"]) == 3
     assert not folder.exists()
+
+
+class _KilledError(BaseException):
+    """What stands for SIGKILL: nothing handles it."""
+
+
+@pytest.mark.parametrize("step", range(5))
+def test_a_sweep_that_was_killed_goes_on(
+    pair: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    """Killed before each of its first files: the empty list, a picture, the list, the sheet, the page."""
+    folder = tmp_path / "sweep"
+    count = itertools.count()
+    with monkeypatch.context() as patch:
+
+        def killed(original: Callable[..., object]) -> Callable[..., object]:
+            def write(*arguments: Any, **options: Any) -> object:
+                if next(count) == step:
+                    (folder / ".any.glstylenet-part").touch()
+                    raise _KilledError
+                return original(*arguments, **options)
+
+            return write
+
+        for module, name in (
+            (results_file, "write_text"),
+            (runner, "write_picture"),
+            (sweep, "write_picture"),
+            (sweep, "write_text"),
+        ):
+            patch.setattr(module, name, killed(getattr(module, name)))
+        with pytest.raises(_KilledError):
+            _sweep(pair, folder, "--seed", "1,2")
+    assert _sweep(pair, folder, "--seed", "1,2") == 0
+    assert len(json.loads((folder / "results.json").read_text())["results"]) == 2
+    assert {path.name for path in folder.iterdir()} == {"pictures", "sheet.png", "index.html", "results.json"}
 
 
 def test_an_interrupted_sweep_keeps_what_is_done(

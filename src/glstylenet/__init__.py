@@ -9,8 +9,8 @@ version or the help should not.
 """
 
 import importlib
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False  # type checkers know the name; typing is slow to import before Ctrl-C is handled
 if TYPE_CHECKING:
     from glstylenet.errors import GLStyleNetError
     from glstylenet.run.final_losses import picture_losses

@@ -2,6 +2,7 @@
 
 Commands:
 
+- ``entry``: makes signals and streams safe and calls the application.
 - ``application``: assembles the commands and runs the one that is called.
 - ``stylize``: defines the command that paints.
 - ``demo``: paints the samples.
@@ -17,8 +18,13 @@ Commands:
 What they share:
 
 - ``options``: turns the settings into options.
-- ``jobs``: finds the pictures of a batch and the names of its results.
-- ``outputs``: holds the options of results and refuses results that could not be written.
+- ``output_options``: defines the options of results.
+- ``paths``: looks at every path of the command line before anything else does.
+- ``jobs``: sorts the pictures of a command line into runs with their outputs.
+- ``contents``: finds the pictures that are named as contents, one by one or as folders.
+- ``content_maps``: finds the map of each content.
+- ``existing``: leaves out the jobs whose results exist.
+- ``outputs``: says how results are kept, and refuses results that could not be written.
 - ``repetition``: turns a recipe into the run that it repeats.
 - ``painting``: paints the jobs of a batch.
 - ``saving``: writes a result, or the best picture of a run that failed.
@@ -28,13 +34,26 @@ What they share:
 - ``task_progress``: shows the progress of many runs, a line each.
 - ``bench_tables``: formats the report of the benchmark as tables.
 - ``console``: prints to the terminal.
-- ``signals``: handles Ctrl-C and SIGTERM.
+- ``signals``: handles Ctrl-C, SIGTERM and SIGHUP.
 - ``exit_codes``: turns exceptions into messages and exit codes.
 
 This package alone prints and exits. Modules that load PyTorch are imported inside the commands, so that
-``--help`` and ``--version`` do not wait for it.
+``--help`` and ``--version`` do not wait for it. ``app`` is imported when it is first used: signals are
+handled before anything slow is imported.
 """
 
-from glstylenet.cli.application import app, main
+import importlib
+
+from glstylenet.cli.entry import main
+
+TYPE_CHECKING = False  # type checkers know the name; typing is slow to import before Ctrl-C is handled
+if TYPE_CHECKING:
+    from glstylenet.cli.application import app
 
 __all__ = ["app", "main"]
+
+
+def __getattr__(name: str) -> object:
+    if name != "app":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return importlib.import_module("glstylenet.cli.application").app

@@ -2,7 +2,6 @@
 
 import os
 import platform
-import sys
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -24,7 +23,7 @@ from glstylenet.cli.sweep import sweep_command
 from glstylenet.cli.weights import weights_app
 from glstylenet.machine import keep_freed_memory
 
-__all__ = ["app", "main"]
+__all__ = ["app", "run_command"]
 
 app = typer.Typer(
     name=PROGRAM,
@@ -65,13 +64,12 @@ app.command("studio")(studio_command)
 app.command("doctor")(doctor_command)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line with ``arguments``, by default the process's own, and return the exit code.
+def run_command(words: Sequence[str]) -> int:
+    """Run the command that ``words`` name, print its error if it fails, and return the exit code.
 
-    >>> main(["loss", "only-one.png"])
+    >>> run_command(["loss", "only-one.png"])
     2
     """
-    words = list(sys.argv[1:] if arguments is None else arguments)
     # PyTorch's threads wait for each other in a busy loop. Where another program needs a core too, a long
     # loop costs most of the machine (docs/notebook.md). PyTorch reads the variable when it is loaded.
     if "OMP_WAIT_POLICY" not in os.environ:
@@ -79,5 +77,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     keep_freed_memory()
     command = get_command(app)
     return exit_code_of(
-        lambda: command.main(args=words, prog_name=PROGRAM, standalone_mode=False), debug="--debug" in words
+        lambda: command.main(args=list(words), prog_name=PROGRAM, standalone_mode=False),
+        debug="--debug" in words,
     )

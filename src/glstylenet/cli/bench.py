@@ -18,6 +18,7 @@ from glstylenet.cli.options import (
     given_settings,
     with_options_of,
 )
+from glstylenet.cli.paths import input_path, output_path
 from glstylenet.cli.signals import StopSignals
 from glstylenet.errors import UsageError
 from glstylenet.settings import Settings
@@ -40,15 +41,24 @@ _FullOption = Annotated[
 _ContentOption = Annotated[
     Path | None,
     typer.Option(
-        "--content", metavar="CONTENT", help="content for measuring the speedup, instead of the samples"
+        "--content",
+        metavar="CONTENT",
+        parser=input_path,
+        help="content for measuring the speedup, instead of the samples",
     ),
 ]
 _StyleOption = Annotated[
-    Path | None, typer.Option("--style", metavar="STYLE", help="style for measuring the speedup")
+    Path | None,
+    typer.Option("--style", metavar="STYLE", parser=input_path, help="style for measuring the speedup"),
 ]
 _PlotOption = Annotated[
     Path | None,
-    typer.Option("--plot", metavar="FILE", help="also draw the schemes and the scaling into this picture"),
+    typer.Option(
+        "--plot",
+        metavar="FILE",
+        parser=output_path,
+        help="also draw the schemes and the scaling into this picture",
+    ),
 ]
 
 
@@ -110,7 +120,7 @@ def bench_command(
         if content is not None and style is not None:
             pair = Pair(content, style, content_map, style_map)
         if plot is not None:
-            _check_plot(plot, pair, overwrite=overwrite)
+            _check_plot(plot, pair, settings, overwrite=overwrite)
         pair.read(speedup_settings(plan, settings))  # errors of the pair are raised before time is spent
         report = measure(plan, Subjects(samples, pair), settings, _print_nothing if quiet else inform)
         if as_json:
@@ -129,12 +139,14 @@ def _print_nothing(_sentence: str) -> None:
     return None
 
 
-def _check_plot(plot: Path, pair: "Pair", *, overwrite: bool) -> None:
+def _check_plot(plot: Path, pair: "Pair", settings: Settings, *, overwrite: bool) -> None:
     """Refuse a plot that could not be drawn or written, before anything is measured."""
     from glstylenet.bench import PLOT_SIZE, require_matplotlib
+    from glstylenet.files import FileSet
     from glstylenet.pictures import check_output
+    from glstylenet.run import named_files
 
     require_matplotlib()
     files = (pair.content, pair.style, pair.content_map, pair.style_map)
     inputs = [file for file in files if file is not None]
-    check_output(plot, PLOT_SIZE, overwrite=overwrite, inputs=inputs)
+    check_output(plot, PLOT_SIZE, overwrite=overwrite, inputs=FileSet([*inputs, *named_files(settings)]))

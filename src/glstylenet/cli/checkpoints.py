@@ -23,7 +23,11 @@ def check_checkpoint(folder: Path, *, may_exist: bool) -> None:
 
 def claim_checkpoint(folder: Path | None) -> contextlib.AbstractContextManager[None]:
     """Return a context that reserves the checkpoint in ``folder`` for a run; without one it does nothing."""
-    return contextlib.nullcontext() if folder is None else claim_output(checkpoint_file(folder))
+    return (
+        contextlib.nullcontext()
+        if folder is None
+        else claim_output(checkpoint_file(folder), make_folder=True)
+    )
 
 
 def discard_checkpoint(folder: Path) -> str | None:
@@ -37,7 +41,7 @@ def discard_checkpoint(folder: Path) -> str | None:
 
 def resume_hint(folder: Path | None) -> str:
     """Return how to continue the run whose checkpoint is in ``folder``; "" if there is none."""
-    if folder is None or not checkpoint_file(folder).exists():
+    if folder is None or not os.path.exists(checkpoint_file(folder)):
         return ""
     return (
         f"its state is in {checkpoint_file(folder)}: to go on, give the same command with "

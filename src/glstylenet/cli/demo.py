@@ -15,17 +15,20 @@ from glstylenet.cli.options import (
     resolve_settings,
     with_setting_options,
 )
+from glstylenet.cli.paths import output_path
 from glstylenet.cli.signals import StopSignals
 from glstylenet.errors import GLStyleNetError
 from glstylenet.samples import sample_file
 
 __all__ = ["demo_command"]
 
-_DEFAULT_OUTPUT = "glstylenet-demo.png"
+_DEFAULT_OUTPUT = Path("glstylenet-demo.png")
 _DEFAULT_PRESET = "portrait"
 _SAMPLES = ("content.png", "style.png", "content_map.png", "style_map.png")
 
-_OutputOption = Annotated[str, typer.Option("--output", "-o", metavar="OUT", help="file for the picture")]
+_OutputOption = Annotated[
+    Path, typer.Option("--output", "-o", metavar="OUT", parser=output_path, help="file for the picture")
+]
 
 
 @with_setting_options
@@ -50,9 +53,9 @@ def demo_command(
 
         content, style, content_map, style_map = (sample_file(name, files) for name in _SAMPLES)
         return painting.paint(
-            BatchPlan((Job(content, style, content_map, style_map, Path(output)),), is_batch=False),
+            BatchPlan((Job(content, style, content_map, style_map, output),), is_batch=False),
             settings,
-            OutputOptions(overwrite=overwrite or _is_own_picture(Path(output))),
+            OutputOptions(overwrite=overwrite or _is_own_picture(output)),
             Verbosity(quiet=quiet, debug=debug),
             stop,
             as_json=as_json,
@@ -63,7 +66,7 @@ def _is_own_picture(output: Path) -> bool:
     """Return whether ``output`` is an earlier demo's picture under the default name, to be replaced."""
     from glstylenet.pictures import read_recipe
 
-    if output != Path(_DEFAULT_OUTPUT) or not output.is_file():
+    if output != _DEFAULT_OUTPUT or not output.is_file():
         return False
     try:
         return read_recipe(output) is not None

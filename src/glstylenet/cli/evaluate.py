@@ -16,6 +16,7 @@ from glstylenet.cli.options import (
     resolve_settings,
     with_options_of,
 )
+from glstylenet.cli.paths import input_path
 
 if TYPE_CHECKING:
     from glstylenet.metrics import Metrics
@@ -28,12 +29,21 @@ _OPTIONS = ("size", "style_scale", "max_pixels", "classes", "strict", "device")
 
 @with_options_of(*_OPTIONS)
 def evaluate_command(
-    image: Annotated[str, typer.Argument(metavar="IMAGE", help="the picture to measure", show_default=False)],
+    image: Annotated[
+        Path,
+        typer.Argument(metavar="IMAGE", parser=input_path, help="the picture to measure", show_default=False),
+    ],
     content: Annotated[
-        str, typer.Argument(metavar="CONTENT", help="the picture it was painted from", show_default=False)
+        Path,
+        typer.Argument(
+            metavar="CONTENT", parser=input_path, help="the picture it was painted from", show_default=False
+        ),
     ],
     style: Annotated[
-        str, typer.Argument(metavar="STYLE", help="the picture whose brushwork it has", show_default=False)
+        Path,
+        typer.Argument(
+            metavar="STYLE", parser=input_path, help="the picture whose brushwork it has", show_default=False
+        ),
     ],
     *,
     content_map: ContentMapOption = None,
@@ -48,9 +58,9 @@ def evaluate_command(
     from glstylenet.metrics import evaluate_picture  # PyTorch is slow to import
 
     metrics = evaluate_picture(
-        Path(image),
-        Path(content),
-        Path(style),
+        image,
+        content,
+        style,
         content_map=content_map,
         style_map=style_map,
         settings=settings,
@@ -58,7 +68,7 @@ def evaluate_command(
     if as_json:
         print_json(
             {
-                "image": image,
+                "image": str(image),
                 "metrics": metrics.as_dict(),
                 "classes": [dataclasses.asdict(each) for each in metrics.classes],
                 "settings": {name: getattr(settings, name) for name in _OPTIONS},

@@ -1,6 +1,5 @@
 """Exit codes: how exceptions become a message and the code that the program ends with."""
 
-import signal
 import traceback
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -16,7 +15,6 @@ __all__ = [
     "describe_failure",
     "exit_code_of",
     "report_failure",
-    "signal_exit_code",
 ]
 
 INTERNAL_ERROR = 1
@@ -31,20 +29,12 @@ EXIT_CODES: Mapping[int, str] = MappingProxyType(
         5: "output",
         6: "out of memory",
         7: "part of a batch failed",
+        129: "stopped by SIGHUP",
         130: "stopped by Ctrl-C",
         143: "stopped by SIGTERM",
     }
 )
 """What each exit code means."""
-
-
-def signal_exit_code(number: int) -> int:
-    """Return the exit code of a program that the signal ``number`` ended, by the convention of shells.
-
-    >>> signal_exit_code(signal.SIGINT)
-    130
-    """
-    return 128 + number
 
 
 def exit_code_of(action: Callable[[], object], *, debug: bool) -> int:
@@ -56,9 +46,6 @@ def exit_code_of(action: Callable[[], object], *, debug: bool) -> int:
         code = action()
     except SystemExit as leaving:
         code = leaving.code
-    except KeyboardInterrupt:
-        complain("interrupted; nothing was written")
-        return signal_exit_code(signal.SIGINT)
     except typer.Abort:
         return INTERNAL_ERROR
     except typer.TyperException as error:

@@ -5,22 +5,25 @@ results are named ``{content}__{style}.png`` in the output folder.
 """
 
 import os
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from glstylenet.cli.content_maps import ContentMaps
+from glstylenet.cli.contents import Contents, Refused, describe_skipped, gather_contents
+from glstylenet.cli.paths import input_path, output_path
 from glstylenet.errors import InputError, OutputError, UsageError
-from glstylenet.pictures import find_pictures, output_format, readable_names
+from glstylenet.pictures import output_format
 
 __all__ = ["BatchPlan", "Job", "plan_jobs"]
 
 
 @dataclass(frozen=True)
 class Job:
-    """One picture to paint.
+    """One picture to paint; ``content`` is ``None`` for a doodle.
 
-    ``content`` is ``None`` for a doodle. ``content_map`` may be a folder that holds a map with the content's
-    name (:meth:`map_of_content`).
+    ``replaces`` says that the file at ``output`` is an unfinished result, which this run is to replace.
     """
 
     content: Path | None
@@ -28,39 +31,36 @@ class Job:
     content_map: Path | None
     style_map: Path | None
     output: Path
+    replaces: bool = False
 
     @property
     def name(self) -> str:
         """The name of the job in messages."""
         return str(self.content or self.content_map)
 
-    def map_of_content(self) -> Path | None:
-        """Return the content's own map.
-
-        Raises :class:`~glstylenet.errors.InputError` if the map folder has none or several.
-        """
-        if self.content_map is None or self.content is None or not self.content_map.is_dir():
-            return self.content_map
-        stem = self.content.stem
-        found = [path for path in find_pictures(self.content_map) if path.stem == stem]
-        if len(found) != 1:
-            raise InputError(
-                f"{self.content}: the map folder {self.content_map} holds {len(found)} pictures named "
-                f"{stem}, expected one; add or remove maps there"
-            )
-        return found[0]
-
 
 @dataclass(frozen=True)
 class BatchPlan:
-    """The jobs of a call. In a batch, results are reported together, and a failure does not end it."""
+    """The jobs of a call. In a batch, results are reported together, and a failure does not end it.
+
+    ``refused`` are the pictures that cannot be painted, ``notes`` say what else was left out, and
+    ``also_read`` are files that the call reads besides its pictures: none of them may be written.
+    """
 
     jobs: tuple[Job, ...]
     is_batch: bool
+    refused: tuple[Refused, ...] = ()
+    notes: tuple[str, ...] = ()
+    also_read: tuple[Path, ...] = ()
 
 
 def plan_jobs(
-    pictures: Sequence[str], output: str, *, content_map: Path | None, style_map: Path | None
+    pictures: Sequence[str],
+    output: str,
+    *,
+    content_map: Path | None,
+    style_map: Path | None,
+    also_read: Sequence[Path] = (),
 ) -> BatchPlan:
     """Return the jobs of ``CONTENT... STYLE``; ``STYLE`` alone, with both maps, is a doodle.
 
@@ -68,76 +68,113 @@ def plan_jobs(
     a typing error. Raises :class:`~glstylenet.errors.UsageError`,
     :class:`~glstylenet.errors.InputError` or :class:`~glstylenet.errors.OutputError`.
     """
-    if not all(pictures) or not output:
-        raise UsageError("a picture's or the output's name is empty; is a variable of your script not set?")
-    contents, is_batch = _contents(pictures, content_map, style_map)
-    style = Path(pictures[-1])
-    several = len(contents) > 1
-    if several and content_map is not None and not content_map.is_dir():
-        raise UsageError(
-            f"got one content map, {content_map}, for {len(contents)} contents; give a folder that holds a "
-            f"map of the same name for each content"
-        )
-    names = [f"{(content or content_map or style).stem}__{style.stem}.png" for content in contents]
-    is_folder = is_batch or Path(output).is_dir() or output.endswith((os.sep, "/"))
-    if is_batch and output_format(Path(output)) is not None:
+    target = output_path(output)
+    is_folder = target.is_dir() or output.endswith((os.sep, "/"))
+    style = _style(pictures, is_doodle=content_map is not None and style_map is not None)
+    if len(pictures) == 1:
+        return _plan_doodle(style, content_map, style_map, target, is_folder=is_folder, also_read=also_read)
+    contents = gather_contents(pictures[:-1])
+    if not contents.is_batch and not is_folder:
+        [content] = contents.paths
+        own_map = None if content_map is None else ContentMaps.of(content_map).map_of(content)
+        job = Job(content, style, own_map, style_map, target)
+        return BatchPlan((job,), is_batch=False, also_read=tuple(also_read))
+    if contents.is_batch and output_format(target) is not None:
         raise UsageError(f"-o {output} names one file, and a batch makes several; give a folder")
-    if is_folder:
-        _refuse_equal_names(contents, names)
-        folder = _output_folder(Path(output))
-        outputs = [folder / name for name in names]
-    else:
-        outputs = [Path(output)]
-    jobs = tuple(
-        Job(content, style, content_map, style_map, target)
-        for content, target in zip(contents, outputs, strict=True)
-    )
-    return BatchPlan(jobs, is_batch)
+    outputs = {content: target / _result_name(content, style) for content in contents.paths}
+    notes = [describe_skipped(contents.skipped, "no pictures")] if contents.skipped else []
+    earlier = _earlier_results(contents, outputs, target)
+    if earlier:
+        notes.append(describe_skipped(earlier, "results of this batch"))
+        outputs = {content: path for content, path in outputs.items() if content not in earlier}
+    _refuse_equal_names(outputs)
+    _make_output_folder(target)
+    maps = None if content_map is None else ContentMaps.of(content_map)
+    jobs: list[Job] = []
+    refused = list(contents.refused)
+    for content, path in outputs.items():
+        try:
+            own_map = None if maps is None else maps.map_of(content)
+            jobs.append(Job(content, style, own_map, style_map, output_path(str(path))))
+        except (InputError, OutputError) as error:
+            if not contents.is_batch:
+                raise
+            refused.append(Refused(str(content), error))
+    return BatchPlan(tuple(jobs), contents.is_batch, tuple(refused), tuple(notes), tuple(also_read))
 
 
-def _contents(
-    pictures: Sequence[str], content_map: Path | None, style_map: Path | None
-) -> tuple[list[Path | None], bool]:
-    """Return the contents, and whether they are a batch."""
-    if len(pictures) == 1 and content_map is not None and style_map is not None:
-        if content_map.is_dir():
-            raise UsageError(f"a doodle is painted from one map, and {content_map} is a folder; name a file")
-        return [None], False
-    if len(pictures) < 2:
+def _style(pictures: Sequence[str], *, is_doodle: bool) -> Path:
+    """Return the last of ``pictures``, if there are as many as a run needs."""
+    if len(pictures) < 2 and not (pictures and is_doodle):
         raise UsageError(
             f"got {'one picture' if pictures else 'no pictures'}, expected CONTENT and STYLE; STYLE alone is "
             f"enough for a doodle, which needs --content-map and --style-map"
         )
-    contents: list[Path | None] = []
-    is_batch = len(pictures) > 2
-    for text in pictures[:-1]:
-        path = Path(text)
-        if not path.is_dir():
-            contents.append(path)
-            continue
-        is_batch = True
-        inside = find_pictures(path)
-        if not inside:
-            raise InputError(f"{path}: the folder holds no picture; expected {readable_names()}")
-        contents.extend(inside)
-    return contents, is_batch
+    return input_path(pictures[-1])
 
 
-def _refuse_equal_names(contents: Sequence[Path | None], names: Sequence[str]) -> None:
-    taken: dict[str, Path | None] = {}
-    for content, name in zip(contents, names, strict=True):
-        # Some file systems treat names that differ only in case as one.
-        other = taken.setdefault(name.lower(), content)
+def _plan_doodle(
+    style: Path,
+    content_map: Path | None,
+    style_map: Path | None,
+    target: Path,
+    *,
+    is_folder: bool,
+    also_read: Sequence[Path],
+) -> BatchPlan:
+    if content_map is not None and content_map.is_dir():
+        raise UsageError(f"a doodle is painted from one map, and {content_map} is a folder; name a file")
+    if is_folder:
+        _make_output_folder(target)
+        target /= _result_name(content_map or style, style)
+    job = Job(None, style, content_map, style_map, target)
+    return BatchPlan((job,), is_batch=False, also_read=tuple(also_read))
+
+
+def _result_name(content: Path, style: Path) -> str:
+    return f"{content.stem}__{style.stem}.png"
+
+
+def _earlier_results(contents: Contents, outputs: Mapping[Path, Path], folder: Path) -> list[Path]:
+    """Return the pictures of listed folders that are results of this batch, to be written into ``folder``.
+
+    They are there when contents and results share a folder, and the batch is started again.
+    """
+    names = {path.name for path in outputs.values()}
+    here = os.path.realpath(folder)
+    return [
+        path
+        for path in contents.paths
+        if path in contents.listed and path.name in names and os.path.realpath(path.parent) == here
+    ]
+
+
+def _refuse_equal_names(outputs: Mapping[Path, Path]) -> None:
+    taken: dict[str, Path] = {}
+    for content, path in outputs.items():
+        other = taken.setdefault(_name_as_one(path.name), content)
         if other is not content:
             raise UsageError(
-                f"{other} and {content} would both become {name}; rename one, or paint them one by one"
+                f"{other} and {content} would both become {path.name}, at least where a file system does not "
+                f"tell letter cases or the spellings of accents apart; rename one, or paint them one by one"
             )
 
 
-def _output_folder(folder: Path) -> Path:
-    """Return the folder for results; create it if only it is missing."""
+def _name_as_one(name: str) -> str:
+    """Return the same text for all names that some file system takes for one.
+
+    >>> _name_as_one("IMG_2.png") == _name_as_one("img_2.png")
+    True
+    >>> _name_as_one("caf\\u00e9.png") == _name_as_one("cafe\\u0301.png")
+    True
+    """
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+
+
+def _make_output_folder(folder: Path) -> None:
+    """Create the folder for results if only it is missing."""
     if folder.is_dir():
-        return folder
+        return
     if folder.exists():
         raise OutputError(f"{folder}: is a file, expected a folder for the results; choose another name")
     try:
@@ -148,4 +185,3 @@ def _output_folder(folder: Path) -> Path:
         ) from error
     except OSError as error:
         raise OutputError(f"{folder}: the folder cannot be made ({error.strerror})") from error
-    return folder

@@ -16,6 +16,7 @@ from glstylenet.cli.options import (
     resolve_settings,
     with_setting_options,
 )
+from glstylenet.cli.paths import input_path
 from glstylenet.errors import UsageError
 
 __all__ = ["loss_command"]
@@ -24,9 +25,10 @@ __all__ = ["loss_command"]
 @with_setting_options
 def loss_command(
     pictures: Annotated[
-        list[str],
+        list[Path],
         typer.Argument(
             metavar="IMAGE CONTENT STYLE",
+            parser=input_path,
             help="the picture to measure, then those it was painted from; a doodle has no CONTENT",
             show_default=False,
         ),
@@ -51,16 +53,18 @@ def loss_command(
     from glstylenet.run import picture_losses  # PyTorch is slow to import
 
     terms = picture_losses(
-        Path(pictures[0]),
-        None if is_doodle else Path(pictures[1]),
-        Path(pictures[-1]),
+        pictures[0],
+        None if is_doodle else pictures[1],
+        pictures[-1],
         content_map=content_map,
         style_map=style_map,
         settings=settings,
     )
     losses = terms.as_dict()
     if as_json:
-        print_json({"image": pictures[0], "losses": losses, "settings": settings.model_dump(mode="json")})
+        print_json(
+            {"image": str(pictures[0]), "losses": losses, "settings": settings.model_dump(mode="json")}
+        )
     else:
         print_result("\n".join(f"{name:<12}{value:>14.6g}" for name, value in losses.items()))
     return 0

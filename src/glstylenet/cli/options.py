@@ -16,6 +16,7 @@ from typing import Annotated, get_args
 import platformdirs
 import typer
 
+from glstylenet.cli.paths import input_path
 from glstylenet.settings import (
     GROUPS,
     PRESETS,
@@ -38,6 +39,7 @@ __all__ = [
     "QuietOption",
     "StyleMapOption",
     "VerboseOption",
+    "config_files",
     "environment_settings",
     "given_settings",
     "resolve_settings",
@@ -57,8 +59,9 @@ ContentMapOption = Annotated[
         "--content-map",
         "--content-mask",
         metavar="MAP",
-        help="picture that marks the regions of the content, one flat colour each; for several contents a "
-        "folder with a map of the same name for each",
+        parser=input_path,
+        help="picture that marks the regions of the content, one flat colour each; for several contents one "
+        "that fits all of them, or a folder with a map of the same name for each",
         rich_help_panel=_MAPS,
     ),
 ]
@@ -68,6 +71,7 @@ StyleMapOption = Annotated[
         "--style-map",
         "--style-mask",
         metavar="MAP",
+        parser=input_path,
         help="picture that marks the regions of the style, in the same colours",
         rich_help_panel=_MAPS,
     ),
@@ -87,6 +91,7 @@ ConfigOption = Annotated[
     typer.Option(
         "--config",
         metavar="FILE",
+        parser=input_path,
         help="TOML file of settings, such as content_weight = 20 or preset = 'artistic'; by default "
         "glstylenet/config.toml in the user's configuration folder, if there is one",
     ),
@@ -156,8 +161,7 @@ def resolve_settings(
     Raises :class:`~glstylenet.errors.SettingsError` naming field, value and range.
     """
     values: dict[str, object] = {}
-    file = config or user_config()
-    if file is not None:
+    for file in config_files(config):
         values.update(read_config(file))
     named = values.pop("preset", None)
     chosen = preset if preset is not None else named
@@ -166,10 +170,16 @@ def resolve_settings(
     return Settings(**values) if chosen is None else preset_settings(str(chosen), **values)
 
 
+def config_files(config: Path | None) -> tuple[Path, ...]:
+    """Return the config file that is read, if any: ``config``, or else the user's own."""
+    file = config or user_config()
+    return () if file is None else (file,)
+
+
 def user_config() -> Path | None:
     """Return the user's own config file, ``None`` if there is none."""
     path = platformdirs.user_config_path("glstylenet") / "config.toml"
-    return path if path.is_file() else None
+    return path if os.path.isfile(path) else None
 
 
 def _place_in_help(parameter: inspect.Parameter) -> int:

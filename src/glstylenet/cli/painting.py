@@ -1,10 +1,12 @@
 """Painting: carrying out the jobs of a batch and reporting their results."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from glstylenet.cli.checkpoints import claim_checkpoint, discard_checkpoint, resume_hint
 from glstylenet.cli.console import complain, inform, print_json
+from glstylenet.cli.existing import split_existing
 from glstylenet.cli.exit_codes import describe_failure, report_failure
 from glstylenet.cli.jobs import BatchPlan, Job
 from glstylenet.cli.outputs import OutputOptions, check_outputs, preview_path
@@ -47,11 +49,21 @@ def paint(
     A batch goes on past a job that fails and ends in :class:`~glstylenet.errors.BatchError`; a single job
     raises its own error.
     """
+    existing: Sequence[Job] = ()
+    if options.skip_existing:
+        plan, existing = split_existing(plan)
     check_outputs(plan, settings, options)
+    if not verbosity.quiet:
+        for note in plan.notes:
+            inform(note)
     choose_device(settings.device, settings.precision)  # a missing device fails before pictures are read
     context = _Context(settings, options, verbosity, stop)
     if plan.is_batch:
-        return _paint_batch(plan, context, as_json=as_json)
+        return _paint_batch(plan, existing, context, as_json=as_json)
+    if existing:
+        if as_json:
+            print_json({"output": str(existing[0].output), "skipped": True})
+        return 0
     [job] = plan.jobs
     curve = LossCurve()
     result = _paint_one(job, context, curve=curve)
@@ -62,9 +74,17 @@ def paint(
     return stop.exit_code if result.interrupted else 0
 
 
-def _paint_batch(plan: BatchPlan, context: _Context, *, as_json: bool) -> int:
+def _paint_batch(plan: BatchPlan, existing: Sequence[Job], context: _Context, *, as_json: bool) -> int:
     results: list[dict[str, object]] = []
+    skipped = [{"content": job.name, "output": str(job.output)} for job in existing]
     failures: list[dict[str, object]] = []
+
+    def fail(name: str, error: Exception) -> None:
+        code = report_failure(error, debug=context.verbosity.debug)
+        failures.append({"content": name, "message": describe_failure(error), "exit_code": code})
+
+    for each in plan.refused:
+        fail(each.name, each.error)
     stop, count = context.stop, len(plan.jobs)
     code = 0
     for number, job in enumerate(plan.jobs, start=1):
@@ -80,10 +100,7 @@ def _paint_batch(plan: BatchPlan, context: _Context, *, as_json: bool) -> int:
         except WeightsError:
             raise  # every other picture would fail, too
         except Exception as error:  # whatever went wrong with this picture, the others are painted
-            failed_with = report_failure(error, debug=context.verbosity.debug)
-            failures.append(
-                {"content": job.name, "message": describe_failure(error), "exit_code": failed_with}
-            )
+            fail(job.name, error)
         except SystemExit as leaving:
             code = leaving.code if isinstance(leaving.code, int) else 1
         # A signal that came when the last picture was whole has nothing left to cut short.
@@ -93,10 +110,11 @@ def _paint_batch(plan: BatchPlan, context: _Context, *, as_json: bool) -> int:
             complain(f"interrupted; {len(results)} of {count} pictures are written")
             break
     if as_json:
-        print_json({"results": results, "failures": failures})
+        print_json({"results": results, "skipped": skipped, "failures": failures})
     if failures and not code:
         names = ", ".join(str(failure["content"]) for failure in failures)
-        raise BatchError(f"{len(failures)} of {count} pictures failed: {names}; the others are done")
+        every = count + len(plan.refused) + len(existing)
+        raise BatchError(f"{len(failures)} of {every} pictures failed: {names}; the others are done")
     return code
 
 
@@ -105,7 +123,7 @@ def _paint_one(job: Job, context: _Context, *, curve: LossCurve) -> Result:
 
     ``curve`` receives the run's events.
     """
-    settings, options, stop = context.settings, context.options, context.stop
+    settings, options, stop = context.settings, context.options.of_job(job), context.stop
     stop.graceful = False
     with (
         claim_output(job.output),
@@ -117,7 +135,7 @@ def _paint_one(job: Job, context: _Context, *, curve: LossCurve) -> Result:
             result = stylize(
                 job.content,
                 job.style,
-                content_map=job.map_of_content(),
+                content_map=job.content_map,
                 style_map=job.style_map,
                 settings=settings,
                 on_event=observer,
@@ -178,7 +196,7 @@ class _RunObserver:
     def _save_preview(self, step: Step) -> None:
         path = preview_path(self.job.output, step.evaluation)
         try:
-            write_picture(path, step.pixels, overwrite=self.options.overwrite)
+            write_picture(path, step.pixels.cpu(), alpha=step.alpha, overwrite=self.options.overwrite)
         except OutputError as error:
             # A failed preview must not end the run.
             self.emit(Warned(f"a preview was left out: {error}"))
@@ -192,7 +210,7 @@ def _explain(
     A run that was asked to stop leaves the explanation out. A signal during the explanation ends the program
     at once, since the picture is saved.
     """
-    options, stop = context.options, context.stop
+    options, stop = context.options.of_job(job), context.stop
     if not options.explain:
         return
     if stop.requested:

@@ -16,6 +16,7 @@ from glstylenet.cli.options import (
     given_settings,
     with_options_of,
 )
+from glstylenet.cli.paths import input_path, output_path
 from glstylenet.cli.signals import StopSignals
 from glstylenet.cli.task_progress import describe_progress, ignore_event
 from glstylenet.errors import BatchError
@@ -50,6 +51,7 @@ def reproduce_command(
             "--output",
             "-o",
             metavar="FOLDER",
+            parser=output_path,
             help="folder for the report: index.html, pictures and results.json; the same command continues a "
             "report that was stopped",
         ),
@@ -59,6 +61,7 @@ def reproduce_command(
         typer.Option(
             "--inputs",
             metavar="DIR",
+            parser=input_path,
             help="folder of the paper's pictures (portrait/Seth.jpg and so on); without it the sample "
             "pictures take the place of every pair",
         ),
@@ -79,14 +82,22 @@ def reproduce_command(
     with StopSignals() as stop, contextlib.ExitStack() as held:
         from glstylenet.files import claim_output
         from glstylenet.metrics import require_scikit_image
-        from glstylenet.report import Reproduction, ResultsFile, chosen_experiments, find_pairs, sample_pairs
+        from glstylenet.report import (
+            RESULTS_NAME,
+            Reproduction,
+            ResultsFile,
+            chosen_experiments,
+            find_pairs,
+            sample_pairs,
+        )
 
         chosen = chosen_experiments(figures or [])
         require_scikit_image()
         gathered = sample_pairs(held) if inputs is None else find_pairs(inputs)
         results = ResultsFile.read(output, overwrite=overwrite)
         reproduction = Reproduction(chosen, gathered, inputs, shared, results)
-        held.enter_context(claim_output(output))
+        reproduction.refuse_written_inputs()
+        held.enter_context(claim_output(output / RESULTS_NAME, make_folder=True))
         whole = _run(reproduction, stop, quiet=quiet)
     if as_json:
         print_json({"output": str(output), "figures": reproduction.as_dict()})

@@ -47,7 +47,8 @@ def rescue_best_picture(
     def write(path: Path, *, overwrite: bool = False) -> None:
         # On the CPU: the device may be what failed.
         pixels = resize(step.pixels.cpu(), full_size)
-        write_picture(path, pixels, bits=options.bits, overwrite=overwrite)
+        alpha = None if step.alpha is None else resize(255.0 * step.alpha, full_size) / 255.0
+        write_picture(path, pixels, alpha=alpha, bits=options.bits, overwrite=overwrite)
 
     try:
         write(output, overwrite=options.overwrite)

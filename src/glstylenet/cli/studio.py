@@ -11,6 +11,7 @@ import typer
 
 from glstylenet.cli.console import inform
 from glstylenet.cli.options import DebugOption, environment_settings, given_settings, with_options_of
+from glstylenet.cli.paths import output_path
 from glstylenet.cli.signals import StopSignals
 from glstylenet.errors import UsageError
 from glstylenet.settings import Settings, parse_bytes
@@ -33,6 +34,7 @@ def studio_command(
         typer.Option(
             "--data",
             metavar="DIR",
+            parser=output_path,
             help="folder for pictures and runs; by default glstylenet/studio in the user's data folder",
         ),
     ] = None,
@@ -78,7 +80,7 @@ def studio_command(
             webbrowser.open(url)
 
     with StopSignals() as stop:
-        serve(Address(host, port, token), storage, machine, ready=ready)
+        serve(Address(host, port, token), storage, machine, ready=ready, should_stop=stop.should_stop)
     return stop.exit_code
 
 

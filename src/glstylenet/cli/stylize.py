@@ -16,10 +16,22 @@ from glstylenet.cli.options import (
     QuietOption,
     StyleMapOption,
     VerboseOption,
+    config_files,
     given_settings,
     resolve_settings,
     with_setting_options,
 )
+from glstylenet.cli.output_options import (
+    BitsOption,
+    CheckpointOption,
+    ExplainOption,
+    NoMetadataOption,
+    OutputOption,
+    ResumeOption,
+    SaveEveryOption,
+    SkipExistingOption,
+)
+from glstylenet.cli.paths import input_path
 from glstylenet.cli.signals import StopSignals
 from glstylenet.errors import UsageError
 
@@ -33,62 +45,13 @@ _PicturesArgument = Annotated[
         show_default=False,
     ),
 ]
-_OutputOption = Annotated[
-    str | None,
-    typer.Option(
-        "--output",
-        "-o",
-        metavar="OUT",
-        help="file for the result, whose suffix (.png, .jpg, ...) is its format, or a folder for results "
-        "named CONTENT__STYLE.png; required, except with --recipe OLD.png (default OLD.again.png)",
-    ),
-]
 _RecipeOption = Annotated[
     Path | None,
     typer.Option(
         "--recipe",
         metavar="FILE",
+        parser=input_path,
         help="picture that glstylenet made: repeat its run; options that are given override its settings",
-    ),
-]
-_NoMetadataOption = Annotated[bool, typer.Option("--no-metadata", help="leave the recipe out of the result")]
-_BitsOption = Annotated[
-    int | None,
-    typer.Option(
-        "--bits", metavar="8|16", help="bits per colour of the result (default 8, or those of the recipe)"
-    ),
-]
-_SaveEveryOption = Annotated[
-    int | None,
-    typer.Option(
-        "--save-every",
-        metavar="N",
-        min=1,
-        help="write a preview every N evaluations, such as OUT.0040.png after 40",
-    ),
-]
-
-_ExplainOption = Annotated[
-    bool,
-    typer.Option(
-        "--explain",
-        help="write a page into the folder OUT.explain beside OUT.png: which part of the style painted which "
-        "part of the result, the loss of each map class, and the loss curve (needs the extra 'report')",
-    ),
-]
-_CheckpointOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--checkpoint",
-        metavar="DIR",
-        help="folder for the state of the run, from which --resume continues after an interruption; the "
-        "state is removed when the result is written",
-    ),
-]
-_ResumeOption = Annotated[
-    bool,
-    typer.Option(
-        "--resume", help="continue from the state in --checkpoint DIR; the result is the same picture"
     ),
 ]
 _DryRunOption = Annotated[
@@ -101,20 +64,21 @@ _DryRunOption = Annotated[
 def stylize_command(
     pictures: _PicturesArgument = None,
     *,
-    output: _OutputOption = None,
+    output: OutputOption = None,
     content_map: ContentMapOption = None,
     style_map: StyleMapOption = None,
     preset: PresetOption = None,
     config: ConfigOption = None,
     recipe: _RecipeOption = None,
     overwrite: OverwriteOption = False,
+    skip_existing: SkipExistingOption = False,
     as_json: JsonOption = False,
-    no_metadata: _NoMetadataOption = False,
-    bits: _BitsOption = None,
-    save_every: _SaveEveryOption = None,
-    explain: _ExplainOption = False,
-    checkpoint: _CheckpointOption = None,
-    resume: _ResumeOption = False,
+    no_metadata: NoMetadataOption = False,
+    bits: BitsOption = None,
+    save_every: SaveEveryOption = None,
+    explain: ExplainOption = False,
+    checkpoint: CheckpointOption = None,
+    resume: ResumeOption = False,
     dry_run: _DryRunOption = False,
     verbose: VerboseOption = False,
     quiet: QuietOption = False,
@@ -128,6 +92,8 @@ def stylize_command(
     with StopSignals() as stop:
         if output is None and recipe is None:
             raise UsageError("got no output; give -o OUT, a file or a folder")
+        if overwrite and skip_existing:
+            raise UsageError("got --overwrite and --skip-existing; give one of them, or neither")
         # PyTorch takes seconds to import: not for --help, and only once signals are handled.
         from glstylenet.cli import painting, repetition
         from glstylenet.cli.dry_run import print_dry_run
@@ -139,6 +105,7 @@ def stylize_command(
         recorded_bits, threads = 8, None
         if recipe is None:
             settings = resolve_settings(options, preset=preset, config=config)
+            also_read: Sequence[Path] = config_files(config)
         elif preset is not None or config is not None:
             raise UsageError("--recipe holds all settings; leave out --preset and --config")
         else:
@@ -147,10 +114,14 @@ def stylize_command(
             )
             names, content_map, style_map = repeated.pictures, repeated.content_map, repeated.style_map
             settings, recorded_bits, threads = repeated.settings, repeated.bits, repeated.threads
+            also_read = (recipe,)
             output = repetition.default_output(recipe) if output is None else output
-        plan = plan_jobs(names, output or "", content_map=content_map, style_map=style_map)
+        plan = plan_jobs(
+            names, output or "", content_map=content_map, style_map=style_map, also_read=also_read
+        )
         outputs = OutputOptions(
             overwrite=overwrite,
+            skip_existing=skip_existing,
             bits=recorded_bits if bits is None else bits,
             metadata=not no_metadata,
             save_every=save_every,

@@ -17,11 +17,12 @@ from glstylenet.cli.options import (
     PresetOption,
     QuietOption,
     StyleMapOption,
+    config_files,
     environment_settings,
     given_settings,
-    user_config,
     with_setting_options,
 )
+from glstylenet.cli.paths import input_path, output_path
 from glstylenet.cli.signals import StopSignals
 from glstylenet.cli.task_progress import describe_progress, ignore_event
 from glstylenet.errors import BatchError, UsageError
@@ -40,6 +41,7 @@ def sweep_command(
         list[Path],
         typer.Argument(
             metavar="CONTENT STYLE",
+            parser=input_path,
             help="the picture to repaint and the picture that gives the brushwork; a doodle has no CONTENT",
             show_default=False,
         ),
@@ -51,6 +53,7 @@ def sweep_command(
             "--output",
             "-o",
             metavar="FOLDER",
+            parser=output_path,
             help="folder for the pictures, sheet.png, index.html and results.json; the same command "
             "continues a sweep that was stopped",
         ),
@@ -79,10 +82,10 @@ def sweep_command(
     sources = _parse_pictures(pictures, content_map, style_map)
     with StopSignals() as stop:
         from glstylenet.files import claim_output
-        from glstylenet.report import open_sweep
+        from glstylenet.report import RESULTS_NAME, open_sweep
 
-        sweep = open_sweep(grid, sources, output, overwrite=overwrite)
-        with claim_output(output):
+        sweep = open_sweep(grid, sources, output, overwrite=overwrite, also_read=config_files(config))
+        with claim_output(output / RESULTS_NAME, make_folder=True):
             records = _paint(sweep, stop, quiet=quiet)
     if as_json:
         print_json({"output": str(output), "results": [asdict(record) for record in records]})
@@ -129,8 +132,9 @@ def _finish(records: "Sequence[Record]", count: int, output: Path, stop: StopSig
 
 def _base_values(config: Path | None) -> dict[str, object]:
     """Return the values that options override: those of the environment, then of the config file."""
-    file = config or user_config()
-    table = {} if file is None else read_config(file)
+    table: dict[str, object] = {}
+    for file in config_files(config):
+        table.update(read_config(file))
     return {**table, **environment_settings()}
 
 

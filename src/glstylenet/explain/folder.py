@@ -1,13 +1,7 @@
-"""Folder: an explanation as files, all of them or none.
-
-The files are written into a folder beside the final one, flushed to disk and then renamed, as results are
-(:mod:`glstylenet.pictures.write`).
-"""
+"""Folder: an explanation as files, all of them or none."""
 
 import json
 import os
-import secrets
-import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -18,7 +12,7 @@ from glstylenet.explain.charts import class_chart, curve_chart
 from glstylenet.explain.explanation import Explanation
 from glstylenet.explain.page import explanation_page
 from glstylenet.explain.panels import correspondence_sheet
-from glstylenet.files import claim_output
+from glstylenet.files import FileSet, claim_output, remove_strays, replacing_folder
 
 __all__ = ["FILES", "check_folder", "explanation_folder", "write_explanation"]
 
@@ -41,6 +35,7 @@ def check_folder(folder: Path, *, overwrite: bool, inputs: Iterable[Path] = ()) 
     With ``overwrite`` an earlier explanation may be replaced, but neither a folder with other files nor one
     with one of the ``inputs``. To be called before anything is computed.
     """
+    remove_strays(folder.parent)  # a killed run may have left the folder under another name
     if not os.path.lexists(folder):
         return
     if not overwrite:
@@ -55,9 +50,8 @@ def check_folder(folder: Path, *, overwrite: bool, inputs: Iterable[Path] = ()) 
             f"{folder}: holds {strange[0]}, which no explanation wrote, and --overwrite would remove it. "
             f"Move it away, or choose another output."
         )
-    for path in inputs:
-        if path.resolve().parent == folder.resolve():
-            raise OutputError(f"{folder}: holds the input {path}. Choose another output.")
+    if (path := FileSet(inputs).find_inside(folder)) is not None:
+        raise OutputError(f"{folder}: holds the input {path}. Choose another output.")
 
 
 def write_explanation(explanation: Explanation, folder: Path, *, overwrite: bool = False) -> None:
@@ -68,18 +62,8 @@ def write_explanation(explanation: Explanation, folder: Path, *, overwrite: bool
     """
     with claim_output(folder):
         check_folder(folder, overwrite=overwrite)
-        beside = folder.with_name(f".glstylenet-{secrets.token_hex(8)}.part")
-        try:
-            beside.mkdir()
-            _write_files(explanation, beside, title=folder.stem)
-            _put_in_place(beside, folder)
-        except OSError as error:
-            raise OutputError(
-                f"{folder}: writing failed ({error}); nothing was changed. Check the disk's space and "
-                f"permissions."
-            ) from error
-        finally:  # whatever happens, Ctrl-C included
-            shutil.rmtree(beside, ignore_errors=True)
+        with replacing_folder(folder, overwrite=overwrite) as new:
+            _write_files(explanation, new, title=folder.stem)
 
 
 def _write_files(explanation: Explanation, folder: Path, *, title: str) -> None:
@@ -90,26 +74,9 @@ def _write_files(explanation: Explanation, folder: Path, *, title: str) -> None:
     _save(curve_chart(explanation.curve), folder / "curve.png")
     text = json.dumps(explanation.as_dict(), separators=(",", ":"))
     (folder / "explanation.json").write_text(text + "\n", encoding="utf-8")
-    (folder / "index.html").write_text(explanation_page(explanation, title), encoding="utf-8")
-    for path in folder.iterdir():
-        with path.open("rb+") as file:
-            os.fsync(file.fileno())
+    page = explanation_page(explanation, title)
+    (folder / "index.html").write_text(page, encoding="utf-8", errors="backslashreplace")
 
 
 def _save(picture: Image.Image, path: Path) -> None:
     picture.save(path, "PNG", optimize=False)
-
-
-def _put_in_place(beside: Path, folder: Path) -> None:
-    """Rename the complete folder; the one that it replaces is kept until then."""
-    if not os.path.lexists(folder):
-        beside.rename(folder)
-        return
-    old = folder.with_name(f".glstylenet-{secrets.token_hex(8)}.old")
-    folder.rename(old)
-    try:
-        beside.rename(folder)
-    except BaseException:
-        old.rename(folder)
-        raise
-    shutil.rmtree(old, ignore_errors=True)

@@ -23,6 +23,7 @@ from glstylenet.explain.correspondence import Correspondence, receptive_pixels
 from glstylenet.explain.explanation import Explanation
 from glstylenet.explain.panels import result_panel, style_panel
 from glstylenet.objective import TERMS
+from glstylenet.pictures import over_white
 
 __all__ = ["explanation_page"]
 
@@ -66,12 +67,12 @@ def _figures(explanation: Explanation, found: Correspondence | None) -> str:
     result_code = None if found is None else Image.fromarray(result_panel(explanation, found))
     style_code = None if found is None else Image.fromarray(style_panel(explanation))
     figures = [
-        _figure("result", "Result", _picture(explanation.result.pixels), result_code),
-        _figure("style", "Style", _picture(inputs.style), style_code),
+        _figure("result", "Result", _picture(explanation.result.pixels, inputs.alpha), result_code),
+        _figure("style", "Style", _picture(inputs.style, inputs.style_alpha), style_code),
     ]
     content = inputs.content
     if content is not None:
-        figures.append(_figure("content", "Content", _picture(content), None))
+        figures.append(_figure("content", "Content", _picture(content, inputs.alpha), None))
     return "\n".join(figures)
 
 
@@ -196,11 +197,12 @@ def _packed(grid: npt.NDArray[np.generic]) -> str:
     return base64.b64encode(np.ascontiguousarray(grid).tobytes()).decode("ascii")
 
 
-def _picture(pixels: Tensor) -> Image.Image:
-    """Convert (1, 3, H, W), 0..255, to a picture of at most the page's size."""
+def _picture(pixels: Tensor, alpha: Tensor | None) -> Image.Image:
+    """Convert (1, 3, H, W), 0..255, over white, to a picture of at most the page's size."""
     stride = max(1, max(pixels.shape[-2:]) // (2 * _LONGEST_SIDE))  # roughly first, to keep memory small
-    near = pixels[0, :, ::stride, ::stride].permute(1, 2, 0).round().clamp(0, 255)
-    return Image.fromarray(near.byte().cpu().numpy())
+    near = pixels[..., ::stride, ::stride].cpu()
+    shown = over_white(near, None if alpha is None else alpha[..., ::stride, ::stride])
+    return Image.fromarray(shown[0].permute(1, 2, 0).round().clamp(0, 255).byte().numpy())
 
 
 def _uri(picture: Image.Image, kind: str | None = None) -> str:

@@ -43,6 +43,7 @@ def result_panel(explanation: Explanation, found: Correspondence) -> _Raster:
         y = _nearest_patch(np.arange(band.start, band.stop), found.cell, found.index.shape[0])
         here = np.ix_(y, x)
         panel[band] = coded_colours(down[here], across[here], _light(pixels, band))
+        _lay_over_white(panel[band], explanation.result.alpha, band)
         if found.crossing is not None:
             _hatch(panel[band], found.crossing[here], band.start, longest=max(height, width))
     _draw_borders(panel, explanation)
@@ -50,7 +51,10 @@ def result_panel(explanation: Explanation, found: Correspondence) -> _Raster:
 
 
 def style_panel(explanation: Explanation) -> _Raster:
-    """Return the style (A, B, 3) in the colour code, with a line at every quarter."""
+    """Return the style (A, B, 3) in the colour code, with a line at every quarter.
+
+    What is transparent, here and in the result, is white: it is not painted from, and not seen.
+    """
     style = explanation.result.inputs.style
     height, width = style.shape[-2:]
     panel = np.empty((height, width, 3), np.uint8)
@@ -58,6 +62,7 @@ def style_panel(explanation: Explanation) -> _Raster:
     for band in _bands(height):
         down, right = np.broadcast_arrays(_pixel_middles(band, height)[:, None], across)
         panel[band] = coded_colours(down, right, _light(style, band))
+        _lay_over_white(panel[band], explanation.result.inputs.style_alpha, band)
     for quarter in (1, 2, 3):
         for line in (panel[height * quarter // 4], panel[:, width * quarter // 4]):
             line[:] = 127 + line // 2
@@ -128,6 +133,13 @@ def _light(picture: Tensor, band: slice) -> npt.NDArray[np.float32]:
     rows = picture[0, :, band].permute(1, 2, 0).cpu().numpy()
     light: npt.NDArray[np.float32] = rows @ _LUMA
     return light
+
+
+def _lay_over_white(panel: _Raster, alpha: Tensor | None, band: slice) -> None:
+    """Lay the rows of ``band``, (h, W, 3), of a picture of ``alpha`` (1, 1, H, W) over white, in place."""
+    if alpha is not None:
+        share = alpha[0, 0, band].cpu().numpy()[..., None]
+        panel[:] = np.rint(panel * share + 255 * (1 - share))
 
 
 def _hatch(panel: _Raster, where: npt.NDArray[np.bool_], top: int, *, longest: int) -> None:

@@ -1,12 +1,31 @@
 """Files: written whole or not at all, opened only if they are ordinary ones.
 
-- ``atomic``: replaces a file at once, or leaves it as it was.
+- ``atomic``: replaces a file or a folder at once, or leaves it as it was.
 - ``lock``: holds an output for one run at a time.
 - ``regular_file``: opens a file that somebody named, and nothing else that may lie under its name.
+- ``status``: looks up what lies under a name that somebody gave.
+- ``file_set``: finds files under any of their names.
+- ``temporary``: makes files and folders beside an output, and removes what killed programs left of them.
 """
 
-from glstylenet.files.atomic import FILE_EXISTS, replacing, write_text
+from glstylenet.files.atomic import FILE_EXISTS, replacing, replacing_folder, write_text
+from glstylenet.files.file_set import FileSet
 from glstylenet.files.lock import claim_output, target_of
 from glstylenet.files.regular_file import open_regular
+from glstylenet.files.status import status_of
+from glstylenet.files.temporary import is_hidden, remove_strays, temporary_file
 
-__all__ = ["FILE_EXISTS", "claim_output", "open_regular", "replacing", "target_of", "write_text"]
+__all__ = [
+    "FILE_EXISTS",
+    "FileSet",
+    "claim_output",
+    "is_hidden",
+    "open_regular",
+    "remove_strays",
+    "replacing",
+    "replacing_folder",
+    "status_of",
+    "target_of",
+    "temporary_file",
+    "write_text",
+]

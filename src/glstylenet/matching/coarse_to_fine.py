@@ -45,26 +45,31 @@ _ROWS_AT_ONCE = 4 * CELL_POSITIONS
 
 
 def coarse_to_fine_search(
-    cosines: list[PatchCosines], style_means: list[Tensor], origin: tuple[int, int], block_bytes: int
+    cosines: list[PatchCosines],
+    style_means: list[Tensor],
+    origin: tuple[int, int],
+    block_bytes: int,
+    excluded: Tensor | None = None,
 ) -> Matches:
     """Find a near style patch for every patch of the query, by the sum of ``cosines``.
 
     ``style_means``: the :func:`cell_means` of the style for each of the cosines; they serve every query.
     ``origin``: row and column of the first patch in the whole picture. Cells are counted from there, by the
-    patches' centres, so that they do not depend on the tiles, provided that tiles end where cells do.
+    patches' centres, so that they do not depend on the tiles, provided that tiles end where cells do. Style
+    patches that are ``excluded``, boolean (A-2, B-2), are not found; some must remain.
     """
     height, width = cosines[0].query_scale.shape
     top, left = ((first + 1) % CELL_POSITIONS for first in origin)
     rows, columns = -(-(top + height) // CELL_POSITIONS), -(-(left + width) // CELL_POSITIONS)
     shape = top, left, rows, columns
     cells = [_Cells(each, means, shape) for each, means in zip(cosines, style_means, strict=True)]
-    candidates = _find_candidates(cells)
+    candidates = _find_candidates(cells, excluded)
     index = torch.zeros(
         (rows * columns, CELL_POSITIONS, CELL_POSITIONS), dtype=torch.int64, device=candidates.device
     )
     similarity = torch.full(index.shape, -torch.inf, device=candidates.device)
     for chunk, number in _batches(cells[0], candidates, block_bytes):
-        value, place = _compare_windows(cells, chunk, candidates[chunk, number])
+        value, place = _compare_windows(cells, chunk, candidates[chunk, number], excluded)
         better = value > similarity[chunk]
         similarity[chunk] = torch.where(better, value, similarity[chunk])
         index[chunk] = torch.where(better, place, index[chunk])
@@ -120,7 +125,9 @@ class _Cells:
         return positions, scale[..., 0]
 
 
-def _compare_windows(cells: list[_Cells], chunk: Tensor, candidates: Tensor) -> tuple[Tensor, Tensor]:
+def _compare_windows(
+    cells: list[_Cells], chunk: Tensor, candidates: Tensor, excluded: Tensor | None
+) -> tuple[Tensor, Tensor]:
     """Carry out step 2 for the cells in ``chunk`` and one window each.
 
     Returns the best similarity and the number of the style patch that has it, (n, 4, 4) each.
@@ -140,6 +147,9 @@ def _compare_windows(cells: list[_Cells], chunk: Tensor, candidates: Tensor) -> 
         sums *= query_scale[..., None, None] * style_scale[:, None, None]
         score = sums if score is None else score.add_(sums)
     assert score is not None
+    if excluded is not None:
+        there = _gather(excluded[..., None], top, left, (height, width))[..., 0]
+        score.masked_fill_(there[:, None, None], -torch.inf)
     value, place = score.flatten(3).max(dim=3)
     row = top[:, None, None] + place // width
     return value, row * style_width + left[:, None, None] + place % width
@@ -183,12 +193,14 @@ def _strip_means(positions: Tensor) -> Tensor:
     return F.normalize(lines, dim=-1).to(positions.dtype)
 
 
-def _find_candidates(cells: list[_Cells]) -> Tensor:
+def _find_candidates(cells: list[_Cells], excluded: Tensor | None) -> Tensor:
     """Carry out step 1:
 
-    return the style cells to follow up for each cell, their rows and columns (n, k, 2).
+    return the style cells to follow up for each cell, their rows and columns (n, k, 2). A cell of which all
+    patches are ``excluded`` comes last.
     """
     first = cells[0]
+    empty = None if excluded is None else _empty_cells(excluded).flatten()
     lines = [(each.means.flatten(0, 1), each.style_means.flatten(0, 1).T, each.weight) for each in cells]
     found = []
     for start in range(0, first.rows * first.columns, _CELLS_AT_ONCE):
@@ -197,10 +209,22 @@ def _find_candidates(cells: list[_Cells]) -> Tensor:
             cosines = matmul_f32(query[start : start + _CELLS_AT_ONCE], style).mul_(weight)
             score = cosines if score is None else score.add_(cosines)
         assert score is not None
+        if empty is not None:
+            score.masked_fill_(empty, -torch.inf)
         found.append(score.topk(min(_BEST, score.shape[1]), dim=1).indices)
     best = torch.cat(found)
     style_columns = first.style_means.shape[1]
     return torch.stack((best // style_columns, best % style_columns), dim=-1)
+
+
+def _empty_cells(excluded: Tensor) -> Tensor:
+    """Return which cells (rows, columns) of the style are the centre of ``excluded`` (A-2, B-2) patches only.
+
+    >>> _empty_cells(torch.tensor([[True] * 3 + [False] * 3]))  # centres in columns 1 to 6
+    tensor([[ True, False]])
+    """
+    centres = F.pad((~excluded)[None, None].float(), (1, 1, 1, 1))
+    return F.max_pool2d(centres, CELL_POSITIONS, ceil_mode=True)[0, 0] == 0
 
 
 def _gather(plane: Tensor, row: Tensor, column: Tensor, size: tuple[int, int]) -> Tensor:

@@ -121,14 +121,16 @@ def match_patches(
     query_map: Tensor | None = None,
     style_map: Tensor | None = None,
     map_factor: float = 0.0,
+    excluded: Tensor | None = None,
     block_bytes: int = BLOCK_BYTES,
 ) -> Matches:
     """Find the nearest style patch of every query patch (Eq. 3) by comparing every pair.
 
     ``query`` (1, C, H, W) and ``style`` (1, C, A, B) are features of any float type; ``query_map``
     (1, K, H, W) and ``style_map`` (1, K, A, B) the class channels at the same positions, needed when
-    ``map_factor`` (:func:`semantic_factor`) is not 0. Raises :class:`~glstylenet.errors.InputError` if a
-    feature is smaller than one patch.
+    ``map_factor`` (:func:`semantic_factor`) is not 0. Style patches that are ``excluded``, boolean
+    (A-2, B-2), are not found; some must remain. Raises :class:`~glstylenet.errors.InputError` if a feature is
+    smaller than one patch.
 
     >>> style = torch.eye(16).view(1, 16, 4, 4)
     >>> match_patches(style, style).index
@@ -138,7 +140,7 @@ def match_patches(
     cosines = [NormalisedPatches(style, 1.0).cosines_with(query)]
     if query_map is not None and style_map is not None and map_factor != 0.0:
         cosines.append(NormalisedPatches(style_map, map_factor).cosines_with(query_map))
-    return exact_search(cosines, block_bytes)
+    return exact_search(cosines, block_bytes, excluded)
 
 
 def _check_holds_patch(name: str, feature: Tensor) -> None:
@@ -218,11 +220,12 @@ def sum_over_offsets(products: Tensor) -> Tensor:
     return down
 
 
-def exact_search(cosines: list[PatchCosines], block_bytes: int) -> Matches:
+def exact_search(cosines: list[PatchCosines], block_bytes: int, excluded: Tensor | None = None) -> Matches:
     """Find the style patch with the largest sum of ``cosines`` for every patch of the query.
 
-    Sums and comparisons are float32. Of equally good style patches the first, row by row, wins, whatever the
-    block size.
+    Style patches that are ``excluded``, boolean (A-2, B-2), are not found; some must remain. Sums and
+    comparisons are float32. Of equally good style patches the first, row by row, wins, whatever the block
+    size.
     """
     height, width = cosines[0].query_scale.shape
     style_height, style_width = cosines[0].style.inverse_norms.shape
@@ -238,6 +241,8 @@ def exact_search(cosines: list[PatchCosines], block_bytes: int) -> Matches:
             score = cosines[0].block(query_block, block)
             for others in cosines[1:]:
                 score += others.block(query_block, block)
+            if excluded is not None:
+                score.masked_fill_(excluded[block.slices], -math.inf)
             value, place = score.flatten(2).max(dim=2)
             columns = block.right - block.left
             number = (block.top + place // columns) * style_width + block.left + place % columns

@@ -19,7 +19,8 @@ class StylePatchIndex:
     """The patches of one style, ready to be searched.
 
     ``style`` (1, C, A, B) are features of any float type, ``style_map`` (1, K, A, B) the class channels at
-    the same positions; ``map_factor`` (:func:`.semantic_factor`) weighs the maps' cosine. Raises
+    the same positions; ``map_factor`` (:func:`.semantic_factor`) weighs the maps' cosine. Patches that are
+    ``excluded``, boolean (A-2, B-2), are never found; some must remain. Raises
     :class:`~glstylenet.errors.InputError` if a feature is smaller than one patch.
     """
 
@@ -29,9 +30,11 @@ class StylePatchIndex:
         style_map: Tensor | None = None,
         *,
         map_factor: float = 0.0,
+        excluded: Tensor | None = None,
         block_bytes: int = BLOCK_BYTES,
     ) -> None:
         self._block_bytes = block_bytes
+        self._excluded = excluded
         self._is_large = style.shape[-2] * style.shape[-1] > EXACT_POSITIONS
         self._features = NormalisedPatches(style, 1.0)
         has_map = style_map is not None and map_factor != 0.0
@@ -57,5 +60,6 @@ class StylePatchIndex:
         if self._map is not None and query_map is not None:
             cosines.append(self._map.cosines_with(query_map))
         if self._is_large:
-            return coarse_to_fine_search(cosines, self._cell_means[: len(cosines)], origin, self._block_bytes)
-        return exact_search(cosines, self._block_bytes)
+            means = self._cell_means[: len(cosines)]
+            return coarse_to_fine_search(cosines, means, origin, self._block_bytes, self._excluded)
+        return exact_search(cosines, self._block_bytes, self._excluded)

@@ -100,16 +100,18 @@ class HeldPictures:
     """`HeldPictures` says what the input pictures take that a run holds from beginning to end.
 
     - ``nbytes``: their bytes as they are now, often 8 bits a channel.
-    - ``pixel_bytes``: the bytes for each pixel of the result once they are resampled. Each pixel of the style
-      then takes another 12.
+    - ``pixel_bytes``: the bytes for each pixel of the result once they are resampled.
+    - ``style_pixel_bytes``: those for each pixel of the style.
     """
 
     nbytes: int
     pixel_bytes: int
+    style_pixel_bytes: int = PIXEL_BYTES
 
     def resized(self, size: tuple[int, int], style_size: tuple[int, int]) -> "HeldPictures":
         """Return what they take when resampled to these sizes, in float32."""
-        return replace(self, nbytes=self.pixel_bytes * _area(size) + PIXEL_BYTES * _area(style_size))
+        nbytes = self.pixel_bytes * _area(size) + self.style_pixel_bytes * _area(style_size)
+        return replace(self, nbytes=nbytes)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from glstylenet.errors import ImageError
 from glstylenet.machine import choose_device
 from glstylenet.metrics.catalogue import METRICS
 from glstylenet.metrics.colour import colour_distance, lab_colours
@@ -26,7 +27,9 @@ from glstylenet.metrics.sharpness import sharpness_ratio
 from glstylenet.metrics.structure import self_similarity_distance, structural_similarity
 from glstylenet.metrics.texture import texture_distance
 from glstylenet.network import features
-from glstylenet.pictures import PictureSource, resize
+from glstylenet.numerics import picture_size
+from glstylenet.objective import counted_patches, counted_positions
+from glstylenet.pictures import PictureSource, over_white, present_pixels, resize
 from glstylenet.run import SMALLEST_SIDE, Inputs, ScaledInputs, prepare_inputs, read_result, read_sources
 from glstylenet.settings import Settings
 
@@ -120,6 +123,11 @@ class _Evaluation:
         if self.scaled.content is None:
             raise ValueError("an evaluation needs a content; only a doodle has none")
         self.content = self.scaled.content
+        # Where a picture is transparent there is nothing to compare.
+        alpha, style_alpha = inputs.alpha_at(size), self.scaled.style_alpha
+        self.present = None if alpha is None else present_pixels(alpha)
+        self.style_present = None if style_alpha is None else present_pixels(style_alpha)
+        self.seen, self.seen_content = (over_white(each, alpha) for each in (self.image, self.content))
 
     def metrics(self) -> Metrics:
         """Compute all metrics, with one forward pass for each picture."""
@@ -132,23 +140,46 @@ class _Evaluation:
         contents = features(network, content, (STRUCTURE_LAYER,))
         colours = lab_colours(self.image), lab_colours(scaled.style)
         classes = self._classes(ours, theirs, *colours)
-        centre = theirs[PATCH_LAYER].mean(dim=(2, 3), keepdim=True)
-        grey, content_grey = luminance(self.image), luminance(self.content)
+        patches = _patches(self.present, ours[PATCH_LAYER])
+        style_patches = _patches(self.style_present, theirs[PATCH_LAYER])
+        centre = _mean_feature(theirs[PATCH_LAYER], counted_positions(style_patches))
+        grey, content_grey = luminance(self.seen), luminance(self.seen_content)
         leaks = None
         if scaled.content_map is not None and scaled.style_map is not None:
+            fused = fused_feature(theirs)
             leaks = leak_share(
-                fused_feature(ours), fused_feature(theirs), scaled.content_map, scaled.style_map
+                fused_feature(ours),
+                fused,
+                scaled.content_map,
+                scaled.style_map,
+                style_patches=_patches(self.style_present, fused),
             )
         return Metrics(
             ssim=structural_similarity(grey, content_grey),
             self_similarity_distance=self_similarity_distance(
                 ours[STRUCTURE_LAYER], contents[STRUCTURE_LAYER]
             ),
-            texture_distance=_known(texture_distance(ours, theirs)),
+            texture_distance=_known(
+                texture_distance(ours, theirs, image_class=self.present, style_present=self.style_present)
+            ),
             texture_distance_by_class=_mean_over([(each.share, each.texture_distance) for each in classes]),
-            plausibility_distance=patch_distance(ours[PATCH_LAYER], theirs[PATCH_LAYER], centre=centre),
-            coverage_distance=patch_distance(theirs[PATCH_LAYER], ours[PATCH_LAYER], centre=centre),
-            colour_distance=_known(colour_distance(*colours)),
+            plausibility_distance=patch_distance(
+                ours[PATCH_LAYER],
+                theirs[PATCH_LAYER],
+                centre=centre,
+                query_patches=patches,
+                source_patches=style_patches,
+            ),
+            coverage_distance=patch_distance(
+                theirs[PATCH_LAYER],
+                ours[PATCH_LAYER],
+                centre=centre,
+                query_patches=style_patches,
+                source_patches=patches,
+            ),
+            colour_distance=_known(
+                colour_distance(*colours, image_class=self.present, style_class=self.style_present)
+            ),
             colour_distance_by_class=_mean_over([(each.share, each.colour_distance) for each in classes]),
             leaks=leaks,
             sharpness=sharpness_ratio(luminance(self.full_image), luminance(self.inputs.style)),
@@ -165,10 +196,33 @@ class _Evaluation:
         found = []
         for number, each in enumerate(semantics.classes):
             image_class, style_class = here[:, number : number + 1], there[:, number : number + 1]
-            texture = texture_distance(ours, theirs, image_class=image_class, style_class=style_class)
+            if self.present is not None:
+                image_class = image_class * self.present
+            if self.style_present is not None:
+                style_class = style_class * self.style_present
+            texture = texture_distance(
+                ours,
+                theirs,
+                image_class=image_class,
+                style_class=style_class,
+                style_present=self.style_present,
+            )
             colour = colour_distance(colours, style_colours, image_class=image_class, style_class=style_class)
             found.append(ClassMetrics(each.colour_name, each.shares[0], texture, colour))
         return tuple(found)
+
+
+def _patches(present: Tensor | None, feature: Tensor) -> Tensor | None:
+    """Return which patches of ``feature`` count, of a picture that is ``present`` (1, 1, H, W) in part."""
+    counted = counted_patches(present, picture_size(feature))
+    return None if counted is None else counted.to(feature.device)
+
+
+def _mean_feature(feature: Tensor, positions: Tensor | None) -> Tensor:
+    """Return the mean (1, C, 1, 1) of ``feature``, over the ``positions`` (H, W) that count."""
+    if positions is None:
+        return feature.mean(dim=(2, 3), keepdim=True)
+    return feature[:, :, positions].mean(dim=2)[..., None, None]
 
 
 def _mean_over(values: list[tuple[float, float | None]]) -> float | None:
@@ -181,7 +235,13 @@ def _mean_over(values: list[tuple[float, float | None]]) -> float | None:
 
 
 def _known(value: float | None) -> float:
-    """Return a distance between whole pictures: even the smallest has enough positions at every layer."""
+    """Return a distance between pictures: even the smallest has enough positions if it is opaque.
+
+    Raises :class:`~glstylenet.errors.ImageError` if too little of a picture is.
+    """
     if value is None:
-        raise ValueError("a picture is smaller than the smallest side that is accepted")
+        raise ImageError(
+            "too little of the content or of the style is opaque to compare the picture with it; use "
+            "pictures with larger opaque parts"
+        )
     return value

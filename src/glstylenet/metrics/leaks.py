@@ -24,12 +24,19 @@ CLEAR_SHARE = 0.75
 """Share of a patch that its class must cover for the patch to be counted."""
 
 
-def leak_share(image: Tensor, style: Tensor, image_map: Tensor, style_map: Tensor) -> float | None:
+def leak_share(
+    image: Tensor,
+    style: Tensor,
+    image_map: Tensor,
+    style_map: Tensor,
+    *,
+    style_patches: Tensor | None = None,
+) -> float | None:
     """Return L of fused features (1, C, H, W) and (1, C, A, B) and class channels (1, K, any size): 0..1.
 
-    ``None`` if no patch can be counted.
+    With ``style_patches``, boolean (A-2, B-2), only these are found. ``None`` if no patch can be counted.
     """
-    matches = match_patches(image, style)
+    matches = match_patches(image, style, excluded=None if style_patches is None else ~style_patches)
     shares, classes = _patch_classes(image_map, image)
     _, style_classes = _patch_classes(style_map, style)
     device = matches.index.device

@@ -20,11 +20,22 @@ from glstylenet.matching import match_patches
 __all__ = ["patch_distance"]
 
 
-def patch_distance(query: Tensor, source: Tensor, *, centre: Tensor) -> float:
+def patch_distance(
+    query: Tensor,
+    source: Tensor,
+    *,
+    centre: Tensor,
+    query_patches: Tensor | None = None,
+    source_patches: Tensor | None = None,
+) -> float:
     """Return the mean cosine distance of the patches of ``query`` to the nearest of ``source``.
 
-    Both are (1, C, any size). ``centre`` (1, C, 1, 1) is subtracted from both. The distance is 0..2: 0 if
-    every patch is found, near 1 for random features.
+    Both are (1, C, any size). ``centre`` (1, C, 1, 1) is subtracted from both. With ``query_patches`` and
+    ``source_patches``, boolean (H-2, W-2) of each, only these count. The distance is 0..2: 0 if every patch
+    is found, near 1 for random features.
     """
-    similarity = match_patches(query - centre, source - centre).similarity
+    excluded = None if source_patches is None else ~source_patches
+    similarity = match_patches(query - centre, source - centre, excluded=excluded).similarity
+    if query_patches is not None:
+        similarity = similarity[query_patches]
     return max(0.0, float((1.0 - similarity.double()).mean()))

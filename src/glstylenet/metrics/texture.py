@@ -31,21 +31,23 @@ def texture_distance(
     *,
     image_class: Tensor | None = None,
     style_class: Tensor | None = None,
+    style_present: Tensor | None = None,
 ) -> float | None:
     """Return T of features by layer, (1, C, H, W) each: 0 or more, 0 for the style's own distribution.
 
     ``image_class`` and ``style_class`` (1, 1, H, W), 0..1, restrict each picture to one map class; ``None``
-    is returned if a layer has too few positions of it.
+    is returned if a layer has too few positions of it. ``style_present`` (1, 1, H, W): where the style is
+    there at all, by default everywhere.
     """
     distances = []
     for name in TEXTURE_LAYERS:
         ours = class_positions(image[name], image_class)
-        theirs = class_positions(style[name], style_class)
+        theirs = class_positions(style[name], style_present if style_class is None else style_class)
         if min(len(ours), len(theirs)) < FEWEST_POSITIONS:
             return None
         directions = random_directions(ours.shape[1]).to(ours.device)
         # The whole style's deviation for every class: classes then add up in one unit.
-        whole = class_positions(style[name], None) @ directions
+        whole = class_positions(style[name], style_present) @ directions
         scale = float(whole.var(dim=0, correction=0).mean().sqrt())
         distances.append(sliced_wasserstein(ours, theirs, directions) / (scale + _TINY))
     return sum(distances) / len(distances)

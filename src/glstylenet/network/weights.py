@@ -28,7 +28,8 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from glstylenet.errors import WeightsError
+from glstylenet.errors import OutputError, WeightsError
+from glstylenet.files import replacing, temporary_file
 from glstylenet.network.layers import CONVOLUTIONS, DEEPER_CONVOLUTIONS, LAYER_NAMES, LAYERS
 from glstylenet.network.protocol import features
 from glstylenet.network.vgg import VGG19
@@ -197,8 +198,9 @@ def fetch_weights(url: str = FULL_URL, sha256_prefix: str = FULL_SHA256_PREFIX) 
             "GLSTYLENET_OFFLINE is set, so full-precision weights cannot be downloaded; the embedded "
             "weights (the default) need no download"
         )
-    directory = _writable_cache()
-    with tempfile.NamedTemporaryFile(dir=directory, suffix=".part") as download:
+    _prepare_cache()
+    path = _full_path()
+    with temporary_file(path) as download:
         digest = hashlib.sha256()
         try:
             with urllib.request.urlopen(url, timeout=60) as answer:
@@ -217,7 +219,6 @@ def fetch_weights(url: str = FULL_URL, sha256_prefix: str = FULL_SHA256_PREFIX) 
             )
         tensors = _read_file(Path(download.name), url)
     self_test(tensors, url)
-    path = _full_path()
     _save(tensors, path)
     return path
 
@@ -378,7 +379,8 @@ def _pick(stored: Mapping[str, object], layer: str, part: str, name: str) -> Ten
     return tensor.float().contiguous()
 
 
-def _writable_cache() -> Path:
+def _prepare_cache() -> None:
+    """Make the cache folder; raise WeightsError if files cannot be written there."""
     directory = cache_directory()
     try:
         directory.mkdir(parents=True, exist_ok=True)
@@ -389,22 +391,16 @@ def _writable_cache() -> Path:
             f"the cache folder {directory} cannot be written: {error}; set GLSTYLENET_CACHE_DIR to a folder "
             f"that can be written"
         ) from error
-    return directory
 
 
 def _save(tensors: Mapping[str, Tensor], path: Path) -> None:
-    """Write beside ``path`` and rename, so that no process ever reads half a file; store the digest too."""
-    directory = _writable_cache()
+    """Write the tensors with their digest; no process ever reads half a file."""
+    _prepare_cache()
     try:
-        handle, name = tempfile.mkstemp(dir=directory, suffix=".part")
-        os.close(handle)
-        try:
-            safetensors.torch.save_file(dict(tensors), name, metadata={"sha256": tensor_digest(tensors)})
-            os.replace(name, path)
-        finally:
-            Path(name).unlink(missing_ok=True)
-    except (OSError, safetensors.SafetensorError) as error:
-        raise WeightsError(f"the weights cannot be kept in {directory}: {error}") from error
+        with replacing(path, overwrite=True) as file:
+            file.write(safetensors.torch.save(dict(tensors), metadata={"sha256": tensor_digest(tensors)}))
+    except OutputError as error:
+        raise WeightsError(f"the weights cannot be kept in {path.parent}: {error}") from error
 
 
 def _test_picture() -> Tensor:

@@ -7,6 +7,7 @@
 - ``gram``: compares Gram matrices with the style's (Eqs. 5-6).
 - ``smoothness``: compares neighbouring pixels (Eq. 7).
 - ``styles``: holds the list of styles, as one pool of patches and one mean of Gram matrices.
+- ``opacity``: decides which patches of a style with transparent parts are painted from.
 - ``style_target``: computes once what the terms need of one style.
 - ``target_cache``: shares targets between runs on the same pictures.
 - ``tile_features``: computes the fused features of one tile.
@@ -16,6 +17,7 @@
 from glstylenet.objective.gram import gram
 from glstylenet.objective.loss_term import Loss, LossTerm
 from glstylenet.objective.objective import Objective
+from glstylenet.objective.opacity import check_opacity, counted_patches, counted_positions
 from glstylenet.objective.style_target import StyleStatistics
 from glstylenet.objective.styles import StyleGuide
 from glstylenet.objective.target_cache import TargetCache
@@ -32,5 +34,8 @@ __all__ = [
     "StyleGuide",
     "StyleStatistics",
     "TargetCache",
+    "check_opacity",
+    "counted_patches",
+    "counted_positions",
     "gram",
 ]

@@ -10,6 +10,8 @@ sizes are equal, this is the paper's Eq. 6.
 Shape letters: N channels, H x W positions (M = H W), (1, N, H, W) for a feature.
 """
 
+from collections.abc import Iterable
+
 import torch
 from torch import Tensor
 
@@ -27,10 +29,11 @@ _GRAM_BANDS = 6
 """Bands of rows in which a Gram matrix is computed on a CPU: 21/36 of its products, in large ones still."""
 
 
-def gram(feature: Tensor, *, positions: int | None = None) -> Tensor:
+def gram(feature: Tensor, *, positions: int | None = None, counted: Tensor | None = None) -> Tensor:
     """Return the Gram matrix per position, FF FF^T / M (Eq. 5), of (1, N, H, W): (N, N), at least float32.
 
-    Where ``feature`` is a part of a tiled one, ``positions`` is the M of the whole, and parts add up.
+    Where ``feature`` is a part of a tiled one, ``positions`` is the M of the whole, and parts add up. With
+    ``counted``, boolean (H, W), only these positions count, and M is their number.
 
     >>> import torch
     >>> gram(torch.tensor([[[[1.0, 2.0]], [[0.0, 4.0]]]]))
@@ -44,7 +47,12 @@ def gram(feature: Tensor, *, positions: int | None = None) -> Tensor:
     # bfloat16 and GPUs multiply so fast that one large product may serve better; not measured.
     is_slow = lines.device.type == "cpu" and lines.dtype != torch.bfloat16
     band = -(-channels // (_GRAM_BANDS if is_slow else 1))
-    for strip in map(upcast, torch.split(lines, _POSITIONS_AT_ONCE)):
+    strips: Iterable[Tensor] = torch.split(lines, _POSITIONS_AT_ONCE)
+    if counted is not None:
+        masks = torch.split(counted.flatten(), _POSITIONS_AT_ONCE)
+        strips = (strip[mask] for strip, mask in zip(strips, masks, strict=True))
+        positions = positions or int(counted.sum())
+    for strip in map(upcast, strips):
         for top in range(0, channels, band):
             part, rows, columns = total[top : top + band, top:], strip[:, top : top + band].T, strip[:, top:]
             if strip.dtype == total.dtype:

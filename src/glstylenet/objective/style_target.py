@@ -11,6 +11,7 @@ from glstylenet.maps import map_at
 from glstylenet.matching import BLOCK_BYTES, PatchGrid, StylePatchIndex, patch_sums
 from glstylenet.numerics import exact_dtype, flatten_positions, sum_dtype
 from glstylenet.objective.gram import gram
+from glstylenet.objective.opacity import counted_patches, counted_positions
 from glstylenet.objective.tile_features import FeatureExtractor
 from glstylenet.pyramid import fused_size
 
@@ -71,14 +72,15 @@ class StyleTarget:
     """One style at one fused feature of the scheme; what is derived is computed when first needed.
 
     ``layers``: those that are fused. ``feature`` (1, C, A, B). ``class_channels`` (1, K, A, B): the map at
-    the feature's size, whose cosine ``map_factor`` weighs in the search. ``block_bytes``: the memory of a
-    search.
+    the feature's size, whose cosine ``map_factor`` weighs in the search. ``counted``, boolean (A-2, B-2):
+    the patches that are painted from, ``None`` if all are. ``block_bytes``: the memory of a search.
     """
 
     layers: tuple[int, ...]
     feature: Tensor
     class_channels: Tensor | None
     map_factor: float
+    counted: Tensor | None
     block_bytes: int
 
     @property
@@ -88,14 +90,18 @@ class StyleTarget:
 
     @cached_property
     def gram(self) -> Tensor:
-        """The Gram matrix (C, C) of Eq. 5."""
-        return gram(self.feature)
+        """The Gram matrix (C, C) of Eq. 5, of the positions that are painted from."""
+        return gram(self.feature, counted=counted_positions(self.counted))
 
     @cached_property
     def patches(self) -> StylePatchIndex:
         """The patches, ready to be searched."""
         return StylePatchIndex(
-            self.feature, self.class_channels, map_factor=self.map_factor, block_bytes=self.block_bytes
+            self.feature,
+            self.class_channels,
+            map_factor=self.map_factor,
+            excluded=None if self.counted is None else ~self.counted,
+            block_bytes=self.block_bytes,
         )
 
     @cached_property
@@ -109,16 +115,30 @@ def style_targets(
     groups: tuple[tuple[int, ...], ...],
     style: Tensor,
     style_map: Tensor | None,
+    style_alpha: Tensor | None = None,
     *,
     map_factor: float,
     block_bytes: int = BLOCK_BYTES,
 ) -> list[StyleTarget]:
-    """Return a target of ``style`` (1, 3, A, B) and its ``style_map`` (1, K, A, B) for each of ``groups``."""
+    """Return a target of ``style`` (1, 3, A, B) and its ``style_map`` (1, K, A, B) for each of ``groups``.
+
+    ``style_alpha`` (1, 1, A, B), 0..1: where it is transparent, and not painted from.
+    """
     if not groups:
         return []
     size = (style.shape[-2], style.shape[-1])
-    maps = [None if style_map is None else map_at(style_map, fused_size(size, group)) for group in groups]
+    sizes = [fused_size(size, group) for group in groups]
+    maps = [None if style_map is None else map_at(style_map, each) for each in sizes]
     return [
-        StyleTarget(group, feature, class_channels, map_factor, block_bytes)
-        for group, feature, class_channels in zip(groups, extractor.fused(style, groups), maps, strict=True)
+        StyleTarget(
+            layers=group,
+            feature=feature,
+            class_channels=class_channels,
+            map_factor=map_factor,
+            counted=counted_patches(style_alpha, each),
+            block_bytes=block_bytes,
+        )
+        for group, feature, class_channels, each in zip(
+            groups, extractor.fused(style, groups), maps, sizes, strict=True
+        )
     ]

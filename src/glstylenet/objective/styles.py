@@ -30,12 +30,14 @@ class StyleGuide:
     """A style to paint from.
 
     ``picture`` (1, 3, A, B) RGB 0..255; ``class_channels`` (1, K, A, B), its semantic map, or ``None``;
-    ``weight`` at least 0, relative to the other styles': a style of weight 0 changes nothing.
+    ``weight`` at least 0, relative to the other styles': a style of weight 0 changes nothing; ``alpha``
+    (1, 1, A, B), 0..1, how opaque it is, or ``None``: transparent parts are not painted from.
     """
 
     picture: Tensor
     class_channels: Tensor | None = None
     weight: float = 1.0
+    alpha: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -131,6 +133,7 @@ def group_styles(
             groups,
             style.picture,
             style.class_channels if map_factor > 0 else None,
+            style.alpha,
             map_factor=map_factor,
             block_bytes=block_bytes,
         )

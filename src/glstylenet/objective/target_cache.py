@@ -43,6 +43,7 @@ class TargetCache:
         groups: tuple[tuple[int, ...], ...],
         style: Tensor,
         style_map: Tensor | None,
+        style_alpha: Tensor | None = None,
         *,
         map_factor: float,
         block_bytes: int = BLOCK_BYTES,
@@ -51,11 +52,18 @@ class TargetCache:
 
         def key() -> Hashable:
             map_key = None if style_map is None else (_digest(style_map), map_factor)
-            return extractor.key, groups, _digest(style), map_key, block_bytes
+            alpha_key = None if style_alpha is None else _digest(style_alpha)
+            return extractor.key, groups, _digest(style), map_key, alpha_key, block_bytes
 
         def compute() -> list[StyleTarget]:
             return style_targets(
-                extractor, groups, style, style_map, map_factor=map_factor, block_bytes=block_bytes
+                extractor,
+                groups,
+                style,
+                style_map,
+                style_alpha,
+                map_factor=map_factor,
+                block_bytes=block_bytes,
             )
 
         return self._cached(self._styles, key, compute) if groups else []

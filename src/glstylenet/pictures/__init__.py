@@ -2,7 +2,9 @@
 
 - ``formats``: lists the formats, a row each, from which all else that depends on a format is derived.
 - ``file_type``: tells a file's format by its first bytes, and refuses what is no picture.
+- ``folder``: tells which files of a folder are pictures.
 - ``read``: decodes a file, an array or a Pillow image to sRGB.
+- ``source``: says what may be handed in as a picture.
 - ``write``: encodes a result, with its recipe, in the format of its suffix.
 - ``raster``: holds decoded samples and limits their size.
 - ``decode``: decodes files and images with Pillow.
@@ -16,28 +18,35 @@
 - ``encode``: encodes PNG, JPEG and WebP files.
 - ``png16``: encodes PNG samples with up to 16 bits per colour.
 - ``colour_profiles``: converts the colours of a file to sRGB.
+- ``colour_encoding``: reads what a file says of its colours without a profile.
+- ``transparency``: keeps colours apart from how opaque they are.
 - ``resize``: brings a picture to another size.
 - ``colour_transfer``: gives one picture the colours of another.
 - ``guided_filter``: gives a stylised photograph the lines of the original.
 """
 
 from glstylenet.pictures.colour_transfer import match_colours
+from glstylenet.pictures.folder import list_pictures
 from glstylenet.pictures.formats import output_format, picture_suffixes, readable_names
 from glstylenet.pictures.guided_filter import photo_finish
-from glstylenet.pictures.read import Picture, PictureSource, find_pictures, read_picture
+from glstylenet.pictures.read import Picture, read_picture
 from glstylenet.pictures.resize import fitted_size, resize
+from glstylenet.pictures.source import PictureSource
+from glstylenet.pictures.transparency import over_white, present_pixels
 from glstylenet.pictures.write import check_output, read_recipe, write_picture
 
 __all__ = [
     "Picture",
     "PictureSource",
     "check_output",
-    "find_pictures",
     "fitted_size",
+    "list_pictures",
     "match_colours",
     "output_format",
+    "over_white",
     "photo_finish",
     "picture_suffixes",
+    "present_pixels",
     "read_picture",
     "read_recipe",
     "readable_names",

@@ -16,6 +16,8 @@ def match_colours(
     *,
     picture_map: Tensor | None = None,
     source_map: Tensor | None = None,
+    picture_alpha: Tensor | None = None,
+    source_alpha: Tensor | None = None,
 ) -> Tensor:
     """Give ``picture`` (1, 3, H, W) the mean and covariance of the colours of ``source`` (1, 3, A, B).
 
@@ -25,7 +27,8 @@ def match_colours(
 
     Both pictures and the result are RGB 0..255; the result is clamped. With class channels of both,
     (1, K, H, W) and (1, K, A, B), each class takes the colours of the same class in the source; a class that
-    the source lacks takes those of the whole source. Source: Pitie and Kokaram, *The linear
+    the source lacks takes those of the whole source. With ``picture_alpha`` (1, 1, H, W) and ``source_alpha``
+    (1, 1, A, B), 0..1, pixels count by how opaque they are. Source: Pitie and Kokaram, *The linear
     Monge-Kantorovitch linear colour mapping for example-based colour transfer*, 2007.
 
     >>> black, white = torch.zeros(1, 3, 4, 4), torch.full((1, 3, 2, 2), 255.0)
@@ -34,12 +37,16 @@ def match_colours(
     """
     if picture_map is None or source_map is None:
         picture_map, source_map = torch.ones_like(picture[:, :1]), torch.ones_like(source[:, :1])
-    everywhere = torch.ones_like(source_map[:, 0])
+    everywhere = torch.ones_like(source_map[0, 0])
+    if source_alpha is not None:
+        source_map, everywhere = source_map * source_alpha, source_alpha[0, 0]
     result = torch.zeros_like(picture)
     for share, source_share in zip(picture_map[0], source_map[0], strict=True):
         if float(share.sum()) > 0:
-            there = source_share if float(source_share.sum()) >= 1 else everywhere[0]
-            result += share * _moved(picture, share, source, there)
+            there = source_share if float(source_share.sum()) >= 1 else everywhere
+            visible = share if picture_alpha is None else share * picture_alpha[0, 0]
+            counted = visible if float(visible.sum()) >= 1 else share
+            result += share * _moved(picture, counted, source, there)
     return result
 
 

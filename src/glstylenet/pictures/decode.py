@@ -4,6 +4,7 @@ Pillow cuts 16-bit colour to 8 bits, and :func:`decode_with_pillow` restores the
 misreads are decoded in :mod:`glstylenet.pictures.tiff`.
 """
 
+import contextlib
 import re
 import sys
 from typing import BinaryIO
@@ -12,6 +13,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import ExifTags, Image, ImageFile, PngImagePlugin, TiffImagePlugin
 
+from glstylenet.pictures.colour_encoding import exif_encoding, png_encoding
+from glstylenet.pictures.picture_end import png_chunks
 from glstylenet.pictures.raster import (
     Raster,
     Samples,
@@ -28,8 +31,12 @@ _DEEP_COLOUR = re.compile(r"(RGB|RGBA|RGBa|RGBX|LA);16[BLN]")
 """Pillow's names of layouts whose low bytes it drops."""
 
 
-_BYTES, _ALPHA_BYTES, _DEEP_BYTES = 20, 28, 40
+_BYTES, _ALPHA_BYTES, _DEEP_BYTES = 20, 50, 40
 """Bytes per pixel that reading takes at most, the result included, as measured at 4 million pixels."""
+
+
+_LONGEST_CHUNK = 2**10
+"""Bytes of a PNG chunk that is read here; the header and cICP have 13 and 4."""
 
 
 _FRACTIONS = (8, 4, 2)
@@ -72,8 +79,9 @@ def decode_with_pillow(
         bytes_per_pixel=_DEEP_BYTES if is_deep else _ALPHA_BYTES if has_alpha else _BYTES,
         more_bytes=_COEFFICIENT_BYTES * full_width * full_height if image.info.get("progressive") else 0,
     )
+    _preload_exif(image)
     _load(image)
-    raster = raster_of_image(image, raw)
+    raster = raster_of_image(image, raw, file)
     if image.size != (full_width, full_height):
         raster.full_size = (full_height, full_width)
     key = image.info.get("transparency")
@@ -154,22 +162,21 @@ def _restore_low_bytes(raster: Raster, file: BinaryIO, plugin: PillowPlugin, raw
         raster.colour = divide_by_alpha(to_float_samples(raster.colour), raster.alpha)
 
 
-def raster_of_image(image: Image.Image, raw: str = "") -> Raster:
-    """Return colour, alpha, profile and orientation of a Pillow image, whatever its mode.
+def raster_of_image(image: Image.Image, raw: str = "", file: BinaryIO | None = None) -> Raster:
+    """Return colour, alpha, profile, encoding and orientation of a Pillow image, whatever its mode.
 
-    ``raw`` is Pillow's name of how the file stores the samples, if ``image`` was loaded from one.
+    ``raw`` is Pillow's name of how the file stores the samples, if ``image`` was loaded from one, and
+    ``file`` that file: Pillow skips a chunk of PNG.
 
     >>> raster = raster_of_image(Image.new("LA", (2, 1), (7, 255)))
     >>> raster.space, raster.colour.tolist(), raster.alpha.tolist()
     ('L', [[[7], [7]]], [[1.0, 1.0]])
     """
     raw = raw or _raw_mode(image)
+    _preload_exif(image)
     image.load()
     raster = Raster(np.empty(0, np.uint8), profile=image.info.get("icc_profile"))
-    try:
-        raster.orientation = int(image.getexif().get(ExifTags.Base.Orientation, 1))
-    except Exception:  # whatever a reader of damaged data raises
-        raster.notes.append("its EXIF data is damaged; the picture is used as it is stored")
+    _read_metadata(raster, image, file)
     mode, key = image.mode, image.info.get("transparency")
     if mode.startswith("I") or mode == "F":
         raster.space = "L"
@@ -198,6 +205,44 @@ def raster_of_image(image: Image.Image, raw: str = "") -> Raster:
             raster.alpha = samples[..., count].astype(np.float32)
             raster.alpha /= 255
     return raster
+
+
+def _preload_exif(image: Image.Image) -> None:
+    """Read what Pillow reads of a TIFF file on demand, but not once the pixels are there: it closes the file.
+
+    What is damaged is told by whoever asks for it.
+    """
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        with contextlib.suppress(Exception):
+            image.getexif().get_ifd(ExifTags.IFD.Interop)
+
+
+def _read_metadata(raster: Raster, image: Image.Image, file: BinaryIO | None) -> None:
+    """Read orientation and colour encoding; what a PNG's own chunks say precedes its EXIF data."""
+    is_png = file is not None and isinstance(image, PngImagePlugin.PngImageFile)
+    header, cicp = (_png_chunk(file, name) if is_png else None for name in (b"IHDR", b"cICP"))
+    encoding, notes = png_encoding(image.info, cicp, depth=8 if header is None else header[8])
+    try:
+        exif = image.getexif()
+        raster.orientation = int(exif.get(ExifTags.Base.Orientation, 1))
+        if encoding is None and image.info.get("srgb") is None:
+            encoding, more_notes = exif_encoding(exif)
+            notes += more_notes if raster.profile is None else []
+    except Exception:  # whatever a reader of damaged data raises
+        notes.append("its EXIF data is damaged; the picture is used as it is stored")
+    raster.encoding = encoding
+    raster.notes += notes
+
+
+def _png_chunk(file: BinaryIO, name: bytes) -> bytes | None:
+    """Return the content of the chunk ``name`` of a PNG file if it comes before the samples, else None."""
+    for found, place, length in png_chunks(file):
+        if found == name:
+            file.seek(place)
+            return file.read(min(length, _LONGEST_CHUNK))
+        if found == b"IDAT":
+            break
+    return None
 
 
 def _deep_grey(image: Image.Image) -> tuple[Samples, list[str]]:

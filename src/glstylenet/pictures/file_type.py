@@ -11,7 +11,7 @@ from glstylenet.errors import ImageError
 from glstylenet.files import open_regular
 from glstylenet.pictures.formats import PictureFormat, format_of_content, readable_names
 
-__all__ = ["expected", "file_format", "open_picture", "refuse_polyglot"]
+__all__ = ["expected", "file_format", "format_of_file", "open_picture", "refuse_polyglot"]
 
 
 _LOOKED_AT = 4096
@@ -79,16 +79,20 @@ def open_picture(path: Path) -> tuple[BinaryIO, PictureFormat]:
     try:
         file = open_regular(path)
     except FileNotFoundError as error:
-        hint = "Addresses are not fetched: download" if ":/" in str(path) else "Check"
+        if ":/" in str(path):
+            raise ImageError(
+                f"{path}: is an address, and addresses are not fetched. {expected()} on this machine; "
+                "download it first."
+            ) from error
         raise ImageError(
-            f"{path}: there is no such file. {expected()}. {hint} the file's name and folder."
+            f"{path}: there is no such file. {expected()}. Check the file's name and folder."
         ) from error
     except OSError as error:
         words = error.strerror or str(error)
         found = words if words.startswith("is ") else f"cannot be opened ({words})"
         raise ImageError(f"{path}: {found}. {expected()} that may be read.") from error
     try:
-        return file, _format_of(file, path)
+        return file, format_of_file(file, str(path))
     except BaseException:
         file.close()
         raise
@@ -101,7 +105,7 @@ def file_format(path: Path) -> PictureFormat:
     return form
 
 
-def refuse_polyglot(file: BinaryIO, path: Path, form: PictureFormat) -> int | None:
+def refuse_polyglot(file: BinaryIO, where: str, form: PictureFormat) -> int | None:
     """Raise ImageError for a picture that is also something else; return where the picture's own data end.
 
     What a picture says about itself is its own, such as a text with a tag in it. Looked at are the beginning,
@@ -119,19 +123,23 @@ def refuse_polyglot(file: BinaryIO, path: Path, form: PictureFormat) -> int | No
         others.append("a ZIP archive")
     if others:
         raise ImageError(
-            f"{path}: is a {form.name} picture and {others[0]} in one file, which is refused for safety. "
+            f"{where}: is a {form.name} picture and {others[0]} in one file, which is refused for safety. "
             f"{expected()} and nothing else; open it in a picture editor and save it as PNG."
         )
     return end
 
 
-def _format_of(file: BinaryIO, path: Path) -> PictureFormat:
+def format_of_file(file: BinaryIO, where: str) -> PictureFormat:
+    """Return the format of an open file, told by its first bytes; ``where`` names it in messages.
+
+    Raises ImageError as :func:`open_picture` does.
+    """
     try:
         head = file.read(_LOOKED_AT)
     except OSError as error:
-        raise ImageError(f"{path}: cannot be read ({error}). {expected()} that may be read.") from error
+        raise ImageError(f"{where}: cannot be read ({error}). {expected()} that may be read.") from error
     if not head:
-        raise ImageError(f"{path}: is empty (0 bytes). {expected()}; fetch or save the file again.")
+        raise ImageError(f"{where}: is empty (0 bytes). {expected()}; fetch or save the file again.")
 
     def first_match(file_types: Mapping[str, bytes]) -> str | None:
         matches = (name for name, start in file_types.items() if re.match(start, head, _FLAGS))
@@ -139,7 +147,7 @@ def _format_of(file: BinaryIO, path: Path) -> PictureFormat:
 
     if (raw := first_match(_CAMERA_RAWS)) is not None:
         raise ImageError(
-            f"{path}: is {raw}, which holds what the sensor measured and not yet a picture. {expected()}; "
+            f"{where}: is {raw}, which holds what the sensor measured and not yet a picture. {expected()}; "
             "develop it in a raw converter, and save it as a 16-bit TIFF or PNG file."
         )
     if (form := format_of_content(head)) is not None:
@@ -147,7 +155,7 @@ def _format_of(file: BinaryIO, path: Path) -> PictureFormat:
     found = (
         first_match(_OTHER_FILE_TYPES) or f"an unknown format that begins with the bytes {head[:8].hex(' ')}"
     )
-    raise ImageError(f"{path}: the content is {found}. {expected()}; open it elsewhere and save it as PNG.")
+    raise ImageError(f"{where}: the content is {found}. {expected()}; open it elsewhere and save it as PNG.")
 
 
 def _marks_in(file: BinaryIO, start: int, end: int) -> set[bytes]:

@@ -18,7 +18,7 @@ from glstylenet.pictures.raster import Raster, SizeLimits
 __all__ = ["decode_png"]
 
 
-_SMALLEST = {b"gAMA": 4, b"cHRM": 32, b"sRGB": 1, b"cICP": 4, b"iCCP": 3, b"eXIf": 4, b"tRNS": 1, b"acTL": 8}
+_SMALLEST = {b"gAMA": 4, b"cHRM": 32, b"sRGB": 1, b"cICP": 0, b"iCCP": 3, b"eXIf": 4, b"tRNS": 1, b"acTL": 8}
 """Ancillary chunks that matter for the look of the picture, with the fewest bytes that each can hold."""
 
 

@@ -1,6 +1,6 @@
 """Rasters: decoded samples of a picture on their way to sRGB, and the sizes that are accepted.
 
-Shapes: H height, W width, C colour channels (1 grey, 3 RGB, 4 CMYK).
+Shapes: H height, W width, C colour channels (1 grey, 3 RGB or CIELAB, 4 CMYK).
 """
 
 import struct
@@ -14,6 +14,7 @@ import tifffile
 from PIL import Image
 
 from glstylenet.errors import ImageError, MemoryLimitError
+from glstylenet.pictures.colour_encoding import ColourEncoding
 
 __all__ = [
     "DECODING_ERRORS",
@@ -25,6 +26,10 @@ __all__ = [
     "integers_as_samples",
     "to_float_samples",
 ]
+
+
+_ROUNDING = 1e-4
+"""How far floats may lie outside of 0..1: resampling and colour conversions end there by rounding."""
 
 
 FloatArray = npt.NDArray[np.float32]
@@ -58,9 +63,9 @@ class Raster:
 
     ``colour`` is in 0..255 if it is float32, else of 8 or 16 bits. ``space`` is Pillow's name of the colour
     space: L, RGB, CMYK or LAB, whose channels are L* 255 / 100, a* + 128 and b* + 128 (white D50);
-    ``profile`` the ICC profile; ``orientation`` EXIF's, 1..8; ``notes`` say what deserves a warning, worded
-    to follow the picture's name; ``full_size`` is the (rows, columns) of a picture that was decoded at a
-    fraction of its size.
+    ``profile`` the ICC profile, ``encoding`` what else the file says of its colours; ``orientation`` EXIF's,
+    1..8; ``notes`` say what deserves a warning, worded to follow the picture's name; ``full_size`` is the
+    (rows, columns) of a picture that was decoded at a fraction of its size.
     """
 
     colour: Samples
@@ -69,6 +74,7 @@ class Raster:
     profile: bytes | None = None
     orientation: int = 1
     notes: list[str] = field(default_factory=list)
+    encoding: ColourEncoding | None = None
     full_size: tuple[int, int] | None = None
 
     def strip(self, top: int, bottom: int) -> FloatArray:
@@ -130,7 +136,7 @@ class SizeLimits:
 
 
 def to_float_samples(samples: npt.NDArray[np.generic]) -> FloatArray:
-    """Return ``samples`` as float32 in 0..255; they are uint8, uint16 or floats in 0..1.
+    """Return ``samples`` as float32 in 0..255; they are uint8, uint16 or floats in 0..1, up to rounding.
 
     Raises ValueError for other types and values.
 
@@ -146,8 +152,9 @@ def to_float_samples(samples: npt.NDArray[np.generic]) -> FloatArray:
     values = samples.astype(np.float32)
     if not np.isfinite([values.min(), values.max()]).all():  # either is NaN if any value is
         raise ValueError("values that are not finite (NaN or infinite); expected floats in 0..1")
-    if values.min() < 0 or values.max() > 1:
-        raise ValueError(f"floats from {values.min():g} to {values.max():g}; expected 0..1")
+    if values.min() < -_ROUNDING or values.max() > 1 + _ROUNDING:
+        raise ValueError(f"floats from {values.min():.7g} to {values.max():.7g}; expected 0..1")
+    values = np.clip(values, 0, 1, out=values)
     values *= 255
     return values
 

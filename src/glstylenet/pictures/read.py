@@ -1,8 +1,8 @@
 """Reading pictures: a file, an array or a Pillow image becomes a float32 sRGB tensor (1, 3, H, W) in 0..255.
 
 The EXIF orientation is applied, the colour profile is converted to sRGB, 16-bit values are scaled (65535
-becomes 255.0, nothing is rounded to 8 bits), and transparency is kept apart while the picture itself is laid
-over white. Shapes: H height, W width, C colour channels.
+becomes 255.0, nothing is rounded to 8 bits), and transparency is kept apart from the colours
+(:mod:`~glstylenet.pictures.transparency`). Shapes: H height, W width, C colour channels.
 """
 
 import contextlib
@@ -26,15 +26,13 @@ from glstylenet.errors import GLStyleNetError, ImageError, MemoryLimitError
 from glstylenet.machine import available_memory
 from glstylenet.pictures.colour_profiles import to_srgb
 from glstylenet.pictures.decode import raster_of_image
-from glstylenet.pictures.file_type import expected, open_picture, refuse_polyglot
-from glstylenet.pictures.formats import picture_suffixes
+from glstylenet.pictures.file_type import expected, format_of_file, open_picture, refuse_polyglot
+from glstylenet.pictures.formats import PictureFormat
 from glstylenet.pictures.raster import FloatArray, Raster, Samples, SizeLimits, to_float_samples
+from glstylenet.pictures.source import PictureSource, stream_bytes, unknown_source
+from glstylenet.pictures.transparency import fill_hidden, over_white
 
-__all__ = ["Picture", "PictureSource", "find_pictures", "read_picture"]
-
-
-PictureSource = str | os.PathLike[str] | Image.Image | npt.NDArray[np.generic]
-"""A picture to read: a path, a Pillow image or an array."""
+__all__ = ["Picture", "read_picture"]
 
 
 _WARNING_FILTERS = threading.Lock()
@@ -52,10 +50,11 @@ _STRIPS, _SMALLEST_STRIP = 16, 2**18
 class Picture:
     """A picture that was read, in sRGB.
 
-    ``pixels`` are float32 (1, 3, H, W), 0..255, over white; ``alpha`` is float32 (1, 1, H, W), 1 where
-    opaque, or None; ``name`` is the file's stem, "array" or "image"; ``sha256`` is of the file's bytes, or of
-    an array's or image's type, shape and pixel bytes; ``notes`` say what deserves a warning, worded to follow
-    the picture's name; ``full_size`` is the (height, width) of a picture of which a fraction was decoded.
+    ``pixels`` are float32 (1, 3, H, W), 0..255, straight: not multiplied by ``alpha``. That is float32
+    (1, 1, H, W), 1 where opaque, or None if the whole picture is. ``name`` is the file's stem, "stream",
+    "array" or "image"; ``sha256`` is of the file's bytes, or of an array's or image's type, shape and pixel
+    bytes; ``notes`` say what deserves a warning, worded to follow the picture's name; ``full_size`` is the
+    (height, width) of a picture of which a fraction was decoded.
     """
 
     pixels: Tensor
@@ -65,6 +64,11 @@ class Picture:
     sha256: str
     notes: tuple[str, ...] = ()
     full_size: tuple[int, int] | None = None
+
+    @property
+    def over_white(self) -> Tensor:
+        """The pixels as they show on white paper."""
+        return over_white(self.pixels, self.alpha)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -80,7 +84,7 @@ def read_picture(
     max_bytes: int | None = None,
     longest_used: int | None = None,
 ) -> Picture:
-    """Read a picture from a file, a Pillow image or an array.
+    """Read a picture from a file, an open file, a Pillow image or an array.
 
     Arrays are (H, W), (H, W, 3) or (H, W, 4), as uint8, as uint16 or as floats in 0..1; floating-point TIFF
     files hold 0..1 as well. Of a file with several frames or pages the first is read, with a note.
@@ -104,30 +108,40 @@ def read_picture(
     if isinstance(source, np.ndarray):
         return _finish(_from_array(source, limits("the array")), _digest(source), "array", None)
     if isinstance(source, Image.Image):
-        limits("the image").check(*source.size, bytes_per_pixel=28)
+        limits("the image").check(*source.size, bytes_per_pixel=50)
         with _errors_as_image_error(lambda error: f"The image cannot be decoded: {error}. {expected()}."):
             raster = _with_warnings_as_notes(lambda: raster_of_image(source))
             return _finish(raster, _digest(np.asarray(source)), "image", None)
-    return _read_file(Path(source), limits(str(source)))
+    if isinstance(source, str | os.PathLike):
+        path = Path(source)
+        file, form = open_picture(path)
+        return _read_file(file, form, limits(str(path)), path.stem, path)
+    if hasattr(source, "read"):
+        file = io.BytesIO(stream_bytes(source))
+        return _read_file(
+            file, format_of_file(file, "the open file"), limits("the open file"), "stream", None
+        )
+    raise unknown_source(source)
 
 
-def _read_file(path: Path, limits: SizeLimits) -> Picture:
-    file, form = open_picture(path)
-
+def _read_file(
+    file: BinaryIO, form: PictureFormat, limits: SizeLimits, name: str, path: Path | None
+) -> Picture:
     def message(error: Exception) -> str:
         return (
-            f"{path}: begins like a {form.name} picture but cannot be decoded ({error}). The file is cut "
-            f"short, damaged or of a rare kind. {expected()}; fetch it again, or save it as PNG elsewhere."
+            f"{limits.where}: begins like a {form.name} picture but cannot be decoded ({error}). "
+            "The file is cut short, damaged or of a rare kind. "
+            f"{expected()}; fetch it again, or save it as PNG elsewhere."
         )
 
     with file, _errors_as_image_error(message):
-        end = refuse_polyglot(file, path, form)
+        end = refuse_polyglot(file, limits.where, form)
         file.seek(0)
         raster = _with_warnings_as_notes(lambda: form.decode(file, limits))
         size = file.seek(0, io.SEEK_END)
         if end is not None and end < size and not form.may_go_on:
             raster.notes.append(f"goes on for {size - end:,} bytes after the picture's end; they are ignored")
-        return _finish(raster, _file_digest(file), path.stem, path)
+        return _finish(raster, _file_digest(file), name, path)
 
 
 def _file_digest(file: BinaryIO) -> str:
@@ -152,27 +166,6 @@ def _errors_as_image_error(message: Callable[[Exception], str]) -> Iterator[None
         ) from error
     except Exception as error:
         raise ImageError(message(error)) from error
-
-
-def find_pictures(folder: Path) -> list[Path]:
-    """Return the files of ``folder`` with a picture's suffix, sorted, without hidden files and subfolders.
-
-    Raises ImageError if the folder cannot be listed.
-
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     for name in ("b.PNG", "a.jpg", "notes.txt"):
-    ...         Path(folder, name).touch()
-    ...     [path.name for path in find_pictures(Path(folder))]
-    ['a.jpg', 'b.PNG']
-    """
-    try:
-        files = sorted(path for path in folder.iterdir() if path.is_file())
-    except OSError as error:
-        raise ImageError(f"{folder}: cannot be listed ({error}). Expected a folder of pictures.") from error
-    return [
-        path for path in files if path.suffix.lower() in picture_suffixes() and not path.name.startswith(".")
-    ]
 
 
 def _with_warnings_as_notes(decode: Callable[[], Raster]) -> Raster:
@@ -214,22 +207,26 @@ def _digest(array: npt.NDArray[np.generic]) -> str:
 
 
 def _finish(raster: Raster, sha256: str, name: str, path: Path | None) -> Picture:
-    """Convert ``raster`` to sRGB, turn it upright, lay it over white."""
+    """Convert ``raster`` to sRGB, fill what is transparent, and turn the picture upright."""
+    if raster.encoding is not None and raster.encoding.hdr:
+        raise ImageError(
+            f"{path or f'The {name}'}: holds colours of high dynamic range ({raster.encoding.hdr}), for "
+            "which sRGB has no equal. Expected a picture of standard range; convert it where HDR is shown."
+        )
     rows, columns = raster.colour.shape[:2]
     pixels, stored = _upright(rows, columns, 3, raster.orientation)
     notes: list[str] = []
     # In strips, so that the picture is not held several times in floating point.
     step = max(1, -(-rows // _STRIPS), _SMALLEST_STRIP // columns)
     for top in range(0, rows, step):
-        stored[top : top + step], found = to_srgb(raster.strip(top, top + step), raster.space, raster.profile)
+        strip = raster.strip(top, top + step)
+        stored[top : top + step], found = to_srgb(strip, raster.space, raster.profile, raster.encoding)
         notes += found
     alpha = None
-    if raster.alpha is not None:
+    if raster.alpha is not None and (raster.alpha < 1).any():
+        stored[...] = fill_hidden(stored, raster.alpha)
         alpha, stored_alpha = _upright(rows, columns, 1, raster.orientation)
         stored_alpha[..., 0] = raster.alpha
-        pixels -= 255.0
-        pixels *= alpha
-        pixels += 255.0
     full_size = raster.full_size
     if full_size is not None and raster.orientation in _SWAPPED:
         full_size = full_size[::-1]

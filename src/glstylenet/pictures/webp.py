@@ -26,7 +26,7 @@ _HAS_ALPHA = 0x10
 """The flag of the chunk VP8X."""
 
 
-_BYTES, _ALPHA_BYTES = 20, 28
+_BYTES, _ALPHA_BYTES = 20, 50
 """Bytes per pixel that reading takes at most, the result included, as measured at 4 million pixels."""
 
 

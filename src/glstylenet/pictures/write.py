@@ -7,7 +7,6 @@ at once or stays as it was (:func:`~glstylenet.files.replacing`). The same call 
 import json
 import os
 import tempfile
-from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -15,17 +14,18 @@ import torch
 from torch import Tensor
 
 from glstylenet.errors import ImageError, OutputError, SettingsError
-from glstylenet.files import FILE_EXISTS, replacing, target_of
+from glstylenet.files import FILE_EXISTS, FileSet, replacing, status_of, target_of
 from glstylenet.pictures.file_type import file_format
 from glstylenet.pictures.formats import Encoder, PictureFormat, join_names, output_format, writable_formats
 from glstylenet.pictures.png16 import Samples
 from glstylenet.pictures.raster import DECODING_ERRORS
+from glstylenet.pictures.transparency import over_white
 
 __all__ = ["check_output", "read_recipe", "write_picture"]
 
 
 def check_output(
-    path: Path, size: tuple[int, int], *, bits: int = 8, overwrite: bool, inputs: Iterable[Path]
+    path: Path, size: tuple[int, int], *, bits: int = 8, overwrite: bool, inputs: FileSet
 ) -> None:
     """Refuse, before anything is computed, a place where a picture of ``size`` (height, width) cannot go.
 
@@ -40,15 +40,22 @@ def check_output(
             f"file holds at most {form.longest_side} a side. Write a {others} file instead."
         )
     folder = path.parent
+    try:
+        status_of(path)
+    except OSError as error:
+        raise OutputError(
+            f"{path}: cannot be looked up ({error.strerror}). Choose another name or folder."
+        ) from error
     if not folder.exists():
         raise OutputError(f"{path}: the folder {folder} does not exist. Create it, or choose another one.")
     if not folder.is_dir():
         raise OutputError(f"{path}: {folder} is a file, not a folder. Choose a place inside a folder.")
     if path.is_dir():
         raise OutputError(f"{path}: is a folder. Expected a file name, such as {path / 'result.png'}.")
-    for source in inputs:
-        if _same_file(path, source):
-            raise OutputError(f"{path}: is the input {source} itself. Choose another name for the result.")
+    if path.exists() and not path.is_file():
+        raise OutputError(f"{path}: is a pipe or a device. Expected the name of a file.")
+    if (source := inputs.find(path)) is not None:
+        raise OutputError(f"{path}: is the input {source} itself. Choose another name for the result.")
     if os.path.lexists(path) and not overwrite:
         raise OutputError(FILE_EXISTS.format(path))
     try:
@@ -72,10 +79,10 @@ def write_picture(
 ) -> tuple[str, ...]:
     """Write ``pixels``, float (1, 3, H, W), sRGB 0..255, as the format that the suffix of ``path`` names.
 
-    ``alpha`` (1, 1, H, W), 0..1, is kept where the format can; else the picture is laid over white. ``bits``
-    is 8 or 16 per channel. ``recipe`` is a JSON object as text, kept inside the file for :func:`read_recipe`.
-    Returns notes on what the file could not take. Raises SettingsError for an unknown suffix or depth,
-    OutputError if writing fails; an old file stays.
+    ``alpha`` (1, 1, H, W), 0..1, is kept where the format can; else the picture, whose colours are straight,
+    is laid over white. ``bits`` is 8 or 16 per channel. ``recipe`` is a JSON object as text, kept inside the
+    file for :func:`read_recipe`. Returns notes on what the file could not take. Raises SettingsError for an
+    unknown suffix or depth, OutputError if writing fails; an old file stays.
 
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = Path(folder, "painted.png")
@@ -87,7 +94,7 @@ def write_picture(
     if not torch.isfinite(pixels).all():
         raise OutputError(f"{path}: the picture holds values that are not finite; nothing was written.")
     if alpha is not None and not form.keeps_alpha:
-        pixels, alpha = pixels * alpha + 255.0 * (1.0 - alpha), None
+        pixels, alpha = over_white(pixels, alpha), None
     samples = _quantised(pixels, alpha, bits)
     with replacing(path, overwrite=overwrite) as file:
         notes = encode(file, samples, recipe)
@@ -129,13 +136,6 @@ def _format_and_encoder(path: Path, bits: int) -> tuple[PictureFormat, Encoder]:
             f"bits is {bits}, but {path} is a {form.name} file, which holds {form.bits[0]}. Write {others}."
         )
     return form, form.encode
-
-
-def _same_file(one: Path, other: Path) -> bool:
-    try:
-        return one.samefile(other)
-    except OSError:  # one of them does not exist (yet)
-        return target_of(one) == target_of(other)
 
 
 def _quantised(pixels: Tensor, alpha: Tensor | None, bits: int) -> Samples:

@@ -17,11 +17,12 @@
 from glstylenet.report.grid import make_grid
 from glstylenet.report.inputs import find_pairs, sample_pairs
 from glstylenet.report.reproduction import Reproduction, chosen_experiments, measured
-from glstylenet.report.results_file import Record, ResultsFile
+from glstylenet.report.results_file import RESULTS_NAME, Record, ResultsFile
 from glstylenet.report.runner import Progress, Runner
 from glstylenet.report.sweep import Sweep, open_sweep
 
 __all__ = [
+    "RESULTS_NAME",
     "Progress",
     "Record",
     "Reproduction",

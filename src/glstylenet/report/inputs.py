@@ -1,6 +1,7 @@
 """Inputs: the pairs of the experiments, from a folder or from the samples of the package."""
 
 import contextlib
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,7 +54,7 @@ class Gathered:
 
 def find_pairs(folder: Path) -> Gathered:
     """Return the pairs in ``folder``; raise :class:`~glstylenet.errors.InputError` if it is no folder."""
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         raise InputError(
             f"{folder}: is no folder; expected one with the paper's inputs, such as portrait/Seth.jpg in it"
         )
@@ -72,7 +73,7 @@ def find_pairs(folder: Path) -> Gathered:
 def find_published(folder: Path | None, name: str | None) -> Path | None:
     """Return the file of the authors' own results for a figure; ``None`` if it is not among the inputs."""
     file = None if folder is None or name is None else folder / "results" / name
-    return file if file is not None and file.is_file() else None
+    return file if file is not None and os.path.isfile(file) else None
 
 
 def sample_pairs(files: contextlib.ExitStack) -> Gathered:
@@ -89,4 +90,4 @@ def sample_pairs(files: contextlib.ExitStack) -> Gathered:
 
 def _file(folder: Path, stem: str) -> Path | None:
     places = [folder / f"{stem}{suffix}" for suffix in picture_suffixes()]
-    return next((place for place in places if place.is_file()), None)
+    return next((place for place in places if os.path.isfile(place)), None)

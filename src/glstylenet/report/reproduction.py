@@ -14,7 +14,7 @@ from glstylenet.report.gallery import Gallery, GalleryItem
 from glstylenet.report.inputs import Gathered, find_published
 from glstylenet.report.page import render
 from glstylenet.report.results_file import ResultsFile, Task
-from glstylenet.report.runner import Runner
+from glstylenet.report.runner import Runner, refuse_written_inputs
 from glstylenet.report.sweep import PAGE, facts_of, given_pictures
 from glstylenet.settings import Pictures
 
@@ -62,11 +62,23 @@ class Reproduction:
     def __post_init__(self) -> None:
         self.chapters = [self._chapter(experiment) for experiment in self.chosen]
 
+    def refuse_written_inputs(self) -> None:
+        """Raise :class:`~glstylenet.errors.OutputError` if a file of the report is one of the inputs."""
+        published = (find_published(self.folder, chapter.experiment.published) for chapter in self.chapters)
+        refuse_written_inputs(
+            self.results.folder,
+            [task for chapter in self.chapters for task in chapter.tasks],
+            (PAGE,),
+            [file for file in published if file is not None],
+        )
+
     def run(self, runner: Runner) -> bool:
         """Run all chapters and write the page after each; return whether everything is done.
 
         Pictures that an earlier run in the same folder has finished are kept.
         """
+        self.results.folder.mkdir(parents=True, exist_ok=True)
+        self.results.write()  # by which the same command knows its folder again
         self.publish()
         whole = True
         for chapter in self.chapters:

@@ -14,7 +14,7 @@ from typing import Any
 
 import glstylenet
 from glstylenet.errors import InputError, OutputError
-from glstylenet.files import write_text
+from glstylenet.files import is_hidden, status_of, write_text
 from glstylenet.settings import INIT_CHOICES, Pictures, Settings
 
 __all__ = ["RESULTS_NAME", "Record", "ResultsFile", "Task", "digest_of_file"]
@@ -95,15 +95,21 @@ class ResultsFile:
         Raises :class:`~glstylenet.errors.OutputError` for a folder that holds other files, and for a results
         file that cannot be read, unless ``overwrite``.
         """
+        file = folder / RESULTS_NAME
+        try:
+            status = status_of(file)
+        except OSError as error:
+            raise OutputError(
+                f"{file}: cannot be looked up ({error.strerror}); choose another folder"
+            ) from error
         if folder.exists() and not folder.is_dir():
             raise OutputError(f"{folder}: is a file, expected a folder for the results; choose another name")
         if not folder.parent.is_dir():
             raise OutputError(
                 f"{folder}: the folder {folder.parent} does not exist; create it, or choose another one"
             )
-        file = folder / RESULTS_NAME
-        if not file.exists():
-            if folder.is_dir() and any(folder.iterdir()) and not overwrite:
+        if status is None:
+            if _holds_files(folder) and not overwrite:
                 raise OutputError(
                     f"{folder}: holds files already, and no {RESULTS_NAME} of an earlier run; choose another "
                     f"folder, or give --overwrite to write among them"
@@ -144,6 +150,11 @@ class ResultsFile:
         results = [asdict(record) for record in self.records.values()]
         table = {"format": _FORMAT, "version": glstylenet.__version__, **self.about, "results": results}
         write_text(self.folder / RESULTS_NAME, json.dumps(table, indent=1) + "\n", overwrite=True)
+
+
+def _holds_files(folder: Path) -> bool:
+    """Return whether something is in ``folder`` that no writer or run has left on its way."""
+    return folder.is_dir() and not all(is_hidden(path.name) for path in folder.iterdir())
 
 
 def digest_of_file(path: Path) -> str:

@@ -11,16 +11,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from glstylenet.errors import GLStyleNetError, OutputError, WeightsError
+from glstylenet.files import FileSet
 from glstylenet.objective import TargetCache
 from glstylenet.pictures import write_picture
-from glstylenet.report.results_file import Record, ResultsFile, Task, digest_of_file
-from glstylenet.run import Event, Result, Step, make_recipe, stylize
+from glstylenet.report.results_file import RESULTS_NAME, Record, ResultsFile, Task, digest_of_file
+from glstylenet.run import Event, Result, Step, make_recipe, named_files, stylize
 from glstylenet.settings import command_line
 
-__all__ = ["PICTURES", "Progress", "Runner"]
+__all__ = ["Progress", "Runner", "picture_file", "refuse_written_inputs"]
 
 
-PICTURES = "pictures"
+_PICTURES = "pictures"
 """The folder of the painted pictures in that of the report."""
 
 _SHARED_BYTES = 256 * 2**20
@@ -86,8 +87,11 @@ class Runner:
         return records
 
     def _make_folder(self) -> None:
+        """Make the folders; first the results file, by which the same command knows its folder again."""
         try:
-            (self.results.folder / PICTURES).mkdir(parents=True, exist_ok=True)
+            self.results.folder.mkdir(parents=True, exist_ok=True)
+            self.results.write()
+            (self.results.folder / _PICTURES).mkdir(exist_ok=True)
         except OSError as error:
             raise OutputError(
                 f"{self.results.folder}: the folder cannot be made ({error.strerror}); choose another one"
@@ -123,7 +127,7 @@ class Runner:
             return self._failed(task, key, error, time.perf_counter() - began)
 
     def _write(self, task: Task, key: str, result: Result, seconds: float) -> Record:
-        file = Path(PICTURES) / f"{task.name}.png"
+        file = picture_file(task)
         place = self.results.folder / file
         recipe = make_recipe(result, folder=place.parent)
         write_picture(place, result.pixels, alpha=result.alpha, recipe=recipe, overwrite=True)
@@ -156,6 +160,31 @@ class Runner:
             command=command_line(task.pictures, task.settings, f"{task.name}.png", preset=task.preset),
             error=str(error) or type(error).__name__,
         )
+
+
+def picture_file(task: Task) -> Path:
+    """Return the file of a task's picture, in the folder of the report."""
+    return Path(_PICTURES, f"{task.name}.png")
+
+
+def refuse_written_inputs(
+    folder: Path, tasks: Sequence[Task], others: Sequence[str], also_read: Iterable[Path]
+) -> None:
+    """Raise :class:`~glstylenet.errors.OutputError` if an input would be replaced by work in ``folder``.
+
+    Work on ``tasks`` writes their pictures, the results file and the files named ``others``. The inputs are
+    those of the tasks and the files ``also_read``. To be called before anything is computed.
+    """
+    read = [
+        file for task in tasks for file in (*task.pictures.as_dict().values(), *named_files(task.settings))
+    ]
+    inputs = FileSet(dict.fromkeys([*read, *also_read]))
+    written = [*map(Path, (RESULTS_NAME, *others)), *map(picture_file, tasks)]
+    for place in (folder / file for file in written):
+        if (source := inputs.find(place)) is not None:
+            raise OutputError(
+                f"{place}: is the input {source} itself, and would be replaced; choose another folder"
+            )
 
 
 def _digests(tasks: Iterable[Task]) -> dict[Path, str]:

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from glstylenet.errors import OutputError
-from glstylenet.files import write_text
+from glstylenet.files import FileSet, write_text
 from glstylenet.pictures import check_output, read_picture, write_picture
 from glstylenet.report.gallery import Gallery, GalleryItem
 from glstylenet.report.grid import Grid
 from glstylenet.report.page import render
 from glstylenet.report.results_file import Record, ResultsFile, Task
+from glstylenet.report.runner import refuse_written_inputs
 from glstylenet.report.sheet import draw_sheet
 from glstylenet.settings import INIT_CHOICES, Pictures, Settings
 
@@ -79,11 +80,14 @@ class Sweep:
         )
 
 
-def open_sweep(grid: Grid, pictures: Pictures, folder: Path, *, overwrite: bool) -> Sweep:
+def open_sweep(
+    grid: Grid, pictures: Pictures, folder: Path, *, overwrite: bool, also_read: Sequence[Path] = ()
+) -> Sweep:
     """Open a sweep in ``folder``, which may already hold a part of it.
 
-    Checks that every picture can be read, and that the folder can be written and holds no other sweep (unless
-    ``overwrite``). Raises :class:`~glstylenet.errors.InputError` and :class:`~glstylenet.errors.OutputError`.
+    Checks that every picture can be read, that the folder can be written, that it holds no other sweep
+    (unless ``overwrite``), and that nothing written there is an input or one of the files ``also_read``.
+    Raises :class:`~glstylenet.errors.InputError` and :class:`~glstylenet.errors.OutputError`.
     """
     settings = [cell.settings for cell in grid.cells]
     for file in _files(pictures, settings):
@@ -91,8 +95,9 @@ def open_sweep(grid: Grid, pictures: Pictures, folder: Path, *, overwrite: bool)
     results = ResultsFile.read(folder, overwrite=overwrite)
     results.about = {"inputs": {role: str(path) for role, path in pictures.as_dict().items()}}
     place = folder if folder.is_dir() else folder.parent
-    check_output(place / SHEET, (1, 1), overwrite=True, inputs=_files(pictures, settings))
     sweep = Sweep(grid, pictures, results)
+    refuse_written_inputs(folder, sweep.tasks, (SHEET, PAGE), also_read)
+    check_output(place / SHEET, (1, 1), overwrite=True, inputs=FileSet())
     others = set(results.records) - {task.name for task in sweep.tasks}
     mine = [task for task in sweep.tasks if task.name in results.records]
     changed = [task.name for task in mine if _is_another(results.records[task.name], task)]

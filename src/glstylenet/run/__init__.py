@@ -2,7 +2,9 @@
 
 - ``stylize``: is the public entry; it prepares, optimises, finishes and measures.
 - ``preparation``: reads, checks and plans everything before a run computes.
+- ``useless_settings``: finds settings that change nothing in the run at hand.
 - ``inputs``: reads the pictures and maps of a run and brings them to size.
+- ``named_files``: lists the files that settings name.
 - ``scales``: chooses the sizes of a run and the evaluations of each.
 - ``memory_budget``: plans the memory of each size within the bytes that a run may use.
 - ``coarse_to_fine``: optimises through the sizes, each from the result of the one before.
@@ -22,6 +24,7 @@ from glstylenet.run.checkpoint import checkpoint_file, remove_checkpoint
 from glstylenet.run.events import Event, Finished, Matched, ScaleStarted, Started, Step, Warned
 from glstylenet.run.final_losses import picture_losses, result_loss_maps
 from glstylenet.run.inputs import Inputs, ScaledInputs, Sources, prepare_inputs, read_result, read_sources
+from glstylenet.run.named_files import named_files
 from glstylenet.run.recipe import (
     Recipe,
     current_versions,
@@ -58,6 +61,7 @@ __all__ = [
     "find_inputs",
     "make_recipe",
     "measure_speed",
+    "named_files",
     "parse_recipe",
     "picture_losses",
     "plan_run",

@@ -47,7 +47,7 @@ def make_objective(
         SCHEMES[settings.scheme],
         LossWeights.of(settings, content_factor=content_factor),
         scaled.content,
-        [StyleGuide(scaled.style, scaled.style_map)],
+        [StyleGuide(scaled.style, scaled.style_map, alpha=scaled.style_alpha)],
         content_map=scaled.content_map,
         tile_side=plan.tile_side,
         cached_tiles=plan.cached_tiles,

@@ -158,6 +158,7 @@ class CoarseToFine:
         objective = self._objective(number, state.plan)
         optimizer = make_optimizer(settings, state.plan)
         rounds_before, state.rounds = state.rounds, 0
+        alpha = self.prepared.inputs.alpha_at(scale.size)
         if state.optimizer_state is not None:
             optimizer.load_state_dict(state.optimizer_state, state.canvas)
             state.optimizer_state = None
@@ -176,7 +177,7 @@ class CoarseToFine:
             state.canvas = step.pixels
             state.spent += 1
             self.evaluations += 1
-            self._emit_step(number, state.spent, step)
+            self._emit_step(number, state.spent, step, alpha)
             if self.should_stop():
                 self.stopped = True
                 return
@@ -224,7 +225,7 @@ class CoarseToFine:
             )
         )
 
-    def _emit_step(self, number: int, spent: int, step: Evaluated) -> None:
+    def _emit_step(self, number: int, spent: int, step: Evaluated, alpha: Tensor | None) -> None:
         """Emit the event of one evaluation, with the seconds that the work left will take at this speed."""
         budgets = [each.scale.evaluations for each in self.prepared.scales]
         done, total = self._work(number, spent), self._work(len(budgets), 0)
@@ -238,6 +239,7 @@ class CoarseToFine:
                 terms=step.terms,
                 pixels=without_margin(step.pixels),
                 seconds_left=elapsed * (total - done) / (done - self._work_before),
+                alpha=alpha,
             )
         )
 

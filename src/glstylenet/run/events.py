@@ -61,6 +61,7 @@ class Step:
     - ``scale`` and ``round``: the current ones, from 1.
     - ``pixels``: the best of this scale so far, (1, 3, h, w) at its size, 0..255; not to be written into.
     - ``terms``: the weighted losses at ``pixels``. ``seconds_left``: an estimate.
+    - ``alpha``: (1, 1, h, w), 0..1, on the CPU, where the content is transparent: the picture's transparency.
     """
 
     evaluation: int
@@ -70,6 +71,7 @@ class Step:
     terms: LossTerms
     pixels: Tensor
     seconds_left: float
+    alpha: Tensor | None = None
 
 
 @dataclass(frozen=True)

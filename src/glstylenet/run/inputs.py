@@ -1,7 +1,7 @@
 """The inputs of a run: its pictures and maps, read, checked, and brought to size together."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +13,9 @@ from glstylenet.errors import ImageError, InputError, UsageError
 from glstylenet.machine import choose_device
 from glstylenet.maps import PictureMap, Semantics, label_maps, resize_labels
 from glstylenet.memory import PIXEL_BYTES, HeldPictures
+from glstylenet.objective import check_opacity
 from glstylenet.pictures import Picture, PictureSource, fitted_size, read_picture, resize
+from glstylenet.pyramid import SCHEMES, fused_size
 from glstylenet.run.canvas import with_margin
 from glstylenet.run.scales import SMALLEST_SIDE
 from glstylenet.settings import INIT_CHOICES, Role, Settings
@@ -28,6 +30,7 @@ __all__ = [
     "prepare_inputs",
     "read_result",
     "read_sources",
+    "style_size_at",
 ]
 
 _HELD_ROLES = (Role.CONTENT, Role.STYLE, Role.INIT)
@@ -44,12 +47,16 @@ _ALPHA_BYTES = 4
 
 @dataclass(frozen=True)
 class ScaledInputs:
-    """`ScaledInputs` holds what an objective needs at one size: pictures (1, 3, h, w), maps (1, K, h, w)."""
+    """`ScaledInputs` holds what an objective needs at one size: pictures (1, 3, h, w), maps (1, K, h, w).
+
+    ``style_alpha`` (1, 1, a, b), 0..1, is ``None`` where the style is opaque.
+    """
 
     content: Tensor | None
     style: Tensor
     content_map: Tensor | None
     style_map: Tensor | None
+    style_alpha: Tensor | None = None
 
     def on_canvas(self) -> "ScaledInputs":
         """Return a copy with a margin around the content and its map; the style is not painted on."""
@@ -118,13 +125,15 @@ class Sources:
     @cached_property
     def held_pictures(self) -> HeldPictures:
         """The memory that the run's pictures (:class:`HeldPicture`) will occupy at their sizes."""
-        content = self.pictures.get(Role.CONTENT)
         nbytes: dict[str, int] = {
             role: self._held_bytes(role) for role in _HELD_ROLES if role in self.pictures
         }
-        return _held_pictures(
-            nbytes, self.size, transparent=content is not None and content.alpha is not None
-        )
+        transparent = [
+            role
+            for role in (Role.CONTENT, Role.STYLE)
+            if role in self.pictures and self.pictures[role].alpha is not None
+        ]
+        return _held_pictures(nbytes, self.size, self.style_size, transparent)
 
     def _held_bytes(self, role: str) -> int:
         picture = self.pictures[role]
@@ -141,6 +150,7 @@ class Inputs:
       and the picture to start from, where the settings name one.
     - ``semantics``: the labels of the maps. ``size``: the (height, width) of the result.
     - ``alpha``: (1, 1, H, W), 0..1, the content's transparency, which the result gets back.
+    - ``style_alpha``: (1, 1, A, B), 0..1, the style's, of which transparent parts are not painted from.
     - ``origins``: by role, where each input came from. ``warnings``: sentences for the user.
     """
 
@@ -150,6 +160,7 @@ class Inputs:
     alpha: Tensor | None
     origins: Mapping[str, Origin]
     warnings: tuple[str, ...]
+    style_alpha: Tensor | None = None
 
     @property
     def content(self) -> Tensor | None:
@@ -175,7 +186,13 @@ class Inputs:
     def held_pictures(self) -> HeldPictures:
         """The memory that the pictures occupy."""
         nbytes = {role: picture.nbytes for role, picture in self.pictures.items()}
-        return _held_pictures(nbytes, self.size, transparent=self.alpha is not None)
+        alphas = {Role.CONTENT: self.alpha, Role.STYLE: self.style_alpha}
+        transparent = [role for role, alpha in alphas.items() if alpha is not None]
+        return _held_pictures(nbytes, self.size, self.style_size, transparent)
+
+    def alpha_at(self, size: tuple[int, int]) -> Tensor | None:
+        """Return the content's transparency (1, 1, h, w) at ``size``; ``None`` where it is opaque."""
+        return _resized_alpha(self.alpha, size)
 
     def scaled(self, size: tuple[int, int], factor: float, device: torch.device) -> ScaledInputs:
         """Return the inputs on ``device`` at ``size``, which is ``factor`` times the result's."""
@@ -187,12 +204,13 @@ class Inputs:
         if self.semantics is not None:
             content_map = resize_labels(self.semantics.channels[0], size).to(device)
             style_map = resize_labels(self.semantics.channels[1], style_size).to(device)
-        content = self.content
+        content, style_alpha = self.content, _resized_alpha(self.style_alpha, style_size)
         return ScaledInputs(
-            content=None if content is None else resize(content, size).to(device),
-            style=resize(self.style, style_size).to(device),
+            content=None if content is None else resize(content, size, alpha=self.alpha).to(device),
+            style=resize(self.style, style_size, alpha=self.style_alpha).to(device),
             content_map=content_map,
             style_map=style_map,
+            style_alpha=None if style_alpha is None else style_alpha.to(device),
         )
 
 
@@ -237,7 +255,7 @@ def read_sources(
             )
     painted = pictures[Role.CONTENT] if content is not None else pictures[Role.CONTENT_MAP]
     size = fitted_size(painted.size, settings.size)
-    style_size = _style_size(pictures[Role.STYLE].size, size, settings.style_scale)
+    style_size = style_size_at(pictures[Role.STYLE].size, size, settings.style_scale)
     for role, (height, width) in ((Role.CONTENT, size), (Role.STYLE, style_size)):
         if min(height, width) < SMALLEST_SIDE:
             raise ImageError(
@@ -265,7 +283,8 @@ def read_result(picture: PictureSource, sources: Sources, settings: Settings) ->
 def prepare_inputs(sources: Sources, settings: Settings) -> Inputs:
     """Bring pictures and maps to their sizes.
 
-    Raises :class:`~glstylenet.errors.SemanticMapError` for maps that do not fit.
+    Raises :class:`~glstylenet.errors.SemanticMapError` for maps that do not fit, and
+    :class:`~glstylenet.errors.ImageError` for a style that is transparent everywhere.
     """
     pictures, size = sources.pictures, sources.size
     semantics = _read_maps(sources, settings)
@@ -274,17 +293,26 @@ def prepare_inputs(sources: Sources, settings: Settings) -> Inputs:
     ]
     if semantics is not None:
         warnings.extend(semantics.warnings)
-    content = pictures.get(Role.CONTENT)
-    alpha = content.alpha if content is not None else None
+    sizes: dict[str, tuple[int, int]] = {
+        role: sources.style_size if role == Role.STYLE else size for role in _HELD_ROLES
+    }
+    alphas = {
+        role: _resized_alpha(picture.alpha, sizes[role])
+        for role, picture in pictures.items()
+        if role in (Role.CONTENT, Role.STYLE)
+    }
+    groups = SCHEMES[settings.scheme].groups
+    check_opacity(alphas[Role.STYLE], [fused_size(sources.style_size, group) for group in groups])
     return Inputs(
         pictures={
-            role: HeldPicture.of(resize(picture.pixels, sources.style_size if role == Role.STYLE else size))
+            role: HeldPicture.of(resize(picture.pixels, sizes[role], alpha=picture.alpha))
             for role, picture in pictures.items()
             if role in _HELD_ROLES
         },
         semantics=semantics,
         size=size,
-        alpha=None if alpha is None else resize(255.0 * alpha, size) / 255.0,
+        alpha=alphas.get(Role.CONTENT),
+        style_alpha=alphas[Role.STYLE],
         origins={role: Origin(picture.path, picture.sha256) for role, picture in pictures.items()},
         warnings=tuple(warnings),
     )
@@ -318,13 +346,25 @@ def _memory_left(settings: Settings, pictures: Mapping[str, Picture]) -> int | N
     return settings.memory - held
 
 
-def _held_pictures(nbytes: Mapping[str, int], size: tuple[int, int], *, transparent: bool) -> HeldPictures:
-    """Sum the bytes of the pictures, given by role, and of the transparency of a result of ``size``."""
-    alpha = _ALPHA_BYTES if transparent else 0
+def _held_pictures(
+    nbytes: Mapping[str, int],
+    size: tuple[int, int],
+    style_size: tuple[int, int],
+    transparent: Collection[str],
+) -> HeldPictures:
+    """Sum the bytes of the pictures, given by role, and of those that are ``transparent``, their alpha."""
+    alpha = _ALPHA_BYTES if Role.CONTENT in transparent else 0
+    style_alpha = _ALPHA_BYTES if Role.STYLE in transparent else 0
+    alphas = alpha * size[0] * size[1] + style_alpha * style_size[0] * style_size[1]
     return HeldPictures(
-        nbytes=sum(nbytes.values()) + alpha * size[0] * size[1],
+        nbytes=sum(nbytes.values()) + alphas,
         pixel_bytes=PIXEL_BYTES * sum(role != Role.STYLE for role in nbytes) + alpha,
+        style_pixel_bytes=PIXEL_BYTES + style_alpha,
     )
+
+
+def _resized_alpha(alpha: Tensor | None, size: tuple[int, int]) -> Tensor | None:
+    return None if alpha is None else resize(255.0 * alpha, size) / 255.0
 
 
 def _are_whole(pixels: Tensor) -> bool:
@@ -345,14 +385,14 @@ def _check_roles(
         raise UsageError("got no content; give a content picture, or a content map to paint from a doodle")
 
 
-def _style_size(own_size: tuple[int, int], size: tuple[int, int], style_scale: float) -> tuple[int, int]:
+def style_size_at(own_size: tuple[int, int], size: tuple[int, int], style_scale: float) -> tuple[int, int]:
     """Return the size of the style: no longer than the result, so that strokes keep their proportion to it.
 
     A smaller style keeps its own pixels: enlarging would only blur its brushwork.
 
-    >>> _style_size((900, 1200), (400, 300), 1.0)
+    >>> style_size_at((900, 1200), (400, 300), 1.0)
     (300, 400)
-    >>> _style_size((90, 120), (400, 300), 1.0)
+    >>> style_size_at((90, 120), (400, 300), 1.0)
     (90, 120)
     """
     longest = min(max(own_size), max(size))
@@ -366,8 +406,8 @@ def _read_maps(sources: Sources, settings: Settings) -> Semantics | None:
     content_map, style_map = pictures[Role.CONTENT_MAP], pictures[Role.STYLE_MAP]
     semantics = label_maps(
         [
-            PictureMap(content_map.pixels, Role.CONTENT, pictures.get(Role.CONTENT, content_map).size),
-            PictureMap(style_map.pixels, Role.STYLE, pictures[Role.STYLE].size),
+            PictureMap(content_map.over_white, Role.CONTENT, pictures.get(Role.CONTENT, content_map).size),
+            PictureMap(style_map.over_white, Role.STYLE, pictures[Role.STYLE].size),
         ],
         classes=settings.classes,
         strict=settings.strict,

@@ -10,6 +10,7 @@ from glstylenet.run.final_losses import FinalLosses, plan_final_losses
 from glstylenet.run.inputs import Inputs, Sources, effective_settings, prepare_inputs, read_sources
 from glstylenet.run.memory_budget import PlannedScale, allowed_bytes, plan_scale_memory
 from glstylenet.run.scales import plan_scales
+from glstylenet.run.useless_settings import Situation, useless_settings
 from glstylenet.settings import Settings
 
 __all__ = ["Preparation", "prepare"]
@@ -21,6 +22,7 @@ class Preparation:
 
     ``settings`` are those that take effect, ``device`` is where and in which precision the run computes,
     ``allowed`` the bytes it may use; ``scales`` are its sizes from coarse to fine with their memory plans.
+    ``warnings`` are sentences for the user.
     """
 
     settings: Settings
@@ -30,6 +32,7 @@ class Preparation:
     scales: list[PlannedScale]
     final_losses: FinalLosses
     weights: LoadedWeights
+    warnings: tuple[str, ...]
 
     def started(self) -> Started:
         """Return the event that announces the run."""
@@ -59,7 +62,7 @@ def prepare(
     Raises the errors of :mod:`glstylenet.errors`: what is wrong with the call, a picture, a map, the weights,
     or the memory.
     """
-    settings = effective_settings(settings, content)
+    chosen, settings = settings, effective_settings(settings, content)
     device = choose_device(settings.device, settings.precision)
     sources = read_sources(content, style, content_map=content_map, style_map=style_map, settings=settings)
     allowed = allowed_bytes(settings, device)
@@ -68,11 +71,13 @@ def prepare(
     inputs = prepare_inputs(sources, settings)
     smallest_class = None if inputs.semantics is None else inputs.semantics.smallest_share
     scales = _plan_scales(sources, settings, device, allowed, smallest_class)
+    useless = useless_settings(Situation(chosen, settings, sources))
     del sources  # the pictures as they were read
     # The final measurement must fit too, and is refused now rather than when the picture is painted.
     final_losses = plan_final_losses(inputs, settings, device, allowed)
     weights = load_weights(settings.weights)
-    return Preparation(settings, device, allowed, inputs, scales, final_losses, weights)
+    warnings = (*inputs.warnings, *useless)
+    return Preparation(settings, device, allowed, inputs, scales, final_losses, weights, warnings)
 
 
 def _plan_scales(

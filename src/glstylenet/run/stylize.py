@@ -16,15 +16,17 @@ from pathlib import Path
 
 from torch import Tensor
 
-from glstylenet.errors import UsageError
+from glstylenet.errors import OutputError, UsageError
+from glstylenet.files import FileSet
 from glstylenet.machine import memory_pool, peak_memory
 from glstylenet.maps import resize_labels
 from glstylenet.objective import TERMS, TargetCache
 from glstylenet.pictures import PictureSource, photo_finish
-from glstylenet.run.checkpoint import open_checkpoint
+from glstylenet.run.checkpoint import checkpoint_file, open_checkpoint
 from glstylenet.run.coarse_to_fine import CoarseToFine
 from glstylenet.run.events import Event, Finished, Started, Warned
 from glstylenet.run.memory_budget import out_of_memory_as_error
+from glstylenet.run.named_files import named_files
 from glstylenet.run.preparation import Preparation, prepare
 from glstylenet.run.result import Result, Timings
 from glstylenet.settings import Settings
@@ -50,9 +52,9 @@ def stylize(
 ) -> Result:
     """Repaint ``content`` with the brushwork of ``style``.
 
-    Pictures are paths, PIL images or arrays ((H, W), (H, W, 3) or (H, W, 4); uint8, uint16 or float in
-    0..1). Without a content picture the ``content_map`` alone is painted (a doodle): the content weight
-    is then 0 and the start is noise.
+    Pictures are paths, files that are open for reading bytes, PIL images or arrays ((H, W), (H, W, 3) or
+    (H, W, 4); uint8, uint16 or float in 0..1). Without a content picture the ``content_map`` alone is painted
+    (a doodle): the content weight is then 0 and the start is noise.
 
     ``on_event`` is called with every event (:mod:`glstylenet.events`). ``should_stop`` is called after every
     evaluation, and True ends the run with the best pixels so far. ``targets`` is shared between runs on the
@@ -75,10 +77,11 @@ def stylize(
     with out_of_memory_as_error():
         prepared = prepare(content, style, content_map, style_map, settings or Settings())
         del content, style, content_map, style_map  # frees arrays that nothing else refers to
-        for warning in prepared.inputs.warnings:
+        for warning in prepared.warnings:
             emit(Warned(warning))
         recorder = resumed = None
         if checkpoint is not None:
+            _refuse_checkpoint_in_place_of_input(Path(checkpoint), prepared)
             recorder, resumed, prepared = open_checkpoint(
                 Path(checkpoint), prepared, resume=resume, emit=emit
             )
@@ -88,7 +91,7 @@ def stylize(
         loop_began = time.perf_counter()
         pixels = loop.optimise()
         optimisation = time.perf_counter() - loop_began
-        pixels = _finish(pixels, prepared, emit)
+        pixels = _finish(pixels, prepared)
         network = loop.float32_network()
         memory_pool(network.device).give_back()
         losses = prepared.final_losses.losses(pixels, network, emit, store=store)
@@ -125,13 +128,17 @@ def plan_run(
     return prepare(content, style, content_map, style_map, settings or Settings()).started()
 
 
-def _finish(pixels: Tensor, prepared: Preparation, emit: Listener) -> Tensor:
+def _refuse_checkpoint_in_place_of_input(folder: Path, prepared: Preparation) -> None:
+    origins = (origin.path for origin in prepared.inputs.origins.values())
+    inputs = FileSet([*(path for path in origins if path is not None), *named_files(prepared.settings)])
+    if (source := inputs.find(file := checkpoint_file(folder))) is not None:
+        raise OutputError(f"{file}: is the input {source} itself; choose another folder for the checkpoint")
+
+
+def _finish(pixels: Tensor, prepared: Preparation) -> Tensor:
     """Return ``pixels`` with the finish that the settings name."""
-    if prepared.settings.finish == "none":
-        return pixels
     content, semantics = prepared.inputs.content, prepared.inputs.semantics
-    if content is None:
-        emit(Warned("a doodle has no photograph to take lines from; the finish is left out"))
+    if prepared.settings.finish == "none" or content is None:
         return pixels
     content_map = None
     if semantics is not None:

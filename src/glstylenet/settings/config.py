@@ -19,7 +19,7 @@ def read_config(path: str | os.PathLike[str]) -> dict[str, object]:
     """
     file = Path(path)
     try:
-        table = tomllib.loads(file.read_text(encoding="utf-8"))
+        table = tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise SettingsError(f"the config file {file} cannot be used: {error}; expected TOML") from error
     known = {*Settings.model_fields, "preset"}

@@ -138,7 +138,7 @@ class Requests:
             }
             semantics = label_maps(
                 [
-                    PictureMap(read[f"{role}_map"].pixels, role, read[role].size)
+                    PictureMap(read[f"{role}_map"].over_white, role, read[role].size)
                     for role in (Role.CONTENT, Role.STYLE)
                 ]
             )

@@ -17,8 +17,8 @@ from torch import Tensor
 
 from glstylenet.errors import GLStyleNetError, UsageError
 from glstylenet.files import replacing
-from glstylenet.pictures import write_picture
-from glstylenet.run import Event, Result, Started, Step, Warned, make_recipe, stylize
+from glstylenet.pictures import over_white, write_picture
+from glstylenet.run import Event, Result, Started, Step, Warned, checkpoint_file, make_recipe, stylize
 from glstylenet.settings import Role, Settings
 from glstylenet.studio.event_log import EventLog, Message
 from glstylenet.studio.job import ACTIVE, FINISHED, Job
@@ -264,7 +264,7 @@ class _Painter:
             on_event=self.on_event,
             should_stop=lambda: self._runner.should_stop(self._entry),
             checkpoint=checkpoint,
-            resume=checkpoint.is_dir() and any(checkpoint.iterdir()),
+            resume=checkpoint_file(checkpoint).is_file(),
         )
 
     def keep(self, result: Result) -> None:
@@ -275,7 +275,7 @@ class _Painter:
             write_picture(
                 folder / name, result.pixels, alpha=result.alpha, bits=bits, recipe=recipe, overwrite=True
             )
-        self._preview(result.pixels, job.preview + 1)
+        self._preview(result.pixels, result.alpha, job.preview + 1)
         job.losses, job.has_result = result.losses.as_dict(), True
         if not result.interrupted:  # a stopped run can be resumed
             shutil.rmtree(folder / "checkpoint", ignore_errors=True)
@@ -296,7 +296,7 @@ class _Painter:
                 self._on_step(event)
                 if now - self._previewed >= _PREVIEW_SECONDS or event.evaluation == event.evaluations:
                     self._previewed = now
-                    self._preview(event.pixels, event.evaluation)
+                    self._preview(event.pixels, event.alpha, event.evaluation)
                 if now - self._saved >= _SAVE_SECONDS:
                     self._saved = now
                     job.seconds = self._earlier_seconds + now - self._began
@@ -313,10 +313,11 @@ class _Painter:
         }
         self._runner.emit(self._entry, "progress", self._entry.job.progress)
 
-    def _preview(self, pixels: Tensor, number: int) -> None:
-        """Write the present picture and a thumbnail as JPEG, and emit a message."""
+    def _preview(self, pixels: Tensor, alpha: Tensor | None, number: int) -> None:
+        """Write the present picture, over white, and a thumbnail as JPEG, and emit a message."""
         job = self._entry.job
-        samples = pixels[0].detach().clamp(0, 255).round().permute(1, 2, 0).cpu().numpy().astype(np.uint8)
+        shown = over_white(pixels.detach().cpu(), alpha)
+        samples = shown[0].clamp(0, 255).round().permute(1, 2, 0).numpy().astype(np.uint8)
         image = Image.fromarray(samples)
         with contextlib.suppress(GLStyleNetError):  # a failed preview must not end the run
             for name, longest in (("preview.jpg", _LONGEST_PREVIEW), ("thumbnail.jpg", _THUMBNAIL)):

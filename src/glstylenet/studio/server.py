@@ -3,7 +3,7 @@
 import contextlib
 import ipaddress
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,13 +56,34 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def serve(
-    address: Address, storage: Storage, machine: Mapping[str, object], *, ready: Callable[[str], None]
-) -> None:
-    """Serve at ``address`` until a signal arrives; call ``ready`` with the address when the server listens.
+class _StoppableServer(uvicorn.Server):
+    """A server that ends when ``should_stop`` says so, and leaves signals to its caller."""
 
-    ``machine``: settings that the server chooses, such as the device. The signal is raised again when the
-    connections are closed: the caller needs a handler that returns, so that the running job is saved.
+    def __init__(self, config: uvicorn.Config, should_stop: Callable[[], bool]) -> None:
+        super().__init__(config)
+        self._should_stop = should_stop
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Handle no signal."""
+        yield
+
+    async def on_tick(self, counter: int) -> bool:
+        """Return whether the server is to end; it asks ten times a second."""
+        return self._should_stop() or await super().on_tick(counter)
+
+
+def serve(
+    address: Address,
+    storage: Storage,
+    machine: Mapping[str, object],
+    *,
+    ready: Callable[[str], None],
+    should_stop: Callable[[], bool],
+) -> None:
+    """Serve at ``address`` until ``should_stop``; call ``ready`` with the address when the server listens.
+
+    ``machine``: settings that the server chooses, such as the device. At the end the running job is saved.
     Raises :class:`~glstylenet.errors.UsageError` if the port is taken, and
     :class:`~glstylenet.errors.OutputError` if another server has the folder.
     """
@@ -77,21 +98,22 @@ def serve(
         protected = SecurityMiddleware(
             application, hosts=_names(address.host), token=address.token, upload_bytes=UPLOAD_BYTES
         )
-        server = uvicorn.Server(
+        server = _StoppableServer(
             uvicorn.Config(
                 protected,
                 log_level="warning",
                 access_log=False,
                 timeout_graceful_shutdown=3,
                 server_header=False,
-            )
+            ),
+            should_stop,
         )
         runner.start()
-        try:
-            ready(bound.url)
-            server.run(sockets=[listening])
-        finally:
-            runner.close()
+        ready(bound.url)
+        server.run(
+            sockets=[listening]
+        )  # an exception, as at a second signal, leaves without waiting for jobs
+        runner.close()
 
 
 def _listening(address: Address) -> socket.socket:

@@ -1,0 +1,119 @@
+"""Useless settings: values that somebody chose and that change nothing in the run at hand, a rule each.
+
+A value counts as chosen if it differs from the default, also where a preset chose it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from glstylenet.objective import TERMS
+from glstylenet.pictures import fitted_size
+from glstylenet.run.inputs import Sources, style_size_at
+from glstylenet.settings import Role, Settings
+
+__all__ = ["RULES", "Rule", "Situation", "useless_settings"]
+
+
+@dataclass(frozen=True)
+class Situation:
+    """`Situation` holds what decides which settings have an effect.
+
+    ``chosen`` are the settings as they were given, ``effective`` those that take effect.
+    """
+
+    chosen: Settings
+    effective: Settings
+    sources: Sources
+
+    @property
+    def is_doodle(self) -> bool:
+        """Whether the run has no content picture."""
+        return Role.CONTENT not in self.sources.pictures
+
+    def weighs(self, *terms: str) -> bool:
+        """Return whether one of the ``terms`` of the loss has a weight."""
+        return any(getattr(self.effective, term.setting) > 0 for term in TERMS if term.name in terms)
+
+    @property
+    def is_style_unscaled(self) -> bool:
+        """Whether the style has the size that it would have at ``style_scale`` 1."""
+        own, size = self.sources.pictures[Role.STYLE].size, self.sources.size
+        return style_size_at(own, size, 1.0) == self.sources.style_size
+
+
+@dataclass(frozen=True)
+class Rule:
+    """`Rule` says when a chosen value of ``setting`` changes nothing, and why, worded to follow a colon."""
+
+    setting: str
+    reason: str
+    applies: Callable[[Situation], bool]
+
+
+RULES: tuple[Rule, ...] = (
+    Rule("seed", "only a start from noise uses it", lambda at: at.effective.init != "noise"),
+    Rule(
+        "init",
+        "a doodle has no content to start from, and starts from noise",
+        lambda at: at.is_doodle and at.chosen.init == "tinted",
+    ),
+    Rule("content_weight", "a doodle has no content to keep", lambda at: at.is_doodle),
+    Rule("finish", "a doodle has no photograph to take lines from", lambda at: at.is_doodle),
+    Rule(
+        "semantic_weight",
+        "there are no maps",
+        lambda at: not at.sources.has_maps and at.chosen.semantic_weight > 0,
+    ),
+    Rule(
+        "semantic_weight",
+        "local_weight is 0, so no patches are matched",
+        lambda at: at.sources.has_maps and at.chosen.semantic_weight > 0 and not at.weighs("local"),
+    ),
+    Rule("classes", "there are no maps", lambda at: not at.sources.has_maps),
+    Rule("strict", "there are no maps", lambda at: not at.sources.has_maps),
+    Rule(
+        "scheme",
+        "local_weight and global_weight are 0, so no layers are fused",
+        lambda at: not at.weighs("local", "global"),
+    ),
+    Rule("coarse_content", "content_weight is 0", lambda at: not at.is_doodle and not at.weighs("content")),
+    Rule("coarse_content", "a doodle has no content to keep", lambda at: at.is_doodle),
+    # A picture that is too small for a second size is no reason: presets choose a value for all pictures.
+    Rule("coarse_content", "scales is 1", lambda at: at.weighs("content") and at.chosen.scales == 1),
+    Rule("coarsest", "scales sets the number of sizes", lambda at: at.chosen.scales is not None),
+    Rule("style_scale", "the style keeps its size", lambda at: at.is_style_unscaled),
+)
+"""The rules; of one setting at most one applies."""
+
+
+def useless_settings(situation: Situation) -> list[str]:
+    """Return a sentence for each setting that was chosen in vain, and for each input that is."""
+    chosen, defaults = situation.chosen, Settings()
+    sentences = [
+        f"{rule.setting} is {getattr(chosen, rule.setting)} and has no effect: {rule.reason}"
+        for rule in RULES
+        if getattr(chosen, rule.setting) != getattr(defaults, rule.setting) and rule.applies(situation)
+    ]
+    if not situation.weighs(*(term.name for term in TERMS)):
+        names = ", ".join(term.setting for term in TERMS)
+        sentences.append(f"all weights are 0 ({names}): the result is the picture that the run starts from")
+    if situation.sources.has_maps and not chosen.semantic_weight:
+        sentences.append("the maps do not steer which patches match: semantic_weight is 0")
+    return [*sentences, *_stretched_start(situation.sources)]
+
+
+def _stretched_start(sources: Sources) -> list[str]:
+    """Return a sentence about a picture to start from whose shape is not the result's."""
+    start = sources.pictures.get(Role.INIT)
+    if start is None:
+        return []
+    height, width = sources.size
+    longest = max(height, width)
+    like_it = fitted_size(start.size, longest)
+    rounding = max(1, round(longest / max(start.size)))  # a pixel of either picture
+    if max(abs(like_it[0] - height), abs(like_it[1] - width)) <= rounding:
+        return []
+    return [
+        f"the picture to start from has {start.size[1]} x {start.size[0]} pixels, another shape than the "
+        f"result of {width} x {height}; it is stretched"
+    ]
