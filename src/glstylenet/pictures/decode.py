@@ -219,8 +219,9 @@ def _preload_exif(image: Image.Image) -> None:
 
 def _read_metadata(raster: Raster, image: Image.Image, file: BinaryIO | None) -> None:
     """Read orientation and colour encoding; what a PNG's own chunks say precedes its EXIF data."""
-    is_png = file is not None and isinstance(image, PngImagePlugin.PngImageFile)
-    header, cicp = (_png_chunk(file, name) if is_png else None for name in (b"IHDR", b"cICP"))
+    header = cicp = None
+    if file is not None and isinstance(image, PngImagePlugin.PngImageFile):
+        header, cicp = _png_chunk(file, b"IHDR"), _png_chunk(file, b"cICP")
     encoding, notes = png_encoding(image.info, cicp, depth=8 if header is None else header[8])
     try:
         exif = image.getexif()
