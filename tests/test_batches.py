@@ -67,8 +67,8 @@ def test_pictures_are_told_by_content_and_the_rest_is_told_apart(tmp_path: Path)
     for name, kind in pictures.items():
         draw(tmp_path / name, kind=kind)
     unreadable = {
-        "g.HEIC": (HEIC, "HEIC or AVIF"),
-        "h.avif": (b"\0\0\0\x1cftypavif", "HEIC or AVIF"),
+        "g.HEIC": (HEIC, "a HEIC picture"),
+        "h.avif": (b"\0\0\0\x1cftypavif", "an AVIF picture"),
         "i.jfif": (b"broken", "the content is text"),
         "j.svg": (b"<svg xmlns=''/>", "SVG"),
         "k.png": (b"", "is empty"),

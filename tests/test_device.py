@@ -19,6 +19,7 @@ from glstylenet.machine.device import (
     choose_device,
     every_device,
     has_fast_bfloat16,
+    out_of_memory,
     peak_memory,
 )
 
@@ -123,13 +124,66 @@ def test_memory_is_told_in_bytes() -> None:
     assert 50 * 2**20 < peak_memory(CPU) < 2 * total
 
 
-def test_a_container_has_less_than_the_machine(tmp_path: Path) -> None:
-    (tmp_path / "memory.max").write_text("1000000\n")
-    (tmp_path / "memory.current").write_text("400000\n")
-    assert _room_in_container(tmp_path) == 600_000
-    (tmp_path / "memory.max").write_text("max\n")
-    assert _room_in_container(tmp_path) > 2**60
-    assert _room_in_container(tmp_path / "nowhere") > 2**60
+def _group(
+    folder: Path, limit: str, used: int, names: tuple[str, str] = ("memory.max", "memory.current")
+) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / names[0]).write_text(f"{limit}\n")
+    (folder / names[1]).write_text(f"{used}\n")
+
+
+@pytest.mark.parametrize(
+    ("own_groups", "room"),
+    [
+        (None, 600_000),  # no list of groups: the root's own limit
+        ("0::/\n", 600_000),
+        ("0::/slice/job\n", 40_000),  # the group's own
+        ("0::/slice/roomy\n", 70_000),  # that of the group around it
+        ("0::/elsewhere/job\n", 600_000),
+        ("0::/../other\n", 600_000),
+        ("12:pids:/x\n5:cpu,memory:/docker/one\n1:name=systemd:/x\n", 9_000),  # version 1
+        ("5:memory:/docker\n0::/slice/job\n", 40_000),  # both versions side by side
+        ("5:memory:/\n", 600_000),
+        ("nonsense\n\n::\n", 600_000),
+    ],
+)
+def test_a_container_has_less_than_the_machine(tmp_path: Path, own_groups: str | None, room: int) -> None:
+    root, version_1 = tmp_path / "cgroup", ("memory.limit_in_bytes", "memory.usage_in_bytes")
+    _group(root, "1000000", 400_000)
+    _group(root / "slice", "100000", 30_000)
+    _group(root / "slice" / "job", "50000", 10_000)
+    _group(root / "slice" / "roomy", "max", 10_000)
+    _group(root / "memory", "9223372036854771712", 1_000_000, version_1)
+    _group(root / "memory" / "docker", "80000", 10_000, version_1)
+    _group(root / "memory" / "docker" / "one", "10000", 1_000, version_1)
+    groups = tmp_path / "groups"
+    if own_groups is not None:
+        groups.write_text(own_groups)
+    assert _room_in_container(root, groups) == room
+
+
+def test_a_machine_without_containers_has_all_its_memory(tmp_path: Path) -> None:
+    assert _room_in_container(tmp_path / "nowhere", tmp_path / "nothing") > 2**60
+    _group(tmp_path, "max", 1)
+    assert _room_in_container(tmp_path, tmp_path / "nothing") > 2**60
+    _group(tmp_path, "1000", 2000)
+    assert _room_in_container(tmp_path, tmp_path / "nothing") == 0
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (MemoryError(), True),
+        (torch.OutOfMemoryError("CUDA"), True),
+        (RuntimeError("could not create a primitive"), True),
+        (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried"), True),
+        (RuntimeError("std::bad_alloc"), True),
+        (RuntimeError("The size of tensor a (3) must match"), False),
+        (ValueError("could not create a primitive"), False),
+    ],
+)
+def test_out_of_memory_is_told_by_type_or_text(error: BaseException, expected: bool) -> None:
+    assert out_of_memory(error) == expected
 
 
 def test_a_peak_is_the_program_s_own(tmp_path: Path) -> None:

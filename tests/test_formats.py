@@ -6,7 +6,7 @@ import zipfile
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
-from typing import IO
+from typing import IO, BinaryIO
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ from glstylenet.cli.jobs import plan_jobs
 from glstylenet.errors import ImageError, OutputError, SettingsError
 from glstylenet.files.file_set import FileSet
 from glstylenet.pictures import formats
-from glstylenet.pictures.file_type import file_format, read_bytes
+from glstylenet.pictures.file_type import file_format, open_picture
 from glstylenet.pictures.folder import list_pictures
 from glstylenet.pictures.formats import FORMATS, PictureFormat
 from glstylenet.pictures.png16 import Samples
@@ -32,13 +32,16 @@ def test_the_content_tells_the_format_whatever_the_name(tmp_path: Path, form: Pi
     path = tmp_path / "picture.txt"
     Image.new("RGB", (4, 4)).save(path, form.name)
     assert file_format(path) == form
-    assert read_bytes(path) == (path.read_bytes(), form)
+    file, found = open_picture(path)
+    with file:
+        assert (file.read(), found) == (path.read_bytes()[4096:], form)
+    assert read_picture(path).notes == ()  # nothing lies behind it
 
 
 def test_pictures_with_any_content_are_not_mistaken_for_archives(tmp_path: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (300, 300, 3), dtype=np.uint8)
     Image.fromarray(noise).save(tmp_path / "a.bmp")
-    assert read_bytes(tmp_path / "a.bmp")[1].name == "BMP"
+    np.testing.assert_array_equal(read_picture(tmp_path / "a.bmp").pixels[0].permute(1, 2, 0).numpy(), noise)
 
 
 SVG = b'<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>'
@@ -92,7 +95,7 @@ def test_a_polyglot_is_refused(
 ) -> None:
     path = tmp_path / f"a.{suffix}"
     Image.new("RGB", (4, 4)).save(path)
-    read_bytes(path)
+    read_picture(path)
     path.write_bytes(disguise(path.read_bytes()))
     with pytest.raises(ImageError, match=f"picture and {found} in one file"):
         read_picture(path)
@@ -107,10 +110,10 @@ def test_missing_files_folders_pipes_and_addresses(tmp_path: Path) -> None:
         ImageError, match=r"is an address, and addresses are not fetched\. Expected .*; download it first\."
     ):
         read_picture("https://example.org/a.png")
-    with pytest.raises(ImageError, match="cannot be opened"):
+    with pytest.raises(ImageError, match="is no possible name of a file"):
         read_picture("a\0b.png")
     os.mkfifo(tmp_path / "pipe.png")
-    with pytest.raises(ImageError, match="device or a pipe"):
+    with pytest.raises(ImageError, match="is a device, a pipe or a socket"):
         read_picture(tmp_path / "pipe.png")
 
 
@@ -125,11 +128,11 @@ def test_every_suffix_and_signature_belongs_to_one_format() -> None:
         assert matching == [form]
 
 
-def decode_ppm(data: bytes, limits: SizeLimits) -> Raster:
-    _magic, width, height, _largest, samples = data.split(maxsplit=4)
+def decode_ppm(file: BinaryIO, limits: SizeLimits) -> Raster:
+    _magic, width, height, _largest, samples = file.read().split(maxsplit=4)
     limits.check(int(width), int(height))
     shape = (int(height), int(width), 3)
-    return Raster(np.frombuffer(samples, np.uint8).reshape(shape).astype(np.float32))
+    return Raster(np.frombuffer(samples, np.uint8).reshape(shape))
 
 
 def encode_ppm(file: IO[bytes], samples: Samples, _recipe: str | None) -> tuple[str, ...]:
@@ -190,3 +193,63 @@ def test_a_format_is_one_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert isinstance(offered, dict)
     assert offered["names"].endswith("BMP or PPM")
     assert ".pnm" in offered["suffixes"]
+
+
+OTHER_KINDS = {
+    "a HEIC picture": b"\0\0\0\x18ftypheic\0\0\0\0mif1heic",
+    "an AVIF picture": b"\0\0\0\x1cftypavif\0\0\0\0avifmif1miaf",
+    "a HEIC or AVIF picture": b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic",
+    "a film": b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom",
+    "a JPEG XL picture": b"\xff\x0a\xfa\x7f\x01\x90\x08\x06",
+    "a JPEG 2000 picture": b"\0\0\0\x0cjP  \r\n\x87\n\0\0\0\x14ftypjp2 ",
+    "a Canon camera raw \\(CR2\\)": b"II*\0\x10\0\0\0CR\x02\0\xde\xa6\0\0",
+    "a Canon camera raw \\(CR3\\)": b"\0\0\0\x18ftypcrx \0\0\0\x01crx isom",
+    "a Fujifilm camera raw \\(RAF\\)": b"FUJIFILMCCD-RAW 0201FF383501",
+    "a Panasonic camera raw \\(RW2\\)": b"IIU\0\x18\0\0\0\x88\xe7\x74\xd8",
+    "an Olympus camera raw \\(ORF\\)": b"IIRO\x08\0\0\0",
+    "a Sigma camera raw \\(X3F\\)": b"FOVb\0\0\x02\0",
+}
+
+
+@pytest.mark.parametrize("kind", OTHER_KINDS)
+def test_other_kinds_of_pictures_are_refused_by_name(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "a.jpg"
+    path.write_bytes(OTHER_KINDS[kind] + bytes(4000))
+    way_out = "develop it in a raw converter" if "raw" in kind else "open it elsewhere and save it as PNG"
+    with pytest.raises(ImageError, match=rf"a\.jpg.* is {kind}.*Expected a PNG.*; {way_out}"):
+        read_picture(path)
+
+
+def test_a_file_that_turns_into_a_pipe_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who can write in the folder may exchange the file between a look at it and its opening."""
+    pipe, picture = tmp_path / "pipe", tmp_path / "a.png"
+    os.mkfifo(pipe)
+    Image.new("RGB", (4, 4)).save(picture)
+    stat = os.stat(picture)
+    monkeypatch.setattr(os, "stat", lambda path, **_: stat)
+    with pytest.raises(ImageError, match="is a device, a pipe or a socket"):
+        read_picture(pipe)
+
+
+@pytest.mark.parametrize(
+    ("largest", "expected", "notes"),
+    [
+        (255, 255.0, ("holds integers of at most 255, which are taken as 8-bit samples",)),
+        (200, 200.0, ("holds integers of at most 255, which are taken as 8-bit samples",)),
+        (256, 256 / 257, ()),
+        (65535, 255.0, ()),
+    ],
+)
+@pytest.mark.parametrize("source", ["image", "tiff"])
+def test_integers_of_32_bits_are_told_by_their_range(
+    tmp_path: Path, source: str, largest: int, expected: float, notes: tuple[str, ...]
+) -> None:
+    image = Image.fromarray(np.array([[0, largest]], np.int32))
+    assert image.mode == "I"
+    if source == "tiff":
+        image.save(tmp_path / "a.tif")
+    picture = read_picture(image if source == "image" else tmp_path / "a.tif")
+    assert picture.pixels[0, 0, 0].tolist() == pytest.approx([0, expected])
+    assert picture.notes == notes

@@ -104,14 +104,39 @@ def available_memory(device: torch.device) -> int:
     return min(int(psutil.virtual_memory().available), _room_in_container())
 
 
-def _room_in_container(group: Path = Path("/sys/fs/cgroup")) -> int:
-    """Return the bytes left under a Linux container's limit, which the machine's figures do not include."""
+def _room_in_container(root: Path = Path("/sys/fs/cgroup"), groups: Path = Path("/proc/self/cgroup")) -> int:
+    """Return the bytes left under the limits of Linux containers, which the machine's figures do not include.
+
+    ``groups`` names this process's control groups, ``root`` is where they are mounted. Every group limits
+    those inside it, so the least room of all groups from this process's up to the root counts.
+    """
     try:
-        limit = (group / "memory.max").read_text(encoding="ascii").strip()
-        used = (group / "memory.current").read_text(encoding="ascii").strip()
-        return max(0, int(limit) - int(used))
+        lines = groups.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        lines = []
+    room = sys.maxsize
+    for line in [*lines, "0::/"]:  # a container may see its own group as the root, whatever it is called
+        _, _, rest = line.partition(":")
+        controllers, _, name = rest.partition(":")
+        if not controllers:
+            mount, files = root, ("memory.max", "memory.current")
+        elif "memory" in controllers.split(","):  # version 1
+            mount, files = root / "memory", ("memory.limit_in_bytes", "memory.usage_in_bytes")
+        else:
+            continue
+        parts = [part for part in name.split("/") if part not in ("", ".", "..")]
+        rooms = (_room_in_group(mount.joinpath(*parts[:depth]), *files) for depth in range(len(parts) + 1))
+        room = min(room, *rooms)
+    return room
+
+
+def _room_in_group(group: Path, limit: str, usage: str) -> int:
+    try:
+        allowed = int((group / limit).read_text(encoding="ascii"))
+        used = int((group / usage).read_text(encoding="ascii"))
     except (OSError, ValueError):  # no such file, or no limit ("max")
         return sys.maxsize
+    return max(0, allowed - used)
 
 
 def _empty_cache() -> None:
@@ -132,7 +157,14 @@ def out_of_memory(error: BaseException) -> bool:
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
     # On the CPU the text is the only sign.
-    signs = ("allocate memory", "not enough memory", "out of memory", "bad_alloc", "ALLOC_FAILED")
+    signs = (
+        "allocate memory",
+        "not enough memory",
+        "out of memory",
+        "bad_alloc",
+        "ALLOC_FAILED",
+        "could not create a primitive",  # oneDNN, which names no reason
+    )
     return isinstance(error, RuntimeError) and any(sign in str(error) for sign in signs)
 
 

@@ -8,8 +8,14 @@
 - ``write``: encodes a result, with its recipe, in the format of its suffix.
 - ``raster``: holds decoded samples and limits their size.
 - ``decode``: decodes files and images with Pillow.
-- ``encode``: encodes PNG, JPEG and WebP files.
+- ``png``: decodes PNG files, leaving out damaged metadata.
+- ``jpeg``: decodes JPEG files, also those that lack their end.
+- ``webp``: decodes WebP files.
 - ``tiff``: decodes and encodes TIFF files.
+- ``tiff_directory``: reads what a TIFF file holds, without decoding anything.
+- ``picture_end``: finds where a picture's own data stop in its file.
+- ``excerpt``: reads parts of files as one file.
+- ``encode``: encodes PNG, JPEG and WebP files.
 - ``png16``: encodes PNG samples with up to 16 bits per colour.
 - ``colour_profiles``: converts the colours of a file to sRGB.
 - ``colour_encoding``: reads what a file says of its colours without a profile.

@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import IO
 
-from PIL import ExifTags, Image, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
+from PIL import ExifTags, Image, JpegImagePlugin, PngImagePlugin
 
 from glstylenet.pictures.colour_profiles import srgb_profile
-from glstylenet.pictures.decode import PillowPlugin
 from glstylenet.pictures.png16 import Samples, write_png
+from glstylenet.pictures.webp import webp_metadata
 
 __all__ = ["encode_jpeg", "encode_png", "encode_webp", "jpeg_recipe", "png_recipe", "webp_recipe"]
 
@@ -69,12 +69,14 @@ def png_recipe(path: Path) -> str | None:
 
 def jpeg_recipe(path: Path) -> str | None:
     """Return the text of EXIF's UserComment, where a recipe lies; None if there is none."""
-    return _user_comment(JpegImagePlugin.JpegImageFile, path)
+    with JpegImagePlugin.JpegImageFile(path) as image:
+        return _user_comment(image)
 
 
 def webp_recipe(path: Path) -> str | None:
     """Return the text of EXIF's UserComment, where a recipe lies; None if there is none."""
-    return _user_comment(WebPImagePlugin.WebPImageFile, path)
+    with path.open("rb") as file:
+        return _user_comment(webp_metadata(file))
 
 
 def _exif(recipe: str | None) -> bytes:
@@ -87,10 +89,9 @@ def _exif(recipe: str | None) -> bytes:
     return exif.tobytes()
 
 
-def _user_comment(plugin: PillowPlugin, path: Path) -> str | None:
+def _user_comment(image: Image.Image) -> str | None:
     """Return the text of EXIF's UserComment; None if there is none or its encoding is not known."""
-    with plugin(path) as image:
-        comment = image.getexif().get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.UserComment)
+    comment = image.getexif().get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.UserComment)
     if not isinstance(comment, bytes):
         return None
     encoding = {b"ASCII\0\0\0": "ascii", b"UNICODE\0": "utf-16-le"}.get(comment[:8])

@@ -1,6 +1,6 @@
 """Picture formats: one row each, from which everything else that depends on a format is derived.
 
-To read a format, write a function that decodes its bytes to a :class:`~glstylenet.pictures.raster.Raster` and
+To read a format, write a function that decodes a file to a :class:`~glstylenet.pictures.raster.Raster` and
 add a row to FORMATS; to write it too, name a function that encodes samples. Messages, folders of pictures,
 the command line, the studio and the documents follow.
 """
@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import IO
+from typing import IO, BinaryIO
 
-from PIL import BmpImagePlugin, GifImagePlugin, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
+from PIL import BmpImagePlugin, GifImagePlugin
 
 from glstylenet.pictures.decode import decode_with_pillow
 from glstylenet.pictures.encode import (
@@ -23,9 +23,14 @@ from glstylenet.pictures.encode import (
     png_recipe,
     webp_recipe,
 )
+from glstylenet.pictures.jpeg import decode_jpeg
+from glstylenet.pictures.picture_end import bmp_end, gif_end, jpeg_end, png_end, webp_end
+from glstylenet.pictures.png import decode_png
 from glstylenet.pictures.png16 import Samples
 from glstylenet.pictures.raster import Raster, SizeLimits
 from glstylenet.pictures.tiff import decode_tiff, encode_tiff, tiff_recipe
+from glstylenet.pictures.tiff_directory import tiff_end
+from glstylenet.pictures.webp import decode_webp
 
 __all__ = [
     "FORMATS",
@@ -41,8 +46,8 @@ __all__ = [
 ]
 
 
-Decoder = Callable[[bytes, SizeLimits], Raster]
-"""Decodes a file's bytes, checking the size first. Raises one of DECODING_ERRORS if they are damaged."""
+Decoder = Callable[[BinaryIO, SizeLimits], Raster]
+"""Decodes a file, checking the size before anything else is read. May raise anything if it is damaged."""
 
 
 Encoder = Callable[[IO[bytes], Samples, str | None], tuple[str, ...]]
@@ -54,10 +59,12 @@ class PictureFormat:
     """All that the program knows of one picture format.
 
     ``name`` is the word in messages; ``suffixes`` are in lower case, the usual one first; ``signature`` is a
-    regular expression for the first bytes; ``decode`` reads. ``encode`` writes, None if the format is only
-    read; the rest is of formats that are written: ``bits`` are the bits per channel that it holds,
-    ``longest_side`` the most pixels on a side (None: no limit), ``recipe_place`` where the recipe lies and
-    ``read_recipe`` what reads the text there, ``details`` how it is written, in words.
+    regular expression for the first bytes; ``decode`` reads; ``find_end`` returns the place where the
+    picture's own data end, None where that cannot be told, and ``may_go_on`` says that programs keep data of
+    their own behind it. ``encode`` writes, None if the format is only read; the rest is of formats that are
+    written: ``bits`` are the bits per channel that it holds, ``longest_side`` the most pixels on a side
+    (None: no limit), ``recipe_place`` where the recipe lies and ``read_recipe`` what reads the text there,
+    ``details`` how it is written, in words.
     """
 
     name: str
@@ -65,6 +72,8 @@ class PictureFormat:
     signature: bytes
     media_type: str
     decode: Decoder
+    find_end: Callable[[BinaryIO], int | None] = lambda _file: None
+    may_go_on: bool = False
     encode: Encoder | None = None
     bits: tuple[int, ...] = (8,)
     longest_side: int | None = None
@@ -80,7 +89,8 @@ FORMATS: tuple[PictureFormat, ...] = (
         suffixes=(".png",),
         signature=rb"\x89PNG\r\n\x1a\n",
         media_type="image/png",
-        decode=partial(decode_with_pillow, PngImagePlugin.PngImageFile),
+        decode=decode_png,
+        find_end=png_end,
         encode=encode_png,
         bits=(8, 16),
         recipe_place="text chunk `glstylenet`",
@@ -91,7 +101,8 @@ FORMATS: tuple[PictureFormat, ...] = (
         suffixes=(".jpg", ".jpeg"),
         signature=rb"\xff\xd8\xff",
         media_type="image/jpeg",
-        decode=partial(decode_with_pillow, JpegImagePlugin.JpegImageFile),
+        decode=decode_jpeg,
+        find_end=jpeg_end,
         encode=encode_jpeg,
         longest_side=65_500,
         keeps_alpha=False,
@@ -104,7 +115,8 @@ FORMATS: tuple[PictureFormat, ...] = (
         suffixes=(".webp",),
         signature=rb"RIFF....WEBP",
         media_type="image/webp",
-        decode=partial(decode_with_pillow, WebPImagePlugin.WebPImageFile),
+        decode=decode_webp,
+        find_end=webp_end,
         encode=encode_webp,
         longest_side=16_383,
         recipe_place="EXIF, UserComment",
@@ -117,6 +129,8 @@ FORMATS: tuple[PictureFormat, ...] = (
         signature=rb"II[*+]\0|MM\0[*+]",
         media_type="image/tiff",
         decode=decode_tiff,
+        find_end=tiff_end,
+        may_go_on=True,
         encode=encode_tiff,
         bits=(8, 16),
         recipe_place="ImageDescription",
@@ -128,6 +142,7 @@ FORMATS: tuple[PictureFormat, ...] = (
         signature=rb"GIF8[79]a",
         media_type="image/gif",
         decode=partial(decode_with_pillow, GifImagePlugin.GifImageFile),
+        find_end=gif_end,
     ),
     PictureFormat(
         name="BMP",
@@ -135,6 +150,7 @@ FORMATS: tuple[PictureFormat, ...] = (
         signature=rb"BM",
         media_type="image/bmp",
         decode=partial(decode_with_pillow, BmpImagePlugin.BmpImageFile),
+        find_end=bmp_end,
     ),
 )
 """The formats, in the order in which messages name them."""

@@ -5,13 +5,16 @@ becomes 255.0, nothing is rounded to 8 bits), and transparency is kept apart fro
 (:mod:`~glstylenet.pictures.transparency`). Shapes: H height, W width, C colour channels.
 """
 
+import contextlib
 import hashlib
+import io
 import os
 import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -19,11 +22,13 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from glstylenet.errors import ImageError
+from glstylenet.errors import GLStyleNetError, ImageError, MemoryLimitError
+from glstylenet.machine import available_memory
 from glstylenet.pictures.colour_profiles import to_srgb
 from glstylenet.pictures.decode import raster_of_image
-from glstylenet.pictures.file_type import expected, format_of_bytes, read_bytes
-from glstylenet.pictures.raster import DECODING_ERRORS, FloatArray, Raster, SizeLimits, to_float_samples
+from glstylenet.pictures.file_type import expected, format_of_file, open_picture, refuse_polyglot
+from glstylenet.pictures.formats import PictureFormat
+from glstylenet.pictures.raster import FloatArray, Raster, Samples, SizeLimits, to_float_samples
 from glstylenet.pictures.source import PictureSource, stream_bytes, unknown_source
 from glstylenet.pictures.transparency import fill_hidden, over_white
 
@@ -31,6 +36,14 @@ __all__ = ["Picture", "read_picture"]
 
 
 _WARNING_FILTERS = threading.Lock()
+
+
+_SWAPPED = (5, 6, 7, 8)
+"""Orientations in which rows and columns are stored exchanged."""
+
+
+_STRIPS, _SMALLEST_STRIP = 16, 2**18
+"""Parts in which the colours of a picture are converted, and the pixels that each has at least."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +54,8 @@ class Picture:
     (1, 1, H, W), 1 where opaque, or None if the whole picture is. ``name`` is the file's stem, "stream",
     "array" or "image"; ``sha256`` is of the file's bytes, or, of an array or image, of the decoded pixels and
     transparency: stored samples alone do not say what is painted; ``notes`` say what deserves a warning,
-    worded to follow the picture's name.
+    worded to follow the picture's name; ``full_size`` is the (height, width) of a picture of which a fraction
+    was decoded.
     """
 
     pixels: Tensor
@@ -50,6 +64,7 @@ class Picture:
     path: Path | None
     sha256: str
     notes: tuple[str, ...] = ()
+    full_size: tuple[int, int] | None = None
 
     @property
     def over_white(self) -> Tensor:
@@ -58,54 +73,100 @@ class Picture:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Height and width in pixels."""
-        return self.pixels.shape[2], self.pixels.shape[3]
+        """Height and width of the picture; those of ``pixels`` unless it was decoded at a fraction."""
+        return self.full_size or (self.pixels.shape[2], self.pixels.shape[3])
 
 
-def read_picture(source: PictureSource, *, max_pixels: int = 200_000_000, smallest_side: int = 1) -> Picture:
+def read_picture(
+    source: PictureSource,
+    *,
+    max_pixels: int = 200_000_000,
+    smallest_side: int = 1,
+    max_bytes: int | None = None,
+    longest_used: int | None = None,
+) -> Picture:
     """Read a picture from a file, an open file, a Pillow image or an array.
 
     Arrays are (H, W), (H, W, 3) or (H, W, 4), as uint8, as uint16 or as floats in 0..1; floating-point TIFF
     files hold 0..1 as well. Of a file with several frames or pages the first is read, with a note.
-    ``max_pixels`` and ``smallest_side`` limit the size; it is checked before any pixel is decoded.
-    Raises ImageError, saying what was found, what was expected and what to do.
+    ``max_pixels`` and ``smallest_side`` limit the size, ``max_bytes`` the memory that reading takes, which
+    is never more than is free; all is checked before any pixel is decoded. Raises MemoryLimitError, and
+    ImageError, saying what was found, what was expected and what to do.
+
+    ``longest_used`` is the longest side that the picture will be brought to. A JPEG file at least six times
+    as long is then decoded at a fraction of its size: ``pixels`` are fewer than ``size`` says.
 
     >>> picture = read_picture(np.full((2, 4), 51, np.uint8))
     >>> picture.pixels.shape, picture.pixels.max().item(), picture.alpha is None
     (torch.Size([1, 3, 2, 4]), 51.0, True)
     """
+    free = available_memory(torch.device("cpu"))
+    max_bytes = free if max_bytes is None else min(max_bytes, free)
+
+    def limits(where: str) -> SizeLimits:
+        return SizeLimits(where, max_pixels, smallest_side, max_bytes, longest_used)
+
     if isinstance(source, np.ndarray):
-        limits = SizeLimits("the array", max_pixels, smallest_side)
-        return _finish(_from_array(source, limits), "array")
+        return _finish(_from_array(source, limits("the array")), "array")
     if isinstance(source, Image.Image):
-        limits = SizeLimits("the image", max_pixels, smallest_side)
-        limits.check(*source.size)
-        try:
+        limits("the image").check(*source.size, bytes_per_pixel=50)
+        with _errors_as_image_error(lambda error: f"The image cannot be decoded: {error}. {expected()}."):
             raster = _with_warnings_as_notes(lambda: raster_of_image(source))
-        except DECODING_ERRORS as error:
-            raise ImageError(
-                f"The image cannot be decoded: {error}. {expected()} that is complete."
-            ) from error
-        return _finish(raster, "image")
+            return _finish(raster, "image")
     if isinstance(source, str | os.PathLike):
-        path: Path | None = Path(source)
-        where, name = str(path), Path(source).stem
-        data, form = read_bytes(Path(source))
-    elif hasattr(source, "read"):
-        path, where, name = None, "the open file", "stream"
-        data = stream_bytes(source)
-        form = format_of_bytes(data, where)
-    else:
-        raise unknown_source(source)
-    limits = SizeLimits(where, max_pixels, smallest_side)
+        path = Path(source)
+        file, form = open_picture(path)
+        return _read_file(file, form, limits(str(path)), path.stem, path)
+    if hasattr(source, "read"):
+        file = io.BytesIO(stream_bytes(source))
+        return _read_file(
+            file, format_of_file(file, "the open file"), limits("the open file"), "stream", None
+        )
+    raise unknown_source(source)
+
+
+def _read_file(
+    file: BinaryIO, form: PictureFormat, limits: SizeLimits, name: str, path: Path | None
+) -> Picture:
+    def message(error: Exception) -> str:
+        return (
+            f"{limits.where}: begins like a {form.name} picture but cannot be decoded ({error}). "
+            "The file is cut short, damaged or of a rare kind. "
+            f"{expected()}; fetch it again, or save it as PNG elsewhere."
+        )
+
+    with file, _errors_as_image_error(message):
+        end = refuse_polyglot(file, limits.where, form)
+        file.seek(0)
+        raster = _with_warnings_as_notes(lambda: form.decode(file, limits))
+        size = file.seek(0, io.SEEK_END)
+        if end is not None and end < size and not form.may_go_on:
+            raster.notes.append(f"goes on for {size - end:,} bytes after the picture's end; they are ignored")
+        return _finish(raster, name, path, _file_digest(file))
+
+
+def _file_digest(file: BinaryIO) -> str:
+    """Return the SHA-256 of all bytes of ``file``."""
+    digest = hashlib.sha256()
+    file.seek(0)
+    while block := file.read(2**20):
+        digest.update(block)
+    return digest.hexdigest()
+
+
+@contextlib.contextmanager
+def _errors_as_image_error(message: Callable[[Exception], str]) -> Iterator[None]:
+    """Turn whatever decoders raise for damaged data into ImageError, with ``message`` about it."""
     try:
-        raster = _with_warnings_as_notes(lambda: form.decode(data, limits))
-    except DECODING_ERRORS as error:
-        raise ImageError(
-            f"{where}: begins like a {form.name} picture but cannot be decoded ({error}). The file is cut "
-            f"short, damaged or of a rare kind. {expected()}; fetch it again, or save it as PNG elsewhere."
+        yield
+    except GLStyleNetError:
+        raise
+    except MemoryError as error:
+        raise MemoryLimitError(
+            f"The machine ran out of memory while a picture was read. {message(error)}"
         ) from error
-    return _finish(raster, name, path, hashlib.sha256(data).hexdigest())
+    except Exception as error:
+        raise ImageError(message(error)) from error
 
 
 def _with_warnings_as_notes(decode: Callable[[], Raster]) -> Raster:
@@ -127,12 +188,15 @@ def _from_array(array: npt.NDArray[np.generic], limits: SizeLimits) -> Raster:
             "Move the colour channels to the last axis."
         )
     limits.check(array.shape[1], array.shape[0])
+    stored = array.reshape(*array.shape[:2], -1)
     try:
-        samples = to_float_samples(array.reshape(*array.shape[:2], -1))
+        is_kept = stored.dtype in (np.uint8, np.uint16)
+        samples = cast(Samples, stored) if is_kept else to_float_samples(stored)
     except ValueError as error:
         raise ImageError(f"The array holds {error}. Scale it, or convert it to uint8.") from error
     if samples.shape[2] == 4:
-        return Raster(samples[..., :3], alpha=samples[..., 3] / np.float32(255))
+        alpha = Raster(samples[..., 3:]).strip(0, len(samples))[..., 0] / np.float32(255)
+        return Raster(samples[..., :3], alpha=alpha)
     return Raster(samples, space="L" if samples.shape[2] == 1 else "RGB")
 
 
@@ -153,21 +217,39 @@ def _finish(raster: Raster, name: str, path: Path | None = None, sha256: str | N
             f"{path or f'The {name}'}: holds colours of high dynamic range ({raster.encoding.hdr}), for "
             "which sRGB has no equal. Expected a picture of standard range; convert it where HDR is shown."
         )
-    colour, notes = to_srgb(raster.colour, raster.space, raster.profile, raster.encoding)
+    rows, columns = raster.colour.shape[:2]
+    pixels, stored = _upright(rows, columns, 3, raster.orientation)
+    notes: list[str] = []
+    # In strips, so that the picture is not held several times in floating point.
+    step = max(1, -(-rows // _STRIPS), _SMALLEST_STRIP // columns)
+    for top in range(0, rows, step):
+        strip = raster.strip(top, top + step)
+        stored[top : top + step], found = to_srgb(strip, raster.space, raster.profile, raster.encoding)
+        notes += found
     alpha = None
     if raster.alpha is not None and (raster.alpha < 1).any():
-        colour = fill_hidden(colour, raster.alpha)
-        alpha = _upright(raster.alpha[..., None], raster.orientation)
-    pixels = _upright(np.broadcast_to(colour, (*colour.shape[:2], 3)), raster.orientation)
-    return Picture(pixels, alpha, name, path, sha256 or _digest(pixels, alpha), (*raster.notes, *notes))
+        stored[...] = fill_hidden(stored, raster.alpha)
+        alpha, stored_alpha = _upright(rows, columns, 1, raster.orientation)
+        stored_alpha[..., 0] = raster.alpha
+    full_size = raster.full_size
+    if full_size is not None and raster.orientation in _SWAPPED:
+        full_size = full_size[::-1]
+    digest = sha256 or _digest(pixels, alpha)
+    return Picture(pixels, alpha, name, path, digest, (*raster.notes, *dict.fromkeys(notes)), full_size)
 
 
-def _upright(array: FloatArray, orientation: int) -> Tensor:
-    """Return a copy of ``array`` (H, W, C), turned upright, (1, C, H, W); ``orientation`` is EXIF's."""
-    if orientation in (5, 6, 7, 8):  # stored with rows and columns exchanged
-        array = array.swapaxes(0, 1)
-    if orientation in (3, 4, 7, 8):
-        array = array[::-1]
+def _upright(rows: int, columns: int, channels: int, orientation: int) -> tuple[Tensor, FloatArray]:
+    """Return an upright picture (1, C, H, W) to be filled, and its view (rows, columns, C) as stored.
+
+    ``orientation`` is EXIF's.
+    """
+    swapped = orientation in _SWAPPED
+    pixels = np.empty((channels, columns, rows) if swapped else (channels, rows, columns), np.float32)
+    stored = np.moveaxis(pixels, 0, 2)
     if orientation in (2, 3, 6, 7):
-        array = array[:, ::-1]
-    return torch.from_numpy(np.moveaxis(array, 2, 0).astype(np.float32, order="C"))[None]
+        stored = stored[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        stored = stored[::-1]
+    if swapped:
+        stored = stored.swapaxes(0, 1)
+    return torch.from_numpy(pixels)[None], stored

@@ -39,10 +39,13 @@ def fill_hidden(colour: FloatArray, alpha: FloatArray) -> FloatArray:
         return colour
     there = alpha >= _PRESENT * alpha.max()
     places = ndimage.distance_transform_edt(~there, return_distances=False, return_indices=True)
-    rows, columns = (each[hidden] for each in places)
-    share = alpha[hidden][:, None] / np.float32(_HIDDEN)
     filled = colour.copy()
-    filled[hidden] = colour[hidden] * share + colour[rows, columns] * (1 - share)
+    for top in range(0, len(colour), 256):  # in strips, so that the intermediate values stay small
+        strip = slice(top, top + 256)
+        where = hidden[strip]
+        rows, columns = (each[strip][where] for each in places)
+        share = alpha[strip][where][:, None] / np.float32(_HIDDEN)
+        filled[strip][where] = colour[strip][where] * share + colour[rows, columns] * (1 - share)
     return filled
 
 

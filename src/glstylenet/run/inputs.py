@@ -1,5 +1,6 @@
 """The inputs of a run: its pictures and maps, read, checked, and brought to size together."""
 
+import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -9,6 +10,7 @@ import torch
 from torch import Tensor
 
 from glstylenet.errors import ImageError, InputError, UsageError
+from glstylenet.machine import choose_device
 from glstylenet.maps import PictureMap, Semantics, label_maps, resize_labels
 from glstylenet.memory import PIXEL_BYTES, HeldPictures
 from glstylenet.objective import check_opacity
@@ -230,8 +232,9 @@ def read_sources(
 ) -> Sources:
     """Read every picture of a run and compute its sizes; nothing is brought to size yet.
 
-    Raises :class:`~glstylenet.errors.UsageError` for a map without its partner and
-    :class:`~glstylenet.errors.ImageError` for pictures that cannot be used.
+    Raises :class:`~glstylenet.errors.UsageError` for a map without its partner,
+    :class:`~glstylenet.errors.ImageError` for pictures that cannot be used and
+    :class:`~glstylenet.errors.MemoryLimitError` for those that need more memory than the run may use.
     """
     _check_roles(content, content_map, style_map)
     sources = {
@@ -241,11 +244,15 @@ def read_sources(
         Role.STYLE_MAP: style_map,
         Role.INIT: None if settings.init in INIT_CHOICES else settings.init,
     }
-    pictures: dict[str, Picture] = {
-        role: read_picture(source, max_pixels=settings.max_pixels)
-        for role, source in sources.items()
-        if source is not None
-    }
+    pictures: dict[str, Picture] = {}
+    for role, source in sources.items():
+        if source is not None:
+            pictures[role] = read_picture(
+                source,
+                max_pixels=settings.max_pixels,
+                max_bytes=_memory_left(settings, pictures),
+                longest_used=_longest_used(role, settings, pictures),
+            )
     painted = pictures[Role.CONTENT] if content is not None else pictures[Role.CONTENT_MAP]
     size = fitted_size(painted.size, settings.size)
     style_size = style_size_at(pictures[Role.STYLE].size, size, settings.style_scale)
@@ -263,7 +270,8 @@ def read_result(picture: PictureSource, sources: Sources, settings: Settings) ->
 
     Raises :class:`~glstylenet.errors.InputError` if it has another size than a result has.
     """
-    result = read_picture(picture, max_pixels=settings.max_pixels)
+    memory_left = _memory_left(settings, sources.pictures)
+    result = read_picture(picture, max_pixels=settings.max_pixels, max_bytes=memory_left)
     if result.size != sources.size:
         raise InputError(
             f"{result.name} has {result.size[1]} x {result.size[0]} pixels, expected a result of "
@@ -308,6 +316,34 @@ def prepare_inputs(sources: Sources, settings: Settings) -> Inputs:
         origins={role: Origin(picture.path, picture.sha256) for role, picture in pictures.items()},
         warnings=tuple(warnings),
     )
+
+
+def _longest_used(role: str, settings: Settings, pictures: Mapping[str, Picture]) -> int | None:
+    """Return the longest side that the picture of ``role`` will be brought to, given those read before it.
+
+    None where that is not known yet, and for maps, whose colours are looked at one by one.
+    """
+    longest = settings.size
+    if longest is None and role != Role.CONTENT and Role.CONTENT in pictures:
+        longest = max(pictures[Role.CONTENT].size)
+    if longest is None or role in (Role.CONTENT_MAP, Role.STYLE_MAP):
+        return None
+    return math.ceil(longest * settings.style_scale) if role == Role.STYLE else longest
+
+
+def _memory_left(settings: Settings, pictures: Mapping[str, Picture]) -> int | None:
+    """Return the bytes of the setting ``memory`` that ``pictures``, already read, leave for another.
+
+    None where the setting does not limit the memory of pictures: it is not given, or is that of a GPU.
+    """
+    on_gpu = choose_device(settings.device, settings.precision).torch_device.type != "cpu"
+    if settings.memory is None or on_gpu:
+        return None
+    held = sum(
+        picture.pixels.nbytes + (0 if picture.alpha is None else picture.alpha.nbytes)
+        for picture in pictures.values()
+    )
+    return settings.memory - held
 
 
 def _held_pictures(

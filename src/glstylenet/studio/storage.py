@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from glstylenet.errors import ImageError, OutputError
+from glstylenet.errors import ImageError, MemoryLimitError, OutputError
 from glstylenet.files import claim_output, open_regular, parse_json, write_text
 from glstylenet.pictures import read_picture, write_picture
 from glstylenet.studio.job import ACTIVE, Job
@@ -78,16 +78,16 @@ class Storage:
     def keep_picture(self, upload: Path) -> dict[str, object]:
         """Read an uploaded file as a picture, whatever its name, and store it as PNG.
 
-        Raises :class:`~glstylenet.errors.ImageError` if it is not a picture or has too many pixels, and
-        :class:`FullError`.
+        Raises :class:`~glstylenet.errors.ImageError` if it is not a picture or has too many pixels,
+        :class:`~glstylenet.errors.MemoryLimitError` if it needs too much memory, and :class:`FullError`.
         """
         name = self.new_id()
         place = self._pictures / f"{name}.png"
         with self.limiter.slot():
             try:
                 picture = read_picture(upload, max_pixels=self.max_pixels)
-            except ImageError as error:
-                raise ImageError(str(error).replace(str(upload), "the upload")) from error
+            except (ImageError, MemoryLimitError) as error:
+                raise type(error)(str(error).replace(str(upload), "the upload")) from error
             height, width = picture.size
             self.make_room(max(upload.stat().st_size, 3 * height * width))  # a PNG is hardly ever larger
             write_picture(place, picture.pixels, alpha=picture.alpha)
