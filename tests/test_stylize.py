@@ -210,14 +210,15 @@ def test_a_doodle_is_painted_from_its_map(style: Picture, maps: dict[str, Pictur
 
 def test_events_tell_the_run_in_order(content: Picture, style: Picture) -> None:
     events: list[Event] = []
-    stylize(content, style, settings=_settings(scales=2, round_length=2), on_event=events.append)
+    settings = _settings(iterations=10, scales=2, round_length=2)
+    stylize(content, style, settings=settings, on_event=events.append)
     assert isinstance(events[0], Started)
     assert isinstance(events[-1], Finished)
     steps = [event for event in events if isinstance(event, Step)]
-    assert [step.evaluation for step in steps] == [1, 2, 3, 4, 5, 6]
-    assert [step.scale for step in steps] == [1, 1, 1, 2, 2, 2]
+    assert [step.evaluation for step in steps] == list(range(1, 11))
+    assert [step.scale for step in steps] == [1] * 5 + [2] * 5
     assert [event.scale.size for event in events if isinstance(event, ScaleStarted)] == [(36, 32), (72, 64)]
-    assert [event.round for event in events if isinstance(event, Matched)] == [1, 2, 1, 2]
+    assert [event.round for event in events if isinstance(event, Matched)] == [1, 2, 3, 1, 2, 3]
     assert steps[0].pixels.shape == (1, 3, 36, 32)
     assert steps[-1].pixels.shape == (1, 3, 72, 64)
     assert steps[-1].seconds_left == pytest.approx(0.0)
