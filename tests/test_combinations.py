@@ -88,7 +88,7 @@ def _every_pair() -> list[Row]:
                     ),
                 )
         missing -= {frozenset(pair) for pair in itertools.combinations(row.items(), 2)}
-        rows.append(row)
+        rows.append({name: row[name] for name in names})
     return rows
 
 

@@ -64,8 +64,8 @@ A checkpoint of another version is refused, because a run that continued from it
 nor a new one. ``tests/test_algorithm_version.py`` fails when the numbers of small runs change without it.
 1 had another initial scale of L-BFGS and other shares of the sizes; 2 kept no tiles in half precision, and
 its plans do not say so; 3 did not fit the preconditioner to the curvature; 4 fitted it to pixels that did not
-move, too; 5 had other keys in this file; 6 started from white noise, gave small budgets to more sizes, found other classes
-in soft maps, laid transparent colours over white, and decoded long JPEG files at full size."""
+move, too; 5 had other keys in this file; 6 started from white noise, gave small budgets to more sizes, found
+other classes in soft maps, laid transparent colours over white, and decoded long JPEG files at full size."""
 
 
 _PREFIX = "optimizer."
