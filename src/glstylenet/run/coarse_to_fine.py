@@ -27,6 +27,7 @@ from glstylenet.run.assembly import make_objective, make_optimizer
 from glstylenet.run.canvas import with_margin, without_margin
 from glstylenet.run.checkpoint import State
 from glstylenet.run.events import Event, Matched, ScaleStarted, Step, Warned
+from glstylenet.run.grey import make_grey
 from glstylenet.run.memory_budget import PlannedScale, smaller_tiles_warning
 from glstylenet.run.preparation import Preparation
 from glstylenet.run.recorder import Recorder
@@ -70,6 +71,8 @@ class CoarseToFine:
         if saved is None:
             settings = prepared.settings
             start = start_pixels(prepared.inputs, settings.init, scales[0].scale.size, settings.seed)
+            if prepared.inputs.are_grey:
+                start = make_grey(start)
             first, state = 0, self._start_scale(scales[0], start.to(self._device.torch_device))
             del start
         else:
@@ -177,6 +180,7 @@ class CoarseToFine:
             evaluations=scale.evaluations - state.spent,
             round_length=settings.round_length,
             rounds_before=rounds_before,
+            project=make_grey if self.prepared.inputs.are_grey else None,
             before_round=lambda rounds: self._save(number, state, optimizer.state_dict(), rounds=rounds),
         ):
             if isinstance(step, Rematched):

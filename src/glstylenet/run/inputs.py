@@ -17,6 +17,7 @@ from glstylenet.objective import check_opacity
 from glstylenet.pictures import Picture, PictureSource, fitted_size, read_picture, resize
 from glstylenet.pyramid import SCHEMES, fused_size
 from glstylenet.run.canvas import with_margin
+from glstylenet.run.grey import all_grey
 from glstylenet.run.scales import SMALLEST_SIDE
 from glstylenet.settings import INIT_CHOICES, Role, Settings
 
@@ -176,6 +177,11 @@ class Inputs:
     def init(self) -> Tensor | None:
         """The picture to start from (1, 3, H, W), float32, 0..255, where the settings name one."""
         return self.pictures[Role.INIT].pixels if Role.INIT in self.pictures else None
+
+    @cached_property
+    def are_grey(self) -> bool:
+        """Whether all pictures are grey, so that the result is to be grey."""
+        return all_grey(picture.values for picture in self.pictures.values())
 
     @property
     def style_size(self) -> tuple[int, int]:

@@ -56,6 +56,7 @@ def optimise_in_rounds(
     evaluations: int,
     round_length: int,
     rounds_before: int = 0,
+    project: Callable[[Tensor], Tensor] | None = None,
     before_round: Callable[[int], None] | None = None,
 ) -> Iterator[Rematched | Evaluated]:
     """Lower ``objective`` from ``start`` (1, 3, H, W), matching anew every ``round_length`` evaluations.
@@ -63,6 +64,8 @@ def optimise_in_rounds(
     Yields a :class:`Rematched` before the steps of each round and an :class:`Evaluated` after each of the
     ``evaluations``; there are fewer if a round cannot lower the loss. With a ``round_length`` of 1 the
     optimiser runs once over a loss with fresh matches at every evaluation.
+
+    ``project`` returns the part of a gradient (1, 3, H, W) that is followed; it may change its argument.
 
     Rounds are numbered on from ``rounds_before``, those of a run that is resumed. ``before_round`` is called
     before each round with the number of rounds done: together with the best pixels and the state of the
@@ -88,7 +91,8 @@ def optimise_in_rounds(
             if rematch:
                 matched.append(seconds["matching"] - before)
             evaluated.append(evaluation.terms)
-            return evaluation.terms.total, evaluation.gradient
+            gradient = evaluation.gradient
+            return evaluation.terms.total, gradient if project is None else project(gradient)
 
         left = evaluations - spent
         budget = left if round_length == 1 else min(round_length, left)

@@ -25,6 +25,7 @@ from glstylenet.pictures import PictureSource, photo_finish
 from glstylenet.run.checkpoint import checkpoint_file
 from glstylenet.run.coarse_to_fine import CoarseToFine
 from glstylenet.run.events import Event, Finished, Started, Warned
+from glstylenet.run.grey import make_grey
 from glstylenet.run.memory_budget import out_of_memory_as_error
 from glstylenet.run.named_files import named_files
 from glstylenet.run.preparation import Preparation, prepare
@@ -142,13 +143,13 @@ def _refuse_checkpoint_in_place_of_input(folder: Path, prepared: Preparation) ->
 
 def _finish(pixels: Tensor, prepared: Preparation) -> Tensor:
     """Return ``pixels`` with the finish that the settings name."""
-    content, semantics = prepared.inputs.content, prepared.inputs.semantics
-    if prepared.settings.finish == "none" or content is None:
-        return pixels
-    content_map = None
-    if semantics is not None:
-        content_map = resize_labels(semantics.channels[0], prepared.inputs.size).to(pixels.device)
-    return photo_finish(pixels, content.to(pixels.device), class_channels=content_map)
+    inputs = prepared.inputs
+    if prepared.settings.finish != "none" and inputs.content is not None:
+        content_map = None
+        if inputs.semantics is not None:
+            content_map = resize_labels(inputs.semantics.channels[0], inputs.size).to(pixels.device)
+        pixels = photo_finish(pixels, inputs.content.to(pixels.device), class_channels=content_map)
+    return make_grey(pixels) if inputs.are_grey else pixels
 
 
 def _parts(seconds: Mapping[str, float], optimisation: float) -> dict[str, float]:
