@@ -4,12 +4,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help demo test check browser quick fuzz bench docs clean
+.PHONY: help demo test all-tests check browser fuzz bench docs clean
 
 help:
 	@echo "make demo    install into $(VENV) and paint the demo picture"
-	@echo "make test    format, lint, types and all tests"
-	@echo "make quick   the same without the long tests"
+	@echo "make test    format, lint, types and the tests, but for the long ones"
+	@echo "make all-tests  the long ones too; run it before a change is merged"
 	@echo "make fuzz    read N=1000 damaged files of each kind; SEED=1 makes the same again"
 	@echo "make browser install Chromium for the tests of pages, where that is possible"
 	@echo "make bench   time the kernels; 'glstylenet bench' measures whole runs"
@@ -55,10 +55,10 @@ browser:
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --dist loadfile
 
 test: check browser
-	$(PYTEST)
-
-quick: check
 	$(PYTEST) -m "not long"
+
+all-tests: check browser
+	$(PYTEST)
 
 fuzz: $(VENV)/installed-dev
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.fuzz --cases $(or $(N),1000) $(if $(SEED),--seed $(SEED))

@@ -120,7 +120,7 @@ def test_resizing_weighs_colours_by_how_opaque_they_are() -> None:
 @pytest.fixture(scope="module")
 def unchanged() -> tuple[Result, list[Step]]:
     """A run over a transparent picture that changes nothing: the content is kept, nothing else counts."""
-    settings = Settings(local_weight=0, global_weight=0, smoothness=0, iterations=2, scales=2)
+    settings = Settings(local_weight=0, global_weight=0, smoothness=0, iterations=4, scales=2)
     steps: list[Step] = []
     result = stylize(
         disc(hidden=(255, 255, 255)),
