@@ -13,7 +13,7 @@ from glstylenet.errors import ImageError, InputError, MemoryLimitError, UsageErr
 from glstylenet.objective.objective import Objective
 from glstylenet.objective.terms import TERMS, LossTerms
 from glstylenet.run.canvas import MARGIN, canvas_size, with_margin, without_margin
-from glstylenet.run.events import Event, Finished, Matched, ScaleStarted, Started, Step
+from glstylenet.run.events import Event, Finished, Matched, ScaleStarted, Started, Step, Warned
 from glstylenet.run.final_losses import picture_losses
 from glstylenet.run.inputs import prepare_inputs, read_sources
 from glstylenet.run.result import Result

@@ -40,6 +40,8 @@ class Case:
 
 COARSE = {"kind": "large", "scales": 2, "init": "noise", "iterations": 4}
 
+TWO_SIZES = {"kind": "large", "iterations": 16}
+
 CASES = [
     Case("seed", 3, "only a start from noise", {}, {"init": "noise"}),
     Case("init", "tinted", "a doodle has no content to start from", {"kind": "doodle"}, {"kind": "plain"}),
@@ -53,7 +55,7 @@ CASES = [
     Case("coarse_content", 4.0, "content_weight is 0", {"content_weight": 0.0}, COARSE),
     Case("coarse_content", 4.0, "a doodle has no content", {"kind": "doodle"}),
     Case("coarse_content", 4.0, "scales is 1", {"scales": 1}),
-    Case("coarsest", 40, "scales sets the number of sizes", {"scales": 1}, {"kind": "large", "iterations": 16}),
+    Case("coarsest", 40, "scales sets the number of sizes", {"scales": 1}, TWO_SIZES),
     Case("style_scale", 1.001, "the style keeps its size", {}),
 ]
 
