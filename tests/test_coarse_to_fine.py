@@ -44,7 +44,7 @@ memory_budget: Any = importlib.import_module("glstylenet.run.memory_budget")
 
 Picture = NDArray[np.uint8]
 MIB = 2**20
-PLENTY = 2**50
+PLENTY = 2**49
 CPU = Device(torch.device("cpu"), "float32")
 
 # Long enough for two of the smallest tiles that a run out of memory falls back on.
