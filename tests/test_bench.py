@@ -485,6 +485,7 @@ def test_the_largest_point_is_measured_first(monkeypatch: pytest.MonkeyPatch) ->
     assert [each.megapixels for each in found.points] == [0.1, 0.4]
 
 
+@pytest.mark.long
 def test_a_point_in_a_process_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONWARNINGS", "error::RuntimeWarning")  # such as of a module imported twice
     found = point_of(REQUEST)
@@ -860,6 +861,7 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> BenchPlan:
     return small
 
 
+@pytest.mark.long
 def test_a_tiny_run_fills_every_key(
     tiny: BenchPlan, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -182,6 +182,7 @@ def test_any_other_error_is_nobody_s_memory(
         stylize(content, style, settings=_settings())
 
 
+@pytest.mark.long
 def test_a_run_in_tiles_is_the_run_in_one_piece(
     monkeypatch: pytest.MonkeyPatch, content: Picture, style: Picture
 ) -> None:
@@ -278,6 +279,7 @@ def test_memory_is_watched_between_tiles_only(
     assert (limits, returned) == ([], [])
 
 
+@pytest.mark.long
 def test_what_goes_on_in_float32_is_planned_anew(
     monkeypatch: pytest.MonkeyPatch, content: Picture, style: Picture
 ) -> None:
@@ -320,6 +322,7 @@ def test_a_bfloat16_loss_that_is_not_finite_goes_on_in_float32(
     assert result.losses.total < before.total
 
 
+@pytest.mark.long
 def test_the_next_size_tries_bfloat16_again(
     monkeypatch: pytest.MonkeyPatch, content: Picture, style: Picture
 ) -> None:

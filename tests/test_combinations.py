@@ -147,6 +147,7 @@ def test_every_value_is_painted_resumed_explained_and_measured(row: Row, tmp_pat
     _walk(_settings(row), _maps(row[MAPS]), tmp_path)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("maps", [False, True], ids=["plain", "maps"])
 @pytest.mark.parametrize("preset", PRESETS)
 def test_every_preset_is_painted_and_explained(preset: str, maps: bool, tmp_path: Path) -> None:

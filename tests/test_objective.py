@@ -383,6 +383,7 @@ def test_bands_give_the_numbers_of_one(network: VGG19, scheme: str, monkeypatch:
         _same(found, expected, 1e-5)
 
 
+@pytest.mark.long
 def test_tiles_in_both_directions_give_the_numbers_of_the_whole(network: VGG19, exact: VGG19) -> None:
     """Tiles with neighbours on every side, in corners and along each border; the style in tiles too."""
     for computing, side, tolerance in ((network, 96, 1e-5), (exact, 64, 1e-12)):
@@ -548,6 +549,7 @@ def test_a_doodle_in_tiles(network: VGG19) -> None:
     _same(found, expected, 1e-5)
 
 
+@pytest.mark.long
 def test_a_large_style_is_searched_alike_in_every_tile(
     network: VGG19, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -562,6 +564,7 @@ def test_a_large_style_is_searched_alike_in_every_tile(
         _same_matches(pictures.objective(side).match(pixels), expected)
 
 
+@pytest.mark.long
 def test_tiles_in_bfloat16(tensors: Mapping[str, Tensor]) -> None:
     """A gradient's three digits: what two crops add to a pixel is rounded for each apart, on its way back
     through nine convolutions. That is 3e-3 here, a tenth of what bfloat16 costs at all.

@@ -192,6 +192,7 @@ def _reproduce(folder: Path, *arguments: str) -> int:
     return main(["reproduce", *arguments, "-o", str(folder), *small])
 
 
+@pytest.mark.long
 def test_a_reproduction_reports_resumes_and_names_what_is_missing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -214,6 +215,7 @@ def test_a_reproduction_reports_resumes_and_names_what_is_missing(
     assert {file: file.stat().st_mtime_ns for file in (folder / "pictures").iterdir()} == written
 
 
+@pytest.mark.long
 def test_without_inputs_the_samples_stand_in(tmp_path: Path) -> None:
     assert _reproduce(tmp_path / "report", "fig13") == 0
     assert "shipped samples" in (tmp_path / "report" / "index.html").read_text()

@@ -240,6 +240,7 @@ def test_events_are_told_in_order_and_again(studio: Studio) -> None:
     assert [kind for number, kind, _ in again if number is None] == ["state", "curve"]
 
 
+@pytest.mark.long
 def test_a_job_is_stopped_and_gone_on_from(studio: Studio) -> None:
     job = studio.job(settings={"size": 48, "iterations": 100_000}).json()["id"]
     studio.wait(job, "running")

@@ -111,6 +111,7 @@ def test_maps_of_one_class_are_not_called_maps(page: Page, pictures: dict[str, P
     hint.filter(has_text="Ready, with maps.").wait_for()
 
 
+@pytest.mark.long
 def test_a_run_that_goes_on_begins_at_nothing_from_the_picture_there_is(
     page: Page, pictures: dict[str, Path]
 ) -> None:

@@ -208,6 +208,7 @@ def test_the_curve_and_events_outlive_the_server(tmp_path: Path, samples: Mappin
     assert _events(second.ask("GET", f"/api/jobs/{job}/events").text) == told
 
 
+@pytest.mark.long
 def test_a_listener_hears_what_follows_a_restart(tmp_path: Path, samples: Mapping[str, Path]) -> None:
     """A browser asks a new server for what came after the last message of the old one."""
     first = Studio(tmp_path / "data", samples)
@@ -431,6 +432,7 @@ def test_nobody_else_may_look_into_the_folders(tmp_path: Path) -> None:
 # --- the process
 
 
+@pytest.mark.long
 def test_a_second_studio_on_the_same_folder_is_refused(tmp_path: Path) -> None:
     with running(tmp_path / "data"):
         command = [sys.executable, "-m", "glstylenet", "studio", "--port", "0", "--data"]
@@ -443,6 +445,7 @@ def test_a_second_studio_on_the_same_folder_is_refused(tmp_path: Path) -> None:
         assert third.ask("GET", "/api/health")["ok"]
 
 
+@pytest.mark.long
 def test_a_process_under_uploads_stays_small_and_cuts_endless_ones_off(tmp_path: Path) -> None:
     picture, sent = png(size=(1000, 1000)), 0
 
@@ -474,6 +477,7 @@ def test_a_process_under_uploads_stays_small_and_cuts_endless_ones_off(tmp_path:
         assert server.ask("GET", "/api/health")["ok"]
 
 
+@pytest.mark.long
 def test_sigterm_leaves_the_run_to_be_gone_on_with(tmp_path: Path) -> None:
     with running(tmp_path) as server:
         job = server.ask("POST", "/api/jobs", json=REQUEST)["id"]

@@ -395,6 +395,7 @@ def test_run_previews_slider_download_history(
     until(page, "document.querySelectorAll('#history li').length === 1")
 
 
+@pytest.mark.long
 def test_run_survives_its_tab_and_stops(
     context: BrowserContext, server: Server, pictures: dict[str, Path]
 ) -> None:

@@ -94,6 +94,7 @@ def test_a_restarted_server_goes_on(tmp_path: Path, number: int, code: int) -> N
         assert (tmp_path / "jobs" / job / "result.png").is_file()
 
 
+@pytest.mark.long
 def test_memory_stays_flat_however_many_come(tmp_path: Path) -> None:
     """Hundreds at once, of 4 MiB each once decoded: kept pictures would be seen at a glance."""
     picture = png(size=(600, 600))

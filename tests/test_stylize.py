@@ -81,6 +81,7 @@ EXPECTED_FALL = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", PRESETS)
 def test_a_preset_lowers_the_loss(
     name: str, content: Picture, style: Picture, maps: dict[str, Picture]
@@ -100,6 +101,7 @@ def test_a_preset_lowers_the_loss(
     assert 0 <= float(result.pixels.min()) <= float(result.pixels.max()) <= 255
 
 
+@pytest.mark.long
 def test_the_maps_decide_which_colours_go_where(
     content: Picture, style: Picture, maps: dict[str, Picture]
 ) -> None:
