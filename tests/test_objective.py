@@ -429,6 +429,7 @@ def test_every_look_at_a_tile_is_announced(network: VGG19) -> None:
         assert (asked, told) == (3 * content + style, 1)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kept", [0, 1, 3])
 @pytest.mark.parametrize("scheme", ["a", "g", "h"])
 def test_what_is_kept_of_tiles_changes_nothing(network: VGG19, scheme: str, kept: int) -> None:
@@ -440,6 +441,7 @@ def test_what_is_kept_of_tiles_changes_nothing(network: VGG19, scheme: str, kept
     assert pictures.objective(64, kept).terms(pictures.pixels) == expected.terms
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kept", [0, 1, None])
 @pytest.mark.parametrize("scheme", ["a", "g", "h"])
 def test_features_in_half_precision_are_nearly_the_same(

@@ -125,6 +125,7 @@ def test_an_srgb_profile_and_nothing_else(tmp_path: Path, suffix: str) -> None:
     assert profile[24:36] == bytes(12)  # no date
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".tif"])
 def test_the_same_call_writes_the_same_bytes(tmp_path: Path, suffix: str) -> None:
     code = (

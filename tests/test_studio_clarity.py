@@ -28,6 +28,7 @@ from tests.test_studio_page import (
 __all__ = ["browser", "context", "page", "pictures", "pytestmark", "server"]  # fixtures
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("width", [390, 1000, 1280, 1600])
 def test_no_tool_moves_the_pictures(page: Page, pictures: dict[str, Path], width: int) -> None:
     page.set_viewport_size({"width": width, "height": 900})
@@ -41,6 +42,7 @@ def test_no_tool_moves_the_pictures(page: Page, pictures: dict[str, Path], width
     assert not page.locator("#brush-size").is_visible()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("width", [1000, 1280])
 def test_advice_of_two_lines_leaves_the_pictures_in_place(
     page: Page, pictures: dict[str, Path], width: int

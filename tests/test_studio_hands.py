@@ -42,6 +42,7 @@ class Fingers:
         self._driver.send("Input.dispatchTouchEvent", {"type": f"touch{kind}", "touchPoints": points})
 
 
+@pytest.mark.long
 def test_one_finger_paints_and_two_zoom(
     browser: Browser, server: Server, pictures: dict[str, Path], tmp_path: Path
 ) -> None:
@@ -113,6 +114,7 @@ def test_what_is_copied(context: BrowserContext, server: Server, pictures: dict[
     watched.check()
 
 
+@pytest.mark.long
 def test_a_doodle_becomes_a_picture(page: Page, pictures: dict[str, Path]) -> None:
     page.get_by_role("button", name="bare sheet").click()
     page.locator("#canvas-content").wait_for(state="visible")

@@ -440,6 +440,7 @@ def test_run_survives_the_server(page: Page, server: Server, pictures: dict[str,
     state(page, "Stopped")
 
 
+@pytest.mark.long
 def test_keyboard_alone_paints_and_runs(page: Page, tmp_path: Path) -> None:
     def tab_to(name: str) -> None:
         for _ in range(80):
@@ -499,6 +500,7 @@ def test_phone_sized_window(browser: Browser, server: Server, pictures: dict[str
     context.close()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_serious(page: Page, scheme: Any) -> None:
     page.emulate_media(color_scheme=scheme, reduced_motion="reduce")

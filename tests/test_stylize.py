@@ -168,6 +168,7 @@ def test_a_picture_to_start_from(tmp_path: object, content: Picture, style: Pict
     torch.testing.assert_close(again.pixels, result.pixels, atol=0.51, rtol=0)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "changes",
     [
@@ -269,6 +270,7 @@ def test_the_margin_is_cut_off_again(size: tuple[int, int]) -> None:
     assert torch.equal(without_margin(canvas), picture)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("flat", [0, 255, 131])
 def test_one_coloured_pictures_give_a_finite_result(flat: int, style: Picture) -> None:
     picture = np.full((40, 48, 3), flat, np.uint8)

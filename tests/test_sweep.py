@@ -324,6 +324,7 @@ class _KilledError(BaseException):
     """What stands for SIGKILL: nothing handles it."""
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("step", range(5))
 def test_a_sweep_that_was_killed_goes_on(
     pair: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int
