@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from tests.test_studio_page import (
