@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from glstylenet.errors import OptimizationError
@@ -18,23 +17,11 @@ from glstylenet.run.result import Result
 from glstylenet.run.stylize import stylize
 from glstylenet.settings.model import Settings
 from tests.losses import loss_terms
+from tests.stripes import Picture, content, style
 
-Picture = NDArray[np.uint8]
+__all__ = ["content", "style"]  # fixtures
 
 EVALUATIONS = 4
-
-
-@pytest.fixture(scope="module")
-def content() -> Picture:
-    rows, columns = np.mgrid[0:32, 0:40]
-    return np.stack((5 * rows, 255 - 6 * columns, 3 * (rows + columns)), axis=2).astype(np.uint8)
-
-
-@pytest.fixture(scope="module")
-def style() -> Picture:
-    rows, columns = np.mgrid[0:36, 0:32]
-    stripes = np.sin((rows + 2 * columns) / 2.5) > 0
-    return np.where(stripes[..., None], (200, 120, 30), (40, 60, 150)).astype(np.uint8)
 
 
 def _poison(monkeypatch: pytest.MonkeyPatch, bad: range, what: str) -> None:

@@ -6,12 +6,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
 
 import glstylenet
 from glstylenet.cli.signals import StopSignals
+from tests.desk import desk
+
+__all__ = ["desk"]  # fixtures
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
 
@@ -32,15 +33,6 @@ sys.meta_path.insert(0, Finder())
 from glstylenet.cli import main
 sys.exit(main(sys.argv[3:]))
 """
-
-
-@pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("desk")
-    for seed, name in enumerate(("content.png", "style.png")):
-        values = np.random.default_rng(seed).integers(0, 256, (4, 4, 3), dtype=np.uint8)
-        Image.fromarray(values).resize((36, 36)).save(folder / name)
-    return folder
 
 
 def end_at_import(folder: Path, module: str, number: int, *words: str) -> tuple[int, str, str]:

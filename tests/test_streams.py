@@ -8,25 +8,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
 import pytest
 from PIL import Image
 
 import glstylenet
 from glstylenet.cli.console import Stream
+from tests.desk import desk
+
+__all__ = ["desk"]  # fixtures
 
 pytestmark = pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 
 BROKEN = ("full", "closed", "gone")
-
-
-@pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("desk")
-    for seed, name in enumerate(("content.png", "style.png")):
-        values = np.random.default_rng(seed).integers(0, 256, (4, 4, 3), dtype=np.uint8)
-        Image.fromarray(values).resize((36, 36)).save(folder / name)
-    return folder
 
 
 @contextmanager

@@ -8,7 +8,6 @@ from contextlib import AbstractContextManager
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
 
 from glstylenet.errors import GLStyleNetError
 from glstylenet.explain import LossCurve, explain
@@ -16,8 +15,10 @@ from glstylenet.machine import default_modes
 from glstylenet.metrics import evaluate_picture
 from glstylenet.run import Result, picture_losses, plan_run, stylize
 from glstylenet.settings import Settings
+from tests.stripes import Picture, content, style
 
-Picture = NDArray[np.uint8]
+__all__ = ["content", "style"]  # fixtures
+
 Modes = dict[str, object]
 
 SETTINGS = Settings(iterations=3, init="noise", device="cpu", precision="float32")
@@ -66,19 +67,6 @@ def _modes() -> Modes:
         "warn only": torch.is_deterministic_algorithms_warn_only_enabled(),
         "errors": np.geterr(),
     }
-
-
-@pytest.fixture(scope="module")
-def content() -> Picture:
-    rows, columns = np.mgrid[0:32, 0:40]
-    return np.stack((5 * rows, 255 - 6 * columns, 3 * (rows + columns)), axis=2).astype(np.uint8)
-
-
-@pytest.fixture(scope="module")
-def style() -> Picture:
-    rows, columns = np.mgrid[0:36, 0:32]
-    stripes = np.sin((rows + 2 * columns) / 2.5) > 0
-    return np.where(stripes[..., None], (200, 120, 30), (40, 60, 150)).astype(np.uint8)
 
 
 def _paint(content: Picture, style: Picture) -> Result:

@@ -4,7 +4,6 @@ A name can be too long or impossible, its folders can be locked, links can lead 
 these functions can be looked up without such an error.
 """
 
-import os
 import stat
 from pathlib import Path
 
@@ -23,17 +22,12 @@ def input_path(text: str) -> Path:
     >>> input_path("painting.png").name
     'painting.png'
     """
-    try:
-        status = _status(text)
-    except OSError as error:
-        raise InputError(
-            f"{text!r}: cannot be looked up ({error.strerror}); check the name and the folders in it"
-        ) from error
-    if status is not None and not _is_file_or_folder(status):
-        raise InputError(
-            f"{text!r}: is a device, a pipe or a socket, expected an ordinary file; save its content as one"
-        )
-    return Path(text)
+    return _checked(
+        text,
+        InputError,
+        impossible="check the name and the folders in it",
+        irregular="expected an ordinary file; save its content as one",
+    )
 
 
 def output_path(text: str) -> Path:
@@ -45,25 +39,24 @@ def output_path(text: str) -> Path:
     >>> output_path("painted.png").name
     'painted.png'
     """
-    try:
-        status = _status(text)
-    except OSError as error:
-        raise OutputError(
-            f"{text!r}: cannot be looked up ({error.strerror}); choose another name or folder"
-        ) from error
-    if status is not None and not _is_file_or_folder(status):
-        raise OutputError(
-            f"{text!r}: is a device, a pipe or a socket, expected a place for an ordinary file; choose "
-            f"another name"
-        )
-    return Path(text)
+    return _checked(
+        text,
+        OutputError,
+        impossible="choose another name or folder",
+        irregular="expected a place for an ordinary file; choose another name",
+    )
 
 
-def _status(text: str) -> os.stat_result | None:
+def _checked(
+    text: str, kind: type[InputError] | type[OutputError], *, impossible: str, irregular: str
+) -> Path:
+    """Return ``text`` as a path; raise ``kind``, with what to do, if it cannot be one of a file or folder."""
     if not text:
         raise UsageError("a picture's or the output's name is empty; is a variable of your script not set?")
-    return status_of(text)
-
-
-def _is_file_or_folder(status: os.stat_result) -> bool:
-    return stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)
+    try:
+        status = status_of(text)
+    except OSError as error:
+        raise kind(f"{text!r}: cannot be looked up ({error.strerror}); {impossible}") from error
+    if status is not None and not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
+        raise kind(f"{text!r}: is a device, a pipe or a socket, {irregular}")
+    return Path(text)
