@@ -74,7 +74,7 @@ def _settings(**changes: object) -> Settings:
 EXPECTED_FALL = {
     "portrait": 5.0,
     "artistic": 2.0,
-    "photorealistic": 1.2,
+    "photorealistic": 1.1,  # its finish removes the strokes again; what falls is due to colours
     "chinese-painting": 3.0,
     "gatys": 6.0,
     "neural-doodle": 4.0,

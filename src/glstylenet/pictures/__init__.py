@@ -22,13 +22,13 @@
 - ``transparency``: keeps colours apart from how opaque they are.
 - ``resize``: brings a picture to another size.
 - ``colour_transfer``: gives one picture the colours of another.
-- ``guided_filter``: gives a stylised photograph the lines of the original.
+- ``local_colour_transfer``: gives a photograph the light and colours of its stylised picture, place by place.
 """
 
 from glstylenet.pictures.colour_transfer import match_colours
 from glstylenet.pictures.folder import list_pictures
 from glstylenet.pictures.formats import output_format, picture_suffixes, readable_names
-from glstylenet.pictures.guided_filter import photo_finish
+from glstylenet.pictures.local_colour_transfer import photo_finish
 from glstylenet.pictures.read import Picture, read_picture
 from glstylenet.pictures.resize import fitted_size, resize
 from glstylenet.pictures.source import PictureSource

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-__all__ = ["match_colours"]
+__all__ = ["least_moving_map", "match_colours"]
 
 
 _EPSILON = 1e-3
@@ -50,13 +50,24 @@ def match_colours(
     return result
 
 
+def least_moving_map(covariance: Tensor, target: Tensor) -> Tensor:
+    """Return the symmetric positive T (..., 3, 3) with T ``covariance`` T = ``target``.
+
+    Both are covariances of colours 0..255, (..., 3, 3), symmetric and positive, in grey levels squared. T is
+    the linear part of the t of :func:`match_colours`.
+
+    >>> least_moving_map(4.0 * torch.eye(3), 36.0 * torch.eye(3)).diagonal().tolist()
+    [3.0, 3.0, 3.0]
+    """
+    root, inverse_root = _power(covariance, 0.5), _power(covariance, -0.5)
+    return inverse_root @ _power(root @ target @ root, 0.5) @ inverse_root
+
+
 def _moved(picture: Tensor, share: Tensor, source: Tensor, source_share: Tensor) -> Tensor:
     """Return ``picture`` with its colours under the map between the weighted statistics."""
     mean, covariance = _statistics(picture, share)
     source_mean, source_covariance = _statistics(source, source_share)
-    root = _power(covariance, 0.5)
-    inverse_root = _power(covariance, -0.5)
-    linear = inverse_root @ _power(root @ source_covariance @ root, 0.5) @ inverse_root
+    linear = least_moving_map(covariance, source_covariance)
     moved = linear @ (picture[0].flatten(1).double() - mean) + source_mean
     return moved.clamp(0.0, 255.0).to(picture.dtype).view_as(picture)
 
@@ -72,9 +83,9 @@ def _statistics(picture: Tensor, share: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _power(matrix: Tensor, exponent: float) -> Tensor:
-    """Return a power of a symmetric positive matrix (3, 3)."""
+    """Return a power of symmetric positive matrices (..., 3, 3)."""
     values: Tensor
     vectors: Tensor
     values, vectors = torch.linalg.eigh(matrix)
-    scaled: Tensor = vectors * values.clamp_min(_EPSILON).pow(exponent)
-    return scaled @ vectors.T
+    scaled: Tensor = vectors * values.clamp_min(_EPSILON).pow(exponent)[..., None, :]
+    return scaled @ vectors.mT

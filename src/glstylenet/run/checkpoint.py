@@ -56,7 +56,7 @@ __all__ = [
 _NAME = "checkpoint.safetensors"
 
 
-ALGORITHM_VERSION = 7
+ALGORITHM_VERSION = 8
 """The version of the numerics: raise it by one whenever the same settings come to compute another picture,
 and whenever the layout of this file changes.
 
@@ -65,7 +65,8 @@ nor a new one. ``tests/test_algorithm_version.py`` fails when the numbers of sma
 1 had another initial scale of L-BFGS and other shares of the sizes; 2 kept no tiles in half precision, and
 its plans do not say so; 3 did not fit the preconditioner to the curvature; 4 fitted it to pixels that did not
 move, too; 5 had other keys in this file; 6 started from white noise, gave small budgets to more sizes, found
-other classes in soft maps, laid transparent colours over white, and decoded long JPEG files at full size."""
+other classes in soft maps, laid transparent colours over white, and decoded long JPEG files at full size;
+7 finished photographs with the guided filter."""
 
 
 _PREFIX = "optimizer."

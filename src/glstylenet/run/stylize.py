@@ -4,7 +4,7 @@ Its steps, and where they are::
 
     prepare     read, check and plan                  preparation
     optimise    from coarse to fine                   coarse_to_fine
-    finish      keep the photograph's lines, or not   pictures.guided_filter
+    finish      keep the photograph's lines, or not   pictures.local_colour_transfer
     measure     the losses of the result              final_losses
 
 The paper works at full size only and matches at every evaluation: ``scales=1, round_length=1`` is that.
