@@ -8,9 +8,10 @@ import os
 import re
 import signal
 import stat
+import subprocess
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,7 +23,8 @@ from PIL import Image
 
 from benchmarks import literal as literal_program
 from glstylenet import bench
-from glstylenet.bench import plot, report, scaling, schemes, speedup, subprocess_run
+from glstylenet.bench import busy_machine, plot, report, scaling, schemes, speedup, subprocess_run
+from glstylenet.bench.busy_machine import BusyMachine, busy_program, measure_busy_machine
 from glstylenet.bench.environment import _processor, describe_environment
 from glstylenet.bench.literal import (
     LiteralObjective,
@@ -41,13 +43,15 @@ from glstylenet.bench.plain_vgg import PlainVGG19
 from glstylenet.bench.plan import PLANS, BenchPlan, PointSize
 from glstylenet.bench.report import Report
 from glstylenet.bench.scaling import Scaling, fitted_exponent, measure_scaling, point_of
-from glstylenet.bench.schemes import PAPER_SECONDS, SchemeCost, Schemes, ratio_of_neighbours, timed_in_turns
+from glstylenet.bench.schemes import PAPER_SECONDS, SchemeCost, Schemes
 from glstylenet.bench.speedup import Attempt, LiteralRun, SnapshotRecorder, Speedup, first_reaching, reach
 from glstylenet.bench.subprocess_run import Point, PointRequest, StepTimer, measure_point, picture_size
 from glstylenet.bench.synthetic_pictures import drawn_classes, drawn_picture, picture_tensor
+from glstylenet.bench.timing import ratio_of_neighbours, timed_in_turns
 from glstylenet.cli import main
 from glstylenet.cli.bench_tables import format_report
 from glstylenet.errors import GLStyleNetError, MemoryLimitError
+from glstylenet.machine import using_threads
 from glstylenet.network import LAYER_CHANNELS, layer_size
 from glstylenet.network.weights import load_weights
 from glstylenet.pyramid import fuse
@@ -70,6 +74,7 @@ FIGURE_11: Mapping[str, tuple[list[list[int]], int, float]] = {
 }
 PARTS = ("network", "matching", "content", "local", "global", "smoothness", "optimizer")
 TERMS = loss_terms(1.0, 2.0, 3.0, 4.0)
+BUSY = BusyMachine((256, 256), 2, 0.9, 1.0, ratio=0.875, count=21)
 REQUEST = PointRequest(0.004, 3, 6 * 2**30, "cpu", "float32", "embedded")
 
 
@@ -372,7 +377,9 @@ def test_the_ratio_of_neighbours_by_hand() -> None:
 def test_g_and_c_take_turns_by_themselves(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[list[str], int, float]] = []
 
-    def timed(names: Sequence[str], _time: object, *, rounds: int, seconds_limit: float, emit: object) -> Any:
+    def timed(
+        names: Sequence[str], _time: object, *, rounds: int, seconds_limit: float, **_words: object
+    ) -> Any:
         asked.append((list(names), rounds, seconds_limit))
         return {name: [PAPER_SECONDS[name]] * rounds for name in names}
 
@@ -395,7 +402,7 @@ def test_schemes_take_turns_and_the_slow_ones_fewer() -> None:
         order.append(name)
         return cost[name] + 0.001 * len(order)
 
-    found = timed_in_turns(list(cost), time, rounds=3, seconds_limit=6.0, emit=silence)
+    found = timed_in_turns(list(cost), time, rounds=3, seconds_limit=6.0, emit=silence, title="")
     assert order == [
         *("quick", "slow", "middling"),  # to warm up
         *("middling", "quick"),
@@ -405,6 +412,104 @@ def test_schemes_take_turns_and_the_slow_ones_fewer() -> None:
     assert found["quick"] == pytest.approx([1.005, 1.006, 1.007])  # the first does not count
     assert found["slow"] == pytest.approx([20.002])  # unless it is the only one
     assert found["middling"] == pytest.approx([4.004])
+
+
+# Busy machine
+
+
+def test_threads_beside_a_busy_program_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With two threads an evaluation takes 3, 2, 2 and 2 s, with one 1, 2, 4 and 8 s, after the warm-up."""
+    steps = {2: iter([9.0, 3.0, 2.0, 2.0, 2.0]), 1: iter([9.0, 1.0, 2.0, 4.0, 8.0])}
+    used: list[int] = []
+    programs: list[str] = []
+
+    @contextlib.contextmanager
+    def program() -> Iterator[None]:
+        programs.append("started")
+        yield
+        programs.append("ended")
+
+    @contextlib.contextmanager
+    def using_threads(count: int) -> Iterator[None]:
+        used.append(count)
+        yield
+
+    def seconds_of(action: Callable[[], object], _device: object) -> float:
+        assert programs == ["started"]
+        if len(used) == 1:
+            assert action() is not None
+        return next(steps[used[-1]])
+
+    monkeypatch.setattr(busy_machine, "busy_program", program)
+    monkeypatch.setattr(busy_machine, "using_threads", using_threads)
+    monkeypatch.setattr(busy_machine, "seconds_of", seconds_of)
+    monkeypatch.setattr("torch.get_num_threads", lambda: 2)
+    told: list[str] = []
+    settings = Settings(device="cpu", precision="float32")
+    found = measure_busy_machine((32, 32), settings, pairs=4, emit=told.append)
+    assert used == [2, 1, 1, 2, 2, 1, 1, 2, 2, 1]
+    # Of the ratios 3, 1, 1/2 and 1/4 the largest and the smallest do not count.
+    assert found == BusyMachine((32, 32), 2, seconds=2.0, single_seconds=3.0, ratio=0.75, count=4)
+    assert programs == ["started", "ended"]
+    assert told[-1] == "busy machine, 2 threads 1 thread: round 4/4"
+
+
+def test_the_number_of_threads_is_restored() -> None:
+    before = torch.get_num_threads()
+    other = before + 1
+
+    def failing() -> None:
+        with using_threads(other):
+            assert torch.get_num_threads() == other
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        failing()
+    assert torch.get_num_threads() == before
+    with using_threads(None):
+        assert torch.get_num_threads() == before
+
+
+@pytest.mark.parametrize(("threads", "pairs"), [(1, 4), (2, 0)])
+def test_a_busy_machine_is_not_measured(threads: int, pairs: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.get_num_threads", lambda: threads)
+    monkeypatch.setattr(busy_machine, "busy_program", pytest.fail)
+    assert measure_busy_machine((32, 32), Settings(device="cpu"), pairs=pairs, emit=silence) is None
+
+
+def test_the_busy_program_ends_with_its_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[subprocess.Popen[bytes]] = []
+    real = subprocess.Popen
+
+    def observed(*arguments: Any, **options: Any) -> subprocess.Popen[bytes]:
+        started.append(real(*arguments, **options))
+        return started[-1]
+
+    monkeypatch.setattr("subprocess.Popen", observed)
+
+    def interrupted() -> None:
+        with busy_program():
+            assert [program.poll() for program in started] == [None]
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    [program] = started
+    assert program.returncode is not None
+
+
+def test_the_busy_program_ends_with_a_bench_that_was_killed() -> None:
+    command = [sys.executable, "-P", "-c", busy_machine._PROGRAM]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as program:
+        assert program.stdin is not None
+        assert program.stdout is not None
+        assert program.stdout.readline().strip() == b"busy"
+        assert program.poll() is None
+        program.stdin.close()  # as the system does for a process that is killed
+        try:
+            assert program.wait(timeout=30) == 0
+        finally:
+            program.kill()
 
 
 def test_drawn_maps_have_all_their_classes() -> None:
@@ -588,6 +693,7 @@ def stubs(monkeypatch: pytest.MonkeyPatch) -> dict[str, dict[str, Any]]:
     stub("speedup", a_speedup())
     stub("schemes", some_schemes())
     stub("scaling", Scaling((a_point(0.1), a_point(0.4), a_point(1.5))))
+    stub("busy_machine", BUSY)
     return asked
 
 
@@ -605,6 +711,8 @@ def test_json_of_each_mode(
     assert found["speedup"] == pytest.approx(20.0)
     assert found["scaling"]["exponent"] == pytest.approx(1.0, abs=0.01)
     assert found["details"]["schemes"]["g_vs_c"] == 1.0957
+    assert found["busy_machine"] == 0.875
+    assert found["details"]["busy_machine"]["single_seconds"] == 1.0
     for name, (shapes, pixels, seconds) in FIGURE_11.items():
         row = found["schemes"][name]
         assert (row["size"], row["pixels"], row["paper_seconds"]) == (shapes, pixels, seconds)
@@ -616,6 +724,7 @@ def test_json_of_each_mode(
     assert stubs["scaling"]["memory"] == 6 * 2**30
     assert stubs["schemes"]["subject"] == (512, 352)
     assert stubs["speedup"]["literal_evaluations"] == plan.literal_evaluations
+    assert (stubs["busy_machine"]["pairs"] > 0) == (mode == "full")
     assert stubs["overhead"]["settings"] == Settings(
         init="content", size=plan.size, iterations=plan.iterations, precision="float32"
     )
@@ -624,7 +733,8 @@ def test_json_of_each_mode(
 def check_shape(found: dict[str, Any]) -> None:
     """The keys of DESIGN, all of them filled."""
     assert set(found) == {
-        *("mode", "environment", "overhead", "speedup", "schemes", "scaling", "parts", "details")
+        *("mode", "environment", "overhead", "speedup", "schemes", "scaling", "busy_machine", "parts"),
+        "details",
     }
     assert {"processor", "cores", "threads", "device", "precision", "versions"} <= set(found["environment"])
     assert {"glstylenet", "python", "torch", "numpy"} <= set(found["environment"]["versions"])
@@ -648,7 +758,7 @@ def check_shape(found: dict[str, Any]) -> None:
 def test_what_was_not_measured_is_null() -> None:
     found = Report("quick", describe_environment(Settings())).as_dict()
     assert [name for name in found if found[name] is None] == [
-        *("overhead", "speedup", "schemes", "scaling", "parts")
+        *("overhead", "speedup", "schemes", "scaling", "busy_machine", "parts")
     ]
     json.dumps(found)
 
@@ -685,6 +795,8 @@ def test_the_table(stubs: dict[str, dict[str, Any]], capsys: pytest.CaptureFixtu
         "scheme (g) / (h) 0.7431 at most 0.75",
         "scheme (g) / (c) 1.096 at most 1.10",
         "exponent of time over pixels 1 at most 1.05",
+        "threads / one, beside a program 0.875 at most 1.10",
+        "2 threads 0.9 21",
         "mind this",
         "network 50.0 %",
         "1.5 1000 x 1500 4.5 3 1.0 GiB",

@@ -1,5 +1,6 @@
 """The package's public names, and that asking for the version stays light."""
 
+import json
 import os
 import subprocess
 import sys
@@ -37,18 +38,49 @@ def test_help_does_not_load_torch(arguments: list[str]) -> None:
     subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
 
 
-@pytest.mark.parametrize(
-    ("given", "expected"),
-    [({}, "10000"), ({"GOMP_SPINCOUNT": "7"}, "7"), ({"OMP_WAIT_POLICY": "ACTIVE"}, None)],
-)
-def test_the_command_keeps_threads_from_spinning_long(given: dict[str, str], expected: str | None) -> None:
+_WAIT_VARIABLES = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME", "KMP_LIBRARY")
+
+
+def wait_variables_after(code: str, given: dict[str, str]) -> dict[str, str]:
+    """Run ``code`` in a process whose user has set ``given``; return what it leaves in the environment."""
+    environment = {name: value for name, value in os.environ.items() if name not in _WAIT_VARIABLES}
+    told = (
+        f"\nimport json, os\nprint(json.dumps({{name: os.environ.get(name) for name in {_WAIT_VARIABLES}}}))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code + told],
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment | given,
+    )
+    left: dict[str, str | None] = json.loads(done.stdout.splitlines()[-1])
+    return {name: value for name, value in left.items() if value is not None}
+
+
+@pytest.mark.parametrize("given", [{}, *({name: "7"} for name in _WAIT_VARIABLES)])
+def test_the_command_lets_threads_sleep_unless_the_user_decides(given: dict[str, str]) -> None:
     code = (
-        "import os\nfrom glstylenet.cli import main\nmain(['--version'])\n"
-        f"assert os.environ.get('GOMP_SPINCOUNT') == {expected!r}"
+        "import sys\nfrom glstylenet.cli import main\nmain(['--version'])\nassert 'torch' not in sys.modules"
     )
-    environment = {
-        name: value for name, value in os.environ.items() if not name.startswith(("GOMP_", "OMP_WAIT"))
-    }
-    subprocess.run(
-        [sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL, env=environment | given
+    expected = given or {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "300"}
+    assert wait_variables_after(code, given) == expected
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="libgomp is PyTorch's OpenMP on Linux only")
+def test_openmp_reads_the_wait_policy_of_the_command() -> None:
+    code = "from glstylenet.cli import main\nmain(['--version'])\nimport torch"
+    environment = {name: value for name, value in os.environ.items() if name not in _WAIT_VARIABLES}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        check=True,
+        capture_output=True,
+        text=True,
+        env=environment | {"OMP_DISPLAY_ENV": "VERBOSE"},
     )
+    assert "OMP_WAIT_POLICY = 'PASSIVE'" in done.stderr
+    assert "GOMP_SPINCOUNT = '300'" in done.stderr
+
+
+def test_a_library_leaves_the_wait_policy_to_its_host() -> None:
+    assert wait_variables_after("import glstylenet; glstylenet.stylize", {}) == {}

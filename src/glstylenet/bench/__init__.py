@@ -7,15 +7,17 @@
 - ``overhead``: compares a whole run with the bare network.
 - ``speedup``: compares a run with the literal method.
 - ``schemes``: times the aggregation schemes.
+- ``busy_machine``: compares several threads with one beside a busy program.
 - ``scaling``: measures how time and memory grow with the picture.
 - ``subprocess_run``: measures one size in a process of its own.
 - ``environment``: describes the machine.
 - ``pair``: loads the pictures that are painted.
 - ``synthetic_pictures``: draws pictures of any size.
 - ``plot``: draws the figures with matplotlib.
-- ``timing``: times a function.
+- ``timing``: times a function, and several in turns.
 """
 
+from glstylenet.bench.busy_machine import BusyMachine
 from glstylenet.bench.environment import Environment
 from glstylenet.bench.overhead import Overhead
 from glstylenet.bench.pair import Pair, sample_pair
@@ -30,6 +32,7 @@ __all__ = [
     "PAPER_SECONDS",
     "PLANS",
     "PLOT_SIZE",
+    "BusyMachine",
     "Environment",
     "Overhead",
     "Pair",

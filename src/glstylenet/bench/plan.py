@@ -30,6 +30,9 @@ class BenchPlan:
     Speedup: ``pair_size`` is the longest side of the pair, ``None`` for its own; ``literal_evaluations`` is
     the number of evaluations of the literal method.
 
+    Busy machine: ``busy_pairs`` evaluations with all threads and as many with one, of pictures of
+    ``busy_size`` (height, width); 0 where it is not measured.
+
     Scaling: ``points``, each within ``point_memory`` bytes.
     """
 
@@ -45,6 +48,8 @@ class BenchPlan:
     points: tuple[PointSize, ...]
     scheme_size: tuple[int, int] = (512, 352)
     point_memory: int = 6 * 2**30
+    busy_pairs: int = 0
+    busy_size: tuple[int, int] = (256, 256)
 
 
 _DEFAULT = Settings().iterations
@@ -92,6 +97,7 @@ PLANS: Mapping[str, BenchPlan] = MappingProxyType(
                 pair_size=None,
                 literal_evaluations=500,
                 points=(*_SMALL, PointSize(24.0, 3)),
+                busy_pairs=21,
             ),
         )
     }

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from glstylenet.bench.busy_machine import BusyMachine, measure_busy_machine
 from glstylenet.bench.environment import Environment, describe_environment
 from glstylenet.bench.overhead import Overhead, measure_overhead
 from glstylenet.bench.pair import Pair
@@ -35,13 +36,16 @@ class Report:
     speedup: Speedup | None = None
     schemes: Schemes | None = None
     scaling: Scaling | None = None
+    busy_machine: BusyMachine | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the JSON object.
 
-        ``overhead`` and ``speedup`` are plain numbers; ``details`` has the measurements behind them.
+        ``overhead``, ``speedup`` and ``busy_machine`` are plain numbers; ``details`` has the measurements
+        behind them.
         """
         overhead, speedup, schemes, scaling = self.overhead, self.speedup, self.schemes, self.scaling
+        busy = self.busy_machine
         return {
             "mode": self.mode,
             "environment": dataclasses.asdict(self.environment),
@@ -49,11 +53,13 @@ class Report:
             "speedup": None if speedup is None else speedup.ratio,
             "schemes": None if schemes is None else _schemes(schemes),
             "scaling": None if scaling is None else _scaling(scaling),
+            "busy_machine": None if busy is None else busy.ratio,
             "parts": None if overhead is None else overhead.shares,
             "details": {
                 "overhead": None if overhead is None else _overhead_details(overhead),
                 "speedup": None if speedup is None else _speedup_details(speedup),
                 "schemes": None if schemes is None else _scheme_details(schemes),
+                "busy_machine": None if busy is None else dataclasses.asdict(busy),
             },
         }
 
@@ -93,7 +99,8 @@ def measure(plan: BenchPlan, subjects: Subjects, settings: Settings, emit: Calla
         literal_evaluations=plan.literal_evaluations,
         emit=emit,
     )
-    return Report(plan.name, environment, overhead, speedup, schemes, scaling)
+    busy = measure_busy_machine(plan.busy_size, machine, pairs=plan.busy_pairs, emit=emit)
+    return Report(plan.name, environment, overhead, speedup, schemes, scaling, busy)
 
 
 def _schemes(schemes: Schemes) -> dict[str, Any]:

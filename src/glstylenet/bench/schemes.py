@@ -2,12 +2,12 @@
 
 import math
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
 from glstylenet.bench.synthetic_pictures import drawn_classes, drawn_picture, picture_tensor
-from glstylenet.bench.timing import seconds_of
+from glstylenet.bench.timing import ratio_of_neighbours, seconds_of, timed_in_turns
 from glstylenet.machine import choose_device
 from glstylenet.network import VGG19, load_weights
 from glstylenet.objective import LossWeights, Objective, StyleGuide
@@ -20,8 +20,6 @@ __all__ = [
     "SchemeCost",
     "Schemes",
     "measure_schemes",
-    "ratio_of_neighbours",
-    "timed_in_turns",
 ]
 
 CLASSES = 5
@@ -59,8 +57,9 @@ class SchemeCost:
 class Schemes:
     """`Schemes` holds the cost of every scheme by its letter, for pictures of ``size`` (height, width).
 
-    ``g_vs_c``: seconds of (g) over those of (c), from :func:`ratio_of_neighbours`. They differ by a tenth,
-    and so do the times of one scheme in two rounds.
+    ``g_vs_c``: seconds of (g) over those of (c), from
+    :func:`~glstylenet.bench.timing.ratio_of_neighbours`. They differ by a tenth, and so do the times of one
+    scheme in two rounds.
     """
 
     size: tuple[int, int]
@@ -85,7 +84,7 @@ def measure_schemes(
     """Time the paper's eight schemes on synthetic pictures of ``size`` (height, width).
 
     Each is timed ``rounds`` times, but (g) and (c) ``pairs`` times in direct alternation
-    (:func:`timed_in_turns`).
+    (:func:`~glstylenet.bench.timing.timed_in_turns`).
     """
     device = choose_device(settings.device, settings.precision)
     network = VGG19(load_weights(settings.weights).tensors, device=device.torch_device, dtype=device.dtype)
@@ -110,8 +109,12 @@ def measure_schemes(
         return seconds_of(lambda: objectives[name].evaluate(pixels, rematch=True), device.torch_device)
 
     others = [name for name in PAPER_SCHEMES if name not in _PAIR]
-    seconds = timed_in_turns(others, evaluate, rounds=rounds, seconds_limit=seconds_limit, emit=emit)
-    seconds |= timed_in_turns(_PAIR, evaluate, rounds=pairs, seconds_limit=math.inf, emit=emit)
+    seconds = timed_in_turns(
+        others, evaluate, rounds=rounds, seconds_limit=seconds_limit, emit=emit, title="schemes"
+    )
+    seconds |= timed_in_turns(
+        _PAIR, evaluate, rounds=pairs, seconds_limit=math.inf, emit=emit, title="schemes"
+    )
     return Schemes(
         size=size,
         costs={
@@ -126,43 +129,3 @@ def measure_schemes(
         precision=device.precision,
         g_vs_c=ratio_of_neighbours(*(seconds[name] for name in _PAIR)),
     )
-
-
-def timed_in_turns(
-    names: Sequence[str],
-    time: Callable[[str], float],
-    *,
-    rounds: int,
-    seconds_limit: float,
-    emit: Callable[[str], None],
-) -> dict[str, list[float]]:
-    """Return the seconds of each of ``names``, measured by ``time`` in ``rounds`` after a warm-up round.
-
-    Every round times all of them and begins with another one, so that the machine's noise affects all alike.
-    After ``seconds_limit`` seconds in all a name is left out of further rounds. If it was timed only once,
-    the warm-up counts.
-    """
-    seconds: dict[str, list[float]] = {name: [] for name in names}
-    for number in range(rounds + 1):
-        emit(
-            f"schemes {' '.join(names)}: " + (f"round {number}/{rounds}" if number else "a round to warm up")
-        )
-        start = number % len(names)
-        for name in [*names[start:], *names[:start]]:
-            if sum(seconds[name]) <= seconds_limit:
-                seconds[name].append(time(name))
-    return {name: times[1:] or times for name, times in seconds.items()}
-
-
-def ratio_of_neighbours(seconds: Sequence[float], others: Sequence[float]) -> float:
-    """Return the mean ratio of ``seconds`` to ``others``, without the largest and the smallest ratio.
-
-    The two were measured in alternation, so what slows a machine for longer than a round affects both. In
-    repeated measurements the mean of 13 such ratios varied by 1.1 %, their median by 1.5 % and the ratio of
-    the medians by 1.8 %.
-
-    >>> ratio_of_neighbours([3.0, 4.0], [1.0, 1.0])
-    3.5
-    """
-    ratios = sorted(one / other for one, other in zip(seconds, others, strict=True))
-    return statistics.mean(ratios[1:-1] or ratios)

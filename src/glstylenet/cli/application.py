@@ -1,6 +1,5 @@
 """The application: the commands, assembled, and the one that is called, run."""
 
-import os
 import platform
 from collections.abc import Sequence
 from typing import Annotated
@@ -21,7 +20,7 @@ from glstylenet.cli.studio import studio_command
 from glstylenet.cli.stylize import stylize_command
 from glstylenet.cli.sweep import sweep_command
 from glstylenet.cli.weights import weights_app
-from glstylenet.machine import keep_freed_memory
+from glstylenet.machine import keep_freed_memory, let_threads_sleep
 
 __all__ = ["app", "run_command"]
 
@@ -70,10 +69,7 @@ def run_command(words: Sequence[str]) -> int:
     >>> run_command(["loss", "only-one.png"])
     2
     """
-    # PyTorch's threads wait for each other in a busy loop. Where another program needs a core too, a long
-    # loop costs most of the machine (docs/notebook.md). PyTorch reads the variable when it is loaded.
-    if "OMP_WAIT_POLICY" not in os.environ:
-        os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+    let_threads_sleep()
     keep_freed_memory()
     command = get_command(app)
     return exit_code_of(

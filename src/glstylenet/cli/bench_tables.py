@@ -9,6 +9,7 @@ from rich.table import Table
 from glstylenet.bench import (
     PAPER_SECONDS,
     PLANS,
+    BusyMachine,
     Environment,
     Overhead,
     Report,
@@ -36,6 +37,8 @@ def format_report(report: Report) -> str:
         sections.append(_schemes(report.schemes))
     if report.scaling is not None:
         sections.append(_scaling(report.scaling))
+    if report.busy_machine is not None:
+        sections.append(_busy_machine(report.busy_machine))
     text = io.StringIO()
     console = Console(file=text, width=_WIDTH, color_system=None, highlight=False, markup=False, emoji=False)
     for number, section in enumerate(sections):
@@ -62,6 +65,7 @@ def _environment(machine: Environment, mode: str) -> str:
 def _summary(report: Report) -> Table:
     """Return the table of the main figures, each beside its target."""
     overhead, speedup, schemes, scaling = report.overhead, report.speedup, report.schemes, report.scaling
+    busy = report.busy_machine
     whole = PLANS["full"].literal_evaluations
     shorter = speedup is not None and speedup.literal.granted < whole
     # After fewer evaluations the literal method has not yet come to where it falls slowly.
@@ -72,6 +76,7 @@ def _summary(report: Report) -> Table:
         ("scheme (g) / (h)", None if schemes is None else schemes.ratio("g", "h"), "at most 0.75"),
         ("scheme (g) / (c)", None if schemes is None else schemes.g_vs_c, "at most 1.10"),
         ("exponent of time over pixels", None if scaling is None else scaling.exponent, "at most 1.05"),
+        ("threads / one, beside a program", None if busy is None else busy.ratio, "at most 1.10"),
     ]
     cells = [(name, "-" if value is None else f"{value:.4g}", target) for name, value, target in rows]
     return _table("Figures", ("figure", "here", "target"), cells)
@@ -155,6 +160,16 @@ def _scaling(scaling: Scaling) -> Table:
     ]
     heads = ("megapixels", "height x width", "s/evaluation", "s/megapixel", "peak memory")
     return _table(f"Scaling: time grows as pixels^{scaling.exponent:.3f}", heads, cells)
+
+
+def _busy_machine(busy: BusyMachine) -> Table:
+    cells = [
+        (f"{busy.threads} threads", f"{busy.seconds:.4g}", str(busy.count)),
+        ("1 thread", f"{busy.single_seconds:.4g}", str(busy.count)),
+    ]
+    height, width = busy.size
+    title = f"Beside a busy program, at {height} x {width}, medians"
+    return _table(title, ("computing with", "s/evaluation", "of"), cells)
 
 
 def _table(title: str, heads: Iterable[str], cells: Iterable[tuple[str, ...]], *, note: str = "") -> Table:

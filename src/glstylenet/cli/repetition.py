@@ -1,12 +1,9 @@
 """Repetition: the run that a recipe describes, with the pictures and settings that are given as well."""
 
-import contextlib
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-import torch
 
 from glstylenet.cli.console import complain, inform
 from glstylenet.errors import InputError, UsageError
@@ -14,7 +11,7 @@ from glstylenet.pictures import output_format, read_recipe
 from glstylenet.run import Recipe, current_versions, find_inputs, parse_recipe, settings_to_repeat
 from glstylenet.settings import Role, Settings
 
-__all__ = ["Repetition", "default_output", "repeat_recipe", "using_threads"]
+__all__ = ["Repetition", "default_output", "repeat_recipe"]
 
 
 @dataclass(frozen=True)
@@ -80,20 +77,6 @@ def default_output(recipe: Path) -> str:
     """
     suffix = ".png" if output_format(recipe) is None else recipe.suffix
     return str(recipe.with_name(f"{recipe.stem}.again{suffix}"))
-
-
-@contextlib.contextmanager
-def using_threads(count: int | None) -> Iterator[None]:
-    """Compute with ``count`` threads in this context; ``None`` changes nothing.
-
-    How a sum is split among threads decides how it is rounded.
-    """
-    before = torch.get_num_threads()
-    torch.set_num_threads(before if count is None else count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _threads(file: Path, recorded: int) -> int:

@@ -102,6 +102,7 @@ def stylize_command(
         from glstylenet.cli.jobs import plan_jobs
         from glstylenet.cli.outputs import OutputOptions
         from glstylenet.cli.progress import Verbosity
+        from glstylenet.machine import using_threads
 
         names: Sequence[str] = pictures or []
         recorded_bits, threads = 8, None
@@ -132,7 +133,7 @@ def stylize_command(
             checkpoint=checkpoint,
             resume=resume,
         )
-        with repetition.using_threads(threads):
+        with using_threads(threads):
             if dry_run:
                 return print_dry_run(plan, settings, outputs, as_json=as_json)
             verbosity = Verbosity(verbose, quiet, debug)
