@@ -24,7 +24,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from glstylenet.matching.exact import Matches, PatchCosines, sum_over_offsets
+from glstylenet.matching.exact import Matches, PatchCosines, relative_to, sum_over_offsets
 from glstylenet.matching.patch_grid import PATCH
 from glstylenet.numerics import compute_dtype, matmul_f32, upcast
 
@@ -49,27 +49,28 @@ def coarse_to_fine_search(
     style_means: list[Tensor],
     origin: tuple[int, int],
     block_bytes: int,
-    excluded: Tensor | None = None,
+    penalty: Tensor | None = None,
 ) -> Matches:
     """Find a near style patch for every patch of the query, by the sum of ``cosines``.
 
     ``style_means``: the :func:`cell_means` of the style for each of the cosines; they serve every query.
     ``origin``: row and column of the first patch in the whole picture. Cells are counted from there, by the
-    patches' centres, so that they do not depend on the tiles, provided that tiles end where cells do. Style
-    patches that are ``excluded``, boolean (A-2, B-2), are not found; some must remain.
+    patches' centres, so that they do not depend on the tiles, provided that tiles end where cells do.
+    ``penalty`` float32 (A-2, B-2) is subtracted for each style patch; one of an infinite penalty is not
+    found, and some must remain.
     """
     height, width = cosines[0].query_scale.shape
     top, left = ((first + 1) % CELL_POSITIONS for first in origin)
     rows, columns = -(-(top + height) // CELL_POSITIONS), -(-(left + width) // CELL_POSITIONS)
     shape = top, left, rows, columns
     cells = [_Cells(each, means, shape) for each, means in zip(cosines, style_means, strict=True)]
-    candidates = _find_candidates(cells, excluded)
+    candidates = _find_candidates(cells, penalty)
     index = torch.zeros(
         (rows * columns, CELL_POSITIONS, CELL_POSITIONS), dtype=torch.int64, device=candidates.device
     )
     similarity = torch.full(index.shape, -torch.inf, device=candidates.device)
     for chunk, number in _batches(cells[0], candidates, block_bytes):
-        value, place = _compare_windows(cells, chunk, candidates[chunk, number], excluded)
+        value, place = _compare_windows(cells, chunk, candidates[chunk, number], penalty)
         better = value > similarity[chunk]
         similarity[chunk] = torch.where(better, value, similarity[chunk])
         index[chunk] = torch.where(better, place, index[chunk])
@@ -91,7 +92,9 @@ class _Cells:
         edge = PATCH - 1
         patches = cosines.query_scale.shape
         after = height - top - patches[0], width - left - patches[1]
-        self.query = F.pad(cosines.query, (0, 0, left, after[1], top, after[0]))
+        # The centre is subtracted first, so that the zeros around are the mean.
+        query = relative_to(cosines.query, cosines.style.centre)
+        self.query = F.pad(query, (0, 0, left, after[1], top, after[0]))
         self.scale = F.pad(cosines.query_scale, (left, after[1], top, after[0]))
         self.rows, self.columns = rows, columns
         # A patch's centre is one position further than its corner.
@@ -120,13 +123,15 @@ class _Cells:
         """
         height, width = self.window
         edge = PATCH - 1
-        positions = _gather(self.style.positions, row, column, (height, width))
+        positions = relative_to(
+            _gather(self.style.positions, row, column, (height, width)), self.style.centre
+        )
         scale = _gather(self.style.inverse_norms[..., None], row, column, (height - edge, width - edge))
         return positions, scale[..., 0]
 
 
 def _compare_windows(
-    cells: list[_Cells], chunk: Tensor, candidates: Tensor, excluded: Tensor | None
+    cells: list[_Cells], chunk: Tensor, candidates: Tensor, penalty: Tensor | None
 ) -> tuple[Tensor, Tensor]:
     """Carry out step 2 for the cells in ``chunk`` and one window each.
 
@@ -147,9 +152,8 @@ def _compare_windows(
         sums *= query_scale[..., None, None] * style_scale[:, None, None]
         score = sums if score is None else score.add_(sums)
     assert score is not None
-    if excluded is not None:
-        there = _gather(excluded[..., None], top, left, (height, width))[..., 0]
-        score.masked_fill_(there[:, None, None], -torch.inf)
+    if penalty is not None:
+        score -= _gather(penalty[..., None], top, left, (height, width))[:, None, None, ..., 0]
     value, place = score.flatten(3).max(dim=3)
     row = top[:, None, None] + place // width
     return value, row * style_width + left[:, None, None] + place % width
@@ -170,8 +174,10 @@ def _batches(cells: _Cells, candidates: Tensor, block_bytes: int) -> Iterator[tu
                 yield chunk, number
 
 
-def cell_means(positions: Tensor) -> Tensor:
-    """(H, W, C) averaged over cells, as unit vectors: (rows, columns, C) of the type to compute in.
+def cell_means(positions: Tensor, centre: Tensor | None = None) -> Tensor:
+    """Return (H, W, C), minus ``centre`` (C,), averaged over cells, as unit vectors.
+
+    The result is (rows, columns, C) of the type to compute in.
 
     A cell cut off by the border is averaged over what there is of it; zeros beside it change the length of
     its mean, but not the direction.
@@ -182,7 +188,7 @@ def cell_means(positions: Tensor) -> Tensor:
     means = positions.new_empty(shape, dtype=compute_dtype(positions.dtype))
     strips = torch.split(positions, _ROWS_AT_ONCE)
     for strip, part in zip(strips, torch.split(means, _ROWS_AT_ONCE // CELL_POSITIONS), strict=True):
-        part.copy_(_strip_means(upcast(strip)))
+        part.copy_(_strip_means(relative_to(upcast(strip), centre)))
     return means
 
 
@@ -193,14 +199,14 @@ def _strip_means(positions: Tensor) -> Tensor:
     return F.normalize(lines, dim=-1).to(positions.dtype)
 
 
-def _find_candidates(cells: list[_Cells], excluded: Tensor | None) -> Tensor:
+def _find_candidates(cells: list[_Cells], penalty: Tensor | None) -> Tensor:
     """Carry out step 1:
 
     return the style cells to follow up for each cell, their rows and columns (n, k, 2). A cell of which all
-    patches are ``excluded`` comes last.
+    patches have an infinite ``penalty`` comes last.
     """
     first = cells[0]
-    empty = None if excluded is None else _empty_cells(excluded).flatten()
+    empty = None if penalty is None else _empty_cells(penalty.isinf()).flatten()
     lines = [(each.means.flatten(0, 1), each.style_means.flatten(0, 1).T, each.weight) for each in cells]
     found = []
     for start in range(0, first.rows * first.columns, _CELLS_AT_ONCE):

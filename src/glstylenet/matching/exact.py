@@ -33,9 +33,11 @@ __all__ = [
     "NormalisedPatches",
     "PatchCosines",
     "exact_search",
+    "excluding",
     "match_patches",
     "patch_norm_squared",
     "patch_sums",
+    "relative_to",
     "semantic_factor",
     "sum_over_offsets",
 ]
@@ -103,15 +105,32 @@ def patch_sums(positions: Tensor) -> Tensor:
     return sums.reshape(*positions.shape[:-2], height - 2, width - 2)
 
 
-def patch_norm_squared(feature: Tensor) -> Tensor:
-    """Return the squared norm of each 3x3 patch of (1, C, H, W): float32 (H-2, W-2)."""
+def patch_norm_squared(feature: Tensor, centre: Tensor | None = None) -> Tensor:
+    """Return the squared norm of each 3x3 patch of (1, C, H, W) minus ``centre`` (C,): float32 (H-2, W-2)."""
     # Strip by strip: a converted copy of a large style would be the largest thing in memory. The result is
     # allocated first: a small tensor between the copies would keep each from reusing the memory of the last.
     lengths = torch.empty(feature.shape[-2:], dtype=torch.float32, device=feature.device)
     strips = torch.split(feature[0], _ROWS_AT_ONCE, dim=1)
     for strip, part in zip(strips, torch.split(lengths, _ROWS_AT_ONCE), strict=True):
-        torch.linalg.vector_norm(strip.float(), dim=0, out=part)
+        values = strip.float() if centre is None else strip.float() - centre.float()[:, None, None]
+        torch.linalg.vector_norm(values, dim=0, out=part)
     return patch_sums(lengths.square_())
+
+
+def relative_to(positions: Tensor, centre: Tensor | None) -> Tensor:
+    """Return ``positions`` (..., C) minus ``centre`` (C,), in their own type; themselves without one."""
+    return positions if centre is None else positions - centre.to(positions.dtype)
+
+
+def excluding(excluded: Tensor | None) -> Tensor | None:
+    """Return the penalty that keeps style patches from being found where ``excluded`` is True.
+
+    >>> excluding(torch.tensor([True, False])).tolist()
+    [inf, 0.0]
+    """
+    if excluded is None:
+        return None
+    return torch.zeros(excluded.shape, device=excluded.device).masked_fill_(excluded, math.inf)
 
 
 def match_patches(
@@ -140,7 +159,7 @@ def match_patches(
     cosines = [NormalisedPatches(style, 1.0).cosines_with(query)]
     if query_map is not None and style_map is not None and map_factor != 0.0:
         cosines.append(NormalisedPatches(style_map, map_factor).cosines_with(query_map))
-    return exact_search(cosines, block_bytes, excluded)
+    return exact_search(cosines, block_bytes, excluding(excluded))
 
 
 def _check_holds_patch(name: str, feature: Tensor) -> None:
@@ -156,20 +175,22 @@ class NormalisedPatches:
     """The style's part of one of the two cosines of Eq. 3, of features or of maps, computed once.
 
     ``weight`` is that of the cosine. ``positions`` (A, B, C); ``inverse_norms`` (A-2, B-2): 1 / norm of each
-    patch. Raises :class:`~glstylenet.errors.InputError` if ``style`` (1, C, A, B) is smaller than one patch.
+    patch. With a ``centre`` (C,) the cosine is that of the features minus it, of both pictures. Raises
+    :class:`~glstylenet.errors.InputError` if ``style`` (1, C, A, B) is smaller than one patch.
     """
 
-    def __init__(self, style: Tensor, weight: float) -> None:
+    def __init__(self, style: Tensor, weight: float, centre: Tensor | None = None) -> None:
         _check_holds_patch("style", style)
         self.weight = weight
+        self.centre = centre
         # (A, B, C): rows of positions lie together, so a block of rows is one matrix.
         self.positions = style[0].permute(1, 2, 0)
-        self.inverse_norms = (patch_norm_squared(style) + _TINY).rsqrt()
+        self.inverse_norms = (patch_norm_squared(style, centre) + _TINY).rsqrt()
 
     def cosines_with(self, query: Tensor) -> "PatchCosines":
         """Return the weighted cosines with the patches of ``query`` (1, C, H, W), yet to be computed."""
         _check_holds_patch("picture", query)
-        scale = self.weight * (patch_norm_squared(query) + _TINY).rsqrt()
+        scale = self.weight * (patch_norm_squared(query, self.centre) + _TINY).rsqrt()
         return PatchCosines(self, query[0].permute(1, 2, 0), scale)
 
 
@@ -189,8 +210,9 @@ class PatchCosines:
 
         float32 (r, c, s, t).
         """
-        query = self.query[query_block.expand(PATCH - 1).slices]
-        style = self.style.positions[style_block.expand(PATCH - 1).slices]
+        centre = self.style.centre
+        query = relative_to(self.query[query_block.expand(PATCH - 1).slices], centre)
+        style = relative_to(self.style.positions[style_block.expand(PATCH - 1).slices], centre)
         channels = query.shape[-1]
         # Summed in float32 even for bfloat16 features: candidates often differ in the third digit only.
         shape = (*query.shape[:2], *style.shape[:2])
@@ -220,12 +242,12 @@ def sum_over_offsets(products: Tensor) -> Tensor:
     return down
 
 
-def exact_search(cosines: list[PatchCosines], block_bytes: int, excluded: Tensor | None = None) -> Matches:
+def exact_search(cosines: list[PatchCosines], block_bytes: int, penalty: Tensor | None = None) -> Matches:
     """Find the style patch with the largest sum of ``cosines`` for every patch of the query.
 
-    Style patches that are ``excluded``, boolean (A-2, B-2), are not found; some must remain. Sums and
-    comparisons are float32. Of equally good style patches the first, row by row, wins, whatever the block
-    size.
+    ``penalty`` float32 (A-2, B-2) is subtracted for each style patch; one of an infinite penalty is not
+    found, and some must remain. Sums and comparisons are float32. Of equally good style patches the first,
+    row by row, wins, whatever the block size.
     """
     height, width = cosines[0].query_scale.shape
     style_height, style_width = cosines[0].style.inverse_norms.shape
@@ -241,8 +263,8 @@ def exact_search(cosines: list[PatchCosines], block_bytes: int, excluded: Tensor
             score = cosines[0].block(query_block, block)
             for others in cosines[1:]:
                 score += others.block(query_block, block)
-            if excluded is not None:
-                score.masked_fill_(excluded[block.slices], -math.inf)
+            if penalty is not None:
+                score -= penalty[block.slices]
             value, place = score.flatten(2).max(dim=2)
             columns = block.right - block.left
             number = (block.top + place // columns) * style_width + block.left + place % columns

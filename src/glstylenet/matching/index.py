@@ -5,7 +5,7 @@ from functools import cached_property
 from torch import Tensor
 
 from glstylenet.matching.coarse_to_fine import cell_means, coarse_to_fine_search
-from glstylenet.matching.exact import BLOCK_BYTES, Matches, NormalisedPatches, exact_search
+from glstylenet.matching.exact import BLOCK_BYTES, Matches, NormalisedPatches, exact_search, excluding
 
 __all__ = ["EXACT_POSITIONS", "StylePatchIndex"]
 
@@ -20,8 +20,9 @@ class StylePatchIndex:
 
     ``style`` (1, C, A, B) are features of any float type, ``style_map`` (1, K, A, B) the class channels at
     the same positions; ``map_factor`` (:func:`.semantic_factor`) weighs the maps' cosine. Patches that are
-    ``excluded``, boolean (A-2, B-2), are never found; some must remain. Raises
-    :class:`~glstylenet.errors.InputError` if a feature is smaller than one patch.
+    ``excluded``, boolean (A-2, B-2), are never found; some must remain. With a ``centre`` (C,) the features
+    are compared by how they differ from it. Raises :class:`~glstylenet.errors.InputError` if a feature is
+    smaller than one patch.
     """
 
     def __init__(
@@ -31,12 +32,13 @@ class StylePatchIndex:
         *,
         map_factor: float = 0.0,
         excluded: Tensor | None = None,
+        centre: Tensor | None = None,
         block_bytes: int = BLOCK_BYTES,
     ) -> None:
         self._block_bytes = block_bytes
-        self._excluded = excluded
+        self._excluding = excluding(excluded)
         self._is_large = style.shape[-2] * style.shape[-1] > EXACT_POSITIONS
-        self._features = NormalisedPatches(style, 1.0)
+        self._features = NormalisedPatches(style, 1.0, centre)
         has_map = style_map is not None and map_factor != 0.0
         self._map = NormalisedPatches(style_map, map_factor) if has_map and style_map is not None else None
 
@@ -44,22 +46,32 @@ class StylePatchIndex:
     def _cell_means(self) -> list[Tensor]:
         """The means of the cells of the style's features and map."""
         return [
-            cell_means(patches.positions) for patches in (self._features, self._map) if patches is not None
+            cell_means(patches.positions, patches.centre)
+            for patches in (self._features, self._map)
+            if patches is not None
         ]
 
     def search(
-        self, query: Tensor, query_map: Tensor | None = None, *, origin: tuple[int, int] = (0, 0)
+        self,
+        query: Tensor,
+        query_map: Tensor | None = None,
+        *,
+        origin: tuple[int, int] = (0, 0),
+        penalty: Tensor | None = None,
     ) -> Matches:
         """Find the nearest style patch of every patch of ``query`` (1, C, H, W) (Eq. 3).
 
         ``query_map`` (1, K, H, W): class channels, or ``None``. ``origin``: row and column of the first
-        patch, where ``query`` is a part of a picture. The search is exact for a style of up to
+        patch, where ``query`` is a part of a picture. ``penalty`` float32 (A-2, B-2) is subtracted from the
+        similarity of each style patch. The search is exact for a style of up to
         ``EXACT_POSITIONS`` and goes from coarse to fine in a larger one.
         """
         cosines = [self._features.cosines_with(query)]
         if self._map is not None and query_map is not None:
             cosines.append(self._map.cosines_with(query_map))
+        if self._excluding is not None:
+            penalty = self._excluding if penalty is None else penalty + self._excluding
         if self._is_large:
             means = self._cell_means[: len(cosines)]
-            return coarse_to_fine_search(cosines, means, origin, self._block_bytes, self._excluded)
-        return exact_search(cosines, self._block_bytes, self._excluded)
+            return coarse_to_fine_search(cosines, means, origin, self._block_bytes, penalty)
+        return exact_search(cosines, self._block_bytes, penalty)

@@ -33,6 +33,16 @@ class PatchGrid:
         """Return the number of the first patch of a feature."""
         return self._first_patches[feature]
 
+    def first_position(self, feature: int) -> int:
+        """Return the number of the first position of a feature."""
+        return self._first_positions[feature]
+
+    @property
+    def patches(self) -> int:
+        """How many patches there are in all."""
+        height, width = self.sizes[-1]
+        return self._first_patches[-1] + (height - PATCH + 1) * (width - PATCH + 1)
+
     def corners(self, index: Tensor) -> Tensor:
         """Return the position under the first corner of each patch of ``index``, any shape, int64."""
         columns = self._columns(index)

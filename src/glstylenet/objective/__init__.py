@@ -9,6 +9,7 @@
 - ``styles``: holds the list of styles, as one pool of patches and one mean of Gram matrices.
 - ``opacity``: decides which patches of a style with transparent parts are painted from.
 - ``style_target``: computes once what the terms need of one style.
+- ``stroke_votes``: copies the styles' pixels under the nearest patches, for a start or a finer size.
 - ``target_cache``: shares targets between runs on the same pictures.
 - ``tile_features``: computes the fused features of one tile.
 - ``objective``: evaluates all terms and the gradient at some pixels.

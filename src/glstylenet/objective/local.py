@@ -20,13 +20,14 @@ Shape letters: C channels, H x W positions (M = H W), (1, C, H, W) for a feature
 """
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from glstylenet.matching import PATCH, Matches
+from glstylenet.matching import PATCH, Matches, voted_positions
 from glstylenet.numerics import Rect, at_least_float32, compute_dtype, flatten_positions, whole
 from glstylenet.objective.loss_term import Loss, LossTargets, LossTerm, TileGradients
 from glstylenet.objective.style_target import StyleStatistics
@@ -73,7 +74,8 @@ def local_target(style: StyleStatistics, index: Tensor, window: Rect | None = No
     """
     height, width = index.shape[0] + PATCH - 1, index.shape[1] + PATCH - 1
     window = window or whole((height, width))
-    voted, valid = _voted_positions(style, index, window)
+    voted, is_valid = voted_positions(style.grid, index, window)
+    valid = is_valid.to(torch.float32)
     corners = index[window.top : window.bottom, window.left : window.right]
     constant = style.patch_norms[corners].sum(dtype=torch.float64)
     channels = style.table.shape[1]
@@ -159,13 +161,33 @@ class LocalTerm(LossTerm):
 
     def search(self, features: TileFeatures) -> None:
         """Find the nearest style patch (Eq. 3) of each of the tile's patches."""
-        for number, styles in enumerate(self.targets.styles):
-            window = features.windows[number]
-            rows, columns = window.slices
-            class_channels = self.targets.content_maps[number]
-            query_map = None if class_channels is None else class_channels[..., rows, columns]
-            found = styles.search(features.fused[number], query_map, origin=(window.top, window.left))
-            self._found[number].put(found, features.tile.patches(styles.layer))
+        for number, found in enumerate(self._found):
+            self.search_group(number, features, found)
+
+    def search_group(
+        self,
+        number: int,
+        features: TileFeatures,
+        found: Matches,
+        *,
+        relative: bool = False,
+        penalties: Sequence[Tensor] | None = None,
+    ) -> None:
+        """Write the nearest style patches of the tile's patches of one fused feature into ``found``.
+
+        ``relative`` and ``penalties`` are those of :meth:`.GroupStyles.search`.
+        """
+        styles, window = self.targets.styles[number], features.windows[number]
+        rows, columns = window.slices
+        class_channels = self.targets.content_maps[number]
+        part = styles.search(
+            features.fused[number],
+            None if class_channels is None else class_channels[..., rows, columns],
+            origin=(window.top, window.left),
+            relative=relative,
+            penalties=penalties,
+        )
+        found.put(part, features.tile.patches(styles.layer))
 
     def end_search(self, only_tile: TileFeatures | None) -> None:
         """Hold what was found.
@@ -211,35 +233,6 @@ class LocalTerm(LossTerm):
             local_target(styles.statistics, matches.index, features.tile.positions(styles.layer))
             for styles, matches in zip(self.targets.styles, self.matches, strict=True)
         ]
-
-
-def _voted_positions(style: StyleStatistics, index: Tensor, window: Rect) -> tuple[Tensor, Tensor]:
-    """Return the nine style positions voted for at each position in ``window``, (M, 9), and which are valid.
-
-    Position p lies under the patches i = p - d for the nine offsets d, and patch i votes for NN(i) + d. At
-    the border some of the nine patches do not exist: their votes are 0 in the second tensor, else 1.
-    """
-    steps = torch.arange(PATCH, device=index.device)
-    down, across = steps.repeat_interleave(PATCH), steps.repeat(PATCH)
-    over = _patches_over(style.grid.corners(index), window, missing=-1)
-    stride = style.grid.strides(index)
-    strides = stride if isinstance(stride, int) else _patches_over(stride, window, missing=0)
-    valid = over >= 0
-    return (over + (down * strides + across)).mul_(valid), valid.to(torch.float32)
-
-
-def _patches_over(values: Tensor, window: Rect, *, missing: int) -> Tensor:
-    """Return the ``values`` (H-2, W-2) of the nine patches over each position in ``window``: (M, 9).
-
-    The order is that of the offsets d, row by row.
-    """
-    edge = PATCH - 1
-    padded = F.pad(values, (edge, edge, edge, edge), value=missing)
-    rows, columns = window.size
-    # In `padded` everything lies `edge` further: the nine patches over a position begin with the last of
-    # them.
-    around = padded[window.top : window.top + rows + edge, window.left : window.left + columns + edge]
-    return around.unfold(0, PATCH, 1).unfold(1, PATCH, 1).flip(2, 3).reshape(rows * columns, PATCH**2)
 
 
 def _mean_vote(style: StyleStatistics, voted: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:

@@ -24,6 +24,7 @@ from glstylenet.numerics import picture_size, to_half, upcast
 from glstylenet.objective.content import ContentTerm
 from glstylenet.objective.local import LocalTerm
 from glstylenet.objective.loss_term import LossTargets, LossTerm, TileGradients
+from glstylenet.objective.stroke_votes import Search, StrokeVotes
 from glstylenet.objective.styles import StyleGuide, group_styles
 from glstylenet.objective.target_cache import TargetCache
 from glstylenet.objective.terms import TERMS, Evaluation, LossAccumulator, LossMaps, LossTerms, LossWeights
@@ -100,6 +101,7 @@ class Objective:
         is_there = any(group[-1] == CONTENT_LAYER for group in groups)
         self._groups = groups if is_there or not compares_content else (*groups, (CONTENT_LAYER,))
         self._local = next((term for term in self._terms if isinstance(term, LocalTerm)), None)
+        self._style_pictures = [style.picture for style in styles if style.weight > 0]
         self._graph: CudaGraph | None = None
         self._has_evaluated = False
 
@@ -160,6 +162,49 @@ class Objective:
                 del features
         matches = [] if self._local is None else self._local.matches
         return LossMaps(LossAccumulator.terms(values.stacked()), content_map, local_maps, matches)
+
+    def copy_strokes(self, pixels: Tensor) -> Tensor:
+        """Return ``pixels`` (1, 3, H, W) repainted with the style's pixels under their nearest patches.
+
+        The patches are those of the scheme's last fused feature. Rows and columns beyond its last position
+        stay as they are, and so does the whole picture where the local weight is 0.
+        """
+        if self._local is None:
+            return pixels
+        with torch.no_grad():
+            return _overlaid(pixels, self._stroke_votes(self._local).picture(self._stroke_search(pixels)))
+
+    def copy_strokes_by_maps(self, pixels: Tensor) -> Tensor | None:
+        """Return ``pixels`` (1, 3, H, W) repainted by the maps alone; ``None`` where no maps steer."""
+        if self._local is None:
+            return None
+        with torch.no_grad():
+            voted = self._stroke_votes(self._local).picture_by_maps()
+        return None if voted is None else _overlaid(pixels, voted)
+
+    def _stroke_votes(self, local: LocalTerm) -> StrokeVotes:
+        targets = local.targets
+        return StrokeVotes(targets.styles[-1], self._style_pictures, targets.content_maps[-1])
+
+    def _stroke_search(self, pixels: Tensor) -> Search:
+        """Return the search of the patches of ``pixels`` in the last fused feature, tile by tile."""
+        tiles = self._tiles(pixels)
+        # Features of one tile serve all searches; those of several are computed anew for each.
+        whole = self._forward_tile(pixels, tiles[0], save_for_backward=False) if len(tiles) == 1 else None
+
+        def search(penalties: list[Tensor] | None) -> Matches:
+            assert self._local is not None
+            number = len(self._local.targets.styles) - 1
+            styles = self._local.targets.styles[number]
+            found = Matches.empty(fused_size(picture_size(pixels), styles.group), pixels.device)
+            for tile in tiles:
+                features = whole or self._forward_tile(pixels, tile, save_for_backward=False)
+                with self._measure("matching"):
+                    self._local.search_group(number, features, found, relative=True, penalties=penalties)
+                del features
+            return found
+
+        return search
 
     @property
     def _has_matches(self) -> bool:
@@ -292,6 +337,13 @@ class Objective:
             return tile_features(
                 self._network, pixels, tile, self._groups, windows, save_for_backward=save_for_backward
             )
+
+
+def _overlaid(pixels: Tensor, voted: Tensor) -> Tensor:
+    """Return ``pixels`` with ``voted``, which may be smaller at the right and below, laid over them."""
+    result = pixels.clone()
+    result[..., : voted.shape[-2], : voted.shape[-1]] = voted
+    return result
 
 
 def _map_at(content_map: Tensor | None, group: tuple[int, ...]) -> Tensor | None:

@@ -105,6 +105,18 @@ class StyleTarget:
         )
 
     @cached_property
+    def relative_patches(self) -> StylePatchIndex:
+        """The patches as :attr:`patches`, compared by how their features differ from the style's mean."""
+        return StylePatchIndex(
+            self.feature,
+            self.class_channels,
+            map_factor=self.map_factor,
+            excluded=None if self.counted is None else ~self.counted,
+            centre=self.statistics.centre,
+            block_bytes=self.block_bytes,
+        )
+
+    @cached_property
     def statistics(self) -> StyleStatistics:
         """The feature as the local loss reads it."""
         return StyleStatistics.of([self.feature])

@@ -87,16 +87,28 @@ class GroupStyles:
         """How the patches of all styles are numbered."""
         return self.statistics.grid
 
-    def search(self, query: Tensor, query_map: Tensor | None, *, origin: tuple[int, int]) -> Matches:
+    def search(
+        self,
+        query: Tensor,
+        query_map: Tensor | None,
+        *,
+        origin: tuple[int, int],
+        relative: bool = False,
+        penalties: Sequence[Tensor] | None = None,
+    ) -> Matches:
         """Find the nearest patch among those of all styles for each patch of ``query`` (1, C, H, W) (Eq. 3).
 
         ``query_map`` (1, K, H, W): class channels, or ``None``. ``origin``: row and column of the first
-        patch, where ``query`` is a part of a picture.
+        patch, where ``query`` is a part of a picture. ``relative``: features are compared by how they differ
+        from the style's mean. ``penalties`` (A-2, B-2) of each style are subtracted from its patches'
+        similarities.
         """
         best: Matches | None = None
         strongest = max(self.weights)
         for number, (target, weight) in enumerate(zip(self.targets, self.weights, strict=True)):
-            found = target.patches.search(query, query_map, origin=origin)
+            patches = target.relative_patches if relative else target.patches
+            penalty = None if penalties is None else penalties[number]
+            found = patches.search(query, query_map, origin=origin, penalty=penalty)
             if len(self.targets) > 1:
                 lean = _COSINE_PER_DOUBLING * math.log2(weight / strongest)
                 found = Matches(found.index + self.grid.first_patch(number), found.similarity + lean)

@@ -1,0 +1,98 @@
+"""Stroke votes: a picture of the style's own pixels, chosen by the patches of a fused feature or by the maps.
+
+This is not a part of the paper. Its matching (Eq. 3) with a few changes decides which pixels are copied
+(:mod:`glstylenet.matching.voting`): features are compared by how they differ from the style's mean, since
+those after a ReLU all point the same way, and a style patch becomes dearer the more it is used.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from glstylenet.matching import Matches, map_guides, match_guides, patch_sums, use_penalty, vote
+from glstylenet.network import LAYER_NAMES, LAYERS
+from glstylenet.numerics import picture_size
+from glstylenet.objective.styles import GroupStyles
+
+__all__ = ["Search", "StrokeVotes"]
+
+Search = Callable[[list[Tensor] | None], Matches]
+"""Finds the nearest patches of a picture, given a penalty (A-2, B-2) for the patches of each style."""
+
+_SEARCHES = 3
+"""How often the nearest patches are found for one vote, each time with the penalties of the uses before."""
+
+_COSINE_PER_DOUBLING = 0.03
+"""Subtracted from the similarity of a patch for each doubling of its use beyond the expected."""
+
+_LEAST_EXPECTED = 0.05
+"""The least use that is expected of a patch: one whose class the picture lacks may be used by mistake."""
+
+
+@dataclass(frozen=True)
+class StrokeVotes:
+    """`StrokeVotes` copies the pixels of ``styles``, whose ``pictures`` are (1, 3, A', B').
+
+    ``content_map`` (1, K, H, W): class channels at the feature's size, or ``None``.
+    """
+
+    styles: GroupStyles
+    pictures: Sequence[Tensor]
+    content_map: Tensor | None
+
+    @property
+    def cell(self) -> int:
+        """The pixels of a position of the feature along each axis."""
+        return LAYERS[LAYER_NAMES[self.styles.layer]].stride
+
+    def picture(self, search: Search) -> Tensor:
+        """Return the picture (1, 3, H cell, W cell) that the patches found by ``search`` vote for."""
+        found = search(None)
+        penalties: list[Tensor] | None = None
+        expected = self._expected_use(found.index.numel())
+        for _ in range(_SEARCHES - 1):
+            fresh = use_penalty(self.styles.grid, found.index, expected, _COSINE_PER_DOUBLING)
+            # The mean with those before: all patches that leave a dear one would else go to the same next.
+            before = penalties or [torch.zeros_like(each) for each in fresh]
+            penalties = [(old + new) / 2 for old, new in zip(before, fresh, strict=True)]
+            found = search(penalties)
+        return self._voted(found.index)
+
+    def picture_by_maps(self) -> Tensor | None:
+        """Return the picture that the maps alone vote for, without features; ``None`` without maps."""
+        if self.content_map is None:
+            return None
+        guides = map_guides(self.content_map)
+        best: Matches | None = None
+        for number, target in enumerate(self.styles.targets):
+            if target.class_channels is None:
+                continue
+            excluded = None if target.counted is None else ~target.counted
+            found = match_guides(guides, map_guides(target.class_channels), excluded=excluded)
+            found = Matches(found.index + self.styles.grid.first_patch(number), found.similarity)
+            best = found if best is None else best.better(found)
+        return None if best is None else self._voted(best.index)
+
+    def _voted(self, index: Tensor) -> Tensor:
+        return vote(self.pictures, self.styles.grid, index, self.cell)
+
+    def _expected_use(self, patches: int) -> list[Tensor]:
+        """Return how often each style patch is used if ``patches`` use all of their class alike."""
+        sizes = [picture_size(target.feature) for target in self.styles.targets]
+        counted = [
+            target.feature.new_ones((rows - 2, columns - 2), dtype=torch.float32)
+            if target.counted is None
+            else target.counted.to(torch.float32)
+            for target, (rows, columns) in zip(self.styles.targets, sizes, strict=True)
+        ]
+        channels = [target.class_channels for target in self.styles.targets]
+        if self.content_map is None or any(each is None for each in channels):
+            share = patches / sum(float(each.sum()) for each in counted)
+            return [torch.full_like(each, share).clamp_(min=_LEAST_EXPECTED) for each in counted]
+        classes = [patch_sums(each)[0].float() / 9 for each in channels if each is not None]
+        wanted = patch_sums(self.content_map)[0].float().sum(dim=(1, 2)) / 9
+        there = sum((each * weight).sum(dim=(1, 2)) for each, weight in zip(classes, counted, strict=True))
+        per_patch = wanted / there.clamp(min=1.0)  # type: ignore[union-attr]
+        return [(per_patch[:, None, None] * each).sum(dim=0).clamp_(min=_LEAST_EXPECTED) for each in classes]
