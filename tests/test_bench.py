@@ -200,8 +200,9 @@ def test_none_is_found_too_early_where_objectives_rise_again() -> None:
     [(240, [240], True), (900, [240, 480, 960], True), (10**6, [240, 480, 960], False)],
 )
 def test_a_run_that_falls_short_is_repeated_with_more(needed: int, tried: list[int], reached: bool) -> None:
-    def run(iterations: int, goal: float) -> Attempt:
+    def run(iterations: int | None, goal: float) -> Attempt:
         assert goal == 5.0
+        assert iterations is not None
         is_enough = iterations >= needed
         return Attempt(
             iterations, 4.0 if is_enough else 6.0, 2.0 if is_enough else None, 7 if is_enough else None

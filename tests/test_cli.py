@@ -45,6 +45,7 @@ RESULT_KEYS = {
     "size",
     "seconds",
     "evaluations",
+    "full_size_evaluations",
     "device",
     "precision",
     "peak_memory_bytes",
@@ -218,6 +219,7 @@ def test_json_is_one_object_and_alone_on_standard_output(
     assert report["output"] == "out.png"
     assert report["size"] == [40, 34]
     assert report["evaluations"] == 2
+    assert report["full_size_evaluations"] == 2.0
     assert report["precision"] == "float32"
     assert set(report["losses"]) == {"content", "local", "global", "smoothness", "total"}
     assert report["losses"]["total"] == pytest.approx(sum(report["losses"].values()) / 2)
@@ -288,7 +290,7 @@ def test_style_and_both_maps_paint_a_doodle(desk: Path, capsys: pytest.CaptureFi
     report = json.loads(capsys.readouterr().out)
     assert Path(report["output"]) == Path("made/content_map__style.png")
     assert size_of(report["output"]) == (40, 34)
-    assert report["settings"]["init"] == "noise"
+    assert report["settings"]["init"] == "voted"
 
 
 def test_an_existing_folder_takes_a_single_result(desk: Path) -> None:

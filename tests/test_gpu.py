@@ -312,3 +312,21 @@ def test_a_run_ends_at_the_cpu_s_objective(pictures: dict[str, Path], precision:
     assert on_gpu.losses.total == pytest.approx(on_cpu.losses.total, rel=0.02)
     assert bool(on_gpu.pixels.isfinite().all())
     assert on_gpu.peak_memory_bytes > 0
+
+
+def test_strokes_are_copied_as_on_the_cpu(tensors: Mapping[str, Tensor]) -> None:
+    """The same patches of the style, but for near ties: nearly all pixels are the same."""
+    picture, style = _picture(30, SIZE), _picture(31, STYLE_SIZE)
+    copied = [
+        Objective(
+            VGG19(tensors, device=torch.device(device)),
+            PAPER_SCHEMES["g"],
+            PAPER,
+            picture.to(device),
+            [StyleGuide(style.to(device))],
+        )
+        .copy_strokes(picture.to(device))
+        .cpu()
+        for device in ("cpu", "cuda")
+    ]
+    assert float(((copied[0] - copied[1]).abs() < 0.5).float().mean()) > 0.98

@@ -39,6 +39,7 @@ def result_of(content: Path, style: Path, settings: Settings, *, interrupted: bo
         settings=settings,
         timings=Timings(12.5, 11.0, {}),
         evaluations=7,
+        full_size_evaluations=7.0,
         device="cpu",
         precision="bfloat16",
         peak_memory_bytes=123,

@@ -15,7 +15,7 @@ from glstylenet.objective.terms import Evaluation
 from glstylenet.optim.adam import Adam
 from glstylenet.optim.base import Optimizer
 from glstylenet.optim.lbfgs import Lbfgs
-from glstylenet.run.rounds import Evaluated, Rematched, optimise_in_rounds
+from glstylenet.run.rounds import Evaluated, Rematched, Settled, optimise_in_rounds
 from tests.losses import loss_terms
 
 Function = Callable[[Tensor, int], tuple[float, Tensor]]
@@ -60,10 +60,19 @@ def _start() -> Tensor:
 
 
 def _run(
-    objective: Objective, evaluations: int, round_length: int, optimizer: Optimizer | None = None
-) -> list[Rematched | Evaluated]:
+    objective: Objective,
+    evaluations: int,
+    round_length: int,
+    optimizer: Optimizer | None = None,
+    least_gain: float = 0.0,
+) -> list[Rematched | Evaluated | Settled]:
     steps = optimise_in_rounds(
-        objective, optimizer or Lbfgs(), _start(), evaluations=evaluations, round_length=round_length
+        objective,
+        optimizer or Lbfgs(),
+        _start(),
+        evaluations=evaluations,
+        round_length=round_length,
+        least_gain=least_gain,
     )
     return list(steps)
 
@@ -88,6 +97,24 @@ def test_the_budget_is_spent_in_rounds_with_one_matching_each(
     steps = [one for one in found if isinstance(one, Evaluated)]
     assert [len(list(group)) for _, group in itertools.groupby(step.round for step in steps)] == expected
     assert all(one.seconds == 0.25 for one in found if isinstance(one, Rematched))
+
+
+def test_a_round_that_gains_too_little_is_the_last() -> None:
+    """The loss is 1000 over a small bowl: it falls by a thousandth at most, however long the rounds are."""
+
+    def on_a_plain(x: Tensor, matchings: int) -> tuple[float, Tensor]:
+        loss, gradient = _bowl(1000.0)(x, matchings)
+        return 1000.0 + 1e-5 * loss, 1e-5 * gradient
+
+    found = _run(Scripted(on_a_plain), 20, 5, least_gain=0.01)
+    assert isinstance(found[-1], Settled)
+    assert found[-1].round == 1
+    assert sum(isinstance(one, Evaluated) for one in found) == 5
+    # As long as each round gains enough, all evaluations are spent; without a least gain, too.
+    steep = _run(Scripted(_bowl(1000.0)), 10, 5, least_gain=0.01)
+    for steps in (steep, _run(Scripted(_bowl(1000.0)), 10, 5)):
+        assert not isinstance(steps[-1], Settled)
+        assert sum(isinstance(one, Evaluated) for one in steps) == 10
 
 
 def test_every_round_is_announced_before_its_steps() -> None:

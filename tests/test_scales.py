@@ -4,35 +4,57 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from glstylenet.run.scales import FEWEST, SMALLEST_CLASS, SMALLEST_SIDE, Scale, plan_scales
+from glstylenet.run.scales import (
+    FEWEST,
+    SMALLEST_CLASS,
+    SMALLEST_SIDE,
+    Scale,
+    most_evaluations,
+    plan_scales,
+)
+from glstylenet.settings import QUALITIES, QualityName, Settings
 
 SIZES = st.tuples(st.integers(SMALLEST_SIDE, 6000), st.integers(SMALLEST_SIDE, 6000))
 BUDGETS = st.integers(1, 2000)
 SHARES = st.none() | st.floats(1e-6, 1.0)
 COUNTS = st.none() | st.integers(1, 8)
 COARSEST = st.integers(1, 3000)
+WORDS = st.sampled_from(sorted(QUALITIES))
 
 
 def _plan(
     size: tuple[int, int],
-    evaluations: int = 100_000,
+    evaluations: int | None = 100_000,
     *,
+    quality: QualityName = "standard",
     coarsest: int = 200,
     scales: int | None = None,
     smallest_class: float | None = None,
 ) -> list[Scale]:
-    return plan_scales(size, evaluations, coarsest=coarsest, scales=scales, smallest_class=smallest_class)
+    return plan_scales(
+        size,
+        evaluations,
+        quality=QUALITIES[quality],
+        coarsest=coarsest,
+        scales=scales,
+        smallest_class=smallest_class,
+    )
 
 
 def _scaled(size: tuple[int, int], factor: float) -> tuple[int, int]:
     return round(size[0] * factor), round(size[1] * factor)
 
 
-@given(size=SIZES, evaluations=BUDGETS, coarsest=COARSEST, scales=COUNTS, share=SHARES)
+@given(size=SIZES, evaluations=BUDGETS, quality=WORDS, coarsest=COARSEST, scales=COUNTS, share=SHARES)
 def test_every_plan(
-    size: tuple[int, int], evaluations: int, coarsest: int, scales: int | None, share: float | None
+    size: tuple[int, int],
+    evaluations: int,
+    quality: QualityName,
+    coarsest: int,
+    scales: int | None,
+    share: float | None,
 ) -> None:
-    plan = _plan(size, evaluations, coarsest=coarsest, scales=scales, smallest_class=share)
+    plan = _plan(size, evaluations, quality=quality, coarsest=coarsest, scales=scales, smallest_class=share)
     assert sum(scale.evaluations for scale in plan) == evaluations
     assert all(scale.evaluations > 0 for scale in plan)
     # The last is the result itself; each factor is a power of two, and they rise.
@@ -121,10 +143,36 @@ def test_no_size_gets_so_few_evaluations_that_its_result_is_useless(
     assert [scale.factor for scale in plan] == [scale.factor for scale in most][-len(plan) :]
 
 
-@pytest.mark.parametrize(("scales", "shares"), [(1, [181]), (2, [90, 91]), (3, [60, 60, 61])])
-def test_scales_get_as_many_and_the_result_the_rest(scales: int, shares: list[int]) -> None:
-    plan = _plan((2000, 1500), 181, scales=scales)
+@pytest.mark.parametrize(("scales", "shares"), [(1, [208]), (2, [160, 48]), (3, [90, 90, 28])])
+def test_given_evaluations_are_shared_as_the_quality_shares_its_own(scales: int, shares: list[int]) -> None:
+    """80 and 24 of 104: of 208, twice as many; 80, 80 and 24 of 184, and the result gets the rest."""
+    plan = _plan((2000, 1500), 208, scales=scales)
     assert [scale.evaluations for scale in plan] == shares
+
+
+def test_without_evaluations_the_quality_decides() -> None:
+    for name, quality in QUALITIES.items():
+        for scales in (1, 2, 4):
+            plan = _plan((2000, 1500), None, quality=name, scales=scales)
+            assert [scale.evaluations for scale in plan] == quality.evaluations(scales)
+
+
+def test_the_words_cost_what_they_promise_at_512_pixels() -> None:
+    """Weighed by pixels: the default at most 45 evaluations of full size, each word more than the last."""
+    costs = {
+        name: sum(scale.evaluations * scale.factor**2 for scale in _plan((512, 352), None, quality=name))
+        for name in QUALITIES
+    }
+    assert costs["preview"] == 0
+    assert costs["preview"] < costs["draft"] < costs["standard"] <= 45 < costs["fine"] <= 125
+
+
+@given(size=SIZES, quality=WORDS, coarsest=st.integers(32, 3000), scales=COUNTS)
+def test_no_plan_has_more_evaluations_than_are_possible(
+    size: tuple[int, int], quality: QualityName, coarsest: int, scales: int | None
+) -> None:
+    plan = _plan(size, None, quality=quality, coarsest=coarsest, scales=scales)
+    assert sum(s.evaluations for s in plan) <= most_evaluations(Settings(quality=quality, scales=scales))
 
 
 @pytest.mark.parametrize("size", [(1, 1), (SMALLEST_SIDE, SMALLEST_SIDE), (SMALLEST_SIDE, 4000)])

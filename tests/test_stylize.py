@@ -13,7 +13,7 @@ from glstylenet.errors import ImageError, InputError, MemoryLimitError, UsageErr
 from glstylenet.objective.objective import Objective
 from glstylenet.objective.terms import TERMS, LossTerms
 from glstylenet.run.canvas import MARGIN, canvas_size, with_margin, without_margin
-from glstylenet.run.events import Event, Finished, Matched, ScaleStarted, Started, Step, Warned
+from glstylenet.run.events import Event, Finished, Matched, ScaleStarted, Started, Step, Voted, Warned
 from glstylenet.run.final_losses import picture_losses
 from glstylenet.run.inputs import prepare_inputs, read_sources
 from glstylenet.run.result import Result
@@ -207,21 +207,26 @@ def test_a_doodle_is_painted_from_its_map(style: Picture, maps: dict[str, Pictur
     )
     assert result.size == (HEIGHT, WIDTH)
     assert result.settings.content_weight == 0
-    assert result.settings.init == "noise"
+    assert result.settings.init == "voted"
     assert result.losses["content"] == 0
 
 
 def test_events_tell_the_run_in_order(content: Picture, style: Picture) -> None:
     events: list[Event] = []
-    settings = _settings(iterations=10, scales=2, round_length=2)
+    settings = _settings(iterations=13, scales=2, round_length=5)
     stylize(content, style, settings=settings, on_event=events.append)
     assert isinstance(events[0], Started)
     assert isinstance(events[-1], Finished)
     steps = [event for event in events if isinstance(event, Step)]
-    assert [step.evaluation for step in steps] == list(range(1, 11))
-    assert [step.scale for step in steps] == [1] * 5 + [2] * 5
+    assert [step.evaluation for step in steps] == list(range(1, 14))
+    assert [step.scale for step in steps] == [1] * 10 + [2] * 3
     assert [event.scale.size for event in events if isinstance(event, ScaleStarted)] == [(36, 32), (72, 64)]
-    assert [event.round for event in events if isinstance(event, Matched)] == [1, 2, 3, 1, 2, 3]
+    assert [event.round for event in events if isinstance(event, Matched)] == [1, 2, 1]
+    # The finer size begins with copies of the style's strokes, before its first matching.
+    [voted] = [event for event in events if isinstance(event, Voted)]
+    assert (voted.scale, tuple(voted.pixels.shape)) == (2, (1, 3, 72, 64))
+    assert isinstance(events[events.index(voted) - 1], ScaleStarted)
+    assert isinstance(events[events.index(voted) + 1], Matched)
     assert steps[0].pixels.shape == (1, 3, 36, 32)
     assert steps[-1].pixels.shape == (1, 3, 72, 64)
     assert steps[-1].seconds_left == pytest.approx(0.0)
@@ -386,7 +391,7 @@ def test_planning_computes_nothing(
     for name in ("__init__", "evaluate", "terms"):
         monkeypatch.delattr(Objective, name)
     started = plan_run(content, style, **maps, settings=_settings(scales=2, iterations=9))
-    assert [(scale.size, scale.evaluations) for scale in started.scales] == [((36, 32), 4), ((72, 64), 5)]
+    assert [(scale.size, scale.evaluations) for scale in started.scales] == [((36, 32), 6), ((72, 64), 3)]
     assert [plan.tiles for plan in started.plans] == [1, 1]
     assert started.style_size == (72, 65)
     assert started.memory_bytes == max(plan.needed_bytes for plan in started.plans)

@@ -42,9 +42,14 @@ COARSE = {"kind": "large", "scales": 2, "init": "noise", "iterations": 4}
 
 TWO_SIZES = {"kind": "large", "iterations": 16}
 
+VOTED = {"kind": "large", "scales": 2, "iterations": 4}
+
 CASES = [
     Case("seed", 3, "only a start from noise", {}, {"init": "noise"}),
     Case("init", "tinted", "a doodle has no content to start from", {"kind": "doodle"}, {"kind": "plain"}),
+    Case("init", "voted", "no patches are copied", {"local_weight": 0.0}, {"kind": "plain"}),
+    Case("voting", "whole", "no patches are copied", {"local_weight": 0.0}, VOTED),
+    Case("voting", "none", "scales is 1, and only a finer size", {"scales": 1}, VOTED),
     Case("content_weight", 50.0, "a doodle has no content to keep", {"kind": "doodle"}, {"init": "noise"}),
     Case("finish", "photo", "a doodle has no photograph", {"kind": "doodle"}, {"kind": "plain"}),
     Case("semantic_weight", 0.01, "there are no maps", {}, {"kind": "maps"}),

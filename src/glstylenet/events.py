@@ -4,6 +4,6 @@ with.
 They are defined in :mod:`glstylenet.run`.
 """
 
-from glstylenet.run import Event, Finished, Matched, ScaleStarted, Started, Step, Warned
+from glstylenet.run import Event, Finished, Matched, ScaleStarted, Started, Step, Voted, Warned
 
-__all__ = ["Event", "Finished", "Matched", "ScaleStarted", "Started", "Step", "Warned"]
+__all__ = ["Event", "Finished", "Matched", "ScaleStarted", "Started", "Step", "Voted", "Warned"]

@@ -311,7 +311,7 @@ def _checkpoint(folder: Path, optimizer: str) -> Subject:
             has_shrunk=False,
             spent=4,
             rounds=2,
-            evaluations=4,
+            earlier=(),
             complete=False,
             canvas=step.x,
             optimizer_state=method.state_dict(),

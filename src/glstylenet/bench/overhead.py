@@ -125,7 +125,7 @@ def measure_overhead(
     sizes = [scale.size for scale in first.started.scales]
     emit(f"overhead: the bare network at {_in_words(sizes)}")
     before = bare_seconds(settings, device, sizes, repeats)
-    emit(f"overhead: a whole run of {settings.iterations} evaluations on the samples")
+    emit("overhead: a whole run on the samples")
     recorder = RunRecorder()
     result = _run(pair, settings, recorder)
     emit("overhead: the bare network again")

@@ -22,7 +22,8 @@ class BenchPlan:
     """`BenchPlan` holds the size of every measurement of one mode.
 
     Overhead: ``size`` is the longest side of the default run, ``None`` for the samples' own; ``iterations``
-    are its evaluations; ``repeats``: how often the bare network is timed before the run, and again after it.
+    are its evaluations, ``None`` for the default's; ``repeats``: how often the bare network is timed before
+    the run, and again after it.
 
     Schemes: ``scheme_size`` (height, width); ``rounds``: how often each is timed, unless it has taken
     ``seconds_limit`` seconds in all; ``scheme_pairs``: how often (g) and (c) are timed in alternation.
@@ -38,7 +39,7 @@ class BenchPlan:
 
     name: str
     size: int | None
-    iterations: int
+    iterations: int | None
     repeats: int
     rounds: int
     seconds_limit: float

@@ -174,14 +174,19 @@ def measure_speedup(
 
 
 def reach(
-    goal: float, iterations: int, run: Callable[[int, float], Attempt], *, longest: int = _LONGEST
+    goal: float,
+    iterations: int | None,
+    run: Callable[[int | None, float], Attempt],
+    *,
+    longest: int = _LONGEST,
 ) -> tuple[Attempt, ...]:
     """Call ``run`` with ``iterations``, twice as many, and so on, until one reaches ``goal``.
 
-    The last one has at most ``longest`` times ``iterations``.
+    ``None`` stands for the default's. The last has at most ``longest`` times the evaluations of the first.
     """
     attempts = [run(iterations, goal)]
-    while attempts[-1].seconds is None and 2 * attempts[-1].iterations <= longest * iterations:
+    first = attempts[0].iterations
+    while attempts[-1].seconds is None and 2 * attempts[-1].iterations <= longest * first:
         attempts.append(run(2 * attempts[-1].iterations, goal))
     return tuple(attempts)
 
@@ -234,9 +239,9 @@ def literal_objective(
 
 def attempt(pair: Pair, settings: Settings, goal: float, emit: Callable[[str], None]) -> Attempt:
     """Run ``settings`` on ``pair`` and find when the objective first was at most ``goal``."""
-    emit(f"speedup: the default run, {settings.iterations} evaluations")
+    emit(f"speedup: the default run, {_in_words(settings.iterations)}")
     recorder = SnapshotRecorder()
-    stylize(
+    result = stylize(
         pair.content,
         pair.style,
         content_map=pair.content_map,
@@ -256,7 +261,7 @@ def attempt(pair: Pair, settings: Settings, goal: float, emit: Callable[[str], N
     found = first_reaching(objective_of, last + 1, goal)
     reached = None if found is None else recorder.snapshots[found]
     return Attempt(
-        iterations=settings.iterations,
+        iterations=settings.iterations or result.evaluations,
         objective=objective_of(last),
         seconds=None if reached is None else reached.seconds,
         evaluations=None if reached is None else reached.evaluations,
@@ -294,6 +299,10 @@ def _objective_of(pixels: Tensor, pair: Pair, settings: Settings) -> float:
         style_map=pair.style_map,
         settings=settings,
     ).total
+
+
+def _in_words(iterations: int | None) -> str:
+    return "with its own evaluations" if iterations is None else f"{iterations} evaluations"
 
 
 def _as_array(pixels: Tensor) -> npt.NDArray[np.float32]:

@@ -17,7 +17,7 @@ from glstylenet.errors import OutputError, UsageError
 from glstylenet.explain import check_folder, explanation_folder, require_matplotlib
 from glstylenet.files import FileSet
 from glstylenet.pictures import check_output, fitted_size, output_format, read_picture
-from glstylenet.run import checkpoint_file, named_files
+from glstylenet.run import checkpoint_file, most_evaluations, named_files
 from glstylenet.settings import Settings
 
 __all__ = ["OutputOptions", "check_outputs", "preview_path"]
@@ -115,10 +115,11 @@ def _check_job(job: Job, settings: Settings, options: OutputOptions, inputs: Fil
         folder = output_path(str(explanation_folder(job.output)))
         check_folder(folder, overwrite=overwrite, inputs=inputs)
     if every is not None:
-        output_path(str(preview_path(job.output, settings.iterations)))
+        most = most_evaluations(settings)
+        output_path(str(preview_path(job.output, most)))
         _refuse_inputs_named_as_previews(job.output, inputs)
         if not overwrite:
-            _refuse_existing_previews(job.output, range(every, settings.iterations + 1, every))
+            _refuse_existing_previews(job.output, range(every, most + 1, every))
     form = output_format(job.output)
     if form is not None and form.longest_side is not None:
         shape_giver = job.content or job.content_map

@@ -155,7 +155,7 @@ def _paint_one(job: Job, context: _Context, *, curve: LossCurve) -> Result:
     if result.interrupted:
         hint = resume_hint(options.checkpoint)
         complain(
-            f"stopped after {result.evaluations} of {settings.iterations} evaluations; the best picture so "
+            f"stopped after {result.evaluations} evaluations; the best picture so "
             f"far is in {job.output}" + (f"; {hint}" if hint else "")
         )
     _print_summary(result, job.output, context.verbosity)
@@ -236,6 +236,7 @@ def _as_dict(result: Result, output: Path) -> dict[str, object]:
         "size": [width, height],
         "seconds": round(result.timings.total, 3),
         "evaluations": result.evaluations,
+        "full_size_evaluations": round(result.full_size_evaluations, 3),
         "device": result.device,
         "precision": result.precision,
         "peak_memory_bytes": result.peak_memory_bytes,

@@ -12,6 +12,7 @@
 - ``grey``: keeps a run on grey pictures grey.
 - ``canvas``: adds the margin on which a picture is painted, and cuts it off.
 - ``assembly``: builds the objective and the optimiser of one size from the settings.
+- ``strokes``: copies the style's strokes into a size before it is optimised.
 - ``rounds``: alternates matching and optimisation within one size.
 - ``final_losses``: measures the losses of a result at full size in float32.
 - ``result``: holds the picture that a run computed, its losses and its timings.
@@ -24,7 +25,7 @@
 """
 
 from glstylenet.run.checkpoint import checkpoint_file, remove_checkpoint
-from glstylenet.run.events import Event, Finished, Matched, ScaleStarted, Started, Step, Warned
+from glstylenet.run.events import Event, Finished, Matched, ScaleStarted, Started, Step, Voted, Warned
 from glstylenet.run.final_losses import picture_losses, result_loss_maps
 from glstylenet.run.inputs import Inputs, ScaledInputs, Sources, prepare_inputs, read_result, read_sources
 from glstylenet.run.named_files import named_files
@@ -37,7 +38,7 @@ from glstylenet.run.recipe import (
     settings_to_repeat,
 )
 from glstylenet.run.result import Result, Timings
-from glstylenet.run.scales import SMALLEST_SIDE, Scale
+from glstylenet.run.scales import SMALLEST_SIDE, Scale, most_evaluations
 from glstylenet.run.start import start_pixels
 from glstylenet.run.stylize import plan_run, stylize
 from glstylenet.run.time_estimate import estimate_seconds, measure_speed
@@ -57,6 +58,7 @@ __all__ = [
     "Started",
     "Step",
     "Timings",
+    "Voted",
     "Warned",
     "checkpoint_file",
     "current_versions",
@@ -64,6 +66,7 @@ __all__ = [
     "find_inputs",
     "make_recipe",
     "measure_speed",
+    "most_evaluations",
     "named_files",
     "parse_recipe",
     "picture_losses",

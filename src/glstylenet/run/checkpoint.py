@@ -66,7 +66,8 @@ nor a new one. ``tests/test_algorithm_version.py`` fails when the numbers of sma
 its plans do not say so; 3 did not fit the preconditioner to the curvature; 4 fitted it to pixels that did not
 move, too; 5 had other keys in this file; 6 started from white noise, gave small budgets to more sizes, found
 other classes in soft maps, laid transparent colours over white, and decoded long JPEG files at full size;
-7 finished photographs with the guided filter."""
+7 copied no strokes, gave all sizes the same number of evaluations, finished photographs with the guided
+filter, and had other keys in this file."""
 
 
 _PREFIX = "optimizer."
@@ -98,7 +99,7 @@ class State:
 
     - ``scale`` (from 0) is in progress with ``plan`` and ``precision``; ``spent`` evaluations and ``rounds``
       rounds of it are done, and ``has_shrunk`` says whether it ran out of memory once.
-    - ``evaluations`` counts those of the whole run; ``complete``: there are none left.
+    - ``earlier``: the evaluations of each scale before; ``complete``: there are none left.
     - ``canvas``: the best pixels with their margin, (1, 3, h, w) float32, 0..255.
     - ``optimizer_state``: the state of the optimiser.
     """
@@ -109,7 +110,7 @@ class State:
     has_shrunk: bool
     spent: int
     rounds: int
-    evaluations: int
+    earlier: tuple[int, ...]
     complete: bool
     canvas: Tensor
     optimizer_state: OptimizerState
@@ -129,7 +130,7 @@ class _Progress(BaseModel):
     has_shrunk: bool
     spent: _Count
     rounds: _Count
-    evaluations: _Count
+    earlier: tuple[_Count, ...]
     complete: bool
 
 

@@ -1,9 +1,10 @@
 """The loop of a run: it optimises from coarse to fine, each size from the result of the one before.
 
     for each scale, coarse to fine:          scales
+        copy the style's strokes             strokes, objective.copy_strokes
         for each round:                      rounds
             find the nearest neighbours      objective.match                    (Eq. 3)
-            lower the loss for ~10 steps     optim, over objective.evaluate     (Eq. 8)
+            lower the loss for ~12 steps     optim, over objective.evaluate     (Eq. 8)
 
 Working at several sizes is a deviation from the paper, which works at full size only: ``scales=1`` is that.
 Every scale has a memory plan of its own. Where a precision or a plan fails, the scale continues from its best
@@ -26,15 +27,21 @@ from glstylenet.pictures import resize
 from glstylenet.run.assembly import make_objective, make_optimizer
 from glstylenet.run.canvas import with_margin, without_margin
 from glstylenet.run.checkpoint import State
-from glstylenet.run.events import Event, Matched, ScaleStarted, Step, Warned
+from glstylenet.run.events import Event, Matched, ScaleStarted, Step, Voted, Warned
 from glstylenet.run.grey import make_grey
 from glstylenet.run.memory_budget import PlannedScale, smaller_tiles_warning
 from glstylenet.run.preparation import Preparation
 from glstylenet.run.recorder import Recorder
-from glstylenet.run.rounds import NO_FINITE_STEP, Evaluated, Rematched, optimise_in_rounds
+from glstylenet.run.rounds import NO_FINITE_STEP, Evaluated, Rematched, Settled, optimise_in_rounds
 from glstylenet.run.start import start_pixels
+from glstylenet.run.strokes import copy_strokes, copy_strokes_by_maps, votes_at_start
 
 __all__ = ["CoarseToFine"]
+
+
+_LEAST_GAIN = 0.005
+"""Share of the loss that a round must lower it by for another to follow at the same size, where no number of
+evaluations was asked for."""
 
 
 @dataclass
@@ -42,8 +49,9 @@ class CoarseToFine:
     """`CoarseToFine` optimises a prepared run through its scales.
 
     ``store`` may hold targets of other runs. ``recorder`` saves the state before every round and at the end,
-    ``resumed`` is such a state to continue from. Afterwards ``evaluations`` counts those of the whole run,
-    ``stopped`` says whether ``should_stop`` ended it, and ``stopwatch`` holds the seconds of each part.
+    ``resumed`` is such a state to continue from. Afterwards ``evaluations`` counts those of each size in the
+    whole run, ``stopped`` says whether ``should_stop`` ended it, and ``stopwatch`` holds the seconds of each
+    part.
     """
 
     prepared: Preparation
@@ -54,7 +62,9 @@ class CoarseToFine:
     resumed: State | None = None
 
     def __post_init__(self) -> None:
-        self.evaluations = 0 if self.resumed is None else self.resumed.evaluations
+        self.evaluations: list[int] = []
+        if self.resumed is not None:
+            self.evaluations = [*self.resumed.earlier, self.resumed.spent]
         self.stopped = False
         self.stopwatch = Stopwatch()
         self._use(self.prepared.device)
@@ -82,6 +92,7 @@ class CoarseToFine:
             self.emit(ScaleStarted(number + 1, len(scales), scales[number].scale))
             if number > first:
                 state = self._start_scale(scales[number], without_margin(state.canvas))
+            self.evaluations = [*self.evaluations[:number], state.spent]
             self._optimise_scale(number, state)
             if self.stopped:
                 break
@@ -117,6 +128,7 @@ class CoarseToFine:
             spent=saved.spent,
             has_shrunk=saved.has_shrunk,
             rounds=saved.rounds,
+            has_voted=True,  # nothing is saved before
             lowered=saved.rounds > 0,  # a round that lowers nothing is a scale's last
             optimizer_state=saved.optimizer_state,
         )
@@ -130,7 +142,7 @@ class CoarseToFine:
         planned = self.prepared.scales[number]
         evaluations = planned.scale.evaluations
         estimate = replace(planned.estimate, precision=self._device.precision)
-        while state.spent < evaluations and not self.stopped:
+        while (state.spent < evaluations or not state.has_voted) and not (state.has_settled or self.stopped):
             try:
                 self._optimise(number, state)
             except OptimizationError:
@@ -142,7 +154,7 @@ class CoarseToFine:
                 state.has_shrunk, state.plan = True, smaller_tiles(state.plan, estimate)
                 self.emit(Warned(smaller_tiles_warning("this size goes on", state.plan)))
                 continue
-            if state.spent < evaluations and not self.stopped:
+            if state.spent < evaluations and not (state.has_settled or self.stopped):
                 if self._device.precision == "float32":
                     break  # the loss cannot be lowered further at this size
                 # bfloat16 rounds the loss to steps that can hide the last of a descent; float32 resolves it.
@@ -167,9 +179,13 @@ class CoarseToFine:
         settings = self.prepared.settings
         scale = self.prepared.scales[number].scale
         objective = self._objective(number, state.plan)
+        alpha = self.prepared.inputs.alpha_at(scale.size)
+        if not state.has_voted:
+            self._copy_strokes(number, state, objective, alpha)
+        if self.stopped or state.spent >= scale.evaluations:
+            return
         optimizer = make_optimizer(settings, state.plan)
         rounds_before, state.rounds = state.rounds, 0
-        alpha = self.prepared.inputs.alpha_at(scale.size)
         if state.optimizer_state is not None:
             optimizer.load_state_dict(state.optimizer_state, state.canvas)
             state.optimizer_state = None
@@ -182,7 +198,11 @@ class CoarseToFine:
             rounds_before=rounds_before,
             project=make_grey if self.prepared.inputs.are_grey else None,
             before_round=lambda rounds: self._save(number, state, optimizer.state_dict(), rounds=rounds),
+            least_gain=_LEAST_GAIN if settings.iterations is None else 0.0,
         ):
+            if isinstance(step, Settled):
+                state.has_settled = True
+                return
             if isinstance(step, Rematched):
                 self.emit(Matched(step.round, step.seconds))
                 continue
@@ -190,11 +210,39 @@ class CoarseToFine:
             state.spent += 1
             state.lowered |= step.lowered
             state.failed |= not step.finite
-            self.evaluations += 1
+            self.evaluations[number] = state.spent
             self._emit_step(number, state.spent, step, alpha)
             if self.should_stop():
                 self.stopped = True
                 return
+
+    def _copy_strokes(
+        self, number: int, state: "_ScaleState", objective: Objective, alpha: Tensor | None
+    ) -> None:
+        """Repaint the canvas with copies of the style's strokes, as often as this scale asks for."""
+        settings, is_grey = self.prepared.settings, self.prepared.inputs.are_grey
+        starts_voted = settings.init == "voted" or settings.quality == "preview"
+        if number > 0:
+            votes = int(settings.voting != "none")
+        else:
+            has_maps = self.prepared.inputs.semantics is not None
+            votes = votes_at_start(has_maps=has_maps) if starts_voted else 0
+        # A doodle's start has no forms to keep, and its first patches are found by the maps.
+        is_doodle_start = number == 0 and self.prepared.inputs.content is None
+        keep_forms = settings.voting == "detail" and not is_doodle_start
+        canvas = state.canvas
+        for nth in range(votes):
+            if nth == 0 and is_doodle_start:
+                canvas = copy_strokes_by_maps(objective, canvas)
+            else:
+                canvas = copy_strokes(objective, canvas, keep_forms=keep_forms)
+            canvas = make_grey(canvas) if is_grey else canvas
+            if self.should_stop():
+                self.stopped = True
+                break
+        state.canvas, state.has_voted = canvas, True
+        if votes:
+            self.emit(Voted(number + 1, without_margin(canvas), alpha))
 
     def _objective(self, number: int, plan: MemoryPlan) -> Objective:
         settings, scale = self.prepared.settings, self.prepared.scales[number].scale
@@ -232,7 +280,7 @@ class CoarseToFine:
                 has_shrunk=state.has_shrunk,
                 spent=state.spent,
                 rounds=rounds,
-                evaluations=self.evaluations,
+                earlier=tuple(self.evaluations[:number]),
                 complete=complete,
                 canvas=state.canvas,
                 optimizer_state=optimizer_state,
@@ -271,7 +319,8 @@ class CoarseToFine:
 class _ScaleState:
     """`_ScaleState` holds how far a scale has come: its best pixels on the canvas, and the evaluations spent.
 
-    ``has_shrunk``: it ran out of memory once. ``lowered``: an evaluation found a lower loss. ``failed``: an
+    ``has_shrunk``: it ran out of memory once. ``has_voted``: the strokes are copied. ``has_settled``: its
+    last round gained too little for another. ``lowered``: an evaluation found a lower loss. ``failed``: an
     evaluation was not finite. ``rounds`` and ``optimizer_state``: what a resumed scale continues from, of its
     optimiser.
     """
@@ -280,6 +329,8 @@ class _ScaleState:
     plan: MemoryPlan
     spent: int = 0
     has_shrunk: bool = False
+    has_voted: bool = False
+    has_settled: bool = False
     lowered: bool = False
     failed: bool = False
     rounds: int = 0

@@ -12,7 +12,7 @@ from glstylenet.memory import MemoryPlan
 from glstylenet.objective import LossTerms
 from glstylenet.run.scales import Scale
 
-__all__ = ["Event", "Finished", "Matched", "ScaleStarted", "Started", "Step", "Warned"]
+__all__ = ["Event", "Finished", "Matched", "ScaleStarted", "Started", "Step", "Voted", "Warned"]
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,19 @@ class ScaleStarted:
     number: int
     count: int
     scale: Scale
+
+
+@dataclass(frozen=True)
+class Voted:
+    """The style's strokes have been copied at scale ``scale`` (from 1), before its evaluations.
+
+    ``pixels``: the picture now, (1, 3, h, w) at the scale's size, 0..255; not to be written into. ``alpha``:
+    that of :class:`Step`.
+    """
+
+    scale: int
+    pixels: Tensor
+    alpha: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -89,5 +102,5 @@ class Finished:
     interrupted: bool
 
 
-Event = Started | ScaleStarted | Matched | Step | Warned | Finished
+Event = Started | ScaleStarted | Voted | Matched | Step | Warned | Finished
 """Any event of a run."""

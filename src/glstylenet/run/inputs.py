@@ -223,7 +223,10 @@ class Inputs:
 def effective_settings(settings: Settings, content: PictureSource | None) -> Settings:
     """Return the settings that take effect: a doodle has no content to preserve or to start from."""
     if content is None:
-        init = "noise" if settings.init in ("content", "tinted") else settings.init
+        init = settings.init
+        if init in ("content", "tinted", "voted"):
+            are_chosen_by_maps = settings.semantic_weight > 0 and settings.local_weight > 0
+            init = "voted" if are_chosen_by_maps else "noise"
         return settings.replace(content_weight=0.0, init=init)
     return settings
 

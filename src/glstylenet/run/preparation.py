@@ -11,7 +11,7 @@ from glstylenet.run.inputs import Inputs, Sources, effective_settings, prepare_i
 from glstylenet.run.memory_budget import PlannedScale, allowed_bytes, plan_scale_memory
 from glstylenet.run.scales import ENOUGH, plan_scales
 from glstylenet.run.useless_settings import Situation, useless_settings
-from glstylenet.settings import Settings
+from glstylenet.settings import QUALITIES, Settings
 
 __all__ = ["Preparation", "prepare"]
 
@@ -76,13 +76,14 @@ def prepare(
     # The final measurement must fit too, and is refused now rather than when the picture is painted.
     final_losses = plan_final_losses(inputs, settings, device, allowed)
     weights = load_weights(settings.weights)
-    warnings = (*inputs.warnings, *useless, *_small_budget(settings.iterations))
+    warnings = (*inputs.warnings, *useless, *_small_budget(settings))
     return Preparation(settings, device, allowed, inputs, scales, final_losses, weights, warnings)
 
 
-def _small_budget(evaluations: int) -> list[str]:
-    """Return a sentence about a run of too few evaluations."""
-    if evaluations >= ENOUGH:
+def _small_budget(settings: Settings) -> list[str]:
+    """Return a sentence about a run that was given too few evaluations."""
+    evaluations = settings.iterations
+    if evaluations is None or evaluations >= ENOUGH:
         return []
     are_few = "1 evaluation is" if evaluations == 1 else f"{evaluations} evaluations are"
     return [
@@ -101,6 +102,7 @@ def _plan_scales(
     scales = plan_scales(
         sources.size,
         settings.iterations,
+        quality=QUALITIES[settings.quality],
         coarsest=settings.coarsest,
         scales=settings.scales,
         smallest_class=smallest_class,

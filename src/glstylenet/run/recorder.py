@@ -120,14 +120,13 @@ def _check_state(saved: Run, state: State, prepared: Preparation) -> None:
         check_plan(plan, planned.estimate)
     check_plan(state.plan, scales[state.scale].estimate)
     scale = scales[state.scale].scale
-    before = sum(each.scale.evaluations for each in scales[: state.scale])
-    if not (state.rounds <= state.spent <= min(scale.evaluations, state.evaluations)):
+    if not state.rounds <= state.spent <= scale.evaluations:
         raise ValueError(
-            f"{state.rounds} rounds with {state.spent} evaluations of {scale.evaluations}, and "
-            f"{state.evaluations} in the whole run, cannot be"
+            f"{state.rounds} rounds with {state.spent} evaluations of {scale.evaluations} cannot be"
         )
-    if state.evaluations > before + state.spent:
-        raise ValueError(f"it counts {state.evaluations} evaluations, at most {before + state.spent}")
+    most = [each.scale.evaluations for each in scales[: state.scale]]
+    if len(state.earlier) != len(most) or any(map(int.__gt__, state.earlier, most)):
+        raise ValueError(f"the sizes before had {list(state.earlier)} evaluations, at most {most}")
     if state.precision not in ("float32", prepared.device.precision):
         raise ValueError(f"it computes in {state.precision}, expected {prepared.device.precision}")
     shape = torch.Size((1, 3, *canvas_size(scale.size)))

@@ -37,7 +37,8 @@ class Result:
     - ``pixels``: (1, 3, H, W) float32 RGB, 0..255; ``alpha``: (1, 1, H, W), 0..1, or ``None``.
     - ``losses``: the weighted terms at ``pixels``, at full size, in float32, with fresh matches.
     - ``settings``: the settings that took effect. ``weights`` and ``inputs``: what was loaded.
-    - ``timings``, ``evaluations``, ``device``, ``peak_memory_bytes``: what it took.
+    - ``timings``, ``evaluations``, ``device``, ``peak_memory_bytes``: what it took;
+      ``full_size_evaluations``: the evaluations weighed by their pixels, one at half the size counts 0.25.
     - ``precision``: the one the run began with; a size may have been finished in float32.
     - ``interrupted``: the run was stopped before its evaluations were used up.
     """
@@ -48,6 +49,7 @@ class Result:
     settings: Settings
     timings: Timings
     evaluations: int
+    full_size_evaluations: float
     device: str
     precision: str
     peak_memory_bytes: int

@@ -15,7 +15,7 @@ from glstylenet.errors import OptimizationError
 from glstylenet.objective import LossTerms, Objective
 from glstylenet.optim import Optimizer
 
-__all__ = ["NO_FINITE_STEP", "Evaluated", "Rematched", "optimise_in_rounds"]
+__all__ = ["NO_FINITE_STEP", "Evaluated", "Rematched", "Settled", "optimise_in_rounds"]
 
 
 NO_FINITE_STEP = (
@@ -48,6 +48,13 @@ class Evaluated:
     finite: bool
 
 
+@dataclass(frozen=True)
+class Settled:
+    """Round ``round`` lowered the loss by so little that no other follows."""
+
+    round: int
+
+
 def optimise_in_rounds(
     objective: Objective,
     optimizer: Optimizer,
@@ -58,7 +65,8 @@ def optimise_in_rounds(
     rounds_before: int = 0,
     project: Callable[[Tensor], Tensor] | None = None,
     before_round: Callable[[int], None] | None = None,
-) -> Iterator[Rematched | Evaluated]:
+    least_gain: float = 0.0,
+) -> Iterator[Rematched | Evaluated | Settled]:
     """Lower ``objective`` from ``start`` (1, 3, H, W), matching anew every ``round_length`` evaluations.
 
     Yields a :class:`Rematched` before the steps of each round and an :class:`Evaluated` after each of the
@@ -70,6 +78,9 @@ def optimise_in_rounds(
     Rounds are numbered on from ``rounds_before``, those of a run that is resumed. ``before_round`` is called
     before each round with the number of rounds done: together with the best pixels and the state of the
     optimiser, everything that follows depends on that alone.
+
+    ``least_gain``: a round of at least two evaluations that lowers the loss by a smaller share of it, 0..1,
+    is the last, and a :class:`Settled` follows it.
 
     Raises :class:`~glstylenet.errors.OptimizationError` if a round starts at a loss that is not finite, or
     cannot lower the loss because the losses or gradients around it are not finite.
@@ -98,6 +109,7 @@ def optimise_in_rounds(
         budget = left if round_length == 1 else min(round_length, left)
         accepted, finite = 0, True
         terms: LossTerms | None = None
+        first: float | None = None
         for step in optimizer.run(evaluate, pixels, budget):
             if matched:
                 number += 1
@@ -107,9 +119,18 @@ def optimise_in_rounds(
             finite = step.finite
             if step.accepted or terms is None:
                 terms, pixels = evaluated[-1], step.x
+            first = terms.total if first is None else first
             yield Evaluated(number, terms, pixels, step.accepted and accepted > 1, finite)
         # The first call only measures the start; a longer round without another accepted one is stuck.
         if budget > 1 and accepted < 2:
             if not finite and spent < evaluations:
                 raise OptimizationError(NO_FINITE_STEP)
+            return
+        if (
+            budget > 1
+            and first is not None
+            and terms is not None
+            and first - terms.total < least_gain * first
+        ):
+            yield Settled(number)
             return

@@ -3,7 +3,7 @@
 Its steps, and where they are::
 
     prepare     read, check and plan                  preparation
-    optimise    from coarse to fine                   coarse_to_fine
+    optimise    from coarse to fine, strokes copied   coarse_to_fine
     finish      keep the photograph's lines, or not   pictures.local_colour_transfer
     measure     the losses of the result              final_losses
 
@@ -108,7 +108,11 @@ def stylize(
         losses=losses,
         settings=prepared.settings,
         timings=Timings(total, optimisation, _parts(loop.stopwatch.seconds, optimisation)),
-        evaluations=loop.evaluations,
+        evaluations=sum(loop.evaluations),
+        full_size_evaluations=sum(
+            count * planned.scale.factor**2
+            for count, planned in zip(loop.evaluations, prepared.scales, strict=False)
+        ),
         device=str(prepared.device.torch_device),
         precision=prepared.device.precision,
         peak_memory_bytes=peak_memory(prepared.device.torch_device),

@@ -54,8 +54,28 @@ RULES: tuple[Rule, ...] = (
     Rule("seed", "only a start from noise uses it", lambda at: at.effective.init != "noise"),
     Rule(
         "init",
-        "a doodle has no content to start from, and starts from noise",
+        "a doodle has no content to start from, and starts from copies of the style that the maps choose",
         lambda at: at.is_doodle and at.chosen.init == "tinted",
+    ),
+    Rule(
+        "init",
+        "local_weight is 0, so no patches are copied; the start is the content in the style's colours",
+        lambda at: not at.is_doodle and at.chosen.init == "voted" and not at.weighs("local"),
+    ),
+    Rule(
+        "voting",
+        "local_weight is 0, so no patches are copied",
+        lambda at: not at.weighs("local"),
+    ),
+    Rule(
+        "voting",
+        "scales is 1, and only a finer size begins with copies",
+        lambda at: (
+            at.weighs("local")
+            and at.chosen.scales == 1
+            and at.effective.init != "voted"
+            and at.chosen.quality != "preview"
+        ),
     ),
     Rule("content_weight", "a doodle has no content to keep", lambda at: at.is_doodle),
     Rule("finish", "a doodle has no photograph to take lines from", lambda at: at.is_doodle),
@@ -97,6 +117,11 @@ def useless_settings(situation: Situation) -> list[str]:
     if not situation.weighs(*(term.name for term in TERMS)):
         names = ", ".join(term.setting for term in TERMS)
         sentences.append(f"all weights are 0 ({names}): the result is the picture that the run starts from")
+    if chosen.quality == "preview" and chosen.iterations is None and not situation.weighs("local"):
+        sentences.append(
+            "quality is preview, which copies matched patches, and local_weight is 0: the result is the "
+            "picture that the run starts from"
+        )
     if situation.sources.has_maps and not chosen.semantic_weight:
         sentences.append("the maps do not steer which patches match: semantic_weight is 0")
     return [*sentences, *_stretched_start(situation.sources)]

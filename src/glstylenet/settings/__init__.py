@@ -9,6 +9,7 @@ documentation, the config file, the recipe, the checkpoint and the studio's page
 - ``smoothness``: declares the setting of the smoothness term.
 - ``fusion``: declares the setting of the pyramid fusion.
 - ``pictures``: declares the settings of what is read, at which size, and of what follows.
+- ``quality``: names how much work a run spends.
 - ``optimisation``: declares the settings of the optimisation and its sizes.
 - ``machine``: declares the settings of the device, its memory and the weights.
 - ``theme``: defines how a theme declares a setting.
@@ -31,15 +32,19 @@ from glstylenet.settings.help import FieldHelp
 from glstylenet.settings.model import GROUPS, Settings, field_help
 from glstylenet.settings.pictures import INIT_CHOICES
 from glstylenet.settings.presets import PRESETS, preset_settings
+from glstylenet.settings.quality import QUALITIES, Quality, QualityName
 from glstylenet.settings.roles import Pictures, Role
 
 __all__ = [
     "GROUPS",
     "INIT_CHOICES",
     "PRESETS",
+    "QUALITIES",
     "SCHEME_NAMES",
     "FieldHelp",
     "Pictures",
+    "Quality",
+    "QualityName",
     "Role",
     "SchemeName",
     "Settings",

@@ -2,6 +2,7 @@
 
 from typing import ClassVar, Literal
 
+from glstylenet.settings.quality import QUALITIES, QualityName
 from glstylenet.settings.theme import Theme, setting
 
 __all__ = ["OptimisationSettings"]
@@ -12,8 +13,24 @@ class OptimisationSettings(Theme):
 
     group: ClassVar[str] = "Optimisation"
 
-    iterations: int = setting(
-        200, "evaluations of the objective, over all scales", effect="longer and finer", ge=1, le=1_000_000
+    quality: QualityName = setting(
+        "standard",
+        "how much work is spent: "
+        + ", ".join(f"{name} ({quality.meaning})" for name, quality in QUALITIES.items()),
+        effect="better pictures for more time",
+    )
+    iterations: int | None = setting(
+        None,
+        "evaluations of the objective, over all sizes; by default what quality sets",
+        effect="longer and finer",
+        ge=1,
+        le=1_000_000,
+    )
+    voting: Literal["none", "detail", "whole"] = setting(
+        "detail",
+        "what each size copies from the style before it is optimised: none, detail (forms and colours stay), "
+        "whole (best with maps)",
+        effect="copies of the style's strokes",
     )
     scales: int | None = setting(
         None,
@@ -32,7 +49,7 @@ class OptimisationSettings(Theme):
         le=100_000,
     )
     round_length: int = setting(
-        10,
+        12,
         "evaluations between two matchings of the patches; 1 matches at every evaluation as the paper does",
         effect="matches held longer",
         ge=1,

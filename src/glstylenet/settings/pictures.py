@@ -15,6 +15,7 @@ _INITS: Mapping[str, str] = MappingProxyType(
     {
         "content": "",
         "tinted": "the content in the style's colours",
+        "voted": "copies of the style's strokes",
         "style": "",
         "noise": "smooth noise in the style's colours",
     }

@@ -24,7 +24,13 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
     {
         "portrait": Preset(
             "a face in the manner of a painted face; needs maps of both",
-            {"local_weight": 500.0, "semantic_weight": 20.0, "global_weight": 1.0, "init": "tinted"},
+            {
+                "local_weight": 500.0,
+                "semantic_weight": 20.0,
+                "global_weight": 1.0,
+                "init": "tinted",
+                "voting": "whole",
+            },
         ),
         "artistic": Preset(
             "any picture in the manner of any painting, with or without maps",
@@ -46,11 +52,12 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
                 "global_weight": 0.05,
                 "init": "tinted",
                 "finish": "photo",
+                "voting": "whole",
             },
         ),
         "chinese-painting": Preset(
             "a landscape in the manner of a Chinese painting on silk; best with maps",
-            {"local_weight": 200.0, "semantic_weight": 20.0, "global_weight": 0.5},
+            {"local_weight": 200.0, "semantic_weight": 20.0, "global_weight": 0.5, "voting": "whole"},
         ),
         "gatys": Preset(
             "a baseline to compare with: Gram matrices of each layer, no patches or maps, Gatys et al. 2016",
@@ -58,7 +65,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
         ),
         "neural-doodle": Preset(
             "a baseline to compare with: patches of two single layers, no Gram matrices, Champandard 2016",
-            {"global_weight": 0.0, "scheme": "h"},
+            {"global_weight": 0.0, "scheme": "h", "voting": "none"},
         ),
     }
 )

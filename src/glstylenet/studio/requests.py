@@ -74,7 +74,7 @@ class Requests:
             raise SettingsError(f"init is {init!r}; expected one of {', '.join(INIT_CHOICES)}")
         values: dict[str, Any] = dict(request.settings)
         chosen = Settings(**values) if request.preset is None else preset_settings(request.preset, **values)
-        if chosen.iterations > MOST_ITERATIONS:
+        if chosen.iterations is not None and chosen.iterations > MOST_ITERATIONS:
             raise SettingsError(f"iterations is {chosen.iterations:,}; at most {MOST_ITERATIONS:,} here")
         return chosen
 
