@@ -9,7 +9,7 @@ from rich.console import Console
 
 from glstylenet.cli.progress import BarProgress, PlainProgress, Verbosity, duration, open_progress
 from glstylenet.memory.plan import MemoryPlan
-from glstylenet.run.events import Event, Finished, ScaleStarted, Started, Step, Warned
+from glstylenet.run.events import Event, Finished, ScaleStarted, Started, Step, Voted, Warned
 from glstylenet.run.scales import Scale
 from tests.losses import loss_terms
 
@@ -66,6 +66,79 @@ def test_slow_evaluations_get_a_line_every_few_seconds() -> None:
         now[0] += 3.0
         listener(step(number))
     assert [line.split(",")[0] for line in lines] == ["evaluation 1/45", "evaluation 3/45", "evaluation 5/45"]
+
+
+def voted(scale: int) -> Voted:
+    return Voted(scale, torch.zeros(1, 3, 32, 48))
+
+
+def copied_only() -> list[Event]:
+    """The events of a run without evaluations."""
+    scales = (Scale(0.5, (32, 48), 0), Scale(1.0, (64, 96), 0))
+    return [
+        Started("cpu", "float32", scales, PLANS, (60, 90), "", "embedded", 2**30),
+        ScaleStarted(1, 2, scales[0]),
+        voted(1),
+        ScaleStarted(2, 2, scales[1]),
+        voted(2),
+    ]
+
+
+def test_plain_lines_say_where_strokes_are_copied() -> None:
+    lines: list[str] = []
+    listener = PlainProgress(lines.append, Verbosity(), clock=lambda: 0.0)
+    events = run_events()
+    for event in [*events[:2], step(1), events[32], voted(2), step(31, scale=2)]:
+        listener(event)
+    assert [line.split(",")[0] for line in lines] == [
+        "scale 1/2: 48 x 32 pixels",
+        "evaluation 1/45",
+        "scale 2/2: 96 x 64 pixels",
+        "scale 2/2: strokes copied",
+        "evaluation 31/45",
+    ]
+
+
+def test_plain_lines_of_a_run_without_evaluations() -> None:
+    lines: list[str] = []
+    listener = PlainProgress(lines.append, Verbosity(verbose=True), clock=lambda: 0.0)
+    for event in copied_only():
+        listener(event)
+    assert lines[2] == "scale 48 x 32: no evaluations in one piece, 512 MiB"
+    assert lines[4:] == [
+        "scale 1/2: 48 x 32 pixels, no evaluations",
+        "scale 1/2: strokes copied",
+        "scale 2/2: 96 x 64 pixels, no evaluations",
+        "scale 2/2: strokes copied",
+    ]
+
+
+def test_bar_counts_the_scales_of_a_run_without_evaluations() -> None:
+    screen = io.StringIO()
+    console = Console(file=screen, force_terminal=True, width=120, markup=False, highlight=False)
+    shown: list[tuple[str, float, float | None]] = []
+    with BarProgress(console, Verbosity()) as listener:
+        for event in copied_only():
+            listener(event)
+            [task] = listener._bar.tasks
+            shown.append((task.description, task.completed, task.total))
+    assert shown[1:] == [
+        ("scale 1/2", 0, 2),
+        ("scale 1/2, strokes copied", 1, 2),
+        ("scale 2/2", 1, 2),
+        ("scale 2/2, strokes copied", 2, 2),
+    ]
+    assert "scale 2/2, strokes copied" in screen.getvalue()
+    assert "2/2" in screen.getvalue().rsplit("strokes copied")[-1]
+
+
+def test_bar_of_a_run_with_evaluations_counts_them_after_the_strokes() -> None:
+    console = Console(file=io.StringIO(), force_terminal=True, width=120)
+    with BarProgress(console, Verbosity()) as listener:
+        for event in [*run_events()[:33], voted(2)]:
+            listener(event)
+        [task] = listener._bar.tasks
+        assert (task.description, task.completed, task.total) == ("scale 2/2, strokes copied", 30, 45)
 
 
 def test_verbose_tells_plan_and_classes() -> None:

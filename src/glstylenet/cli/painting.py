@@ -19,7 +19,7 @@ from glstylenet.files import claim_output
 from glstylenet.machine import choose_device
 from glstylenet.memory import format_bytes
 from glstylenet.pictures import write_picture
-from glstylenet.run import Event, Result, Started, Step, Warned, stylize
+from glstylenet.run import Event, Result, Started, Step, Voted, Warned, stylize
 from glstylenet.settings import Settings
 
 __all__ = ["paint"]
@@ -154,9 +154,12 @@ def _paint_one(job: Job, context: _Context, *, curve: LossCurve) -> Result:
                 emit(Warned(warning))
     if result.interrupted:
         hint = resume_hint(options.checkpoint)
+        done = (
+            f"{result.evaluations} evaluations" if result.evaluations else "the style's strokes were copied"
+        )
         complain(
-            f"stopped after {result.evaluations} evaluations; the best picture so "
-            f"far is in {job.output}" + (f"; {hint}" if hint else "")
+            f"stopped after {done}; the best picture so far is in {job.output}"
+            + (f"; {hint}" if hint else "")
         )
     _print_summary(result, job.output, context.verbosity)
     return result
@@ -164,7 +167,10 @@ def _paint_one(job: Job, context: _Context, *, curve: LossCurve) -> Result:
 
 @dataclass
 class _RunObserver:
-    """The listener of one run: it passes events on, writes previews and keeps the latest picture."""
+    """The listener of one run: it passes events on, writes previews and keeps the latest picture.
+
+    ``latest``: the event with that picture, ``None`` as long as there is nothing to save.
+    """
 
     job: Job
     options: OutputOptions
@@ -172,14 +178,14 @@ class _RunObserver:
     emit: Listener
     curve: LossCurve
     full_size: tuple[int, int] = (0, 0)
-    latest: Step | None = field(default=None)
+    latest: Step | Voted | None = field(default=None)
 
     def __call__(self, event: Event) -> None:
         """Handle ``event``."""
         match event:
             case Started():
                 self.full_size = event.scales[-1].size
-            case Step():
+            case Step() | Voted():
                 self.latest = event
                 self.stop.graceful = True
         self.curve(event)
@@ -190,7 +196,8 @@ class _RunObserver:
 
     def should_stop(self) -> bool:
         """Return whether a signal asked to stop before the last evaluation, which ends the run anyway."""
-        is_last = self.latest is not None and self.latest.evaluation >= self.latest.evaluations
+        latest = self.latest
+        is_last = isinstance(latest, Step) and latest.evaluation >= latest.evaluations
         return self.stop.should_stop() and not is_last
 
     def _save_preview(self, step: Step) -> None:
@@ -253,9 +260,10 @@ def _print_summary(result: Result, output: Path, verbosity: Verbosity) -> None:
     if verbosity.quiet:
         return
     height, width = result.size
+    work = f"{result.evaluations} evaluations" if result.evaluations else "strokes copied"
     inform(
-        f"{output}: {width} x {height} pixels, {result.evaluations} evaluations in "
-        f"{duration(result.timings.total)}, {describe_losses(result.losses)}"
+        f"{output}: {width} x {height} pixels, {work} in {duration(result.timings.total)}, "
+        f"{describe_losses(result.losses)}"
     )
     if verbosity.verbose:
         inform(f"peak memory {format_bytes(result.peak_memory_bytes)}, weights {result.weights.digest}")

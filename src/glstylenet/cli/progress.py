@@ -17,7 +17,7 @@ from rich.text import Text
 from glstylenet.cli.console import PROGRAM, inform
 from glstylenet.memory import format_bytes
 from glstylenet.objective import LossTerms
-from glstylenet.run import Event, ScaleStarted, Started, Step, Warned
+from glstylenet.run import Event, ScaleStarted, Started, Step, Voted, Warned
 
 __all__ = [
     "BarProgress",
@@ -64,7 +64,10 @@ def open_progress(verbosity: Verbosity) -> Iterator[Listener]:
 
 
 class PlainProgress:
-    """A listener that prints a line for each scale and about every tenth evaluation or few seconds."""
+    """A listener that prints a line for each scale, its copies of strokes and about every tenth evaluation.
+
+    Where evaluations are slow, there is a line every few seconds.
+    """
 
     def __init__(
         self,
@@ -76,6 +79,7 @@ class PlainProgress:
         self._write = write
         self._verbosity = verbosity
         self._clock = clock
+        self._scale = ""
         self._last_evaluation = 0
         self._last_time = clock()
 
@@ -86,7 +90,10 @@ class PlainProgress:
                 for line in describe_plan(event):
                     self._write(line)
             case ScaleStarted():
+                self._scale = _name_scale(event)
                 self._write(_describe_scale(event))
+            case Voted():
+                self._write(f"{self._scale}: strokes copied")
             case Step() if self._is_due(event):
                 self._last_evaluation, self._last_time = event.evaluation, self._clock()
                 self._write(
@@ -105,7 +112,10 @@ class PlainProgress:
 
 
 class BarProgress:
-    """A listener that shows a bar with scale, round, evaluations and time left, and the losses below it."""
+    """A listener that shows a bar with scale, round, evaluations and time left, and the losses below it.
+
+    The bar counts the evaluations, or the scales of a run that has no evaluations.
+    """
 
     def __init__(self, console: Console, verbosity: Verbosity) -> None:
         self._console = console
@@ -121,6 +131,7 @@ class BarProgress:
             redirect_stderr=False,
         )
         self._scale = ""
+        self._has_evaluations = True
         self._task = self._bar.add_task("reading", total=None, left="")
 
     def __enter__(self) -> "BarProgress":
@@ -133,12 +144,19 @@ class BarProgress:
     def __call__(self, event: Event) -> None:
         """Show ``event``."""
         match event:
-            case Started() if self._verbosity.verbose:
-                for line in describe_plan(event):
+            case Started():
+                self._has_evaluations = any(scale.evaluations for scale in event.scales)
+                for line in describe_plan(event) if self._verbosity.verbose else ():
                     self._console.print(Text(line))
             case ScaleStarted():
-                self._scale = f"scale {event.number}/{event.count}"
+                self._scale = _name_scale(event)
                 self._bar.update(self._task, description=self._scale)
+                if not self._has_evaluations:
+                    self._bar.update(self._task, completed=event.number - 1, total=event.count)
+            case Voted():
+                self._bar.update(self._task, description=f"{self._scale}, strokes copied")
+                if not self._has_evaluations:
+                    self._bar.update(self._task, completed=event.scale)
             case Step():
                 self._bar.losses = describe_losses(event.terms)
                 self._bar.update(
@@ -179,7 +197,7 @@ def describe_plan(event: Started) -> list[str]:
         halves = [f"history of {plan.history}"] * plan.half_history + ["features"] * plan.half_features
         savings = f", {' and '.join(halves)} in half precision" if halves else ""
         lines.append(
-            f"scale {width} x {height}: {scale.evaluations} evaluations {pieces}{savings}, "
+            f"scale {width} x {height}: {_count_evaluations(scale.evaluations)} {pieces}{savings}, "
             f"{format_bytes(plan.needed_bytes)}"
         )
     if event.classes:
@@ -190,8 +208,16 @@ def describe_plan(event: Started) -> list[str]:
 def _describe_scale(event: ScaleStarted) -> str:
     """Return one line about a scale that begins."""
     height, width = event.scale.size
-    budget = event.scale.evaluations
-    return f"scale {event.number}/{event.count}: {width} x {height} pixels, {budget} evaluations"
+    budget = _count_evaluations(event.scale.evaluations)
+    return f"{_name_scale(event)}: {width} x {height} pixels, {budget}"
+
+
+def _name_scale(event: ScaleStarted) -> str:
+    return f"scale {event.number}/{event.count}"
+
+
+def _count_evaluations(number: int) -> str:
+    return f"{number or 'no'} evaluations"
 
 
 def describe_losses(terms: LossTerms) -> str:

@@ -11,7 +11,7 @@ from glstylenet.cli.exit_codes import describe_failure
 from glstylenet.cli.outputs import OutputOptions
 from glstylenet.cli.progress import Listener
 from glstylenet.pictures import resize, write_picture
-from glstylenet.run import Result, Step, Warned, make_recipe
+from glstylenet.run import Result, Step, Voted, Warned, make_recipe
 
 __all__ = ["rescue_best_picture", "save_result"]
 
@@ -42,16 +42,16 @@ def save_result(result: Result, output: Path, options: OutputOptions, emit: List
 
 
 def rescue_best_picture(
-    error: Exception, step: Step, full_size: tuple[int, int], output: Path, options: OutputOptions
+    error: Exception, latest: Step | Voted, full_size: tuple[int, int], output: Path, options: OutputOptions
 ) -> None:
-    """Write the best picture, at ``step``, of a run that ended with ``error``, and note on it where it is."""
+    """Write the best picture, that of ``latest``, of a run that ended with ``error``, and note where."""
     if hint := resume_hint(options.checkpoint):
         error.add_note(hint)
 
     def write(path: Path, *, overwrite: bool = False) -> None:
         # On the CPU: the device may be what failed.
-        pixels = resize(step.pixels.cpu(), full_size)
-        alpha = None if step.alpha is None else resize(255.0 * step.alpha, full_size) / 255.0
+        pixels = resize(latest.pixels.cpu(), full_size)
+        alpha = None if latest.alpha is None else resize(255.0 * latest.alpha, full_size) / 255.0
         write_picture(path, pixels, alpha=alpha, bits=options.bits, overwrite=overwrite)
 
     try:

@@ -1,9 +1,9 @@
 """Signals: how Ctrl-C, SIGTERM and SIGHUP stop the program.
 
-While there is nothing to save, a signal ends the program at once. In a run, once the first evaluation is
-done, the first signal stops the run after the current evaluation, and the best picture so far is saved; a
-second one ends the program at once. A signal that the program was started to ignore, as ``nohup`` and the
-background jobs of a script do, stays ignored.
+While there is nothing to save, a signal ends the program at once. In a run, once the style's strokes are
+copied or the first evaluation is done, the first signal stops the run after the current evaluation, and the
+best picture so far is saved; a second one ends the program at once. A signal that the program was started to
+ignore, as ``nohup`` and the background jobs of a script do, stays ignored.
 
 This module is imported before all others of the program, so it imports little itself.
 """

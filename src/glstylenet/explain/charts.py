@@ -50,9 +50,14 @@ def curve_chart(curve: LossCurve, *, dark: bool = False) -> Image.Image:
     """Draw the weighted terms and their total over the evaluations, on a logarithmic scale.
 
     A scale begins at a full line, a round of matching at a dotted one. Values of 0 have no place on a
-    logarithmic scale and are left out.
+    logarithmic scale and are left out. A run without evaluations has no curve, and the chart says so.
     """
     theme = _DARK if dark else _LIGHT
+    if not curve.points:
+        figure = _figure(9.0, 1.2, theme)
+        words = "No curve: the style's strokes were copied and not optimised."
+        figure.text(0.5, 0.5, words, ha="center", va="center", color=theme.ink)
+        return _drawn(figure)
     figure = _figure(9.0, 4.2, theme)
     figure.subplots_adjust(left=0.09, right=0.84, bottom=0.13, top=0.88)
     axes = figure.subplots()
@@ -85,7 +90,7 @@ def curve_chart(curve: LossCurve, *, dark: bool = False) -> Image.Image:
                 label=label,
             )
     axes.set_yscale("log")
-    axes.set_xlim(0.5, max([1, *evaluations]) + 0.5)
+    axes.set_xlim(0.5, max(evaluations) + 0.5)
     axes.set_xlabel("evaluation", color=theme.ink)
     axes.set_ylabel("weighted loss", color=theme.ink)
     if axes.get_legend_handles_labels()[0]:

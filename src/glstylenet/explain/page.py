@@ -58,7 +58,9 @@ def _subtitle(explanation: Explanation) -> str:
     names = [f"content <b>{html.escape(content)}</b>"] if content else []
     names += [f"style <b>{html.escape(style)}</b>"] if style else []
     height, width = explanation.result.size
-    names += [f"{width} × {height} pixels", f"{explanation.result.evaluations} evaluations"]
+    evaluations = explanation.result.evaluations
+    work = f"{evaluations} evaluations" if evaluations else "strokes copied"
+    names += [f"{width} × {height} pixels", work]
     return " · ".join(names)
 
 

@@ -15,7 +15,7 @@ from glstylenet.files import FileSet
 from glstylenet.objective import TargetCache
 from glstylenet.pictures import write_picture
 from glstylenet.report.results_file import RESULTS_NAME, Record, ResultsFile, Task, digest_of_file
-from glstylenet.run import Event, Result, Step, make_recipe, named_files, stylize
+from glstylenet.run import Event, Result, make_recipe, named_files, stylize
 from glstylenet.settings import command_line
 
 __all__ = ["Progress", "Runner", "picture_file", "refuse_written_inputs"]
@@ -100,13 +100,6 @@ class Runner:
     def _paint(self, task: Task, key: str, store: TargetCache) -> Record | None:
         """Paint one picture and return its record; ``None`` if it was stopped before it was done."""
         began = time.perf_counter()
-        latest: list[Step] = []
-
-        def listen(event: Event) -> None:
-            if isinstance(event, Step):
-                latest[:] = [event]
-            self.on_event(event)
-
         try:
             result = stylize(
                 task.pictures.content,
@@ -114,7 +107,7 @@ class Runner:
                 content_map=task.pictures.content_map,
                 style_map=task.pictures.style_map,
                 settings=task.settings,
-                on_event=listen,
+                on_event=self.on_event,
                 should_stop=self.should_stop,
                 targets=store if task.settings.memory is None else None,
             )
