@@ -106,7 +106,7 @@ def _add_settings_and_samples(application: FastAPI, storage: Storage, samples: M
 
     @application.get("/api/settings")
     def settings() -> dict[str, object]:
-        """Return settings with ranges and defaults, presets, loss terms, palette, limits and formats."""
+        """Return settings with ranges and defaults, presets, qualities, terms, palette, limits, formats."""
         return page_schema(upload_bytes=UPLOAD_BYTES, max_pixels=storage.max_pixels)
 
     @application.get("/api/samples")
@@ -251,7 +251,10 @@ def _add_events(application: FastAPI, runner: Runner) -> None:
     async def events(
         name: str, last: int = 0, last_event_id: Annotated[str | None, Header()] = None
     ) -> StreamingResponse:
-        """Send server-sent events after the last id: state, progress, preview, curve, warning, end."""
+        """Send server-sent events after the last id.
+
+        Their kinds are state, strokes, progress, preview, curve, warning and end.
+        """
         if runner.job(name) is None:
             raise HTTPException(404, "there is no such run")
         seen = int(last_event_id) if last_event_id is not None and last_event_id.isdecimal() else last

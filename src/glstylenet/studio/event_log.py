@@ -19,7 +19,7 @@ _MOST_MESSAGES = 4000
 
 @dataclass(frozen=True)
 class Message:
-    """One message; ``kind`` is state, progress, preview, warning or end."""
+    """One message; ``kind`` is state, strokes, progress, preview, warning or end."""
 
     number: int
     kind: str

@@ -20,7 +20,8 @@ class Job:
 
     ``state``: queued, running, stopping, done, stopped, failed or interrupted. ``pictures``: the page's name
     of each picture, by role. ``settings``: the values of all settings. ``progress``: that of the latest
-    evaluation. ``preview``: the evaluation of the preview.
+    evaluation, or of the latest copies of strokes, whose ``seconds_left`` is ``None`` and ``losses`` empty; a
+    run that only copies strokes has 0 ``evaluations``. ``preview``: the number of previews written so far.
     """
 
     id: str

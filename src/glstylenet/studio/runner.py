@@ -18,7 +18,18 @@ from torch import Tensor
 from glstylenet.errors import GLStyleNetError, UsageError
 from glstylenet.files import replacing
 from glstylenet.pictures import over_white, write_picture
-from glstylenet.run import Event, Result, Started, Step, Warned, checkpoint_file, make_recipe, stylize
+from glstylenet.run import (
+    Event,
+    Result,
+    Scale,
+    Started,
+    Step,
+    Voted,
+    Warned,
+    checkpoint_file,
+    make_recipe,
+    stylize,
+)
 from glstylenet.settings import Role, Settings
 from glstylenet.studio.event_log import EventLog, Message
 from glstylenet.studio.job import ACTIVE, FINISHED, Job
@@ -245,7 +256,7 @@ class _Painter:
         self._earlier_seconds = entry.job.seconds
         self._folder = runner.folder(entry.job)
         self._previewed = self._saved = 0.0
-        self._scales = 1
+        self._scales: tuple[Scale, ...] = ()
 
     def paint(self) -> Result:
         """Run the job, from its checkpoint if there is one."""
@@ -275,7 +286,7 @@ class _Painter:
             write_picture(
                 folder / name, result.pixels, alpha=result.alpha, bits=bits, recipe=recipe, overwrite=True
             )
-        self._preview(result.pixels, result.alpha, job.preview + 1)
+        self._preview(result.pixels, result.alpha)
         job.losses, job.has_result = result.losses.as_dict(), True
         if not result.interrupted:  # a stopped run can be resumed
             shutil.rmtree(folder / "checkpoint", ignore_errors=True)
@@ -286,34 +297,51 @@ class _Painter:
         match event:
             case Started():
                 job.height, job.width = event.scales[-1].size
-                self._scales = len(event.scales)
+                self._scales = event.scales
             case Warned():
                 message = self._runner.without_paths(job, event.message)
                 if message not in job.warnings:  # a resumed run warns again
                     job.warnings.append(message)
                     self._runner.emit(self._entry, "warning", {"message": message})
+            case Voted():
+                self._on_voted(event)
+                self._previewed = now
+                self._preview(event.pixels, event.alpha)
             case Step():
                 self._on_step(event)
                 if now - self._previewed >= _PREVIEW_SECONDS or event.evaluation == event.evaluations:
                     self._previewed = now
-                    self._preview(event.pixels, event.alpha, event.evaluation)
+                    self._preview(event.pixels, event.alpha)
                 if now - self._saved >= _SAVE_SECONDS:
                     self._saved = now
                     job.seconds = self._earlier_seconds + now - self._began
                     self._runner.save(job)
+
+    def _on_voted(self, voted: Voted) -> None:
+        budgets = [scale.evaluations for scale in self._scales]
+        self._entry.job.progress = {
+            "evaluation": sum(budgets[: voted.scale - 1]),
+            "evaluations": sum(budgets),
+            "scale": voted.scale,
+            "scales": len(budgets),
+            "seconds_left": None,
+            "losses": {},
+        }
+        # Not a progress message: those are the points of the loss curve.
+        self._runner.emit(self._entry, "strokes", self._entry.job.progress)
 
     def _on_step(self, step: Step) -> None:
         self._entry.job.progress = {
             "evaluation": step.evaluation,
             "evaluations": step.evaluations,
             "scale": step.scale,
-            "scales": self._scales,
+            "scales": len(self._scales),
             "seconds_left": round(step.seconds_left, 1),
             "losses": step.terms.as_dict(),
         }
         self._runner.emit(self._entry, "progress", self._entry.job.progress)
 
-    def _preview(self, pixels: Tensor, alpha: Tensor | None, number: int) -> None:
+    def _preview(self, pixels: Tensor, alpha: Tensor | None) -> None:
         """Write the present picture, over white, and a thumbnail as JPEG, and emit a message."""
         job = self._entry.job
         shown = over_white(pixels.detach().cpu(), alpha)
@@ -327,6 +355,6 @@ class _Painter:
                 smaller.save(buffer, "JPEG", quality=90, subsampling=0)
                 with replacing(self._folder / name, overwrite=True) as file:
                     file.write(buffer.getvalue())
-            job.preview = number
-            url = f"/api/jobs/{job.id}/preview.jpg?n={number}"
-            self._runner.emit(self._entry, "preview", {"url": url, "evaluation": number})
+            job.preview += 1  # a browser keeps each picture by its address
+            url = f"/api/jobs/{job.id}/preview.jpg?n={job.preview}"
+            self._runner.emit(self._entry, "preview", {"url": url})

@@ -9,7 +9,7 @@ from typing import Any
 
 from glstylenet.objective import TERMS
 from glstylenet.pictures import picture_suffixes, readable_names
-from glstylenet.settings import GROUPS, INIT_CHOICES, PRESETS, Settings, field_help
+from glstylenet.settings import GROUPS, INIT_CHOICES, PRESETS, QUALITIES, Settings, field_help
 
 __all__ = ["MOST_ITERATIONS", "OFFERED", "PALETTE", "page_schema"]
 
@@ -45,7 +45,8 @@ PALETTE: Mapping[str, str] = MappingProxyType(
 def page_schema(*, upload_bytes: int, max_pixels: int) -> dict[str, object]:
     """Return everything that the page has to know, as one JSON object.
 
-    These are settings with range and default, presets, starts, loss terms, palette, limits and formats.
+    These are settings with range and default, presets, qualities, starts, loss terms, palette, limits and
+    formats.
     """
     return {
         "groups": list(GROUPS),
@@ -54,6 +55,7 @@ def page_schema(*, upload_bytes: int, max_pixels: int) -> dict[str, object]:
             {"name": name, "description": preset.description, "values": dict(preset.values)}
             for name, preset in PRESETS.items()
         ],
+        "qualities": [{"name": name, "meaning": quality.meaning} for name, quality in QUALITIES.items()],
         "inits": list(INIT_CHOICES),
         "terms": [
             {

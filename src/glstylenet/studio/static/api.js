@@ -57,7 +57,7 @@ export function pictureUrl(reference, role) {
 // Follow a job until its end. The browser reconnects by itself and names the last id it saw.
 export function watch(id, handlers) {
   const source = new EventSource(`/api/jobs/${encodeURIComponent(id)}/events`);
-  for (const kind of ["state", "progress", "preview", "curve", "warning"]) {
+  for (const kind of ["state", "strokes", "progress", "preview", "curve", "warning"]) {
     source.addEventListener(kind, (event) => handlers[kind]?.(JSON.parse(event.data)));
   }
   source.addEventListener("end", (event) => {

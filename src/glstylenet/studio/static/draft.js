@@ -1,7 +1,7 @@
 // Work that was not run yet outlives a reload: pictures, maps and settings of this browser.
 import { isPainted, loadMap, mapBlob } from "./maps.js";
 import { open, openBlank, painters } from "./pictures.js";
-import { hasPreset, usePreset } from "./settings.js";
+import { changed, hasPreset, usePreset } from "./settings.js";
 import { on, recall, remember, state } from "./store.js";
 
 const PAUSE = 1200;
@@ -29,19 +29,20 @@ export function setup() {
 }
 
 async function save() {
-  const { content, style, preset, values } = state;
+  const { content, style, preset } = state;
   const maps = {};
   for (const role of ["content", "style"]) {
     if (state[role] && isPainted(painters[role])) maps[role] = await asAddress(await mapBlob(painters[role]));
   }
-  remember("draft", { content, style, preset, values, maps });
+  // Only what was changed: a draft must not keep the defaults of an earlier version.
+  remember("draft", { content, style, preset, changes: changed(), maps });
 }
 
 export async function restore() {
   const draft = recall("draft", null);
   if (!draft) return;
   if (draft.preset === null || hasPreset(draft.preset)) {
-    usePreset(draft.preset, draft.values);
+    usePreset(draft.preset, draft.changes);
   }
   for (const role of ["content", "style"]) {
     const picture = draft[role];

@@ -130,6 +130,7 @@ function begin(job) {
   bar.value = 0;
   barText.textContent = "Starting";
   curve.clear();
+  tellOptimised(true);
   by("result").hidden = false;
   by("result-empty").hidden = true;
   const source = state.content?.blank ? null : state.content?.url;
@@ -143,11 +144,18 @@ function show(job) {
   set({ job });
   const running = ACTIVE.has(job.state);
   runButton.hidden = running;
+  by("quality").hidden = running;
   stopButton.hidden = !running;
   stopButton.disabled = job.state === "stopping";
   by("progress").hidden = !running;
   const name = job.preset ? job.preset.replaceAll("-", " ") : "own settings";
-  by("job-title").textContent = `${name[0].toUpperCase()}${name.slice(1)}${job.width ? `, ${job.width} × ${job.height}` : ""}`;
+  const { quality, iterations } = job.settings ?? {};
+  by("job-title").textContent = [
+    `${name[0].toUpperCase()}${name.slice(1)}`,
+    job.width ? `${job.width} × ${job.height}` : "",
+    quality ? `${quality} quality` : "",
+    iterations ? `${iterations} iterations` : "",
+  ].filter(Boolean).join(", ");
   by("job-state").textContent = sentence(job);
   by("job-error").textContent = job.error ?? "";
   by("job-error").hidden = !job.error;
@@ -214,32 +222,49 @@ const duration = (seconds) => {
   return seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
 };
 
+// After an evaluation, or after strokes were copied: then there are no losses. A run that only copies strokes has
+// no evaluations to count, so its bar counts the sizes, and one part more for measuring the result.
 function progress({ evaluation, evaluations, scale, scales, seconds_left: left, losses }) {
-  const share = evaluations ? Math.min(1, evaluation / evaluations) : 0;
+  const share = evaluations ? Math.min(1, evaluation / evaluations) : scale / (scales + 1);
   bar.value = share;
-  const part = scales > 1 ? `, size ${scale} of ${scales}` : "";
-  const wait = left == null ? "" : `, about ${duration(left)} left`;
-  barText.textContent =
-    state.job?.state === "queued" ? "Waiting for its turn" : `${Math.floor(100 * share)} %${part}${wait}`;
-  if (active()) document.title = `${Math.floor(100 * share)} % – glstylenet studio`;
-  const quarter = Math.floor(share * 4);
+  const measured = Object.keys(losses ?? {}).length > 0;
+  const wait = left == null ? "" : `about ${duration(left)} left`;
+  const text = [
+    evaluations ? `${Math.floor(100 * share)} %` : "",
+    scales > 1 ? `size ${scale} of ${scales}` : "",
+    measured ? "" : "strokes copied",
+    wait,
+  ].filter(Boolean).join(", ");
+  const shown = `${text[0].toUpperCase()}${text.slice(1)}`;
+  barText.textContent = state.job?.state === "queued" ? "Waiting for its turn" : shown;
+  if (active()) document.title = `${shown.split(", ")[0]} – glstylenet studio`;
+  const quarter = evaluations ? Math.floor(share * 4) : 0;
   if (active() && quarter > told && quarter < 4) {
     told = quarter;
-    say(`${quarter * 25} % done${wait}`);
+    say(`${quarter * 25} % done${wait ? `, ${wait}` : ""}`);
   }
-  if (losses && Object.keys(losses).length) curve.add(evaluation, losses);
+  tellOptimised(evaluations > 0);
+  if (measured) curve.add(evaluation, losses);
+}
+
+// A run without evaluations has no curve.
+function tellOptimised(optimised) {
+  by("improve").hidden = !optimised;
+  by("copied").hidden = optimised;
 }
 
 function follow(id) {
   unwatch?.();
   clearTimeout(retry);
   const mine = (work) => (detail) => state.job?.id === id && work(detail);
+  const advance = mine((detail) => {
+    state.job.progress = detail;
+    progress(detail);
+  });
   unwatch = api.watch(id, {
     state: mine(show),
-    progress: mine((detail) => {
-      state.job.progress = detail;
-      progress(detail);
-    }),
+    strokes: advance,
+    progress: advance,
     preview: mine(({ url }) => slider.show(url)),
     curve: mine(({ points }) => curve.setAll(points)),
     warning: mine(({ message }) => {

@@ -1,10 +1,11 @@
 // Presets and sliders, made from what GET /api/settings says: no default or range stands here.
-import { emit, set, state } from "./store.js";
+import { emit, on, set, state } from "./store.js";
 
 const STEPS = 240; // of a slider over a wide range
 const REACH = 30; // how far a slider goes beyond the smallest and largest value that a preset has
 const NO_LIMIT = 1e6;
 const FIRST = ["content_weight", "local_weight", "semantic_weight", "global_weight", "smoothness", "style_scale"];
+const ABOVE_RUN = "quality";
 const GREEK = { alpha: "α", beta: "β", beta1: "β₁", gamma: "γ", sigma: "σ" };
 
 const fields = new Map(); // name -> {setting, show(value)}
@@ -20,7 +21,7 @@ export function setup(schema) {
     if (setting) first.append(field(setting, schema));
   }
   for (const group of schema.groups) {
-    const rest = listed.filter((each) => each.group === group && !FIRST.includes(each.name));
+    const rest = listed.filter((each) => each.group === group && ![...FIRST, ABOVE_RUN].includes(each.name));
     if (!rest.length) continue;
     const box = document.createElement("fieldset");
     const legend = document.createElement("legend");
@@ -28,6 +29,7 @@ export function setup(schema) {
     box.append(legend, ...rest.map((setting) => field(setting, schema)));
     advanced.append(box);
   }
+  offerQualities(schema.qualities);
   for (const { name } of schema.presets) presetBox.add(new Option(words(name), name));
   presetBox.add(new Option("the plain defaults", ""));
   presetBox.addEventListener("change", () => usePreset(presetBox.value || null));
@@ -52,7 +54,9 @@ function base(name) {
 // `changes` may hold settings that the page does not offer (a job tells all of its own): these are left out.
 export function usePreset(name, changes = {}) {
   const offered = Object.entries(changes).filter(([key]) => fields.has(key));
-  set({ preset: name, values: { ...base(name), ...Object.fromEntries(offered) } });
+  // How much work to spend is no part of a kind of pictures: it stays when another preset is chosen.
+  const kept = state.values[ABOVE_RUN] ? { [ABOVE_RUN]: state.values[ABOVE_RUN] } : {};
+  set({ preset: name, values: { ...base(name), ...kept, ...Object.fromEntries(offered) } });
   presetBox.value = name ?? "";
   presetNote.textContent = preset(name)?.description ?? "";
   for (const [key, each] of fields) each.show(state.values[key]);
@@ -79,6 +83,37 @@ function take(name, value) {
   state.values[name] = value;
   fields.get(name).mark();
   emit("settings");
+}
+
+function offerQualities(qualities) {
+  const box = document.getElementById("quality");
+  const note = document.getElementById("quality-note");
+  const radios = qualities.map(({ name, meaning }) => {
+    const label = document.createElement("label");
+    const radio = document.createElement("input");
+    radio.type = "radio";
+    radio.name = ABOVE_RUN;
+    radio.value = name;
+    radio.addEventListener("change", () => take(ABOVE_RUN, name));
+    const word = document.createElement("b");
+    word.textContent = words(name);
+    const hint = document.createElement("small");
+    hint.textContent = meaning;
+    label.append(radio, word, " ", hint);
+    box.append(label);
+    return radio;
+  });
+  fields.set(ABOVE_RUN, {
+    show(value) {
+      for (const radio of radios) radio.checked = radio.value === value;
+    },
+    mark() {},
+  });
+  on("settings", () => {
+    const { iterations } = state.values;
+    note.hidden = iterations == null;
+    note.textContent = note.hidden ? "" : `Iterations, under Advanced, is ${iterations} and overrides the amount of work.`;
+  });
 }
 
 function field(setting, schema) {
@@ -152,7 +187,7 @@ function make(setting, id, schema) {
   number.step = kind === "int" ? "1" : "any";
   if (setting.minimum != null) number.min = setting.minimum;
   if (setting.maximum != null) number.max = setting.maximum;
-  if (setting.default === null) number.placeholder = "auto";
+  if (setting.default === null) number.placeholder = name === "iterations" ? "by quality" : "auto";
   const read = (text) => (text === "" ? setting.default : Number(text));
   if (kind !== "float") {
     number.addEventListener("change", () => take(name, read(number.value)));
