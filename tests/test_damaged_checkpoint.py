@@ -174,6 +174,7 @@ CASES: list[tuple[str, Damage]] = [
     ("lbfgs", put("state", "precision", value="bfloat16")),
     ("lbfgs", put("state", "complete", value=True)),
     ("lbfgs", put("state", "has_shrunk", value="no")),
+    ("lbfgs", put("state", "has_voted", value="no")),
     *[
         ("lbfgs", put(*place, name, value=value))
         for place in (("state", "plan"), ("run", "plans", 0))

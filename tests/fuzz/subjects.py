@@ -309,6 +309,7 @@ def _checkpoint(folder: Path, optimizer: str) -> Subject:
             plan=planned.plan,
             precision="float32",
             has_shrunk=False,
+            has_voted=True,
             spent=4,
             rounds=2,
             earlier=(),

@@ -98,7 +98,8 @@ class State:
     """`State` holds how far a run has come, between two rounds.
 
     - ``scale`` (from 0) is in progress with ``plan`` and ``precision``; ``spent`` evaluations and ``rounds``
-      rounds of it are done, and ``has_shrunk`` says whether it ran out of memory once.
+      rounds of it are done; ``has_shrunk`` says whether it ran out of memory once, ``has_voted`` whether the
+      style's strokes are copied.
     - ``earlier``: the evaluations of each scale before; ``complete``: there are none left.
     - ``canvas``: the best pixels with their margin, (1, 3, h, w) float32, 0..255.
     - ``optimizer_state``: the state of the optimiser.
@@ -108,6 +109,7 @@ class State:
     plan: MemoryPlan
     precision: str
     has_shrunk: bool
+    has_voted: bool
     spent: int
     rounds: int
     earlier: tuple[int, ...]
@@ -128,6 +130,7 @@ class _Progress(BaseModel):
     plan: MemoryPlan
     precision: Literal["float32", "bfloat16"]
     has_shrunk: bool
+    has_voted: bool
     spent: _Count
     rounds: _Count
     earlier: tuple[_Count, ...]

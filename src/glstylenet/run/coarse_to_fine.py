@@ -128,7 +128,7 @@ class CoarseToFine:
             spent=saved.spent,
             has_shrunk=saved.has_shrunk,
             rounds=saved.rounds,
-            has_voted=True,  # nothing is saved before
+            has_voted=saved.has_voted,
             lowered=saved.rounds > 0,  # a round that lowers nothing is a scale's last
             optimizer_state=saved.optimizer_state,
         )
@@ -180,11 +180,12 @@ class CoarseToFine:
         scale = self.prepared.scales[number].scale
         objective = self._objective(number, state.plan)
         alpha = self.prepared.inputs.alpha_at(scale.size)
+        optimizer = make_optimizer(settings, state.plan)
         if not state.has_voted:
+            self._save(number, state, optimizer.state_dict())  # a vote that is stopped is cast anew
             self._copy_strokes(number, state, objective, alpha)
         if self.stopped or state.spent >= scale.evaluations:
             return
-        optimizer = make_optimizer(settings, state.plan)
         rounds_before, state.rounds = state.rounds, 0
         if state.optimizer_state is not None:
             optimizer.load_state_dict(state.optimizer_state, state.canvas)
@@ -278,6 +279,7 @@ class CoarseToFine:
                 plan=state.plan,
                 precision=self._device.precision,
                 has_shrunk=state.has_shrunk,
+                has_voted=state.has_voted,
                 spent=state.spent,
                 rounds=rounds,
                 earlier=tuple(self.evaluations[:number]),
