@@ -19,12 +19,14 @@ from glstylenet.objective.gram import gram
 from glstylenet.objective.loss_term import Loss, LossTerm
 from glstylenet.objective.objective import Objective
 from glstylenet.objective.opacity import check_opacity, counted_patches, counted_positions
+from glstylenet.objective.stroke_votes import SEARCHES_OF_VOTE
 from glstylenet.objective.style_target import StyleStatistics
 from glstylenet.objective.styles import StyleGuide
 from glstylenet.objective.target_cache import TargetCache
 from glstylenet.objective.terms import TERMS, LossMaps, LossTerms, LossWeights
 
 __all__ = [
+    "SEARCHES_OF_VOTE",
     "TERMS",
     "Loss",
     "LossMaps",

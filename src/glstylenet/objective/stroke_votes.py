@@ -16,12 +16,12 @@ from glstylenet.network import LAYER_NAMES, LAYERS
 from glstylenet.numerics import picture_size
 from glstylenet.objective.styles import GroupStyles
 
-__all__ = ["Search", "StrokeVotes"]
+__all__ = ["SEARCHES_OF_VOTE", "Search", "StrokeVotes"]
 
 Search = Callable[[list[Tensor] | None], Matches]
 """Finds the nearest patches of a picture, given a penalty (A-2, B-2) for the patches of each style."""
 
-_SEARCHES = 3
+SEARCHES_OF_VOTE = 3
 """How often the nearest patches are found for one vote, each time with the penalties of the uses before."""
 
 _COSINE_PER_DOUBLING = 0.03
@@ -52,7 +52,7 @@ class StrokeVotes:
         found = search(None)
         penalties: list[Tensor] | None = None
         expected = self._expected_use(found.index.numel())
-        for _ in range(_SEARCHES - 1):
+        for _ in range(SEARCHES_OF_VOTE - 1):
             fresh = use_penalty(self.styles.grid, found.index, expected, _COSINE_PER_DOUBLING)
             # The mean with those before: all patches that leave a dear one would else go to the same next.
             before = penalties or [torch.zeros_like(each) for each in fresh]

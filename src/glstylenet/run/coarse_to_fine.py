@@ -34,7 +34,7 @@ from glstylenet.run.preparation import Preparation
 from glstylenet.run.recorder import Recorder
 from glstylenet.run.rounds import NO_FINITE_STEP, Evaluated, Rematched, Settled, optimise_in_rounds
 from glstylenet.run.start import start_pixels
-from glstylenet.run.strokes import copy_strokes, copy_strokes_by_maps, votes_at_start
+from glstylenet.run.strokes import copy_strokes, copy_strokes_by_maps, votes_before
 
 __all__ = ["CoarseToFine"]
 
@@ -222,12 +222,7 @@ class CoarseToFine:
     ) -> None:
         """Repaint the canvas with copies of the style's strokes, as often as this scale asks for."""
         settings, is_grey = self.prepared.settings, self.prepared.inputs.are_grey
-        starts_voted = settings.init == "voted" or settings.quality == "preview"
-        if number > 0:
-            votes = int(settings.voting != "none")
-        else:
-            has_maps = self.prepared.inputs.semantics is not None
-            votes = votes_at_start(has_maps=has_maps) if starts_voted else 0
+        votes = votes_before(settings, number, has_maps=self.prepared.inputs.semantics is not None)
         # A doodle's start has no forms to keep, and its first patches are found by the maps.
         is_doodle_start = number == 0 and self.prepared.inputs.content is None
         keep_forms = settings.voting == "detail" and not is_doodle_start
@@ -238,12 +233,14 @@ class CoarseToFine:
             else:
                 canvas = copy_strokes(objective, canvas, keep_forms=keep_forms)
             canvas = make_grey(canvas) if is_grey else canvas
-            if self.should_stop():
-                self.stopped = True
-                break
         state.canvas, state.has_voted = canvas, True
-        if votes:
-            self.emit(Voted(number + 1, without_margin(canvas), alpha))
+        if not votes:
+            return
+        self.emit(Voted(number + 1, without_margin(canvas), alpha))
+        is_result = (
+            number == len(self.prepared.scales) - 1 and self.prepared.scales[-1].scale.evaluations == 0
+        )
+        self.stopped = not is_result and self.should_stop()
 
     def _objective(self, number: int, plan: MemoryPlan) -> Objective:
         settings, scale = self.prepared.settings, self.prepared.scales[number].scale

@@ -13,8 +13,9 @@ from torch import Tensor
 
 from glstylenet.objective import Objective
 from glstylenet.run.canvas import with_margin, without_margin
+from glstylenet.settings import Settings
 
-__all__ = ["copy_strokes", "copy_strokes_by_maps", "votes_at_start"]
+__all__ = ["copy_strokes", "copy_strokes_by_maps", "votes_before"]
 
 
 _START_VOTES = 3
@@ -29,12 +30,21 @@ _REACH = 3
 """Standard deviations that the Gaussian is computed to."""
 
 
-def votes_at_start(*, has_maps: bool) -> int:
-    """Return how many votes a run that starts from copies begins with.
+def votes_before(settings: Settings, number: int, *, has_maps: bool) -> int:
+    """Return how many votes scale ``number`` (from 0) begins with.
 
-    Later votes follow the strokes of the first. Without maps they would follow them away from the content.
+    A run starts from several where maps keep the copies in place: the later ones follow the strokes of the
+    first. Without maps they would follow them away from the content.
+
+    >>> [votes_before(Settings(init="voted"), number, has_maps=False) for number in (0, 1)]
+    [1, 1]
     """
-    return _START_VOTES if has_maps else 1
+    if settings.local_weight == 0:
+        return 0  # no patches are matched
+    if number > 0:
+        return int(settings.voting != "none")
+    starts_voted = settings.init == "voted" or settings.quality == "preview"
+    return (_START_VOTES if has_maps else 1) if starts_voted else 0
 
 
 def copy_strokes(objective: Objective, canvas: Tensor, *, keep_forms: bool) -> Tensor:

@@ -8,10 +8,11 @@ import torch
 from glstylenet.machine import Device, default_modes
 from glstylenet.matching import EXACT_POSITIONS
 from glstylenet.network import VGG19, LoadedWeights
-from glstylenet.objective import LossWeights, Objective, StyleGuide
+from glstylenet.objective import SEARCHES_OF_VOTE, LossWeights, Objective, StyleGuide
 from glstylenet.pyramid import SCHEMES, cut_into_tiles, fused_size
 from glstylenet.run.canvas import canvas_size
 from glstylenet.run.events import Started
+from glstylenet.run.strokes import votes_before
 from glstylenet.settings import Settings
 
 __all__ = ["Speed", "estimate_seconds", "measure_speed"]
@@ -19,6 +20,10 @@ __all__ = ["Speed", "estimate_seconds", "measure_speed"]
 
 _SIDE = 256
 """Pixels a side of the picture that is evaluated to measure the speed."""
+
+
+_FORWARD_SHARE = 0.4
+"""Share of an evaluation that is its forward pass; a vote takes one."""
 
 
 @dataclass(frozen=True)
@@ -63,15 +68,18 @@ def estimate_seconds(plan: Started, settings: Settings, speed: Speed) -> float:
     changing tiles: the estimate gives the order of magnitude.
     """
     seconds = 0.0
-    for scale, memory in zip(plan.scales, plan.plans, strict=True):
+    for number, (scale, memory) in enumerate(zip(plan.scales, plan.plans, strict=True)):
         size = canvas_size(scale.size)
         crops = [tile.crop.size for tile in cut_into_tiles(size, memory.tile_side)]
         pixels = sum(height * width for height, width in crops)
         passes = 1.0 if settings.global_weight == 0 else memory.passes
         style_size = tuple(max(1, round(length * scale.factor)) for length in plan.style_size)
         rounds = -(-scale.evaluations // settings.round_length)
+        votes = votes_before(settings, number, has_maps=bool(plan.classes))
         seconds += scale.evaluations * pixels * passes * speed.evaluation
-        seconds += rounds * _pairs(size, (style_size[0], style_size[1]), settings) * speed.pair
+        seconds += votes * pixels * _FORWARD_SHARE * speed.evaluation
+        searches = rounds + votes * SEARCHES_OF_VOTE
+        seconds += searches * _pairs(size, (style_size[0], style_size[1]), settings) * speed.pair
     return seconds
 
 
