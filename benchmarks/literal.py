@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 
 from glstylenet.bench.literal import minimise
+from glstylenet.bench.literal_run import literal_objective
 from glstylenet.bench.pair import Pair
 from glstylenet.bench.plain_vgg import PlainVGG19
-from glstylenet.bench.speedup import literal_objective
 from glstylenet.network.weights import load_weights
 from glstylenet.pictures.write import write_picture
 from glstylenet.run.start import start_pixels

@@ -23,9 +23,21 @@ from PIL import Image
 
 from benchmarks import literal as literal_program
 from glstylenet import bench
-from glstylenet.bench import busy_machine, plot, report, scaling, schemes, speedup, subprocess_run
+from glstylenet.bench import (
+    busy_machine,
+    first_picture,
+    plot,
+    quality,
+    recorded_run,
+    report,
+    scaling,
+    schemes,
+    subprocess_run,
+    vote,
+)
 from glstylenet.bench.busy_machine import BusyMachine, busy_program, measure_busy_machine
 from glstylenet.bench.environment import _processor, describe_environment
+from glstylenet.bench.first_picture import VoteRecorder, measure_first_picture
 from glstylenet.bench.literal import (
     LiteralObjective,
     LiteralWeights,
@@ -37,26 +49,37 @@ from glstylenet.bench.literal import (
     literal_smoothness,
     minimise,
 )
+from glstylenet.bench.literal_run import LiteralRun
 from glstylenet.bench.overhead import Overhead, RunRecorder, ScaleCost, assemble
-from glstylenet.bench.pair import sample_pair
+from glstylenet.bench.pair import Pair, sample_pair
 from glstylenet.bench.plain_vgg import PlainVGG19
 from glstylenet.bench.plan import PLANS, BenchPlan, PointSize
+from glstylenet.bench.quality import (
+    TimeToQuality,
+    compared_distances,
+    first_as_good,
+    measure_time_to_quality,
+    time_to_quality,
+)
+from glstylenet.bench.recorded_run import RecordedRun, Snapshot, SnapshotRecorder
 from glstylenet.bench.report import Report
 from glstylenet.bench.scaling import Scaling, fitted_exponent, measure_scaling, point_of
 from glstylenet.bench.schemes import PAPER_SECONDS, SchemeCost, Schemes
-from glstylenet.bench.speedup import Attempt, LiteralRun, SnapshotRecorder, Speedup, first_reaching, reach
+from glstylenet.bench.speedup import Attempt, Speedup, attempt, first_reaching, reach
 from glstylenet.bench.subprocess_run import Point, PointRequest, StepTimer, measure_point, picture_size
 from glstylenet.bench.synthetic_pictures import drawn_classes, drawn_picture, picture_tensor
-from glstylenet.bench.timing import ratio_of_neighbours, timed_in_turns
+from glstylenet.bench.timing import RelativeTime, ratio_of_neighbours, timed_in_turns
+from glstylenet.bench.vote import measure_vote
 from glstylenet.cli import main
 from glstylenet.cli.bench_tables import format_report
 from glstylenet.errors import GLStyleNetError, MemoryLimitError
 from glstylenet.machine import using_threads
+from glstylenet.metrics import Metrics
 from glstylenet.network import LAYER_CHANNELS, layer_size
 from glstylenet.network.weights import load_weights
 from glstylenet.pyramid import fuse
 from glstylenet.pyramid.schemes import PAPER_SCHEMES, SCHEMES
-from glstylenet.run.events import Matched, ScaleStarted, Started, Step, Warned
+from glstylenet.run.events import Matched, ScaleStarted, Started, Step, Voted, Warned
 from glstylenet.run.result import Timings
 from glstylenet.run.scales import Scale
 from glstylenet.settings.model import Settings
@@ -200,15 +223,13 @@ def test_none_is_found_too_early_where_objectives_rise_again() -> None:
     [(240, [240], True), (900, [240, 480, 960], True), (10**6, [240, 480, 960], False)],
 )
 def test_a_run_that_falls_short_is_repeated_with_more(needed: int, tried: list[int], reached: bool) -> None:
-    def run(iterations: int | None, goal: float) -> Attempt:
-        assert goal == 5.0
-        assert iterations is not None
+    def run(iterations: int) -> Attempt:
         is_enough = iterations >= needed
         return Attempt(
             iterations, 4.0 if is_enough else 6.0, 2.0 if is_enough else None, 7 if is_enough else None
         )
 
-    attempts = reach(5.0, 240, run)
+    attempts = reach(run(240), run)
     assert [attempt.iterations for attempt in attempts] == tried
     found = Speedup((64, 64), LiteralRun(30.0, 500, 500, 5.0), attempts)
     assert found.ratio == (15.0 if reached else None)
@@ -242,16 +263,229 @@ def test_the_time_of_keeping_pictures_does_not_count() -> None:
     watch(a_start(Scale(0.5, (2, 2), 10), Scale(1.0, (4, 4), 80)))  # entered at 2, left at 3
     clock.now += 10.0
     watch(a_step(evaluation=10, evaluations=90, scale=1))  # a coarse scale is not kept
+    watch(Voted(1, torch.zeros(1, 3, 2, 2)))  # nor are its strokes
     clock.now += 20.0
     watch(a_step(evaluation=12, evaluations=90, scale=2, value=1.0))  # one of two is kept
     [first] = watch.snapshots
-    # From 1 to the entry at 36, less one second each for two events before.
-    assert first.seconds == pytest.approx(36.0 - 1.0 - 2.0)
+    # From 1 to the entry at 38, less one second each for three events before.
+    assert first.seconds == pytest.approx(38.0 - 1.0 - 3.0)
     watch(a_step(evaluation=13, evaluations=90, scale=2, value=2.0))
     watch(a_step(evaluation=14, evaluations=90, scale=2, value=3.0))
     watch(a_step(evaluation=15, evaluations=90, scale=2, value=4.0))  # the last, though no multiple
     assert [snapshot.evaluations for snapshot in watch.snapshots] == [12, 14, 15]
     assert [snapshot.pixels.mean().item() for snapshot in watch.snapshots] == [1.0, 3.0, 4.0]
+
+
+def test_copied_strokes_of_full_size_are_the_first_snapshot() -> None:
+    """After the 10 evaluations of the coarse size, and before those of full size."""
+    clock = Clock()
+    watch = SnapshotRecorder(clock)
+    watch(a_start(Scale(0.5, (2, 2), 10), Scale(1.0, (4, 4), 24)))
+    clock.now = 7.0
+    watch(Voted(2, torch.full((1, 3, 4, 4), 5.0)))
+    clock.now = 9.0
+    watch(a_step(evaluation=11, evaluations=34, scale=2, value=6.0))
+    assert [(each.seconds, each.evaluations) for each in watch.snapshots] == [(7.0, 10), (9.0, 11)]
+    assert [each.pixels.mean().item() for each in watch.snapshots] == [5.0, 6.0]
+
+
+def a_run(*values: float) -> RecordedRun:
+    """A run whose pictures are grey of these values, one a second from the tenth second and evaluation."""
+    return RecordedRun(
+        34, tuple(Snapshot(n, int(n), torch.full((1, 3, 4, 4), v)) for n, v in enumerate(values, start=10))
+    )
+
+
+def grey(pixels: torch.Tensor) -> float:
+    return float(pixels.mean())
+
+
+def test_an_attempt_by_hand() -> None:
+    """The picture's value is its objective; it first is 6 or less in the third picture."""
+    assert attempt(a_run(9.0, 8.0, 6.0, 4.0, 3.0), grey, 6.0) == Attempt(34, 3.0, 12, 12)
+    assert attempt(a_run(9.0, 8.0, 6.0), grey, 5.0) == Attempt(34, 6.0, None, None)
+
+
+# Time to quality
+
+
+@pytest.mark.parametrize(
+    ("good", "expected"),
+    [
+        ("0011", 2),
+        ("1111", 0),
+        ("1", 0),
+        ("0", None),
+        ("", None),
+        ("1110", None),  # as good, and lost again
+        ("00000000000000000000000000000000000000001", 40),
+        ("00000000000000000000000000000000000011111", 36),
+        ("00000111111111111111111111111111111111111", 5),
+        ("00000100000000000000001111111111111111111", 22),  # good for a moment that no step meets
+    ],
+)
+def test_the_first_picture_that_is_as_good(good: str, expected: int | None) -> None:
+    asked: list[int] = []
+
+    def is_good(number: int) -> bool:
+        asked.append(number)
+        return good[number] == "1"
+
+    assert first_as_good(is_good, len(good)) == expected
+    assert len(set(asked)) <= 13
+
+
+def test_time_to_quality_by_hand() -> None:
+    """Texture is as good from the second picture on, colour from the fourth: 13 s against 130."""
+
+    def distances(pixels: torch.Tensor) -> dict[str, float]:
+        return {"texture_distance": grey(pixels), "colour_distance": grey(pixels) + 2.0}
+
+    goal = {"texture_distance": 8.0, "colour_distance": 8.0}
+    found = time_to_quality(130.0, goal, a_run(9.0, 8.0, 7.0, 6.0, 5.0), distances)
+    assert (found.seconds, found.evaluations, found.ratio) == (13, 13, 10.0)
+    assert found.reached == {"texture_distance": 6.0, "colour_distance": 8.0}
+    assert found.last == {"texture_distance": 5.0, "colour_distance": 7.0}
+    assert found.note == ""
+    missed = time_to_quality(130.0, goal, a_run(9.0, 8.0, 7.0), distances)
+    assert (missed.seconds, missed.evaluations, missed.reached, missed.ratio) == (None,) * 4
+    assert (
+        missed.note
+        == "the default run's picture is not as good in colour_distance: 9 where the literal method has 8"
+    )
+
+
+def some_metrics(*, by_class: float | None) -> Metrics:
+    return Metrics(
+        ssim=0.5,
+        self_similarity_distance=None,
+        texture_distance=1.0,
+        texture_distance_by_class=by_class,
+        plausibility_distance=2.0,
+        coverage_distance=3.0,
+        colour_distance=4.0,
+        colour_distance_by_class=by_class,
+        leaks=None,
+        sharpness=None,
+        line_deviation=None,
+    )
+
+
+def test_distances_are_by_class_where_there_are_maps() -> None:
+    shared = {"plausibility_distance": 2.0, "coverage_distance": 3.0}
+    assert compared_distances(some_metrics(by_class=0.7)) == shared | {
+        "texture_distance_by_class": 0.7,
+        "colour_distance_by_class": 0.7,
+    }
+    assert compared_distances(some_metrics(by_class=None)) == shared | {
+        "texture_distance": 1.0,
+        "colour_distance": 4.0,
+    }
+
+
+def measured_quality(*files: str) -> TimeToQuality:
+    return measure_time_to_quality(
+        Pair(*map(Path, files)),
+        Settings(size=40),
+        literal=LiteralRun(130.0, 500, 500, 5.0),
+        literal_pixels=torch.full((1, 3, 4, 4), 255.0),
+        run=a_run(255.0, 255.0),
+        emit=silence,
+    )
+
+
+def test_pictures_are_measured_as_evaluate_measures_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[Any, ...]] = []
+
+    def evaluated(picture: Any, *pictures: Path, settings: Settings, **maps: Path | None) -> Metrics:
+        assert picture.shape == (4, 4, 3)
+        assert picture.max() == 1.0
+        asked.append((*pictures, *maps.values(), settings))
+        return some_metrics(by_class=None)
+
+    monkeypatch.setattr(quality, "evaluate_picture", evaluated)
+    assert measured_quality(*"abcd").ratio == 13.0
+    assert asked == [(*map(Path, "abcd"), Settings(size=40))] * 3  # literal, last and first
+
+
+def test_without_scikit_image_there_is_no_quality(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "skimage", None)
+    found = measured_quality("a.png", "b.png")
+    assert found.ratio is None
+    assert found.note.startswith("not measured: metrics need scikit-image")
+    assert "pip install 'glstylenet[report]'" in found.note
+
+
+# First picture and vote
+
+
+def test_the_first_picture_is_there_with_the_last_strokes() -> None:
+    clock = Clock()
+    clock.now = 100.0
+    watch = VoteRecorder(clock)
+    for now, event in (
+        (101.0, Voted(1, torch.zeros(1, 3, 32, 24))),
+        (104.0, Voted(2, torch.zeros(1, 3, 64, 48))),
+        (109.0, Warned("something")),
+    ):
+        clock.now = now
+        watch(event)
+    assert (watch.seconds, watch.size) == (4.0, (64, 48))
+
+
+def stub_bare_network(module: object, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """The bare network takes 0.5 s when first timed, and 1.5 s when timed again."""
+    asked: list[Any] = []
+
+    def bare(_settings: Settings, _device: object, sizes: list[Any], repeats: int) -> list[list[float]]:
+        asked.append((sizes, repeats))
+        return [[0.5 if len(asked) == 1 else 1.5] * repeats]
+
+    monkeypatch.setattr(module, "bare_seconds", bare)
+    return asked
+
+
+def test_the_first_picture_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Previews of 3, 9 and 5 s, beside a network of 1 s."""
+    asked = stub_bare_network(first_picture, monkeypatch)
+    durations = iter((3.0, 9.0, 5.0))
+    clock = Clock()
+    qualities: list[str] = []
+
+    def stylize(*_pictures: Path, settings: Settings, on_event: Any, **_maps: Path) -> None:
+        qualities.append(settings.quality)
+        clock.now += next(durations)
+        on_event(Voted(1, torch.zeros(1, 3, 64, 51)))
+
+    monkeypatch.setattr(first_picture, "stylize", stylize)
+    monkeypatch.setattr(first_picture, "VoteRecorder", lambda: VoteRecorder(clock))
+    with contextlib.ExitStack() as files:
+        pair = sample_pair(files)
+        found = measure_first_picture(pair, Settings(size=64), runs=3, repeats=2, emit=silence)
+        assert found == RelativeTime((64, 51), 5.0, 1.0)
+        assert found.evaluations == 5.0
+        assert asked == [([(64, 51)], 2)] * 2
+        assert qualities == ["preview"] * 3
+        durations = iter((3.0,))
+        with pytest.raises(RuntimeError, match=r"\(64, 51\), expected \(80, 64\)"):
+            measure_first_picture(pair, Settings(size=80), runs=1, repeats=1, emit=silence)
+
+
+def test_a_vote_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Votes of 3, 9 and 5 s, after one to warm up, beside a network of 1 s."""
+    asked = stub_bare_network(vote, monkeypatch)
+    durations = iter((3.0, 9.0, 5.0))
+    copied: list[torch.Tensor] = []
+
+    def seconds_of(action: Any, _device: object) -> float:
+        copied.append(action())
+        return next(durations)
+
+    monkeypatch.setattr(vote, "seconds_of", seconds_of)
+    found = measure_vote((48, 40), Settings(precision="float32"), votes=3, repeats=2, emit=silence)
+    assert found == RelativeTime((48, 40), 5.0, 1.0)
+    assert asked == [([(48, 40)], 2)] * 2
+    assert [picture.shape for picture in copied] == [(1, 3, 48, 40)] * 3
 
 
 # The literal method
@@ -677,24 +911,37 @@ def a_speedup() -> Speedup:
     return Speedup((160, 128), LiteralRun(40.0, 500, 500, 3e6), (Attempt(240, 2.9e6, 2.0, 90),))
 
 
+def a_quality() -> TimeToQuality:
+    goal = {"texture_distance_by_class": 0.5, "coverage_distance": 0.25}
+    reached = {"texture_distance_by_class": 0.375, "coverage_distance": 0.25}
+    return TimeToQuality(90.0, goal, dict.fromkeys(goal, 0.125), reached, 2.0, 44)
+
+
 @pytest.fixture
 def stubs(monkeypatch: pytest.MonkeyPatch) -> dict[str, dict[str, Any]]:
     """Every measurement answers at once; what each was asked is noted."""
     asked: dict[str, dict[str, Any]] = {}
 
-    def stub(name: str, answer: object) -> None:
+    def stub(function: str, answer: object) -> None:
+        name = function.removeprefix("measure_")
+
         def fake(subject: object, settings: Settings, **options: Any) -> object:
             asked[name] = {"subject": subject, "settings": settings, **options}
             options["emit"](f"{name}: being measured")
             return answer
 
-        monkeypatch.setattr(report, f"measure_{name}", fake)
+        monkeypatch.setattr(report, function, fake)
 
-    stub("overhead", an_overhead())
-    stub("speedup", a_speedup())
-    stub("schemes", some_schemes())
-    stub("scaling", Scaling((a_point(0.1), a_point(0.4), a_point(1.5))))
-    stub("busy_machine", BUSY)
+    stub("measure_overhead", an_overhead())
+    stub("literal_run", (a_speedup().literal, torch.zeros(1, 3, 4, 4)))
+    stub("recorded_run", a_run(1.0))
+    stub("measure_speedup", a_speedup())
+    stub("measure_time_to_quality", a_quality())
+    stub("measure_first_picture", RelativeTime((512, 409), 3.0, 0.75))
+    stub("measure_vote", RelativeTime((512, 352), 1.0, 0.625))
+    stub("measure_schemes", some_schemes())
+    stub("measure_scaling", Scaling((a_point(0.1), a_point(0.4), a_point(1.5))))
+    stub("measure_busy_machine", BUSY)
     return asked
 
 
@@ -710,6 +957,15 @@ def test_json_of_each_mode(
     assert found["mode"] == mode
     assert found["overhead"] == pytest.approx(1.25)
     assert found["speedup"] == pytest.approx(20.0)
+    assert found["time_to_quality"] == 45.0
+    assert found["first_picture"] == {
+        "size": [512, 409],
+        "seconds": 3.0,
+        "bare_seconds": 0.75,
+        "evaluations": 4.0,
+    }
+    assert found["vote"] == {"size": [512, 352], "seconds": 1.0, "bare_seconds": 0.625, "evaluations": 1.6}
+    assert found["details"]["time_to_quality"]["reached"]["coverage_distance"] == 0.25
     assert found["scaling"]["exponent"] == pytest.approx(1.0, abs=0.01)
     assert found["details"]["schemes"]["g_vs_c"] == 1.0957
     assert found["busy_machine"] == 0.875
@@ -724,7 +980,14 @@ def test_json_of_each_mode(
     assert stubs["scaling"]["subject"] == plan.points
     assert stubs["scaling"]["memory"] == 6 * 2**30
     assert stubs["schemes"]["subject"] == (512, 352)
-    assert stubs["speedup"]["literal_evaluations"] == plan.literal_evaluations
+    assert stubs["literal_run"]["evaluations"] == plan.literal_evaluations
+    assert (stubs["vote"]["subject"], stubs["vote"]["votes"]) == ((512, 352), plan.votes)
+    assert stubs["first_picture"]["runs"] == plan.previews
+    assert stubs["first_picture"]["settings"] == Settings(size=plan.preview_size, precision="float32")
+    # Both figures are of the same two runs.
+    for figure in ("speedup", "time_to_quality"):
+        assert stubs[figure]["literal"] == a_speedup().literal
+        assert stubs[figure]["run"].snapshots[0].pixels.mean() == 1.0
     assert (stubs["busy_machine"]["pairs"] > 0) == (mode == "full")
     assert stubs["overhead"]["settings"] == Settings(
         init="content", size=plan.size, iterations=plan.iterations, precision="float32"
@@ -734,13 +997,15 @@ def test_json_of_each_mode(
 def check_shape(found: dict[str, Any]) -> None:
     """The keys of DESIGN, all of them filled."""
     assert set(found) == {
-        *("mode", "environment", "overhead", "speedup", "schemes", "scaling", "busy_machine", "parts"),
-        "details",
+        *("mode", "environment", "overhead", "speedup", "time_to_quality", "first_picture", "vote"),
+        *("schemes", "scaling", "busy_machine", "parts", "details"),
     }
     assert {"processor", "cores", "threads", "device", "precision", "versions"} <= set(found["environment"])
     assert {"glstylenet", "python", "torch", "numpy"} <= set(found["environment"]["versions"])
     assert found["overhead"] > 0
     assert found["speedup"] > 0
+    assert found["first_picture"]["evaluations"] > 0
+    assert found["vote"]["evaluations"] > 0
     assert set(found["schemes"]) == set("abcdefgh")
     for row in found["schemes"].values():
         assert {"size", "pixels", "seconds", "vs_h"} <= set(row)
@@ -759,7 +1024,8 @@ def check_shape(found: dict[str, Any]) -> None:
 def test_what_was_not_measured_is_null() -> None:
     found = Report("quick", describe_environment(Settings())).as_dict()
     assert [name for name in found if found[name] is None] == [
-        *("overhead", "speedup", "schemes", "scaling", "busy_machine", "parts")
+        *("overhead", "speedup", "time_to_quality", "first_picture", "vote"),
+        *("schemes", "scaling", "busy_machine", "parts"),
     ]
     json.dumps(found)
 
@@ -793,6 +1059,14 @@ def test_the_table(stubs: dict[str, dict[str, Any]], capsys: pytest.CaptureFixtu
     for told in (
         "overhead over the bare network 1.25 at most 1.25",
         "speedup over the literal method 20 at least 15",
+        "speedup until the same quality 45 at least 40",
+        "texture distance by class 0.5 0.375 0.125",
+        "evaluations 44",
+        "time 1 min 30 s 2.0 s",
+        "first picture, in evaluations 4 at most 6",
+        "first picture 512 x 409 3 0.75 4.000",
+        "vote, in evaluations 1.6 at most 2",
+        "vote 512 x 352 1 0.625 1.600",
         "scheme (g) / (h) 0.7431 at most 0.75",
         "scheme (g) / (c) 1.096 at most 1.10",
         "exponent of time over pixels 1 at most 1.05",
@@ -814,6 +1088,27 @@ def test_a_speedup_over_fewer_evaluations_has_its_target_elsewhere() -> None:
     tables = [format_report(Report("default", environment, speedup=found)) for found in (fewer, whole)]
     told = ["at least 15, after 500 evaluations" in table for table in tables]
     assert told == [True, False]
+
+
+def test_a_smaller_first_picture_has_its_target_elsewhere() -> None:
+    environment = describe_environment(Settings())
+    tables = [
+        format_report(Report("quick", environment, first_picture=RelativeTime(size, 3.0, 0.75)))
+        for size in ((256, 205), (512, 409))
+    ]
+    assert ["at most 6, at 512 pixels" in table for table in tables] == [True, False]
+
+
+def test_a_quality_that_is_not_reached_is_told() -> None:
+    environment = describe_environment(Settings())
+    missed = TimeToQuality(90.0, {"colour_distance": 5.0}, {"colour_distance": 6.0})
+    found = Report("default", environment, time_to_quality=missed)
+    assert found.as_dict()["time_to_quality"] is None
+    text = " ".join(format_report(found).split())
+    assert "colour distance 5 - 6" in text
+    assert "not as good in colour_distance: 6 where the literal method has 5" in text
+    unknown = TimeToQuality(90.0, {}, {}, failure="not measured: no time")
+    assert "not measured: no time" in format_report(Report("default", environment, time_to_quality=unknown))
 
 
 def test_quiet_tells_no_progress(
@@ -844,7 +1139,12 @@ def test_the_pair_and_its_settings_are_the_speedup_s(
         "2",
     ]
     assert main(["bench", "--quick", "--quiet", *words]) == 0
-    given, samples = stubs["speedup"], stubs["overhead"]
+    given, samples = stubs["literal_run"], stubs["overhead"]
+    assert given["subject"] == stubs["recorded_run"]["subject"]
+    assert given["settings"] == stubs["recorded_run"]["settings"]
+    for figure in ("speedup", "time_to_quality"):
+        assert stubs[figure]["subject"] == given["subject"]
+        assert stubs[figure]["settings"] == given["settings"]
     assert (given["subject"].content, given["subject"].style) == tuple(pictures)
     assert given["subject"].content_map is None
     # The user's config file has no part in it.
@@ -853,6 +1153,7 @@ def test_the_pair_and_its_settings_are_the_speedup_s(
     assert samples["subject"].content != pictures[0]
     assert samples["settings"].global_weight == Settings().global_weight
     assert main(["bench", "--quick", "--quiet"]) == 0
+    assert stubs["first_picture"]["subject"] == stubs["overhead"]["subject"]
     assert stubs["speedup"]["subject"] == stubs["overhead"]["subject"]
     assert stubs["speedup"]["settings"].size == PLANS["quick"].pair_size
 
@@ -959,6 +1260,9 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> BenchPlan:
         rounds=1,
         seconds_limit=10.0,
         scheme_pairs=2,
+        previews=1,
+        votes=1,
+        preview_size=64,
         pair_size=None,
         literal_evaluations=2,
         points=(PointSize(0.002, 3), PointSize(0.006, 3)),
@@ -966,7 +1270,7 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> BenchPlan:
     )
     monkeypatch.setattr(bench, "PLANS", {"quick": small})
     monkeypatch.setattr(scaling, "point_of", measure_point)
-    monkeypatch.setattr(speedup, "_SNAPSHOTS", 4)
+    monkeypatch.setattr(recorded_run, "_SNAPSHOTS", 4)
     for module in (bench, report):
         monkeypatch.setattr(
             module, "speedup_settings", lambda _plan, settings: settings.replace(size=64, iterations=6)
@@ -989,6 +1293,12 @@ def test_a_tiny_run_fills_every_key(
     assert "schemes g c: round 2/2" in streams.err
     assert found["details"]["speedup"]["size"] == [64, 51]
     assert found["details"]["speedup"]["literal"]["evaluations"] == 2
+    assert set(found["details"]["time_to_quality"]["goal"]) == {
+        *("texture_distance_by_class", "plausibility_distance", "coverage_distance"),
+        "colour_distance_by_class",
+    }
+    assert found["first_picture"]["size"] == [64, 51]
+    assert found["vote"]["size"] == [64, 48]
     assert sum(each["evaluations"] for each in found["details"]["overhead"]["scales"]) == 4
     assert place.is_file()
     for told in (
@@ -996,5 +1306,8 @@ def test_a_tiny_run_fills_every_key(
         "overhead: a whole run",
         "schemes a b d e f h: round 1/1",
         "speedup: ",
+        "time to quality: ",
+        "first picture: preview 1/1",
+        "vote: ",
     ):
         assert told in streams.err

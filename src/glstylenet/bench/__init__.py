@@ -5,7 +5,12 @@
 - ``report``: measures everything that a plan names, and gives it as JSON.
 - ``plan``: says what each mode of the benchmark measures.
 - ``overhead``: compares a whole run with the bare network.
-- ``speedup``: compares a run with the literal method.
+- ``speedup``: compares a run with the literal method, by their objectives.
+- ``quality``: compares a run with the literal method, by the quality of their pictures.
+- ``literal_run``: runs and times the literal method.
+- ``recorded_run``: keeps pictures of a run's way.
+- ``first_picture``: measures how long the first picture takes.
+- ``vote``: times a copy of the style's strokes.
 - ``schemes``: times the aggregation schemes.
 - ``busy_machine``: compares several threads with one beside a busy program.
 - ``scaling``: measures how time and memory grow with the picture.
@@ -14,7 +19,7 @@
 - ``pair``: loads the pictures that are painted.
 - ``synthetic_pictures``: draws pictures of any size.
 - ``plot``: draws the figures with matplotlib.
-- ``timing``: times a function, and several in turns.
+- ``timing``: times a function, and several in turns; relates a time to the bare network's.
 """
 
 from glstylenet.bench.busy_machine import BusyMachine
@@ -23,10 +28,12 @@ from glstylenet.bench.overhead import Overhead
 from glstylenet.bench.pair import Pair, sample_pair
 from glstylenet.bench.plan import PLANS
 from glstylenet.bench.plot import PLOT_SIZE, drawn_report, require_matplotlib
+from glstylenet.bench.quality import TimeToQuality
 from glstylenet.bench.report import Report, Subjects, measure, speedup_settings
 from glstylenet.bench.scaling import Scaling
 from glstylenet.bench.schemes import PAPER_SECONDS, Schemes, measure_schemes
 from glstylenet.bench.speedup import Speedup
+from glstylenet.bench.timing import RelativeTime
 
 __all__ = [
     "PAPER_SECONDS",
@@ -36,11 +43,13 @@ __all__ = [
     "Environment",
     "Overhead",
     "Pair",
+    "RelativeTime",
     "Report",
     "Scaling",
     "Schemes",
     "Speedup",
     "Subjects",
+    "TimeToQuality",
     "drawn_report",
     "measure",
     "measure_schemes",

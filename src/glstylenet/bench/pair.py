@@ -4,11 +4,15 @@ import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from glstylenet.run import Inputs, prepare_inputs, read_sources
+import numpy as np
+import numpy.typing as npt
+from torch import Tensor
+
+from glstylenet.run import Inputs, picture_losses, prepare_inputs, read_sources
 from glstylenet.samples import sample_file
 from glstylenet.settings import Settings
 
-__all__ = ["Pair", "sample_pair"]
+__all__ = ["Pair", "picture_array", "sample_pair"]
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,27 @@ class Pair:
             settings=settings,
         )
         return prepare_inputs(sources, settings)
+
+    def objective_of(self, pixels: Tensor, settings: Settings) -> float:
+        """Return the paper's objective of ``pixels`` (1, 3, H, W), 0..255, measured the same way for all.
+
+        That is at full size, in float32, with new matches.
+        """
+        losses = picture_losses(
+            picture_array(pixels),
+            self.content,
+            self.style,
+            content_map=self.content_map,
+            style_map=self.style_map,
+            settings=settings,
+        )
+        return losses.total
+
+
+def picture_array(pixels: Tensor) -> npt.NDArray[np.float32]:
+    """Convert (1, 3, H, W), 0..255, to (H, W, 3), 0..1."""
+    array: npt.NDArray[np.float32] = (pixels[0] / 255.0).clamp(0.0, 1.0).permute(1, 2, 0).cpu().numpy()
+    return array
 
 
 def sample_pair(files: contextlib.ExitStack) -> Pair:

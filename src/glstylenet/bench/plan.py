@@ -28,8 +28,12 @@ class BenchPlan:
     Schemes: ``scheme_size`` (height, width); ``rounds``: how often each is timed, unless it has taken
     ``seconds_limit`` seconds in all; ``scheme_pairs``: how often (g) and (c) are timed in alternation.
 
-    Speedup: ``pair_size`` is the longest side of the pair, ``None`` for its own; ``literal_evaluations`` is
-    the number of evaluations of the literal method.
+    Speedup and time to quality: ``pair_size`` is the longest side of the pair, ``None`` for its own;
+    ``literal_evaluations`` is the number of evaluations of the literal method.
+
+    First picture: ``preview_size`` is the longest side of the samples, ``previews`` the number of runs.
+
+    Vote: ``votes`` is the number of votes, at ``scheme_size``.
 
     Busy machine: ``busy_pairs`` evaluations with all threads and as many with one, of pictures of
     ``busy_size`` (height, width); 0 where it is not measured.
@@ -47,6 +51,9 @@ class BenchPlan:
     pair_size: int | None
     literal_evaluations: int
     points: tuple[PointSize, ...]
+    previews: int
+    votes: int
+    preview_size: int = 512
     scheme_size: tuple[int, int] = (512, 352)
     point_memory: int = 6 * 2**30
     busy_pairs: int = 0
@@ -70,6 +77,9 @@ PLANS: Mapping[str, BenchPlan] = MappingProxyType(
                 rounds=1,
                 seconds_limit=3.0,
                 scheme_pairs=11,
+                previews=1,
+                votes=3,
+                preview_size=256,
                 pair_size=112,
                 literal_evaluations=40,
                 # A point between them would not change the slope.
@@ -83,6 +93,8 @@ PLANS: Mapping[str, BenchPlan] = MappingProxyType(
                 rounds=5,
                 seconds_limit=30.0,
                 scheme_pairs=21,
+                previews=3,
+                votes=7,
                 pair_size=None,
                 literal_evaluations=100,
                 points=_SMALL,
@@ -95,6 +107,8 @@ PLANS: Mapping[str, BenchPlan] = MappingProxyType(
                 rounds=11,
                 seconds_limit=120.0,
                 scheme_pairs=31,
+                previews=5,
+                votes=11,
                 pair_size=None,
                 literal_evaluations=500,
                 points=(*_SMALL, PointSize(24.0, 3)),

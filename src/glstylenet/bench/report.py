@@ -7,12 +7,18 @@ from typing import Any
 
 from glstylenet.bench.busy_machine import BusyMachine, measure_busy_machine
 from glstylenet.bench.environment import Environment, describe_environment
+from glstylenet.bench.first_picture import measure_first_picture
+from glstylenet.bench.literal_run import literal_run
 from glstylenet.bench.overhead import Overhead, measure_overhead
 from glstylenet.bench.pair import Pair
 from glstylenet.bench.plan import BenchPlan
+from glstylenet.bench.quality import TimeToQuality, measure_time_to_quality
+from glstylenet.bench.recorded_run import recorded_run
 from glstylenet.bench.scaling import Scaling, measure_scaling
 from glstylenet.bench.schemes import PAPER_SECONDS, Schemes, measure_schemes
 from glstylenet.bench.speedup import Speedup, measure_speedup
+from glstylenet.bench.timing import RelativeTime
+from glstylenet.bench.vote import measure_vote
 from glstylenet.settings import Settings
 
 __all__ = ["Report", "Subjects", "measure", "speedup_settings"]
@@ -20,7 +26,7 @@ __all__ = ["Report", "Subjects", "measure", "speedup_settings"]
 
 @dataclass(frozen=True)
 class Subjects:
-    """`Subjects` holds the pictures: ``samples`` for the overhead, ``pair`` for the speedup."""
+    """`Subjects` holds the pictures: ``samples`` for overhead and first picture, ``pair`` for the others."""
 
     samples: Pair
     pair: Pair
@@ -34,6 +40,9 @@ class Report:
     environment: Environment
     overhead: Overhead | None = None
     speedup: Speedup | None = None
+    time_to_quality: TimeToQuality | None = None
+    first_picture: RelativeTime | None = None
+    vote: RelativeTime | None = None
     schemes: Schemes | None = None
     scaling: Scaling | None = None
     busy_machine: BusyMachine | None = None
@@ -41,16 +50,20 @@ class Report:
     def as_dict(self) -> dict[str, Any]:
         """Return the JSON object.
 
-        ``overhead``, ``speedup`` and ``busy_machine`` are plain numbers; ``details`` has the measurements
-        behind them.
+        ``overhead``, ``speedup``, ``time_to_quality`` and ``busy_machine`` are plain numbers; ``details`` has
+        the measurements behind them.
         """
         overhead, speedup, schemes, scaling = self.overhead, self.speedup, self.schemes, self.scaling
+        quality, first_picture, vote = self.time_to_quality, self.first_picture, self.vote
         busy = self.busy_machine
         return {
             "mode": self.mode,
             "environment": dataclasses.asdict(self.environment),
             "overhead": None if overhead is None else overhead.ratio,
             "speedup": None if speedup is None else speedup.ratio,
+            "time_to_quality": None if quality is None else quality.ratio,
+            "first_picture": None if first_picture is None else _relative_time(first_picture),
+            "vote": None if vote is None else _relative_time(vote),
             "schemes": None if schemes is None else _schemes(schemes),
             "scaling": None if scaling is None else _scaling(scaling),
             "busy_machine": None if busy is None else busy.ratio,
@@ -58,6 +71,7 @@ class Report:
             "details": {
                 "overhead": None if overhead is None else _overhead_details(overhead),
                 "speedup": None if speedup is None else _speedup_details(speedup),
+                "time_to_quality": None if quality is None else _quality_details(quality),
                 "schemes": None if schemes is None else _scheme_details(schemes),
                 "busy_machine": None if busy is None else dataclasses.asdict(busy),
             },
@@ -65,7 +79,7 @@ class Report:
 
 
 def speedup_settings(plan: BenchPlan, settings: Settings) -> Settings:
-    """Return the settings of the speedup: the size of ``settings`` overrides the plan's."""
+    """Return the settings of the pair: the size of ``settings`` overrides the plan's."""
     return settings if settings.size is not None else settings.replace(size=plan.pair_size)
 
 
@@ -73,7 +87,8 @@ def measure(plan: BenchPlan, subjects: Subjects, settings: Settings, emit: Calla
     """Measure everything that ``plan`` names; ``emit`` is called with a sentence at every step.
 
     ``settings``: the machine (device, precision, the network's weights) for all figures; loss weights,
-    classes and size for the speedup alone, because the other figures are those of the defaults.
+    classes and size for speedup and time to quality alone, because the other figures are those of the
+    defaults.
     """
     machine = Settings(device=settings.device, precision=settings.precision, weights=settings.weights)
     environment = describe_environment(machine)  # first, because it fails without the device
@@ -93,14 +108,38 @@ def measure(plan: BenchPlan, subjects: Subjects, settings: Settings, emit: Calla
         pairs=plan.scheme_pairs,
         emit=emit,
     )
-    speedup = measure_speedup(
-        subjects.pair,
-        speedup_settings(plan, settings),
-        literal_evaluations=plan.literal_evaluations,
+    first_picture = measure_first_picture(
+        subjects.samples,
+        machine.replace(size=plan.preview_size),
+        runs=plan.previews,
+        repeats=plan.repeats,
         emit=emit,
     )
+    vote = measure_vote(plan.scheme_size, machine, votes=plan.votes, repeats=plan.repeats, emit=emit)
+    pair, chosen = subjects.pair, speedup_settings(plan, settings)
+    literal, pixels = literal_run(pair, chosen, evaluations=plan.literal_evaluations, emit=emit)
+    run = recorded_run(pair, chosen, emit=emit)
+    speedup = measure_speedup(pair, chosen, literal=literal, run=run, emit=emit)
+    quality = measure_time_to_quality(
+        pair, chosen, literal=literal, literal_pixels=pixels, run=run, emit=emit
+    )
     busy = measure_busy_machine(plan.busy_size, machine, pairs=plan.busy_pairs, emit=emit)
-    return Report(plan.name, environment, overhead, speedup, schemes, scaling, busy)
+    return Report(
+        mode=plan.name,
+        environment=environment,
+        overhead=overhead,
+        speedup=speedup,
+        time_to_quality=quality,
+        first_picture=first_picture,
+        vote=vote,
+        schemes=schemes,
+        scaling=scaling,
+        busy_machine=busy,
+    )
+
+
+def _relative_time(measured: RelativeTime) -> dict[str, Any]:
+    return {**dataclasses.asdict(measured), "evaluations": measured.evaluations}
 
 
 def _schemes(schemes: Schemes) -> dict[str, Any]:
@@ -139,6 +178,10 @@ def _speedup_details(speedup: Speedup) -> dict[str, Any]:
         "attempts": [dataclasses.asdict(attempt) for attempt in speedup.attempts],
         "note": speedup.note,
     }
+
+
+def _quality_details(quality: TimeToQuality) -> dict[str, Any]:
+    return {**dataclasses.asdict(quality), "note": quality.note}
 
 
 def _scheme_details(schemes: Schemes) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from glstylenet.bench.synthetic_pictures import drawn_classes, drawn_picture, picture_tensor
+from glstylenet.bench.synthetic_pictures import CLASSES, DrawnPictures
 from glstylenet.bench.timing import ratio_of_neighbours, seconds_of, timed_in_turns
 from glstylenet.machine import choose_device
 from glstylenet.network import VGG19, load_weights
@@ -15,15 +15,11 @@ from glstylenet.pyramid import PAPER_SCHEMES
 from glstylenet.settings import Settings
 
 __all__ = [
-    "CLASSES",
     "PAPER_SECONDS",
     "SchemeCost",
     "Schemes",
     "measure_schemes",
 ]
-
-CLASSES = 5
-"""Number of classes in the maps of Figure 11."""
 
 _PAIR = ("g", "c")
 """The two schemes that are timed in direct alternation, because their times are close."""
@@ -88,25 +84,22 @@ def measure_schemes(
     """
     device = choose_device(settings.device, settings.precision)
     network = VGG19(load_weights(settings.weights).tensors, device=device.torch_device, dtype=device.dtype)
-    content, style, pixels = (
-        picture_tensor(drawn_picture(size, seed), device.torch_device) for seed in range(3)
-    )
-    content_map, style_map = (drawn_classes(size, CLASSES, seed).to(device.torch_device) for seed in range(2))
+    drawn = DrawnPictures.of(size, device.torch_device)
     emit(f"schemes: setting up all {len(PAPER_SCHEMES)} at {size[1]} x {size[0]}")
     objectives = {
         name: Objective(
             network,
             scheme,
             LossWeights.of(settings),
-            content,
-            [StyleGuide(style, style_map)],
-            content_map=content_map,
+            drawn.content,
+            [StyleGuide(drawn.style, drawn.style_map)],
+            content_map=drawn.content_map,
         )
         for name, scheme in PAPER_SCHEMES.items()
     }
 
     def evaluate(name: str) -> float:
-        return seconds_of(lambda: objectives[name].evaluate(pixels, rematch=True), device.torch_device)
+        return seconds_of(lambda: objectives[name].evaluate(drawn.pixels, rematch=True), device.torch_device)
 
     others = [name for name in PAPER_SCHEMES if name not in _PAIR]
     seconds = timed_in_turns(

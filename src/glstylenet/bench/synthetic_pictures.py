@@ -4,6 +4,8 @@ They have shapes with edges over soft colours and a little noise: no two patches
 photograph, but neighbouring ones are similar, which they are not in pure noise.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -11,12 +13,36 @@ import torch.nn.functional as F
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-__all__ = ["drawn_classes", "drawn_picture", "picture_tensor"]
+__all__ = ["CLASSES", "DrawnPictures", "drawn_classes", "drawn_picture", "picture_tensor"]
 
+CLASSES = 5
+"""Number of classes in the maps of Figure 11."""
 
 _SHAPES = 24
 _NOISE = 24  # in steps of 0..255
 _BLOTCHES = 6  # along each side
+
+
+@dataclass(frozen=True)
+class DrawnPictures:
+    """`DrawnPictures` holds ``content``, ``style`` and a generated picture ``pixels``, (1, 3, H, W) each.
+
+    ``content_map`` and ``style_map`` (1, 5, H, W): one-hot class channels of both.
+    """
+
+    content: Tensor
+    style: Tensor
+    pixels: Tensor
+    content_map: Tensor
+    style_map: Tensor
+
+    @classmethod
+    def of(cls, size: tuple[int, int], device: torch.device) -> "DrawnPictures":
+        """Draw all of them in ``size`` (height, width), on ``device``."""
+        return cls(
+            *(picture_tensor(drawn_picture(size, seed), device) for seed in range(3)),
+            *(drawn_classes(size, CLASSES, seed).to(device) for seed in range(2)),
+        )
 
 
 def drawn_picture(size: tuple[int, int], seed: int) -> npt.NDArray[np.uint8]:

@@ -44,12 +44,12 @@ _ContentOption = Annotated[
         "--content",
         metavar="CONTENT",
         parser=input_path,
-        help="content for measuring the speedup, instead of the samples",
+        help="content for measuring speedup and time to quality, instead of the samples",
     ),
 ]
 _StyleOption = Annotated[
     Path | None,
-    typer.Option("--style", metavar="STYLE", parser=input_path, help="style for measuring the speedup"),
+    typer.Option("--style", metavar="STYLE", parser=input_path, help="style for measuring them"),
 ]
 _PlotOption = Annotated[
     Path | None,
@@ -89,10 +89,10 @@ def bench_command(
     debug: DebugOption = False,
     **options: object,
 ) -> int:
-    """Measure this machine: overhead, speedup over the paper's own method, schemes, scaling, parts of a run.
+    """Measure this machine: overhead, speedup over the paper's own method, first picture, schemes, scaling.
 
     Every figure is a ratio within this one run; run nothing else meanwhile. Loss weights, classes and size
-    apply to the speedup; device, precision and the network's weights apply to everything.
+    apply to speedup and time to quality; device, precision and the network's weights apply to everything.
     """
     if quick and full:
         raise UsageError("got --quick and --full; give one of them, or neither")

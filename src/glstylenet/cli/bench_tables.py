@@ -1,7 +1,7 @@
 """The report of the benchmark as tables."""
 
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from rich.console import Console
 from rich.table import Table
@@ -12,10 +12,12 @@ from glstylenet.bench import (
     BusyMachine,
     Environment,
     Overhead,
+    RelativeTime,
     Report,
     Scaling,
     Schemes,
     Speedup,
+    TimeToQuality,
 )
 from glstylenet.cli.progress import duration
 from glstylenet.memory import format_bytes
@@ -33,6 +35,11 @@ def format_report(report: Report) -> str:
         sections += [_scales(report.overhead), _parts(report.overhead)]
     if report.speedup is not None:
         sections.append(_speedup(report.speedup))
+    if report.time_to_quality is not None:
+        sections.append(_quality(report.time_to_quality))
+    times = {"first picture": report.first_picture, "vote": report.vote}
+    if any(times.values()):
+        sections.append(_relative_times(times))
     if report.schemes is not None:
         sections.append(_schemes(report.schemes))
     if report.scaling is not None:
@@ -67,12 +74,30 @@ def _summary(report: Report) -> Table:
     overhead, speedup, schemes, scaling = report.overhead, report.speedup, report.schemes, report.scaling
     busy = report.busy_machine
     whole = PLANS["full"].literal_evaluations
+    quality, first_picture, vote = report.time_to_quality, report.first_picture, report.vote
     shorter = speedup is not None and speedup.literal.granted < whole
     # After fewer evaluations the literal method has not yet come to where it falls slowly.
-    least = f"at least 15, after {whole} evaluations" if shorter else "at least 15"
+    after = f", after {whole} evaluations" if shorter else ""
+    smaller = first_picture is not None and max(first_picture.size) < PLANS["full"].preview_size
+    at = f", at {PLANS['full'].preview_size} pixels" if smaller else ""
     rows: list[tuple[str, float | None, str]] = [
         ("overhead over the bare network", None if overhead is None else overhead.ratio, "at most 1.25"),
-        ("speedup over the literal method", None if speedup is None else speedup.ratio, least),
+        (
+            "speedup over the literal method",
+            None if speedup is None else speedup.ratio,
+            f"at least 15{after}",
+        ),
+        (
+            "speedup until the same quality",
+            None if quality is None else quality.ratio,
+            f"at least 40{after}",
+        ),
+        (
+            "first picture, in evaluations",
+            None if first_picture is None else first_picture.evaluations,
+            f"at most 6{at}",
+        ),
+        ("vote, in evaluations", None if vote is None else vote.evaluations, "at most 2"),
         ("scheme (g) / (h)", None if schemes is None else schemes.ratio("g", "h"), "at most 0.75"),
         ("scheme (g) / (c)", None if schemes is None else schemes.g_vs_c, "at most 1.10"),
         ("exponent of time over pixels", None if scaling is None else scaling.exponent, "at most 1.05"),
@@ -124,6 +149,41 @@ def _speedup(speedup: Speedup) -> Table:
     height, width = speedup.size
     heads = ("method", "evaluations until there", "objective at the end", "time until there")
     return _table(f"Speedup at {height} x {width}", heads, cells, note=speedup.note)
+
+
+def _quality(quality: TimeToQuality) -> Table:
+    """Return the table of the distances that both methods are compared in."""
+    reached = quality.reached
+    cells = [
+        (
+            name.replace("_", " "),
+            f"{goal:.4g}",
+            "-" if reached is None else f"{reached[name]:.4g}",
+            f"{quality.last[name]:.4g}",
+        )
+        for name, goal in quality.goal.items()
+    ]
+    if quality.seconds is not None:
+        cells.append(("evaluations", "", str(quality.evaluations), ""))
+        cells.append(("time", duration(quality.literal_seconds), f"{quality.seconds:.1f} s", ""))
+    heads = ("lower is better", "literal", "default, when as good", "default, at the end")
+    return _table("Time to the literal method's quality", heads, cells, note=quality.note)
+
+
+def _relative_times(times: Mapping[str, RelativeTime | None]) -> Table:
+    cells = [
+        (
+            name,
+            f"{time.size[0]} x {time.size[1]}",
+            f"{time.seconds:.4g}",
+            f"{time.bare_seconds:.4g}",
+            f"{time.evaluations:.3f}",
+        )
+        for name, time in times.items()
+        if time is not None
+    ]
+    heads = ("strokes", "height x width", "seconds", "bare network", "in evaluations")
+    return _table("Copied strokes", heads, cells)
 
 
 def _schemes(schemes: Schemes) -> Table:
