@@ -60,10 +60,10 @@ def test_a_style_s_cells_are_averaged_once_for_all_searches(monkeypatch: pytest.
     """Each tile of a picture is a search, and the style may be larger than all of them."""
     calls = 0
 
-    def counted(positions: Tensor) -> Tensor:
+    def counted(positions: Tensor, centre: Tensor | None) -> Tensor:
         nonlocal calls
         calls += 1
-        return cell_means(positions)
+        return cell_means(positions, centre)
 
     monkeypatch.setattr(index, "EXACT_POSITIONS", 50)
     monkeypatch.setattr(index, "cell_means", counted)

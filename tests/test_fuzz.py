@@ -91,7 +91,8 @@ def _wait() -> None:
     ids=["exception", "recursion", "long message", "hang", "memory"],
 )
 def test_what_must_not_be_is_found(read: object, reason: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(campaign, "SECONDS", 0.2)
+    if reason == "more than":  # on a busy machine, any other case could take as long
+        monkeypatch.setattr(campaign, "SECONDS", 0.2)
     [finding] = run([_subject(read)], 3, 1)  # once for one place in the code
     assert finding.reason.startswith(reason)
     assert mutant(_subject(read), finding.seed, finding.number) == mutant(_subject(read), 1, 0)

@@ -104,7 +104,7 @@ def test_a_round_that_gains_too_little_is_the_last() -> None:
 
     def on_a_plain(x: Tensor, matchings: int) -> tuple[float, Tensor]:
         loss, gradient = _bowl(1000.0)(x, matchings)
-        return 1000.0 + 1e-5 * loss, 1e-5 * gradient
+        return 1000.0 + 1e-7 * loss, 1e-7 * gradient
 
     found = _run(Scripted(on_a_plain), 20, 5, least_gain=0.01)
     assert isinstance(found[-1], Settled)
