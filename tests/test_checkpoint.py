@@ -52,7 +52,7 @@ def _drawn(seed: int) -> Picture:
 
 
 CONTENT, STYLE = _drawn(0), _drawn(1)
-# Two scales of 9 evaluations each, in rounds of three.
+# Two scales of 13 and 5 evaluations, in rounds of three.
 BASE: dict[str, Any] = {
     "iterations": 18,
     "scales": 2,
@@ -111,10 +111,10 @@ def interrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     [
         ("lbfgs", 2, 1),  # within the first round: from the beginning
         ("lbfgs", 7, 7),  # with a history, at a round's first evaluation
-        ("lbfgs", 9, 7),  # at the end of the first scale
-        ("lbfgs", 18, 16),  # with a history at the second scale
+        ("lbfgs", 13, 13),  # at the end of the first scale
+        ("lbfgs", 18, 17),  # with a history at the second scale
         ("adam", 6, 4),
-        ("adam", 18, 16),
+        ("adam", 18, 17),
     ],
 )
 def test_a_resumed_run_ends_with_the_picture_of_an_undisturbed_one(
