@@ -113,11 +113,10 @@ def test_the_positions_voted_for_are_those_under_the_neighbours() -> None:
 
 
 def test_a_penalty_doubles_with_the_use_beyond_the_expected() -> None:
-    """One patch of a 3 x 3 style (1 patch) is used by 8 when 2 are expected: two doublings."""
+    """The only patch of a style is used by 8: its nine positions get 8 votes each, a ninth for each vote."""
     index = torch.zeros(2, 4, dtype=torch.int64)
     [penalty] = use_penalty(PatchGrid(((3, 3),)), index, [torch.full((1, 1), 2.0)], 0.05)
-    # Each of its nine positions is voted for by 8 patches, a ninth each.
-    assert float(penalty) == pytest.approx(0.0)
+    assert float(penalty) == pytest.approx(0.0)  # 8/9 where 2 are expected
     [penalty] = use_penalty(PatchGrid(((3, 3),)), index, [torch.full((1, 1), 2.0 / 9)], 0.05)
     assert float(penalty) == pytest.approx(0.05 * 2)
 

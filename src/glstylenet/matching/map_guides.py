@@ -21,6 +21,7 @@ from glstylenet.matching.exact import (
     excluding,
     patch_norm_squared,
 )
+from glstylenet.matching.patch_grid import PATCH
 
 __all__ = ["map_guides", "match_guides"]
 
@@ -80,4 +81,4 @@ def match_guides(
 
 def _patches(feature: Tensor) -> tuple[int, int]:
     height, width = feature.shape[-2:]
-    return height - 2, width - 2
+    return height - PATCH + 1, width - PATCH + 1

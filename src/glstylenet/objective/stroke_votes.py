@@ -11,9 +11,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from glstylenet.matching import Matches, map_guides, match_guides, patch_sums, use_penalty, vote
+from glstylenet.matching import PATCH, Matches, map_guides, match_guides, patch_sums, use_penalty, vote
 from glstylenet.network import LAYER_NAMES, LAYERS
 from glstylenet.numerics import picture_size
+from glstylenet.objective.style_target import StyleTarget
 from glstylenet.objective.styles import GroupStyles
 
 __all__ = ["SEARCHES_OF_VOTE", "Search", "StrokeVotes"]
@@ -80,19 +81,26 @@ class StrokeVotes:
 
     def _expected_use(self, patches: int) -> list[Tensor]:
         """Return how often each style patch is used if ``patches`` use all of their class alike."""
-        sizes = [picture_size(target.feature) for target in self.styles.targets]
-        counted = [
-            target.feature.new_ones((rows - 2, columns - 2), dtype=torch.float32)
-            if target.counted is None
-            else target.counted.to(torch.float32)
-            for target, (rows, columns) in zip(self.styles.targets, sizes, strict=True)
+        counted = [_counted(target) for target in self.styles.targets]
+        classes = [
+            patch_sums(target.class_channels)[0].float() / PATCH**2
+            for target in self.styles.targets
+            if target.class_channels is not None
         ]
-        channels = [target.class_channels for target in self.styles.targets]
-        if self.content_map is None or any(each is None for each in channels):
+        if self.content_map is None or len(classes) < len(counted):
             share = patches / sum(float(each.sum()) for each in counted)
             return [torch.full_like(each, share).clamp_(min=_LEAST_EXPECTED) for each in counted]
-        classes = [patch_sums(each)[0].float() / 9 for each in channels if each is not None]
-        wanted = patch_sums(self.content_map)[0].float().sum(dim=(1, 2)) / 9
-        there = sum((each * weight).sum(dim=(1, 2)) for each, weight in zip(classes, counted, strict=True))
-        per_patch = wanted / there.clamp(min=1.0)  # type: ignore[union-attr]
+        wanted = patch_sums(self.content_map)[0].float().sum(dim=(1, 2)) / PATCH**2
+        there = torch.stack(
+            [(each * weight).sum(dim=(1, 2)) for each, weight in zip(classes, counted, strict=True)]
+        )
+        per_patch = wanted / there.sum(dim=0).clamp(min=1.0)
         return [(per_patch[:, None, None] * each).sum(dim=0).clamp_(min=_LEAST_EXPECTED) for each in classes]
+
+
+def _counted(target: StyleTarget) -> Tensor:
+    """Return 1 for each patch (A-2, B-2) of a style that is painted from, and 0 for the others."""
+    if target.counted is not None:
+        return target.counted.to(torch.float32)
+    rows, columns = picture_size(target.feature)
+    return target.feature.new_ones((rows - PATCH + 1, columns - PATCH + 1), dtype=torch.float32)

@@ -96,30 +96,27 @@ class StyleTarget:
     @cached_property
     def patches(self) -> StylePatchIndex:
         """The patches, ready to be searched."""
-        return StylePatchIndex(
-            self.feature,
-            self.class_channels,
-            map_factor=self.map_factor,
-            excluded=None if self.counted is None else ~self.counted,
-            block_bytes=self.block_bytes,
-        )
+        return self._patches(None)
 
     @cached_property
     def relative_patches(self) -> StylePatchIndex:
         """The patches as :attr:`patches`, compared by how their features differ from the style's mean."""
-        return StylePatchIndex(
-            self.feature,
-            self.class_channels,
-            map_factor=self.map_factor,
-            excluded=None if self.counted is None else ~self.counted,
-            centre=self.statistics.centre,
-            block_bytes=self.block_bytes,
-        )
+        return self._patches(self.statistics.centre)
 
     @cached_property
     def statistics(self) -> StyleStatistics:
         """The feature as the local loss reads it."""
         return StyleStatistics.of([self.feature])
+
+    def _patches(self, centre: Tensor | None) -> StylePatchIndex:
+        return StylePatchIndex(
+            self.feature,
+            self.class_channels,
+            map_factor=self.map_factor,
+            excluded=None if self.counted is None else ~self.counted,
+            centre=centre,
+            block_bytes=self.block_bytes,
+        )
 
 
 def style_targets(
