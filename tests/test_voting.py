@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from glstylenet.matching import (
@@ -60,20 +61,28 @@ def test_two_styles_are_one_pool_of_cells() -> None:
 
 
 def _literal_vote(style: Tensor, columns: int, index: Tensor, cell: int) -> Tensor:
-    """The same votes, one after another: a bell over each patch, times how many agree on a cell."""
+    """The same votes, one after another: a bell over each patch, times how many around it continue it."""
     height, width = index.shape[0] + 2, index.shape[1] + 2
-    votes: dict[tuple[int, int], list[tuple[int, int, int, int]]] = {}
-    for y, x, down, across in itertools.product(range(height - 2), range(width - 2), range(3), range(3)):
-        top, left = divmod(int(index[y, x]), columns - 2)
-        votes.setdefault((y + down, x + across), []).append((top + down, left + across, down, across))
+    copied = {
+        (y, x): divmod(int(index[y, x]), columns - 2)
+        for y, x in itertools.product(range(height - 2), range(width - 2))
+    }
+    votes: dict[tuple[int, int], list[tuple[int, int, int, int, int]]] = {}
+    for (y, x), (top, left) in copied.items():
+        continuing = sum(
+            copied.get((y + down, x + across)) == (top + down, left + across)
+            for down, across in itertools.product((-1, 0, 1), (-1, 0, 1))
+        )
+        for down, across in itertools.product(range(3), range(3)):
+            of_cell = votes.setdefault((y + down, x + across), [])
+            of_cell.append((top + down, left + across, down, across, continuing))
     picture = torch.zeros(3, height * cell, width * cell, dtype=torch.float64)
     for (row, column), of_cell in votes.items():
         for i, j in itertools.product(range(cell), range(cell)):
             total, weight = torch.zeros(3, dtype=torch.float64), 0.0
-            for top, left, down, across in of_cell:
-                agreeing = sum((top, left) == each[:2] for each in of_cell)
+            for top, left, down, across, continuing in of_cell:
                 places = (down + (i + 0.5) / cell - 1.5, across + (j + 0.5) / cell - 1.5)
-                here = agreeing * np.exp(-0.5 * (places[0] ** 2 + places[1] ** 2) / 0.5**2)
+                here = continuing * np.exp(-0.5 * (places[0] ** 2 + places[1] ** 2) / 0.5**2)
                 total += here * style[0, :, top * cell + i, left * cell + j].double()
                 weight += here
             picture[:, row * cell + i, column * cell + j] = total / weight
@@ -101,6 +110,21 @@ def test_neighbours_that_continue_each_other_outvote_a_lone_one() -> None:
     # At its own centre it has the largest weight of the window; the eight others agree with each other.
     assert 0 < float(middle.mean()) < 0.15 * 255
     assert float(alone.mean()) == pytest.approx(255.0)
+
+
+def test_copies_that_disagree_blend_without_steps() -> None:
+    """Patches copy black or white in blots: where the blots meet, grey levels change as within a cell."""
+    style = torch.zeros(1, 1, 8 * 20, 8 * 40)
+    style[..., 8 * 20 :] = 255.0
+    blots = F.avg_pool2d(_noise(11, 1, 1, 22, 22), 5, stride=1)[0, 0] > 0.5
+    black = _own_neighbours(20, 40)[:, :18]
+    index = torch.where(blots, black + 20, black)
+    assert 0.2 < float(blots.float().mean()) < 0.8
+    voted = vote([style], PatchGrid(((20, 40),)), index, 8)[0, 0]
+    steps = voted.diff(dim=0).abs().amax(dim=1)
+    at_borders = torch.arange(len(steps)) % 8 == 7
+    assert float(steps[~at_borders].max()) > 10.0  # a blot's border takes several pixels
+    assert float(steps[at_borders].max()) < 1.1 * float(steps[~at_borders].max())
 
 
 def test_the_positions_voted_for_are_those_under_the_neighbours() -> None:

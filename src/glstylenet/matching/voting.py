@@ -9,8 +9,9 @@ in the deepest layer. Every cell of the picture lies under nine patches, and eac
 style. The votes of a cell are averaged, each weighted by
 
 - a window, which falls from the centre of the patch to its border, so that copies have no seams, and
-- its *coherence*: how many of the nine votes are for the same cell of the style. Where neighbouring patches
-  continue each other in the style, their copy wins, and stays sharp.
+- the patch's *coherence*: how many of the patches around it continue it in the style. Copies that continue
+  each other win, and stay sharp. A patch has one coherence for all its pixels: one for each cell would leave
+  steps where cells meet.
 
 :func:`use_penalty` keeps few patches from being copied over and over.
 
@@ -34,6 +35,9 @@ that it has at the centre."""
 
 _POSITIONS_AT_ONCE = 2**12
 """Cells whose votes are gathered at a time."""
+
+_NOWHERE = -(2**62)
+"""A position that no patch has, nor one beside it."""
 
 _MOST_OVERUSE = 16.0
 """Use beyond this many times the expected one costs no more."""
@@ -80,11 +84,14 @@ def vote(pictures: Sequence[Tensor], grid: PatchGrid, index: Tensor, cell: int) 
     cells = [_cells(picture, size, cell) for picture, size in zip(pictures, grid.sizes, strict=True)]
     window = _window(cell, first.device)
     picture = first.new_empty((1, first.shape[1], height * cell, width * cell))
+    coherence = _coherence(grid, index)
     rows_at_once = max(1, _POSITIONS_AT_ONCE // width)
     for top in range(0, height, rows_at_once):
         bottom = min(top + rows_at_once, height)
-        voted, valid = voted_positions(grid, index, Rect(top, 0, bottom, width))
-        mean = _weighted_mean(cells, grid, voted, _coherence(voted, valid), window)
+        rows_here = Rect(top, 0, bottom, width)
+        voted, _valid = voted_positions(grid, index, rows_here)
+        weights = _patches_over(coherence, rows_here, missing=0)  # a patch that does not exist weighs nothing
+        mean = _weighted_mean(cells, grid, voted, weights, window)
         rows = mean.view(bottom - top, width, -1, cell, cell).permute(2, 0, 3, 1, 4)
         picture[0, :, top * cell : bottom * cell] = rows.reshape(first.shape[1], -1, width * cell)
     return picture
@@ -144,10 +151,17 @@ def _window(cell: int, device: torch.device) -> Tensor:
     return weights.view(PATCH, cell, PATCH, cell).transpose(1, 2).reshape(PATCH**2, cell, cell)
 
 
-def _coherence(voted: Tensor, valid: Tensor) -> Tensor:
-    """Return for each of the nine votes how many are for the same position: (M, 9), 0 if it is not valid."""
-    agreeing = (voted[:, :, None] == voted[:, None]) & valid[:, None]
-    return agreeing.sum(dim=2).mul_(valid).to(torch.float32)
+def _coherence(grid: PatchGrid, index: Tensor) -> Tensor:
+    """Return how many of the 3x3 patches around each continue it in the style: float32 (H-2, W-2), 1 to 9."""
+    corners, strides = grid.corners(index), grid.strides(index)
+    height, width = index.shape
+    around = F.pad(corners, (1, 1, 1, 1), value=_NOWHERE)
+    coherence = torch.zeros(height, width, device=index.device)
+    for down in range(PATCH):
+        for across in range(PATCH):
+            there = around[down : down + height, across : across + width]
+            coherence += there == corners + (down - 1) * strides + (across - 1)
+    return coherence
 
 
 def _weighted_mean(

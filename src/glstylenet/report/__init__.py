@@ -14,15 +14,19 @@
 - ``page``: renders the self-contained HTML page.
 """
 
+from glstylenet.report.gallery import Gallery, GalleryItem
 from glstylenet.report.grid import make_grid
 from glstylenet.report.inputs import find_pairs, sample_pairs
 from glstylenet.report.reproduction import Reproduction, chosen_experiments, measured
 from glstylenet.report.results_file import RESULTS_NAME, Record, ResultsFile
 from glstylenet.report.runner import Progress, Runner
+from glstylenet.report.sheet import draw_sheet
 from glstylenet.report.sweep import Sweep, open_sweep
 
 __all__ = [
     "RESULTS_NAME",
+    "Gallery",
+    "GalleryItem",
     "Progress",
     "Record",
     "Reproduction",
@@ -30,6 +34,7 @@ __all__ = [
     "Runner",
     "Sweep",
     "chosen_experiments",
+    "draw_sheet",
     "find_pairs",
     "make_grid",
     "measured",

@@ -27,7 +27,8 @@ def draw_sheet(gallery: Gallery) -> Tensor:
     font, heading = ImageFont.load_default(size=15), ImageFont.load_default(size=22)
     width = max(width, 200)
     label_lines = [_wrapped(label, font, width) for label in gallery.column_labels]
-    top = 2 * _GAP + 30 + 20 * max((len(lines) for lines in label_lines), default=0)
+    title = 36 if gallery.title else 0
+    top = _GAP + title + 6 + 20 * max((len(lines) for lines in label_lines), default=0)
     row_label = 24 if any(gallery.row_labels) else 0
     total = top + sum(heights) + len(heights) * (row_label + _GAP + 22) + _GAP
     sheet = Image.new("RGB", (columns * (width + _GAP) + _GAP, total), _PAPER)
@@ -35,7 +36,7 @@ def draw_sheet(gallery: Gallery) -> Tensor:
     draw.text((_GAP, _GAP), gallery.title, fill=_INK, font=heading)
     for column, lines in enumerate(label_lines):
         for number, line in enumerate(lines):
-            at = (_GAP + column * (width + _GAP), _GAP + 36 + 20 * number)
+            at = (_GAP + column * (width + _GAP), _GAP + title + 20 * number)
             draw.text(at, line, fill=_INK, font=font)
     y = top
     for label, row, items, height in zip(gallery.row_labels, pictures, gallery.rows, heights, strict=True):
