@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help demo test all-tests check browser fuzz bench docs clean
+.PHONY: help demo test all-tests check browser fuzz bench docs gallery clean
 
 help:
 	@echo "make demo    install into $(VENV) and paint the demo picture"
@@ -13,6 +13,7 @@ help:
 	@echo "make fuzz    read N=1000 damaged files of each kind; SEED=1 makes the same again"
 	@echo "make browser install Chromium for the tests of pages, where that is possible"
 	@echo "make bench   time the kernels; 'glstylenet bench' measures whole runs"
+	@echo "make gallery paint the pictures of the README anew (half an hour on two cores)"
 	@echo "make docs    build the documentation into docs/_build/html"
 	@echo "make clean   remove what make made"
 
@@ -65,6 +66,9 @@ fuzz: $(VENV)/installed-dev
 
 bench: $(VENV)/installed-dev
 	$(BIN)/pytest benchmarks --benchmark-columns=min,median,iqr,rounds --benchmark-sort=name
+
+gallery: $(VENV)/installed
+	$(BIN)/python tools/gallery.py $(ONLY)
 
 docs: $(VENV)/installed-docs
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
