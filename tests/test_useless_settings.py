@@ -51,6 +51,8 @@ CASES = [
     Case("voting", "whole", "no patches are copied", {"local_weight": 0.0}, VOTED),
     Case("voting", "none", "scales is 1, and only a finer size", {"scales": 1}, VOTED),
     Case("content_weight", 50.0, "a doodle has no content to keep", {"kind": "doodle"}, {"init": "noise"}),
+    Case("colours", "match", "a doodle has no content", {"kind": "doodle"}, {"kind": "plain"}),
+    Case("colours", "keep", "all pictures are grey", {"kind": "grey"}, {"kind": "plain"}),
     Case("finish", "photo", "a doodle has no photograph", {"kind": "doodle"}, {"kind": "plain"}),
     Case("semantic_weight", 0.01, "there are no maps", {}, {"kind": "maps"}),
     Case("semantic_weight", 40.0, "local_weight is 0", {"kind": "maps", "local_weight": 0.0}),
@@ -88,6 +90,9 @@ def useless(settings: Settings, kind: str) -> list[str]:
 
 
 def inputs(kind: str) -> tuple[Pixels | None, Pixels, dict[str, Pixels]]:
+    if kind == "grey":
+        grey = picture(0, 40, 44)[..., :1].repeat(3, 2)
+        return grey, grey[:, :40], {}
     if kind == "large":
         return picture(0, 72, 80), picture(1, 72, 72), {}
     maps = {"content_map": halves(40, 44), "style_map": halves(40, 40)} if kind in ("maps", "doodle") else {}

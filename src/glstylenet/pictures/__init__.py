@@ -21,10 +21,14 @@
 - ``colour_encoding``: reads what a file says of its colours without a profile.
 - ``transparency``: keeps colours apart from how opaque they are.
 - ``resize``: brings a picture to another size.
-- ``colour_transfer``: gives one picture the colours of another.
+- ``cielab``: gives a picture the chroma of another, and keeps its lightness.
+- ``colour_transfer``: gives one picture the mean and covariance of another's colours.
+- ``colour_distribution``: gives one picture the distribution of another's colours.
 - ``local_colour_transfer``: gives a photograph the light and colours of its stylised picture, place by place.
 """
 
+from glstylenet.pictures.cielab import with_chroma_of
+from glstylenet.pictures.colour_distribution import match_distribution
 from glstylenet.pictures.colour_transfer import match_colours
 from glstylenet.pictures.folder import list_pictures
 from glstylenet.pictures.formats import output_format, picture_suffixes, readable_names
@@ -42,6 +46,7 @@ __all__ = [
     "fitted_size",
     "list_pictures",
     "match_colours",
+    "match_distribution",
     "output_format",
     "over_white",
     "photo_finish",
@@ -51,5 +56,6 @@ __all__ = [
     "read_recipe",
     "readable_names",
     "resize",
+    "with_chroma_of",
     "write_picture",
 ]

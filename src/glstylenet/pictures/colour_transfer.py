@@ -1,9 +1,11 @@
 """Colour transfer: a picture takes the mean and covariance of another's colours."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
-__all__ = ["least_moving_map", "match_colours"]
+__all__ = ["colour_statistics", "least_moving_map", "match_colours", "transfer_by_class"]
 
 
 _EPSILON = 1e-3
@@ -35,6 +37,33 @@ def match_colours(
     >>> match_colours(black, white).mean().item()
     255.0
     """
+    return transfer_by_class(
+        picture,
+        source,
+        _moved,
+        picture_map=picture_map,
+        source_map=source_map,
+        picture_alpha=picture_alpha,
+        source_alpha=source_alpha,
+    )
+
+
+def transfer_by_class(
+    picture: Tensor,
+    source: Tensor,
+    move: Callable[[Tensor, Tensor, Tensor, Tensor], Tensor],
+    *,
+    picture_map: Tensor | None,
+    source_map: Tensor | None,
+    picture_alpha: Tensor | None,
+    source_alpha: Tensor | None,
+) -> Tensor:
+    """Return ``picture`` with the colours of each class moved to those of its class in ``source``.
+
+    ``move(picture, share, source, source_share)`` returns the picture with colours moved from those weighted
+    by ``share`` (H, W) to the source's, weighted by ``source_share`` (A, B). The rest is as in
+    :func:`match_colours`.
+    """
     if picture_map is None or source_map is None:
         picture_map, source_map = torch.ones_like(picture[:, :1]), torch.ones_like(source[:, :1])
     everywhere = torch.ones_like(source_map[0, 0])
@@ -46,7 +75,7 @@ def match_colours(
             there = source_share if float(source_share.sum()) >= 1 else everywhere
             visible = share if picture_alpha is None else share * picture_alpha[0, 0]
             counted = visible if float(visible.sum()) >= 1 else share
-            result += share * _moved(picture, counted, source, there)
+            result += share * move(picture, counted, source, there)
     return result
 
 
@@ -65,17 +94,28 @@ def least_moving_map(covariance: Tensor, target: Tensor) -> Tensor:
 
 def _moved(picture: Tensor, share: Tensor, source: Tensor, source_share: Tensor) -> Tensor:
     """Return ``picture`` with its colours under the map between the weighted statistics."""
-    mean, covariance = _statistics(picture, share)
-    source_mean, source_covariance = _statistics(source, source_share)
+    mean, covariance = _picture_statistics(picture, share)
+    source_mean, source_covariance = _picture_statistics(source, source_share)
     linear = least_moving_map(covariance, source_covariance)
     moved = linear @ (picture[0].flatten(1).double() - mean) + source_mean
     return moved.clamp(0.0, 255.0).to(picture.dtype).view_as(picture)
 
 
-def _statistics(picture: Tensor, share: Tensor) -> tuple[Tensor, Tensor]:
-    """Return mean (3, 1) and covariance (3, 3) of the colours, weighted by ``share`` (H, W), float64."""
-    colours, weights = picture[0].flatten(1).double(), share.flatten().double()
-    weights = weights / weights.sum()
+def _picture_statistics(picture: Tensor, share: Tensor) -> tuple[Tensor, Tensor]:
+    """Return :func:`colour_statistics` of a picture, weighted by ``share`` (H, W)."""
+    weights = share.flatten().double()
+    return colour_statistics(picture[0].flatten(1).double(), weights / weights.sum())
+
+
+def colour_statistics(colours: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+    """Return mean (3, 1) and covariance (3, 3) of ``colours`` (3, N), float64.
+
+    ``weights`` (N,) add up to 1. A little is added to the variances, so that the covariance has an inverse.
+
+    >>> mean, covariance = colour_statistics(torch.tensor([[0.0, 4.0]] * 3).double(), torch.full((2,), 0.5))
+    >>> mean.flatten().tolist(), covariance[0].round().tolist()
+    ([2.0, 2.0, 2.0], [4.0, 4.0, 4.0])
+    """
     mean = (colours * weights).sum(dim=1, keepdim=True)
     centred = colours - mean
     covariance = (centred * weights) @ centred.T

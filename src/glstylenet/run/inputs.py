@@ -14,7 +14,7 @@ from glstylenet.machine import choose_device
 from glstylenet.maps import PictureMap, Semantics, label_maps, resize_labels
 from glstylenet.memory import PIXEL_BYTES, HeldPictures
 from glstylenet.objective import check_opacity
-from glstylenet.pictures import Picture, PictureSource, fitted_size, read_picture, resize
+from glstylenet.pictures import Picture, PictureSource, fitted_size, match_distribution, read_picture, resize
 from glstylenet.pyramid import SCHEMES, fused_size
 from glstylenet.run.canvas import with_margin
 from glstylenet.run.grey import all_grey
@@ -112,11 +112,13 @@ class Sources:
     """`Sources` holds the pictures of a run by role, as they were read.
 
     ``size`` and ``style_size`` are the (height, width) that content and style will be brought to.
+    ``takes_colours`` says whether the style will get the content's colours.
     """
 
     pictures: Mapping[str, Picture]
     size: tuple[int, int]
     style_size: tuple[int, int]
+    takes_colours: bool = False
 
     @property
     def has_maps(self) -> bool:
@@ -139,7 +141,8 @@ class Sources:
     def _held_bytes(self, role: str) -> int:
         picture = self.pictures[role]
         height, width = self.style_size if role == Role.STYLE else self.size
-        is_whole = picture.size == (height, width) and _are_whole(picture.pixels)
+        is_moved = self.takes_colours and role == Role.STYLE
+        is_whole = not is_moved and picture.size == (height, width) and _are_whole(picture.pixels)
         return height * width * PIXEL_BYTES // (4 if is_whole else 1)
 
 
@@ -271,7 +274,8 @@ def read_sources(
                 f"the {role} would be {width} x {height} pixels, and the smallest side a run "
                 f"accepts is {SMALLEST_SIDE}; use a larger picture, --size or --style-scale"
             )
-    return Sources(pictures, size, style_size)
+    takes_colours = settings.colours == "match" and content is not None
+    return Sources(pictures, size, style_size, takes_colours)
 
 
 def read_result(picture: PictureSource, sources: Sources, settings: Settings) -> Picture:
@@ -312,12 +316,15 @@ def prepare_inputs(sources: Sources, settings: Settings) -> Inputs:
     }
     groups = SCHEMES[settings.scheme].groups
     check_opacity(alphas[Role.STYLE], [fused_size(sources.style_size, group) for group in groups])
+    held = {
+        role: HeldPicture.of(resize(picture.pixels, sizes[role], alpha=picture.alpha))
+        for role, picture in pictures.items()
+        if role in _HELD_ROLES
+    }
+    if sources.takes_colours:
+        held[Role.STYLE] = _with_content_colours(held, semantics, alphas)
     return Inputs(
-        pictures={
-            role: HeldPicture.of(resize(picture.pixels, sizes[role], alpha=picture.alpha))
-            for role, picture in pictures.items()
-            if role in _HELD_ROLES
-        },
+        pictures=held,
         semantics=semantics,
         size=size,
         alpha=alphas.get(Role.CONTENT),
@@ -325,6 +332,22 @@ def prepare_inputs(sources: Sources, settings: Settings) -> Inputs:
         origins={role: Origin(picture.path, picture.sha256) for role, picture in pictures.items()},
         warnings=tuple(warnings),
     )
+
+
+def _with_content_colours(
+    held: Mapping[str, HeldPicture], semantics: Semantics | None, alphas: Mapping[str, Tensor | None]
+) -> HeldPicture:
+    """Return the style with the content's colours, class by class where there are maps."""
+    content_map, style_map = (None, None) if semantics is None else semantics.channels
+    moved = match_distribution(
+        held[Role.STYLE].pixels,
+        held[Role.CONTENT].pixels,
+        picture_map=style_map,
+        source_map=content_map,
+        picture_alpha=alphas[Role.STYLE],
+        source_alpha=alphas[Role.CONTENT],
+    )
+    return HeldPicture.of(moved)
 
 
 def _longest_used(role: str, settings: Settings, pictures: Mapping[str, Picture]) -> int | None:

@@ -4,7 +4,7 @@ Its steps, and where they are::
 
     prepare     read, check and plan                  preparation
     optimise    from coarse to fine, strokes copied   coarse_to_fine
-    finish      keep the photograph's lines, or not   pictures.local_colour_transfer
+    finish      keep the content's colours and lines  pictures.cielab, pictures.local_colour_transfer
     measure     the losses of the result              final_losses
 
 The paper works at full size only and matches at every evaluation: ``scales=1, round_length=1`` is that.
@@ -21,11 +21,11 @@ from glstylenet.files import FileSet
 from glstylenet.machine import default_modes, memory_pool, peak_memory
 from glstylenet.maps import resize_labels
 from glstylenet.objective import TERMS, TargetCache
-from glstylenet.pictures import PictureSource, photo_finish
+from glstylenet.pictures import PictureSource, photo_finish, with_chroma_of
 from glstylenet.run.checkpoint import checkpoint_file
 from glstylenet.run.coarse_to_fine import CoarseToFine
 from glstylenet.run.events import Event, Finished, Started, Warned
-from glstylenet.run.grey import make_grey
+from glstylenet.run.grey import all_grey, make_grey
 from glstylenet.run.memory_budget import out_of_memory_as_error
 from glstylenet.run.named_files import named_files
 from glstylenet.run.preparation import Preparation, prepare
@@ -146,14 +146,18 @@ def _refuse_checkpoint_in_place_of_input(folder: Path, prepared: Preparation) ->
 
 
 def _finish(pixels: Tensor, prepared: Preparation) -> Tensor:
-    """Return ``pixels`` with the finish that the settings name."""
-    inputs = prepared.inputs
-    if prepared.settings.finish != "none" and inputs.content is not None:
+    """Return ``pixels`` with the chroma and the finish that the settings name."""
+    inputs, settings = prepared.inputs, prepared.settings
+    content, is_grey = inputs.content, inputs.are_grey
+    if content is not None and settings.colours == "keep" and not is_grey:
+        pixels = with_chroma_of(content.to(pixels.device), pixels)
+        is_grey = all_grey([content])
+    if content is not None and settings.finish != "none":
         content_map = None
         if inputs.semantics is not None:
             content_map = resize_labels(inputs.semantics.channels[0], inputs.size).to(pixels.device)
-        pixels = photo_finish(pixels, inputs.content.to(pixels.device), class_channels=content_map)
-    return make_grey(pixels) if inputs.are_grey else pixels
+        pixels = photo_finish(pixels, content.to(pixels.device), class_channels=content_map)
+    return make_grey(pixels) if is_grey else pixels
 
 
 def _parts(seconds: Mapping[str, float], optimisation: float) -> dict[str, float]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from glstylenet.objective import TERMS
 from glstylenet.pictures import fitted_size
+from glstylenet.run.grey import all_grey
 from glstylenet.run.inputs import Sources, style_size_at
 from glstylenet.settings import Role, Settings
 
@@ -29,6 +30,13 @@ class Situation:
     def is_doodle(self) -> bool:
         """Whether the run has no content picture."""
         return Role.CONTENT not in self.sources.pictures
+
+    @property
+    def are_grey(self) -> bool:
+        """Whether all pictures that are painted from are grey."""
+        pictures = self.sources.pictures
+        roles = (Role.CONTENT, Role.STYLE, Role.INIT)
+        return all_grey(pictures[role].pixels for role in roles if role in pictures)
 
     def weighs(self, *terms: str) -> bool:
         """Return whether one of the ``terms`` of the loss has a weight."""
@@ -78,6 +86,12 @@ RULES: tuple[Rule, ...] = (
         ),
     ),
     Rule("content_weight", "a doodle has no content to keep", lambda at: at.is_doodle),
+    Rule("colours", "a doodle has no content whose colours could be taken", lambda at: at.is_doodle),
+    Rule(
+        "colours",
+        "all pictures are grey",
+        lambda at: not at.is_doodle and at.chosen.colours == "keep" and at.are_grey,
+    ),
     Rule("finish", "a doodle has no photograph to take lines from", lambda at: at.is_doodle),
     Rule(
         "semantic_weight",

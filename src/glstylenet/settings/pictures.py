@@ -53,6 +53,12 @@ class PictureSettings(Theme):
         gt=0,
         le=8,
     )
+    colours: Literal["style", "keep", "match"] = setting(
+        "style",
+        "whose colours the result has: the style's, or the content's; keep gives the result the content's "
+        "chroma after the optimisation, match gives the style the content's colours before it",
+        effect="whose colours the picture has",
+    )
     finish: Literal["none", "photo"] = setting(
         "none",
         "what follows the optimisation; photo makes every line of the content straight again",
