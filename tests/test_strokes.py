@@ -195,6 +195,26 @@ def test_no_voting_copies_nothing() -> None:
     assert not torch.equal(without.pixels, _run(iterations=6, scales=2).pixels)
 
 
+def _quantiles(picture: Tensor) -> Tensor:
+    """Quantiles of each colour of a picture (1, 3, H, W)."""
+    return picture[0].flatten(1).quantile(torch.linspace(0.05, 0.95, 19), dim=1)
+
+
+def test_detail_is_copied_into_forms_in_the_style_s_colours() -> None:
+    """A run from the content in its own colours: after the copies at full size they are the style's."""
+    content, style = _painting(80, 72, 10), (255 - 0.4 * _painting(72, 80, 11)).astype(np.uint8)
+    settings = Settings(precision="float32", device="cpu", init="content", iterations=10, scales=2)
+    events: list[Event] = []
+    stylize(content, style, settings=settings.replace(voting="detail"), on_event=events.append)
+    [voted] = [event.pixels for event in events if isinstance(event, Voted)]
+    before = [event.pixels for event in events if isinstance(event, Step) and event.scale == 1][-1]
+    wanted = _quantiles(_tensor(style))
+    far = float((_quantiles(before) - wanted).abs().mean())
+    near = float((_quantiles(voted) - wanted).abs().mean())
+    assert far > 20
+    assert near < 0.2 * far
+
+
 def test_a_run_stopped_within_a_vote_goes_on_to_the_same_picture(tmp_path: Path) -> None:
     """Stopped while the finer size is voted, after all evaluations of the coarser one."""
     settings = Settings(precision="float32", device="cpu", iterations=8, scales=2, round_length=3)

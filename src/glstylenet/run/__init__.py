@@ -9,6 +9,7 @@
 - ``memory_budget``: plans the memory of each size within the bytes that a run may use.
 - ``coarse_to_fine``: optimises through the sizes, each from the result of the one before.
 - ``start``: computes the pixels that a run starts from.
+- ``style_colours``: gives pictures the colours of the style.
 - ``grey``: keeps a run on grey pictures grey.
 - ``canvas``: adds the margin on which a picture is painted, and cuts it off.
 - ``assembly``: builds the objective and the optimiser of one size from the settings.

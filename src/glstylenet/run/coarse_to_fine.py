@@ -35,6 +35,7 @@ from glstylenet.run.recorder import Recorder
 from glstylenet.run.rounds import NO_FINITE_STEP, Evaluated, Rematched, Settled, optimise_in_rounds
 from glstylenet.run.start import start_pixels
 from glstylenet.run.strokes import copy_strokes, copy_strokes_by_maps, votes_before
+from glstylenet.run.style_colours import in_style_distribution
 
 __all__ = ["CoarseToFine"]
 
@@ -221,18 +222,21 @@ class CoarseToFine:
         self, number: int, state: "_ScaleState", objective: Objective, alpha: Tensor | None
     ) -> None:
         """Repaint the canvas with copies of the style's strokes, as often as this scale asks for."""
-        settings, is_grey = self.prepared.settings, self.prepared.inputs.are_grey
-        votes = votes_before(settings, number, has_maps=self.prepared.inputs.semantics is not None)
+        settings, inputs = self.prepared.settings, self.prepared.inputs
+        votes = votes_before(settings, number, has_maps=inputs.semantics is not None)
         # A doodle's start has no forms to keep, and its first patches are found by the maps.
-        is_doodle_start = number == 0 and self.prepared.inputs.content is None
+        is_doodle_start = number == 0 and inputs.content is None
         keep_forms = settings.voting == "detail" and not is_doodle_start
         canvas = state.canvas
+        if votes and number > 0 and keep_forms and inputs.content is not None:
+            # Forms keep their colours too. Those of the content's that are left would stay to the end.
+            canvas = with_margin(in_style_distribution(without_margin(canvas), inputs, alpha=alpha))
         for nth in range(votes):
             if nth == 0 and is_doodle_start:
                 canvas = copy_strokes_by_maps(objective, canvas)
             else:
                 canvas = copy_strokes(objective, canvas, keep_forms=keep_forms)
-            canvas = make_grey(canvas) if is_grey else canvas
+            canvas = make_grey(canvas) if inputs.are_grey else canvas
         state.canvas, state.has_voted = canvas, True
         if not votes:
             return

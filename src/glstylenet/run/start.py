@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor
 
-from glstylenet.maps import resize_labels
-from glstylenet.pictures import match_colours, resize
+from glstylenet.pictures import resize
 from glstylenet.run.inputs import Inputs
+from glstylenet.run.style_colours import in_style_colours
 
 __all__ = ["smooth_noise", "start_pixels"]
 
@@ -37,11 +37,11 @@ def start_pixels(inputs: Inputs, kind: str, size: tuple[int, int], seed: int) ->
         return resize(inputs.style, size, alpha=inputs.style_alpha)
     content = inputs.content
     if kind == "noise" or content is None:
-        return _in_style_colours(smooth_noise(size, seed), inputs)
+        return in_style_colours(smooth_noise(size, seed), inputs)
     content = resize(content, size, alpha=inputs.alpha)
     # From the content's own colours, a descent spends most of its steps on hue and light; from the style's
     # colours it starts with the brushwork.
-    return _in_style_colours(content, inputs, alpha=inputs.alpha_at(size)) if kind == "tinted" else content
+    return in_style_colours(content, inputs, alpha=inputs.alpha_at(size)) if kind == "tinted" else content
 
 
 def smooth_noise(size: tuple[int, int], seed: int) -> Tensor:
@@ -106,22 +106,3 @@ def _interpolate(lattice: Tensor, places: Tensor, axis: int) -> Tensor:
     for number in range(1, _TAPS):
         result += weights[number].view(shape) * lattice.index_select(axis, below + number)
     return result
-
-
-def _in_style_colours(picture: Tensor, inputs: Inputs, *, alpha: Tensor | None = None) -> Tensor:
-    """Return ``picture`` (1, 3, H, W), of transparency ``alpha``, with the style's colours.
-
-    They are moved class by class where there are maps.
-    """
-    content_map = style_map = None
-    if inputs.semantics is not None:
-        content_map, style_map = inputs.semantics.channels
-        content_map = resize_labels(content_map, (picture.shape[2], picture.shape[3]))
-    return match_colours(
-        picture,
-        inputs.style,
-        picture_map=content_map,
-        source_map=style_map,
-        picture_alpha=alpha,
-        source_alpha=inputs.style_alpha,
-    )
