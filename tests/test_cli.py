@@ -351,6 +351,25 @@ def test_a_batch_takes_each_contents_map_from_a_folder(
 # Recipes
 
 
+def test_statistics_by_region(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Another picture than with those of the whole, repeated by its recipe; without maps it is told."""
+    for name, seed in (("content", 0), ("style", 1)):  # each half must have some positions
+        draw(desk / f"{name}.png", seed=seed, width=88, height=72)
+        draw_map(desk / f"{name}_map.png", width=88, height=72)
+    pair = ["stylize", "content.png", "style.png"]
+    words = [*pair, "--content-map", "content_map.png", "--style-map", "style_map.png", "-o"]
+    assert run(*words, "whole.png") == 0
+    assert run(*words, "regions.png", "--statistics", "regions", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["settings"]["statistics"] == "regions"
+    assert (desk / "regions.png").read_bytes() != (desk / "whole.png").read_bytes()
+    assert main(["stylize", "--recipe", "regions.png", "-o", "again.png", "--quiet"]) == 0
+    assert (desk / "again.png").read_bytes() == (desk / "regions.png").read_bytes()
+    capsys.readouterr()
+    assert run(*pair, "-o", "bare.png", "--statistics", "regions") == 0
+    assert "statistics is regions and has no effect: there are no maps" in error_of(capsys)
+    assert run(*words, "wrong.png", "--statistics", "classes") == 2
+
+
 def test_a_recipe_repeats_the_run_to_the_same_bytes(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["stylize", "content.png", "style.png", "-o", "out.png", "--content-map", "content_map.png"]
     assert run(*words, "--style-map", "style_map.png", "--init", "noise", "--seed", "3") == 0

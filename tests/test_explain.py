@@ -197,6 +197,21 @@ def test_the_parts_of_the_classes_add_up(scheme: str, maps: bool) -> None:
     assert all(each.local > 0 and each.content > 0 for each in explanation.classes)
 
 
+def test_the_global_term_has_parts_where_statistics_are_by_region(mapped: Explanation) -> None:
+    assert [each.global_part for each in mapped.classes] == [None, None]
+    assert "cannot be divided" in explanation_page(mapped, "whole")
+    explanation = explained(settings=FAST.replace(statistics="regions"))
+    parts = [each.global_part for each in explanation.classes]
+    assert parts[0] is not None
+    assert parts[1] is not None
+    assert min(parts[0], parts[1]) > 0
+    assert parts[0] + parts[1] == pytest.approx(explanation.losses["global"], rel=1e-6)
+    page = explanation_page(explanation, "regions")
+    assert "cannot be divided" not in page
+    for value in (*parts, explanation.losses["global"]):
+        assert f"<td>{value:.4g}</td>" in page
+
+
 def test_means_compare_classes_of_unequal_size(mapped: Explanation) -> None:
     """Weighted by how many patches each class has, the means give the term again."""
     found = mapped.correspondence

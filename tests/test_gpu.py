@@ -78,6 +78,7 @@ def _objective(
     *,
     scheme: str = "g",
     weights: LossWeights = PAPER,
+    regions: bool = False,
     tile_side: int | None = None,
 ) -> Objective:
     return Objective(
@@ -87,6 +88,7 @@ def _objective(
         _picture(1, SIZE).to(device),
         [StyleGuide(_picture(2, STYLE_SIZE).to(device), _halves(STYLE_SIZE).to(device))],
         content_map=_halves(SIZE).to(device),
+        regions=regions,
         tile_side=tile_side,
     )
 
@@ -97,9 +99,10 @@ def _evaluated(
     dtype: torch.dtype,
     *,
     scheme: str = "g",
+    regions: bool = False,
     tile_side: int | None = None,
 ) -> Evaluation:
-    objective = _objective(tensors, device, dtype, scheme=scheme, tile_side=tile_side)
+    objective = _objective(tensors, device, dtype, scheme=scheme, regions=regions, tile_side=tile_side)
     found = objective.evaluate(_picture(5, SIZE).to(device))
     return Evaluation(found.terms, found.gradient.cpu())
 
@@ -108,14 +111,15 @@ def _error(found: Evaluation, expected: Evaluation) -> float:
     return float((found.gradient - expected.gradient).norm() / expected.gradient.norm())
 
 
+@pytest.mark.parametrize("regions", [False, True])
 @pytest.mark.parametrize("scheme", ["g", "h"])
 @pytest.mark.parametrize("dtype", TYPES, ids=str)
 def test_the_objective_is_that_of_the_cpu(
-    tensors: Mapping[str, Tensor], dtype: torch.dtype, scheme: str
+    tensors: Mapping[str, Tensor], dtype: torch.dtype, scheme: str, regions: bool
 ) -> None:
     """Each term within 2 %; the gradient in bfloat16 has three digits per layer, here as on the CPU."""
-    expected = _evaluated(tensors, "cpu", torch.float32, scheme=scheme)
-    found = _evaluated(tensors, "cuda", dtype, scheme=scheme)
+    expected = _evaluated(tensors, "cpu", torch.float32, scheme=scheme, regions=regions)
+    found = _evaluated(tensors, "cuda", dtype, scheme=scheme, regions=regions)
     assert found.terms.as_dict() == pytest.approx(expected.terms.as_dict(), rel=0.02)
     assert _error(found, expected) < (0.02 if dtype == torch.float32 else 0.1)
 
@@ -123,22 +127,24 @@ def test_the_objective_is_that_of_the_cpu(
 @pytest.mark.parametrize(
     "weights", [PAPER, PAPER.replace({"local": 0.0}), PAPER.replace({"global": 0.0})], ids=str
 )
+@pytest.mark.parametrize("regions", [False, True])
 @pytest.mark.parametrize("scheme", ["a", "g", "h"])
 @pytest.mark.parametrize("dtype", TYPES, ids=str)
 def test_a_replay_gives_the_numbers_of_the_work(
     tensors: Mapping[str, Tensor],
     dtype: torch.dtype,
     scheme: str,
+    regions: bool,
     weights: LossWeights,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """At other pixels than those it was recorded at, and after matching anew, before and after it was."""
     steps = [(_picture(5 + number, SIZE).cuda(), number in {0, 3}) for number in range(6)]
-    found_by = _objective(tensors, "cuda", dtype, scheme=scheme, weights=weights)
+    found_by = _objective(tensors, "cuda", dtype, scheme=scheme, regions=regions, weights=weights)
     found = [found_by.evaluate(pixels, rematch=rematch) for pixels, rematch in steps]
     assert found_by._graph is not None
     monkeypatch.setattr("glstylenet.objective.objective.is_worthwhile", lambda *_: False)
-    asked = _objective(tensors, "cuda", dtype, scheme=scheme, weights=weights)
+    asked = _objective(tensors, "cuda", dtype, scheme=scheme, regions=regions, weights=weights)
     for (pixels, rematch), one in zip(steps, found, strict=True):
         expected = asked.evaluate(pixels, rematch=rematch)
         assert one.terms.as_dict() == pytest.approx(expected.terms.as_dict(), rel=1e-6)

@@ -54,7 +54,7 @@ def _as_feature(lines: Tensor, like: Tensor) -> Tensor:
 def _global(feature: Tensor, target: Tensor, *, weight: float = 1.0) -> Loss:
     """Value and gradient of the global loss at ``feature``, put together as the objective does."""
     matrix = gram(feature)
-    gradient = global_gradient(feature, matrix, target, weight=weight)
+    gradient = global_gradient(feature, matrix - target, weight=weight)
     return Loss(global_loss(matrix, target, weight=weight), _as_feature(gradient, feature))
 
 
@@ -98,7 +98,7 @@ def test_global_by_hand() -> None:
     assert global_loss(gram(feature), gram(style)).item() == pytest.approx(expected)
     assert global_loss(gram(feature), gram(style), weight=0.5).item() == pytest.approx(expected / 2)
     # Differences times features, (1.5 + 3 * 4.5, 4.5 + 3 * 11.5) at the first position, over N^2 M = 8.
-    gradient = global_gradient(feature, gram(feature), gram(style))
+    gradient = global_gradient(feature, gram(feature) - gram(style))
     assert gradient[0].tolist() == pytest.approx([15 / 8, 39 / 8])
 
 
@@ -231,7 +231,7 @@ def test_the_parts_of_tiles_add_up_to_the_whole() -> None:
         local = _local(part, _target(other, index, window), weight=3.0, entries=entries)
         values["content"] += content.value.item()
         values["local"] += local.value.item()
-        global_ = global_gradient(part, matrix, target, weight=3.0, positions=positions)
+        global_ = global_gradient(part, matrix - target, weight=3.0, positions=positions)
         gradients = {
             "content": content.gradient,
             "local": local.gradient,
@@ -302,7 +302,7 @@ def test_global_gradient_of_a_tile_is_that_of_finite_differences() -> None:
     def matrix(at: Tensor) -> Tensor:
         return gram(first, positions=30) + gram(at, positions=30)
 
-    gradient = global_gradient(x, matrix(x), target, weight=0.7, positions=30)
+    gradient = global_gradient(x, matrix(x) - target, weight=0.7, positions=30)
     error = _steepest_error(
         lambda at: global_loss(matrix(at), target, weight=0.7), _as_feature(gradient, x), x
     )

@@ -69,6 +69,10 @@ def test_fixed_bytes_by_hand() -> None:
     estimate = _estimate((512, 352))
     assert estimate.fixed_bytes == expected
     assert replace(estimate, classes=5).fixed_bytes == expected + 4 * 5 * 2 * pixels
+    # 3 matrices of 960 x 960 of each class and of those left to the whole; 8192 positions, twice.
+    matrices = 3 * 6 * 4 * 960**2 + 2 * 8192 * 4 * 960
+    regions = replace(estimate, classes=5, regions=True)
+    assert regions.fixed_bytes == expected + 4 * 5 * 2 * pixels + matrices
     # Who only looks needs as much room, for the result, the pictures and the margin around the content.
     assert replace(estimate, optimizes=False).fixed_bytes == expected
     # As many bytes for a pixel in any precision, but no weights for Winograd's convolutions.

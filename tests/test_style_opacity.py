@@ -15,6 +15,7 @@ from glstylenet.matching import index as index_module
 from glstylenet.network import VGG19, load_weights
 from glstylenet.objective import LossWeights, Objective, StyleGuide, gram
 from glstylenet.objective.opacity import check_opacity, counted_patches, counted_positions
+from glstylenet.objective.regions import Region
 from glstylenet.objective.style_target import style_targets
 from glstylenet.objective.target_cache import TargetCache
 from glstylenet.objective.tile_features import FeatureExtractor
@@ -95,7 +96,7 @@ def test_the_coarse_to_fine_search_finds_none_of_the_excluded(monkeypatch: pytes
 def test_a_gram_matrix_counts_some_positions_only() -> None:
     feature, counted = _noise(1, 1, 7, 100, 90), _noise(2, 100, 90) < 0.3
     lines = feature[0][:, counted]
-    torch.testing.assert_close(gram(feature, counted=counted), lines @ lines.T / lines.shape[1])
+    torch.testing.assert_close(gram(feature, region=Region.of(counted)), lines @ lines.T / lines.shape[1])
 
 
 def test_which_patches_count() -> None:

@@ -56,6 +56,8 @@ CASES = [
     Case("finish", "photo", "a doodle has no photograph", {"kind": "doodle"}, {"kind": "plain"}),
     Case("semantic_weight", 0.01, "there are no maps", {}, {"kind": "maps"}),
     Case("semantic_weight", 40.0, "local_weight is 0", {"kind": "maps", "local_weight": 0.0}),
+    Case("statistics", "regions", "there are no maps", {}, {"kind": "large maps"}),
+    Case("statistics", "regions", "global_weight is 0", {"kind": "large maps", "global_weight": 0.0}),
     Case("classes", 2, "there are no maps", {}, {"kind": "maps"}, is_check=True),
     Case("strict", True, "there are no maps", {}, {"kind": "maps"}, is_check=True),
     Case("scheme", "c", "no layers are fused", {"local_weight": 0.0, "global_weight": 0.0}, {}),
@@ -95,6 +97,9 @@ def inputs(kind: str) -> tuple[Pixels | None, Pixels, dict[str, Pixels]]:
         return grey, grey[:, :40], {}
     if kind == "large":
         return picture(0, 72, 80), picture(1, 72, 72), {}
+    if kind == "large maps":  # each half has positions enough for statistics of its own
+        maps = {"content_map": halves(72, 80), "style_map": halves(72, 72)}
+        return picture(0, 72, 80), picture(1, 72, 72), maps
     maps = {"content_map": halves(40, 44), "style_map": halves(40, 40)} if kind in ("maps", "doodle") else {}
     return None if kind == "doodle" else picture(0, 40, 44), picture(1, 40, 40), maps
 

@@ -1,8 +1,8 @@
-"""Class losses: the parts of the content and the local term that belong to each class of the map.
+"""Class losses: the parts of the terms that belong to each class of the map.
 
 A patch belongs to the class in its middle, a position of F^4 to the class with the largest share of it. The
-parts of all classes add up to the term. The global term has no parts: a Gram matrix (Eq. 5) is a sum over the
-whole picture, and Eq. 6 squares the difference of two such sums.
+parts of all classes add up to the term. The global term has parts only where statistics are by region: a Gram
+matrix (Eq. 5) of the whole picture is a sum over it, and Eq. 6 squares the difference of two such sums.
 """
 
 from dataclasses import dataclass
@@ -29,6 +29,7 @@ class ClassLosses:
     ``local`` and ``content``: the class's parts of the weighted terms. ``local_mean`` and ``content_mean``:
     the value of the term if the whole picture were like the average of this class; ``None`` for a class that
     has no patch, or no position of F^4. ``leaving``: share of its matches that lie in another class, 0..1.
+    ``global_part``: the class's part of the weighted global term, ``None`` where that has no parts.
     """
 
     number: int
@@ -39,6 +40,7 @@ class ClassLosses:
     content: float
     content_mean: float | None
     leaving: float | None
+    global_part: float | None = None
 
 
 def divide_losses(
@@ -73,6 +75,7 @@ def divide_losses(
             content=float(contents[number]),
             content_mean=None if np.isnan(content_means[number]) else float(content_means[number]),
             leaving=_leaving(correspondence, number),
+            global_part=None if loss_maps.class_globals is None else float(loss_maps.class_globals[number]),
         )
         for number, each in enumerate(semantics.classes)
         if each.shares[0] > 0

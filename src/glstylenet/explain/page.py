@@ -115,35 +115,49 @@ def _reading(found: Correspondence | None) -> str:
 
 def _table(explanation: Explanation) -> str:
     losses = explanation.losses.as_dict()
+    divided = (*_DIVIDED, "global") if _is_global_divided(explanation) else _DIVIDED
     rows = "".join(_row(each, losses) for each in explanation.classes)
-    others = [f"{term.label} {losses[term.name]:.4g}" for term in TERMS if term.name not in _DIVIDED]
+    others = [f"{term.label} {losses[term.name]:.4g}" for term in TERMS if term.name not in divided]
     total = "" if explanation.result.inputs.semantics is None else _total(explanation)
+    global_head = "<th scope='col'>global</th>" if "global" in divided else ""
+    undivided = (
+        ""
+        if "global" in divided
+        else "The global term cannot be divided among classes: it compares Gram matrices, which are sums "
+        "over all positions, and squares their difference."
+    )
     return (
         "<table><thead><tr><th scope='col'>Class</th><th scope='col'>of the picture</th>"
         "<th scope='col'>local</th><th scope='col'>× average</th><th scope='col'>content</th>"
-        "<th scope='col'>× average</th><th scope='col'>matches leaving</th></tr></thead>"
+        f"<th scope='col'>× average</th>{global_head}<th scope='col'>matches leaving</th></tr></thead>"
         f"<tbody>{rows}{total}</tbody></table>"
         f"<p>The other terms of the whole picture: {', '.join(others)}; the total is {losses['total']:.4g}. "
-        f"The global term cannot be divided among classes: it compares Gram matrices, which are sums over "
-        f"all positions, and squares their difference.</p>"
+        f"{undivided}</p>"
     )
+
+
+def _is_global_divided(explanation: Explanation) -> bool:
+    return any(each.global_part is not None for each in explanation.classes)
 
 
 def _row(each: ClassLosses, losses: Mapping[str, float]) -> str:
     name = "Whole picture" if each.colour is None else _class_name(each.number, each.colour)
+    global_part = "" if each.global_part is None else f"<td>{each.global_part:.4g}</td>"
     return (
         f"<tr><th scope='row'>{name}</th><td>{each.share:.1%}</td>"
         f"<td>{each.local:.4g}</td><td>{_ratio(each.local_mean, losses['local'])}</td>"
         f"<td>{each.content:.4g}</td><td>{_ratio(each.content_mean, losses['content'])}</td>"
-        f"<td>{_share(each.leaving)}</td></tr>"
+        f"{global_part}<td>{_share(each.leaving)}</td></tr>"
     )
 
 
 def _total(explanation: Explanation) -> str:
     losses = explanation.losses.as_dict()
+    global_total = f"<td>{losses['global']:.4g}</td>" if _is_global_divided(explanation) else ""
     return (
         f"<tr class='total'><th scope='row'>Whole picture</th><td></td>"
-        f"<td>{losses['local']:.4g}</td><td></td><td>{losses['content']:.4g}</td><td></td><td>{_share(_crossing(explanation))}</td></tr>"
+        f"<td>{losses['local']:.4g}</td><td></td><td>{losses['content']:.4g}</td><td></td>"
+        f"{global_total}<td>{_share(_crossing(explanation))}</td></tr>"
     )
 
 

@@ -91,6 +91,14 @@ the candidate exists, they are the direction and the transform of a channel (on 
 all channels)."""
 
 
+_REGION_MATRICES = 3
+"""Gram matrices of a class at a time."""
+
+
+_GATHERED_POSITIONS = 2**13
+"""Positions of a class that are multiplied at a time (:mod:`~glstylenet.objective.regions`)."""
+
+
 _PRECONDITIONER_BYTES = 6
 """For each pixel, the factors of the preconditioner: float32 for half of one channel and for one channel."""
 
@@ -124,6 +132,7 @@ class MemoryEstimate:
     - ``scheme``: decides the size of the fused features.
     - ``held_pictures``: what the input pictures take.
     - ``classes``: the number of class channels of the label maps; 0 without maps.
+    - ``regions``: whether each class has Gram matrices of its own.
     - ``optimizes``: whether pixels are optimised, or only the loss is measured.
     - ``on_gpu``: whether this is the memory of a GPU.
     """
@@ -136,6 +145,7 @@ class MemoryEstimate:
     scheme: Scheme
     held_pictures: HeldPictures
     classes: int = 0
+    regions: bool = False
     optimizes: bool = True
     on_gpu: bool = False
 
@@ -149,7 +159,17 @@ class MemoryEstimate:
         base = _GPU_BASE_BYTES if self.on_gpu else _BASE_BYTES
         if self.precision == "float32" and not self.on_gpu:
             base += _WINOGRAD_BYTES
-        return base + BLOCK_BYTES + vectors + maps + pictures
+        return base + BLOCK_BYTES + vectors + maps + pictures + self._region_bytes
+
+    @property
+    def _region_bytes(self) -> int:
+        """The bytes of the classes' Gram matrices, of the style, the picture and their differences."""
+        if not self.regions:
+            return 0
+        channels = [shape[-1] for shape in self.scheme.shapes(self.size)]
+        matrices = _REGION_MATRICES * (self.classes + 1) * sum(4 * each**2 for each in channels)
+        # The rows of a class are gathered, and their gradients wait to be added.
+        return matrices + 2 * 4 * _GATHERED_POSITIONS * max(channels)
 
     def target_bytes(self, half: bool) -> int:
         """Return the bytes of the features of content and style, in at most 16 bits an entry if ``half``."""

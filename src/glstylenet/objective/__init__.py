@@ -5,6 +5,7 @@
 - ``content``: compares features with the content's (Eq. 2).
 - ``local``: compares patches with their nearest style patches (Eq. 4).
 - ``gram``: compares Gram matrices with the style's (Eqs. 5-6).
+- ``regions``: gathers the positions of each map class for its Gram matrix.
 - ``smoothness``: compares neighbouring pixels (Eq. 7).
 - ``styles``: holds the list of styles, as one pool of patches and one mean of Gram matrices.
 - ``opacity``: decides which patches of a style with transparent parts are painted from.

@@ -39,12 +39,14 @@ class LossTargets:
     """`LossTargets` holds what the terms compare a picture with.
 
     ``styles``: those of each fused feature of the scheme. ``content_maps``: the content's class channels at
-    the size of each fused feature, ``None`` without maps. ``content``: F^4 of the content, ``None`` where no
-    term compares it.
+    the size of each fused feature, ``None`` where no maps steer the matching. ``region_maps``: the same,
+    ``None`` where statistics are those of the whole picture. ``content``: F^4 of the content, ``None`` where
+    no term compares it.
     """
 
     styles: "Sequence[GroupStyles]"
     content_maps: Sequence[Tensor | None]
+    region_maps: Sequence[Tensor | None]
     content: Tensor | None
 
 

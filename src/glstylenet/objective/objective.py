@@ -22,6 +22,7 @@ from glstylenet.matching import BLOCK_BYTES, PATCH, Matches, semantic_factor
 from glstylenet.network import CONTENT_LAYER, Network
 from glstylenet.numerics import picture_size, to_half, upcast
 from glstylenet.objective.content import ContentTerm
+from glstylenet.objective.gram import GlobalTerm
 from glstylenet.objective.local import LocalTerm
 from glstylenet.objective.loss_term import LossTargets, LossTerm, TileGradients
 from glstylenet.objective.stroke_votes import Search, StrokeVotes
@@ -39,6 +40,7 @@ class Objective:
 
     ``content`` (1, 3, H, W) RGB 0..255, or ``None`` for a doodle. ``styles``: those of weight 0 are left out.
     ``content_map`` (1, K, H, W): class channels; maps steer the matching with the styles that have one too.
+    ``regions``: the Gram matrices of the map's classes are compared, instead of the whole picture's.
     ``tile_side``: longest side of a tile in pixels, ``None`` for the whole picture at once; the features of
     ``cached_tiles`` of them (``None``: all) wait in memory from the first pass to the second.
     ``half_features``: features of content and styles, and of tiles that wait, have at most 16 bits an entry.
@@ -56,6 +58,7 @@ class Objective:
         styles: Sequence[StyleGuide],
         *,
         content_map: Tensor | None = None,
+        regions: bool = False,
         tile_side: int | None = None,
         cached_tiles: int | None = None,
         half_features: bool = False,
@@ -82,18 +85,28 @@ class Objective:
         compares_content = any(term.compares_content for term in active)
         extractor = FeatureExtractor(network, tile_side, half_features, between_tiles)
         targets = targets or TargetCache()
-        # Without the content's map or any style's, the matching compares features alone.
+        # Without the content's map or any style's, the matching compares features alone, and statistics are
+        # those of the whole picture.
         has_maps = content_map is not None and any(style.class_channels is not None for style in styles)
         factor = semantic_factor(weights.semantic) if has_maps else 0.0
+        regions = regions and has_maps
+        maps = [_map_at(content_map if factor > 0 or regions else None, group) for group in groups]
         with torch.no_grad(), self._measure("network"):
             loss_targets = LossTargets(
                 content=targets.content(extractor, content)
                 if content is not None and compares_content
                 else None,
                 styles=group_styles(
-                    targets, extractor, groups, styles, map_factor=factor, block_bytes=block_bytes
+                    targets,
+                    extractor,
+                    groups,
+                    styles,
+                    map_factor=factor,
+                    regions=regions,
+                    block_bytes=block_bytes,
                 ),
-                content_maps=[_map_at(content_map if factor > 0 else None, group) for group in groups],
+                content_maps=[each if factor > 0 else None for each in maps],
+                region_maps=[each if regions else None for each in maps],
             )
         self._terms = [term(weights[term.name], loss_targets) for term in active]
         self._fused = len(groups)
@@ -160,8 +173,11 @@ class Objective:
                     local_maps = local_maps or self._local.empty_maps()
                     self._local.write_maps(features, local_maps)
                 del features
+            by_class = next(
+                (each.class_losses() for each in self._terms if isinstance(each, GlobalTerm)), None
+            )
         matches = [] if self._local is None else self._local.matches
-        return LossMaps(LossAccumulator.terms(values.stacked()), content_map, local_maps, matches)
+        return LossMaps(LossAccumulator.terms(values.stacked()), content_map, local_maps, matches, by_class)
 
     def copy_strokes(self, pixels: Tensor) -> Tensor:
         """Return ``pixels`` (1, 3, H, W) repainted with the style's pixels under their nearest patches.

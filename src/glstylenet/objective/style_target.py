@@ -12,6 +12,7 @@ from glstylenet.matching import BLOCK_BYTES, PatchGrid, StylePatchIndex, patch_s
 from glstylenet.numerics import exact_dtype, flatten_positions, sum_dtype
 from glstylenet.objective.gram import gram
 from glstylenet.objective.opacity import counted_patches, counted_positions
+from glstylenet.objective.regions import FEWEST_POSITIONS, Region
 from glstylenet.objective.tile_features import FeatureExtractor
 from glstylenet.pyramid import fused_size
 
@@ -82,16 +83,35 @@ class StyleTarget:
     map_factor: float
     counted: Tensor | None
     block_bytes: int
+    regions: bool = False
 
     @property
     def nbytes(self) -> int:
-        """The memory that it takes with the Gram matrix."""
-        return self.feature.nbytes + 4 * self.feature.shape[1] ** 2
+        """The memory that it takes with the Gram matrices."""
+        classes = self.class_channels.shape[1] if self.regions and self.class_channels is not None else 0
+        return self.feature.nbytes + 4 * (1 + classes) * self.feature.shape[1] ** 2
 
     @cached_property
     def gram(self) -> Tensor:
         """The Gram matrix (C, C) of Eq. 5, of the positions that are painted from."""
-        return gram(self.feature, counted=counted_positions(self.counted))
+        counted = counted_positions(self.counted)
+        return gram(self.feature, region=Region() if counted is None else Region.of(counted))
+
+    @cached_property
+    def class_grams(self) -> list[Tensor | None]:
+        """The Gram matrix (C, C) of each class's positions that are painted from.
+
+        ``None`` for a class with fewer than ``FEWEST_POSITIONS``; the list is empty without a map.
+        """
+        if self.class_channels is None:
+            return []
+        counted = counted_positions(self.counted)
+        grams: list[Tensor | None] = []
+        for shares in self.class_channels[0]:
+            region = Region.of(shares if counted is None else shares * counted)
+            is_large = region.size(shares.numel()) >= FEWEST_POSITIONS
+            grams.append(gram(self.feature, region=region) if is_large else None)
+        return grams
 
     @cached_property
     def patches(self) -> StylePatchIndex:
@@ -111,7 +131,7 @@ class StyleTarget:
     def _patches(self, centre: Tensor | None) -> StylePatchIndex:
         return StylePatchIndex(
             self.feature,
-            self.class_channels,
+            self.class_channels if self.map_factor > 0 else None,
             map_factor=self.map_factor,
             excluded=None if self.counted is None else ~self.counted,
             centre=centre,
@@ -127,11 +147,13 @@ def style_targets(
     style_alpha: Tensor | None = None,
     *,
     map_factor: float,
+    regions: bool = False,
     block_bytes: int = BLOCK_BYTES,
 ) -> list[StyleTarget]:
     """Return a target of ``style`` (1, 3, A, B) and its ``style_map`` (1, K, A, B) for each of ``groups``.
 
-    ``style_alpha`` (1, 1, A, B), 0..1: where it is transparent, and not painted from.
+    ``style_alpha`` (1, 1, A, B), 0..1: where it is transparent, and not painted from. ``regions``: whether
+    Gram matrices of the classes will be asked for.
     """
     if not groups:
         return []
@@ -146,6 +168,7 @@ def style_targets(
             map_factor=map_factor,
             counted=counted_patches(style_alpha, each),
             block_bytes=block_bytes,
+            regions=regions,
         )
         for group, feature, class_channels, each in zip(
             groups, extractor.fused(style, groups), maps, sizes, strict=True

@@ -2,7 +2,8 @@
 
 :class:`StyleGuide` is what a caller gives. :class:`GroupStyles` holds all styles of one fused feature: their
 patches are one pool from which every patch of the picture takes its nearest (Eq. 3), and their Gram matrices
-are mixed by weight (Eqs. 5-6). With one style both are that style's own, to the last digit.
+are mixed by weight (Eqs. 5-6), those of each map class apart where statistics are by region. With one style
+both are that style's own, to the last digit.
 """
 
 import math
@@ -10,10 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+import torch
 from torch import Tensor
 
 from glstylenet.errors import UsageError
 from glstylenet.matching import PATCH, Matches, PatchGrid
+from glstylenet.objective.regions import FEWEST_POSITIONS, RegionTarget
 from glstylenet.objective.style_target import StyleStatistics, StyleTarget
 from glstylenet.objective.target_cache import TargetCache
 from glstylenet.objective.tile_features import FeatureExtractor
@@ -65,12 +68,57 @@ class GroupStyles:
     @cached_property
     def gram(self) -> Tensor:
         """The mean of the styles' Gram matrices (C, C) by weight."""
-        if len(self.targets) == 1:
-            return self.targets[0].gram
-        total = sum(self.weights)
-        first, *others = (
-            target.gram * (weight / total) for target, weight in zip(self.targets, self.weights, strict=True)
-        )
+        return self._mean([target.gram for target in self.targets])
+
+    def region_targets(self, class_map: Tensor | None) -> list[RegionTarget]:
+        """Return what the regions of a picture are compared with: those of the classes of ``class_map``.
+
+        ``class_map`` (1, K, H, W): the content's class channels. Of each class the styles that have enough of
+        it are mixed; one without a map is there with all of it. The last region is that of the classes
+        without statistics of their own, if there are any. Where no class has some, or ``class_map`` is
+        ``None``, the only region is the whole picture.
+        """
+        if class_map is None:
+            return [RegionTarget(self.gram)]
+        sizes: list[float] = class_map[0].sum(dim=(1, 2), dtype=torch.float64).tolist()
+        total = sum(sizes)
+        regions, rest = [], []
+        for number, size in enumerate(sizes):
+            if size == 0:
+                continue
+            style = self._class_gram(number) if size >= FEWEST_POSITIONS else None
+            if style is None:
+                rest.append(number)
+            else:
+                weights = {number: size / total}
+                regions.append(RegionTarget(style, weights, class_map[0, number], size, total))
+        if not regions:
+            return [RegionTarget(self.gram)]
+        if rest:
+            weights = {number: sizes[number] / total for number in rest}
+            size = sum(sizes[number] for number in rest)
+            regions.append(RegionTarget(None, weights, class_map[0, rest].sum(dim=0), size, total))
+        return regions
+
+    def _class_gram(self, number: int) -> Tensor | None:
+        """Return the mean of the styles' Gram matrices of a class; ``None`` if no map has enough of it."""
+        grams = [target.class_grams[number] if target.class_grams else target.gram for target in self.targets]
+        if all(
+            matrix is None or not target.class_grams
+            for matrix, target in zip(grams, self.targets, strict=True)
+        ):
+            return None
+        return self._mean(grams)
+
+    def _mean(self, grams: Sequence[Tensor | None]) -> Tensor:
+        """Return the mean of the styles' Gram matrices by weight, of those that are there."""
+        there = [
+            (matrix, weight) for matrix, weight in zip(grams, self.weights, strict=True) if matrix is not None
+        ]
+        if len(there) == 1:
+            return there[0][0]
+        total = sum(weight for _, weight in there)
+        first, *others = (matrix * (weight / total) for matrix, weight in there)
         for other in others:
             first += other
         return first
@@ -129,11 +177,13 @@ def group_styles(
     styles: Sequence[StyleGuide],
     *,
     map_factor: float,
+    regions: bool,
     block_bytes: int,
 ) -> list[GroupStyles]:
     """Return the styles of each of a scheme's ``groups``; a style of weight 0 is left out.
 
-    ``map_factor``: weight of the maps' cosine in Eq. 3, 0 to ignore the maps. Raises
+    ``map_factor``: weight of the maps' cosine in Eq. 3, 0 to match without them. ``regions``: whether the
+    statistics of each map class are compared. Raises
     :class:`~glstylenet.errors.UsageError` if no style has a positive weight.
     """
     used = [style for style in styles if style.weight > 0]
@@ -144,9 +194,10 @@ def group_styles(
             extractor,
             groups,
             style.picture,
-            style.class_channels if map_factor > 0 else None,
+            style.class_channels if map_factor > 0 or regions else None,
             style.alpha,
             map_factor=map_factor,
+            regions=regions,
             block_bytes=block_bytes,
         )
         for style in used

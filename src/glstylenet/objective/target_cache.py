@@ -46,12 +46,13 @@ class TargetCache:
         style_alpha: Tensor | None = None,
         *,
         map_factor: float,
+        regions: bool = False,
         block_bytes: int = BLOCK_BYTES,
     ) -> list[StyleTarget]:
         """Return what :func:`~.style_target.style_targets` computes of the same arguments."""
 
         def key() -> Hashable:
-            map_key = None if style_map is None else (_digest(style_map), map_factor)
+            map_key = None if style_map is None else (_digest(style_map), map_factor, regions)
             alpha_key = None if style_alpha is None else _digest(style_alpha)
             return extractor.key, groups, _digest(style), map_key, alpha_key, block_bytes
 
@@ -63,6 +64,7 @@ class TargetCache:
                 style_map,
                 style_alpha,
                 map_factor=map_factor,
+                regions=regions,
                 block_bytes=block_bytes,
             )
 

@@ -112,11 +112,13 @@ class LossMaps:
     ``content`` float64 (h, w): each position's part of the content term (Eq. 2), ``None`` without one.
     ``matches`` and ``local``, one for each fused feature of the scheme: the nearest style patches (Eq. 3) and
     each patch's part of the local term (Eq. 4), float64 (H-2, W-2); both empty without a local term. Parts
-    are at least 0 and sum up to their term. The global term has no map: a Gram matrix is a sum over the whole
-    picture, and its squared distance (Eq. 6) cannot be divided by position.
+    are at least 0 and sum up to their term. The global term has no map: a Gram matrix is a sum over
+    positions, and its squared distance (Eq. 6) cannot be divided by them. ``class_globals``, float64 (K,):
+    each class's part of it where statistics are by region, else ``None``.
     """
 
     terms: LossTerms
     content: Tensor | None
     local: Sequence[Tensor]
     matches: Sequence[Matches]
+    class_globals: Tensor | None = None

@@ -49,6 +49,7 @@ def make_objective(
         scaled.content,
         [StyleGuide(scaled.style, scaled.style_map, alpha=scaled.style_alpha)],
         content_map=scaled.content_map,
+        regions=settings.statistics == "regions",
         tile_side=plan.tile_side,
         cached_tiles=plan.cached_tiles,
         half_features=plan.half_features,

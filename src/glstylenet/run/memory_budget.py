@@ -75,6 +75,7 @@ def estimate_memory(
         scheme=SCHEMES[settings.scheme],
         held_pictures=held_pictures,
         classes=classes,
+        regions=settings.statistics == "regions" and settings.global_weight > 0 and classes > 0,
         optimizes=optimizes,
         on_gpu=device.torch_device.type != "cpu",
     )

@@ -103,6 +103,12 @@ RULES: tuple[Rule, ...] = (
         "local_weight is 0, so no patches are matched",
         lambda at: at.sources.has_maps and at.chosen.semantic_weight > 0 and not at.weighs("local"),
     ),
+    Rule("statistics", "there are no maps", lambda at: not at.sources.has_maps),
+    Rule(
+        "statistics",
+        "global_weight is 0, so no statistics are compared",
+        lambda at: at.sources.has_maps and not at.weighs("global"),
+    ),
     Rule("classes", "there are no maps", lambda at: not at.sources.has_maps),
     Rule("strict", "there are no maps", lambda at: not at.sources.has_maps),
     Rule(

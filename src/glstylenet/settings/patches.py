@@ -22,7 +22,7 @@ class PatchSettings(Theme):
     )
     semantic_weight: float = setting(
         10.0,
-        "how strictly patches stay within their region of the semantic maps; 0 ignores the maps",
+        "how strictly patches stay within their region of the semantic maps; 0 matches without them",
         symbol="beta1",
         effect="stricter regions",
         ge=0,

@@ -1,6 +1,6 @@
 """The global term: how closely the whole result follows the style's statistics."""
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from glstylenet.settings.theme import Theme, setting
 
@@ -19,4 +19,10 @@ class StatisticsSettings(Theme):
         effect="colours of the whole closer to the style",
         ge=0,
         le=1e9,
+    )
+    statistics: Literal["whole", "regions"] = setting(
+        "whole",
+        "what colours and textures are compared over: whole (all of both pictures), regions (each map class "
+        "with the same class of the style)",
+        effect="colours and textures that stay in their region",
     )
