@@ -273,10 +273,22 @@ def test_a_class_that_the_style_lacks_is_left_to_the_whole(exact: VGG19) -> None
 
 
 def test_maps_without_a_class_in_common_compare_the_whole(exact: VGG19) -> None:
-    guides = [StyleGuide(_picture(2, STYLE_SIZE), _halves((2, 2), STYLE_SIZE))]
-    found = _global(exact, _halves((0, 1), SIZE), guides)
-    matrices = gram(_deepest(exact, _picture(5, SIZE))), gram(_deepest(exact, guides[0].picture))
-    assert found == pytest.approx(float(global_loss(*matrices, weight=2.0)), rel=1e-9)
+    """To the last digit."""
+    guide = StyleGuide(_picture(2, STYLE_SIZE), _halves((2, 2), STYLE_SIZE))
+    found, whole = (
+        Objective(
+            exact,
+            SCHEMES["c"],
+            PAPER,
+            _picture(1, SIZE),
+            [guide],
+            content_map=_halves((0, 1), SIZE),
+            regions=regions,
+        ).evaluate(_picture(5, SIZE))
+        for regions in (True, False)
+    )
+    assert found.terms == whole.terms
+    assert torch.equal(found.gradient, whole.gradient)
 
 
 def test_matrices_of_several_styles_are_mixed_class_by_class(exact: VGG19) -> None:
@@ -330,6 +342,7 @@ def test_the_maps_need_not_steer_the_matching(exact: VGG19) -> None:
         exact, SCHEMES["g"], weights, _picture(1, SIZE), [StyleGuide(_picture(2, STYLE_SIZE))]
     )
     assert torch.equal(found.match(pixels)[0].index, without.match(pixels)[0].index)
+    assert found.copy_strokes_by_maps(pixels) is None
     steered = _objective(exact)
     assert found.evaluate(pixels).terms["global"] == pytest.approx(
         20 * steered.evaluate(pixels).terms["global"], rel=1e-12

@@ -17,7 +17,7 @@ from glstylenet.numerics import Rect, upcast
 
 __all__ = ["FEWEST_POSITIONS", "Region", "RegionTarget"]
 
-FEWEST_POSITIONS = 8.0
+FEWEST_POSITIONS = 16.0
 """Positions that a class must have in both pictures for statistics of its own: those of fewer say little of a
 class, and following them takes away what else is there, such as the eyes of a face."""
 
