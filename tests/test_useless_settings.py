@@ -155,7 +155,7 @@ def test_presets_are_told_what_they_lack(name: str) -> None:
     assert useless(chosen, "maps") == []
     lacking = [warning.split()[0] for warning in useless(chosen, "plain")]
     needs_maps = chosen.semantic_weight not in (0.0, Settings().semantic_weight)
-    assert lacking == ["semantic_weight"] * needs_maps
+    assert lacking == ["semantic_weight"] * needs_maps + ["statistics"] * (chosen.statistics == "regions")
 
 
 @pytest.mark.parametrize(

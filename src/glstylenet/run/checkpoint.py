@@ -56,7 +56,7 @@ __all__ = [
 _NAME = "checkpoint.safetensors"
 
 
-ALGORITHM_VERSION = 8
+ALGORITHM_VERSION = 9
 """The version of the numerics: raise it by one whenever the same settings come to compute another picture,
 and whenever the layout of this file changes.
 
@@ -67,7 +67,8 @@ its plans do not say so; 3 did not fit the preconditioner to the curvature; 4 fi
 move, too; 5 had other keys in this file; 6 started from white noise, gave small budgets to more sizes, found
 other classes in soft maps, laid transparent colours over white, and decoded long JPEG files at full size;
 7 copied no strokes, gave all sizes the same number of evaluations, finished photographs with the guided
-filter, and had other keys in this file."""
+filter, and had other keys in this file; 8 weighed copies cell by cell, and copied detail into forms in
+whatever colours they had."""
 
 
 _PREFIX = "optimizer."

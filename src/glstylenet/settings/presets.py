@@ -27,7 +27,8 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
             {
                 "local_weight": 500.0,
                 "semantic_weight": 20.0,
-                "global_weight": 1.0,
+                "global_weight": 0.3,
+                "statistics": "regions",
                 "init": "tinted",
                 "voting": "whole",
             },
@@ -50,6 +51,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
                 "coarse_content": 4.0,
                 "semantic_weight": 50.0,
                 "global_weight": 0.05,
+                "statistics": "regions",
                 "init": "tinted",
                 "finish": "photo",
                 "voting": "whole",
@@ -57,7 +59,13 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
         ),
         "chinese-painting": Preset(
             "a landscape in the manner of a Chinese painting on silk; best with maps",
-            {"local_weight": 200.0, "semantic_weight": 20.0, "global_weight": 0.5, "voting": "whole"},
+            {
+                "local_weight": 200.0,
+                "semantic_weight": 20.0,
+                "global_weight": 0.5,
+                "statistics": "regions",
+                "voting": "whole",
+            },
         ),
         "gatys": Preset(
             "a baseline to compare with: Gram matrices of each layer, no patches or maps, Gatys et al. 2016",
