@@ -15,7 +15,14 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
-from glstylenet.numerics import flatten_positions, matmul_f32, sum_dtype, sum_of_squares, upcast
+from glstylenet.numerics import (
+    flatten_positions,
+    interruption_point,
+    matmul_f32,
+    sum_dtype,
+    sum_of_squares,
+    upcast,
+)
 from glstylenet.objective.loss_term import LossTerm, TileGradients
 from glstylenet.objective.tile_features import TileFeatures
 from glstylenet.pyramid import fused_size
@@ -53,6 +60,7 @@ def gram(feature: Tensor, *, positions: int | None = None, counted: Tensor | Non
         strips = (strip[mask] for strip, mask in zip(strips, masks, strict=True))
         positions = positions or int(counted.sum())
     for strip in map(upcast, strips):
+        interruption_point()
         for top in range(0, channels, band):
             part, rows, columns = total[top : top + band, top:], strip[:, top : top + band].T, strip[:, top:]
             if strip.dtype == total.dtype:

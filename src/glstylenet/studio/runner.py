@@ -287,7 +287,7 @@ class _Painter:
                 folder / name, result.pixels, alpha=result.alpha, bits=bits, recipe=recipe, overwrite=True
             )
         self._preview(result.pixels, result.alpha)
-        job.losses, job.has_result = result.losses.as_dict(), True
+        job.losses, job.has_result = result.losses.as_dict() or None, True
         if not result.interrupted:  # a stopped run can be resumed
             shutil.rmtree(folder / "checkpoint", ignore_errors=True)
 
