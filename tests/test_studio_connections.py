@@ -70,9 +70,11 @@ class Served:
         self.thread.start()
         assert listening.wait(30)
         self.failures: list[str] = []
-        self._log = logging.getLogger("uvicorn.error")  # its records need not reach the root's handlers
+        # Their records need not reach the root's handlers.
+        self._logs = [logging.getLogger(name) for name in ("uvicorn.error", "asyncio")]
         self._handler = _Collector(self.failures)
-        self._log.addHandler(self._handler)
+        for log in self._logs:
+            log.addHandler(self._handler)
         self.port = int(self.url.rstrip("/").rpartition(":")[2])
 
     def ask(self, method: str, path: str, **options: Any) -> httpx.Response:
@@ -97,7 +99,8 @@ class Served:
     def end(self) -> None:
         self._stop.set()
         self.thread.join(20)
-        self._log.removeHandler(self._handler)
+        for log in self._logs:
+            log.removeHandler(self._handler)
         assert not self.thread.is_alive()
 
 
@@ -141,6 +144,13 @@ def test_a_cut_upload_is_no_failure(served: Served, path: str) -> None:
         time.sleep(0.1)
     assert served.ask("GET", "/api/health").status_code == 200
     time.sleep(0.1)
+    assert served.failures == []
+
+
+def test_nonsense_after_a_whole_request_is_no_failure(served: Served) -> None:
+    answer = served.send(header(served.port) + b"nonsense\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 ")
+    assert served.ask("GET", "/api/health").status_code == 200
     assert served.failures == []
 
 

@@ -13,7 +13,10 @@ _HEADER_SECONDS = 10.0
 
 
 class TimedProtocol(H11Protocol):
-    """uvicorn's protocol for HTTP, which waits for ever for the rest of a header."""
+    """uvicorn's protocol for HTTP, which waits for ever for the rest of a header.
+
+    It also fails where bytes that are no HTTP follow a whole request.
+    """
 
     _deadline: float | None = None
 
@@ -29,6 +32,13 @@ class TimedProtocol(H11Protocol):
             self._wait_for_header()
         else:
             self._deadline = None
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is no HTTP; close the connection if it follows a request that is answered already."""
+        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            super().send_400_response(msg)
+        else:
+            self.transport.close()
 
     def _wait_for_header(self) -> None:
         if self._deadline is None:
