@@ -84,12 +84,18 @@ class Served:
         return socket.create_connection(("127.0.0.1", self.port), timeout=20)
 
     def send(self, request: bytes) -> bytes:
-        """Send bytes, and return what is answered until the server closes."""
+        """Send bytes, and return what is answered until the server closes or waits for more."""
         with self.connect() as connection, contextlib.suppress(ConnectionError, TimeoutError):
             connection.sendall(request)
-            connection.shutdown(socket.SHUT_WR)
+            connection.settimeout(0.2)
             parts = []
-            while part := connection.recv(2**16):
+            while True:
+                try:
+                    part = connection.recv(2**16)
+                except TimeoutError:  # half a request
+                    break
+                if not part:
+                    break
                 parts.append(part)
                 if b"text/event-stream" in part:
                     break
@@ -425,7 +431,7 @@ def test_crafted_requests_are_answered(served: Served) -> None:
     request = {"content": "sample:demo", "style": "sample:demo", "settings": {"size": 48, "iterations": 2}}
     names.append(served.ask("POST", "/api/jobs", json=request).json()["id"])
     generator = random.Random(21)
-    for _ in range(400):
+    for _ in range(200):
         crafted = crafted_request(generator, served.port, names)
         answer = served.send(crafted)
         status = answer.split(b" ", 2)[1:2]

@@ -34,8 +34,12 @@ class TimedProtocol(H11Protocol):
             self._deadline = None
 
     def send_400_response(self, msg: str) -> None:
-        """Answer what is no HTTP; close the connection if it follows a request that is answered already."""
-        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+        """Answer what is no HTTP; close the connection if it follows a request."""
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.disconnected = True  # h11 takes no more of the answer that is under way
+            self.cycle.message_event.set()
+            self.transport.close()
+        elif self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
             super().send_400_response(msg)
         else:
             self.transport.close()
