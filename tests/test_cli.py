@@ -780,19 +780,18 @@ def test_a_batch_stops_at_the_first_signal(
     assert "interrupted; 1 of 2 pictures are written" in streams.err
 
 
-@pytest.mark.parametrize("moment", [Step, Finished, None])
+@pytest.mark.parametrize("moment", [Finished, None])
 def test_a_signal_when_the_picture_is_whole_is_no_failure(
     desk: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, moment: type | None
 ) -> None:
-    """At the last evaluation, while finishing, and while writing."""
+    """When its losses are measured, and while writing."""
     real: Callable[..., Result] = stylize
     write = write_picture
 
     def signalled(*arguments: object, on_event: Callable[[Event], None], **options: object) -> Result:
         def hear(event: Event) -> None:
             on_event(event)
-            is_last = not isinstance(event, Step) or event.evaluation == event.evaluations
-            if moment is not None and isinstance(event, moment) and is_last:
+            if moment is not None and isinstance(event, moment):
                 signal.raise_signal(signal.SIGINT)
 
         return real(*arguments, on_event=hear, **options)

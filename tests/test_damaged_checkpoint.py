@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 import glstylenet
 from glstylenet.errors import InputError, OutputError
-from glstylenet.events import Event, Started, Warned
+from glstylenet.events import Event, Started, Step, Warned
 from glstylenet.run.checkpoint import State
 from glstylenet.run.preparation import prepare
 from glstylenet.run.recorder import open_checkpoint
@@ -37,16 +37,17 @@ def _write(path: Path, facts: dict[str, Any] | str, tensors: Tensors) -> None:
 
 
 def _run(folder: Path, optimizer: str, *, resume: bool, stop_after: int = 0) -> glstylenet.Result:
-    calls: list[None] = []
+    events: list[object] = []
 
     def should_stop() -> bool:
-        calls.append(None)
-        return len(calls) == stop_after
+        steps = sum(isinstance(event, Step) for event in events)
+        return steps == stop_after > 0
 
     return glstylenet.stylize(
         PICTURE,
         PICTURE[:, ::-1],
         settings=glstylenet.Settings(**SETTINGS, optimizer=optimizer),
+        on_event=events.append,
         should_stop=should_stop,
         checkpoint=folder,
         resume=resume,

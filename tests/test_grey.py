@@ -65,8 +65,15 @@ def test_the_loss_still_falls() -> None:
 def test_a_resumed_run_ends_with_the_same_grey(tmp_path: Path) -> None:
     settings = _settings(round_length=4)
     whole = stylize(CONTENT, STYLE, settings=settings)
-    asked = iter([False] * 5 + [True])
-    stylize(CONTENT, STYLE, settings=settings, checkpoint=tmp_path, should_stop=lambda: next(asked))
+    events: list[object] = []
+    stylize(
+        CONTENT,
+        STYLE,
+        settings=settings,
+        checkpoint=tmp_path,
+        on_event=events.append,
+        should_stop=lambda: sum(isinstance(event, Step) for event in events) == 6,
+    )
     resumed = stylize(CONTENT, STYLE, settings=settings, checkpoint=tmp_path, resume=True)
     assert torch.equal(resumed.pixels, whole.pixels)
 

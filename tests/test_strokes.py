@@ -220,13 +220,15 @@ def test_a_run_stopped_within_a_vote_goes_on_to_the_same_picture(tmp_path: Path)
     settings = Settings(precision="float32", device="cpu", iterations=8, scales=2, round_length=3)
     content, style = _painting(80, 72, 10), _painting(72, 80, 11)
     whole = stylize(content, style, settings=settings)
-    asked: list[None] = []
-
-    def stop_after_the_vote() -> bool:
-        asked.append(None)
-        return len(asked) == 7  # six evaluations, then the vote
-
-    cut = stylize(content, style, settings=settings, should_stop=stop_after_the_vote, checkpoint=tmp_path)
+    events: list[object] = []
+    cut = stylize(
+        content,
+        style,
+        settings=settings,
+        on_event=events.append,
+        should_stop=lambda: any(isinstance(event, Voted) for event in events),
+        checkpoint=tmp_path,
+    )
     assert (cut.interrupted, cut.evaluations) == (True, 6)
     resumed = stylize(content, style, settings=settings, checkpoint=tmp_path, resume=True)
     assert torch.equal(resumed.pixels, whole.pixels)

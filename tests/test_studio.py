@@ -228,7 +228,7 @@ def _events(text: str) -> list[tuple[int | None, str, Any]]:
 
 def test_events_are_told_in_order_and_again(studio: Studio) -> None:
     job = studio.job().json()["id"]
-    events = _events(studio.ask("GET", f"/api/jobs/{job}/events").text)  # until the end
+    events = _events(studio.ask("GET", f"/api/jobs/{job}/events?last=0").text)  # until the end
     numbers = [number for number, _, _ in events if number is not None]
     assert numbers == list(range(1, len(numbers) + 1))
     assert [content["evaluation"] for _, kind, content in events if kind == "progress"] == [1, 2, 3]
@@ -497,11 +497,19 @@ def test_a_token_is_asked_for(tmp_path: Path, samples: Mapping[str, Path]) -> No
     assert (
         studio.ask("GET", "/api/health", headers={"Authorization": "Bearer correct horse"}).status_code == 200
     )
-    opened = studio.ask("GET", "/?token=correct+horse")
-    assert opened.status_code == 200
+    opened = studio.ask("GET", "/?token=correct+horse&a=b")
+    assert (opened.status_code, opened.headers["location"]) == (303, "/?a=b"), "a copied address has no token"
     cookie = opened.headers["set-cookie"]
+    assert cookie.startswith("glstylenet_token_7860="), "another studio of this host has another cookie"
     assert "HttpOnly" in cookie
     assert "SameSite=Strict" in cookie
+
+
+def test_a_cookie_is_one_port_s(tmp_path: Path, samples: Mapping[str, Path]) -> None:
+    studio = Studio(tmp_path / "data", samples, token="correct-horse")
+    for name, code in (("_7860", 200), ("_7861", 401), ("", 401)):
+        cookie = {"Cookie": f"glstylenet_token{name}=correct-horse"}
+        assert studio.ask("GET", "/", headers=cookie).status_code == code
 
 
 @pytest.mark.parametrize(

@@ -103,7 +103,7 @@ def test_odd_json_is_refused_with_a_sentence(idle: Studio, body: bytes) -> None:
 
 
 def test_a_slow_upload_gives_its_place_up(idle: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("glstylenet.studio.application._UPLOAD_SECONDS", 0.5)
+    monkeypatch.setattr("glstylenet.studio.security._BODY_SECONDS", 0.5)
 
     async def action(client: httpx.AsyncClient) -> list[int]:
         async def slowly() -> Any:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -120,7 +121,8 @@ def test_copied_strokes_are_always_shown(studio: Studio, monkeypatch: pytest.Mon
     monkeypatch.setattr("glstylenet.studio.runner.stylize", work)
     failed = studio.wait(studio.job().json()["id"], "failed")
     assert failed["error"] == "enough"
-    told = studio.runner.messages(failed["id"], 0)
+    while (told := studio.runner.messages(failed["id"], 0))[-1].kind != "end":
+        time.sleep(0.01)  # it follows the state
     kinds = [each.kind for each in told if each.kind != "state"]
     assert kinds == ["strokes", "preview", "progress", "progress", "strokes", "preview", "end"]
     strokes = [each.content for each in told if each.kind == "strokes"]

@@ -85,7 +85,7 @@ def test_a_restarted_server_goes_on(tmp_path: Path, number: int, code: int) -> N
     assert noted["state"] == ("running" if number == signal.SIGKILL else "interrupted")
     with running(tmp_path) as second:
         done = second.wait(job, state="done")
-        told = _events(httpx.get(f"{second.url}api/jobs/{job}/events", timeout=30).text)
+        told = _events(httpx.get(f"{second.url}api/jobs/{job}/events?last=0", timeout=30).text)
         evaluations = [content["evaluation"] for _, kind, content in told if kind == "progress"]
         assert evaluations.count(1) == 1, "it began anew"
         points = second.ask("GET", f"/api/jobs/{job}/curve")["points"]

@@ -234,8 +234,14 @@ def test_events_tell_the_run_in_order(content: Picture, style: Picture) -> None:
 
 
 def test_stopping_early_keeps_the_best_so_far(content: Picture, style: Picture) -> None:
-    asked = iter([False, False, True])
-    result = stylize(content, style, settings=_settings(scales=2), should_stop=lambda: next(asked))
+    events: list[object] = []
+    result = stylize(
+        content,
+        style,
+        settings=_settings(scales=2),
+        on_event=events.append,
+        should_stop=lambda: sum(isinstance(event, Step) for event in events) == 3,
+    )
     assert result.interrupted
     assert result.evaluations == 3
     assert result.size == (HEIGHT, WIDTH)

@@ -139,7 +139,7 @@ def _paint_one(job: Job, context: _Context, *, curve: LossCurve) -> Result:
                 style_map=job.style_map,
                 settings=settings,
                 on_event=observer,
-                should_stop=observer.should_stop,
+                should_stop=stop.should_stop,
                 checkpoint=options.checkpoint,
                 resume=options.resume,
             )
@@ -193,12 +193,6 @@ class _RunObserver:
         every = self.options.save_every
         if isinstance(event, Step) and every is not None and event.evaluation % every == 0:
             self._save_preview(event)
-
-    def should_stop(self) -> bool:
-        """Return whether a signal asked to stop before the last evaluation, which ends the run anyway."""
-        latest = self.latest
-        is_last = isinstance(latest, Step) and latest.evaluation >= latest.evaluations
-        return self.stop.should_stop() and not is_last
 
     def _save_preview(self, step: Step) -> None:
         path = preview_path(self.job.output, step.evaluation)
@@ -261,9 +255,7 @@ def _print_summary(result: Result, output: Path, verbosity: Verbosity) -> None:
         return
     height, width = result.size
     work = f"{result.evaluations} evaluations" if result.evaluations else "strokes copied"
-    inform(
-        f"{output}: {width} x {height} pixels, {work} in {duration(result.timings.total)}, "
-        f"{describe_losses(result.losses)}"
-    )
+    losses = f", {describe_losses(result.losses)}" if result.losses.values else ""
+    inform(f"{output}: {width} x {height} pixels, {work} in {duration(result.timings.total)}{losses}")
     if verbosity.verbose:
         inform(f"peak memory {format_bytes(result.peak_memory_bytes)}, weights {result.weights.digest}")

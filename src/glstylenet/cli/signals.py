@@ -1,9 +1,9 @@
 """Signals: how Ctrl-C, SIGTERM and SIGHUP stop the program.
 
 While there is nothing to save, a signal ends the program at once. In a run, once the style's strokes are
-copied or the first evaluation is done, the first signal stops the run after the current evaluation, and the
-best picture so far is saved; a second one ends the program at once. A signal that the program was started to
-ignore, as ``nohup`` and the background jobs of a script do, stays ignored.
+copied or the first evaluation is done, the first signal stops the run, within an evaluation if need be, and
+the best picture so far is saved; a second one ends the program at once. A signal that the program was
+started to ignore, as ``nohup`` and the background jobs of a script do, stays ignored.
 
 This module is imported before all others of the program, so it imports little itself.
 """
@@ -29,8 +29,8 @@ class StopSignals:
     """A context in which Ctrl-C, SIGTERM and SIGHUP ask a run to stop.
 
     ``requested`` is the number of the signal that asked, 0 if none did. ``graceful`` says whether the first
-    signal lets the current evaluation end, as it should once there is something to save; otherwise it ends
-    the program at once.
+    signal only asks to stop, as it should once there is something to save; otherwise it ends the program at
+    once.
     """
 
     def __init__(self) -> None:

@@ -74,7 +74,7 @@ def studio_command(
     storage = Storage(folder, quota=limit, max_pixels=min(checked.max_pixels, 40_000_000))
 
     def ready(url: str) -> None:
-        stop.graceful = True  # from now on a signal lets the current evaluation end
+        stop.graceful = True  # from now on a signal lets the server save its runs
         inform(f"the studio is at {url}\nruns are kept in {folder}; press Ctrl-C to end")
         if show:
             webbrowser.open(url)

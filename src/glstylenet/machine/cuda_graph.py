@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from glstylenet.machine.device import ALLOCATOR, available_memory
+from glstylenet.numerics import uninterrupted
 
 __all__ = ["LARGEST_REPLAYED", "CudaGraph", "is_worthwhile"]
 
@@ -48,6 +49,7 @@ class CudaGraph:
         # One recording at a time in a process. Other threads may compute meanwhile, but not return memory.
         with (
             ALLOCATOR,
+            uninterrupted(),  # half a recording cannot be ended
             torch.cuda.device(like.device),
             torch.cuda.graph(
                 self._graph,

@@ -25,7 +25,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from glstylenet.matching.patch_grid import PATCH, PatchGrid
-from glstylenet.numerics import Rect, whole
+from glstylenet.numerics import Rect, interruption_point, whole
 
 __all__ = ["use_penalty", "vote", "voted_positions"]
 
@@ -87,6 +87,7 @@ def vote(pictures: Sequence[Tensor], grid: PatchGrid, index: Tensor, cell: int) 
     coherence = _coherence(grid, index)
     rows_at_once = max(1, _POSITIONS_AT_ONCE // width)
     for top in range(0, height, rows_at_once):
+        interruption_point()
         bottom = min(top + rows_at_once, height)
         rows_here = Rect(top, 0, bottom, width)
         voted, _valid = voted_positions(grid, index, rows_here)

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from glstylenet.network.matmul_conv import MatmulConv
 from glstylenet.network.winograd import WinogradConv
+from glstylenet.numerics import interruption_point
 
 __all__ = ["ConvRelu"]
 
@@ -89,6 +90,7 @@ class ConvRelu:
         ``origin``: row and column at which ``value`` begins in the whole it was cut from, here and in
         :meth:`backward`; it changes nothing but rounding.
         """
+        interruption_point()
         if self._has_kernel:
             return self._kernel.convolve_relu(value, self._bias, origin=origin)
         one = [1, 1]
@@ -108,6 +110,7 @@ class ConvRelu:
         ``gradient`` (1, O, H, W) is that with respect to the ReLU's input: it is 0 wherever the output is
         (:class:`~glstylenet.network.relu_mask.ReluMask`).
         """
+        interruption_point()
         if self._has_kernel:
             return self._adjoint_kernel.convolve(gradient, origin=origin)
         result = F.conv2d(gradient, self._adjoint, padding=1)

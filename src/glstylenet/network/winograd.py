@@ -18,6 +18,8 @@ the next product needs them.
 import torch
 from torch import Tensor
 
+from glstylenet.numerics import interruption_point
+
 __all__ = ["WinogradConv"]
 
 
@@ -109,6 +111,7 @@ class WinogradConv:
         # Zeros around the picture, and where the first and last tiles go beyond it.
         strip = lines.new_zeros((rows + 2, _SIDE * tile_columns + 2, inputs))
         for start in range(-above, height, rows):
+            interruption_point()
             top, bottom = max(0, start), min(start + rows, height)
             first, last = max(0, start - 1), min(height, bottom + 1)
             begin, end = first - (start - 1), last - (start - 1)

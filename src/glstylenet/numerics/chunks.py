@@ -9,6 +9,8 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from glstylenet.numerics.interruption import interruption_point
+
 __all__ = ["CACHED_ENTRIES", "apply_mask", "chunk_length", "chunk_slices"]
 
 
@@ -28,6 +30,7 @@ def chunk_slices(like: Tensor, rows: int = 1) -> Iterator[slice]:
     """
     length = chunk_length(like.device, rows)
     for start in range(0, like.numel(), length):
+        interruption_point()
         yield slice(start, start + length)
 
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from glstylenet.numerics.interruption import interruption_point
 from glstylenet.numerics.precision import upcast
 
 __all__ = ["matmul_f32", "split_k_matmul"]
@@ -35,6 +36,7 @@ def matmul_f32(left: Tensor, right: Tensor) -> Tensor:
     >>> matmul_f32(torch.ones(1, 300, dtype=torch.bfloat16), torch.ones(300, 1, dtype=torch.bfloat16))
     tensor([[300.]])
     """
+    interruption_point()
     if left.dtype != torch.bfloat16:
         return upcast(left) @ upcast(right)
     if left.device.type == "cuda":

@@ -25,7 +25,14 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from glstylenet.numerics import Rect, flatten_positions, matmul_f32, sum_dtype, sum_of_squares
+from glstylenet.numerics import (
+    Rect,
+    flatten_positions,
+    interruption_point,
+    matmul_f32,
+    sum_dtype,
+    sum_of_squares,
+)
 from glstylenet.objective.loss_term import LossTerm, TileGradients
 from glstylenet.objective.regions import Region, RegionTarget
 from glstylenet.objective.tile_features import TileFeatures
@@ -58,6 +65,7 @@ def gram(feature: Tensor, *, positions: float | None = None, region: Region = _W
     is_slow = lines.device.type == "cpu" and lines.dtype != torch.bfloat16
     band = -(-channels // (_GRAM_BANDS if is_slow else 1))
     for piece, gathered in region.gather(lines):
+        interruption_point()
         # Both factors are scaled. Shares rounded to bfloat16 would shift the region's weights.
         strip = gathered if piece.shares is None else gathered * piece.shares.sqrt()
         strip = strip.to(gathered.dtype)

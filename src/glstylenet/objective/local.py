@@ -28,7 +28,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from glstylenet.matching import PATCH, Matches, voted_positions
-from glstylenet.numerics import Rect, at_least_float32, compute_dtype, flatten_positions, whole
+from glstylenet.numerics import (
+    Rect,
+    at_least_float32,
+    compute_dtype,
+    flatten_positions,
+    interruption_point,
+    whole,
+)
 from glstylenet.objective.loss_term import Loss, LossTargets, LossTerm, TileGradients
 from glstylenet.objective.style_target import StyleStatistics
 from glstylenet.objective.tile_features import TileFeatures
@@ -81,6 +88,7 @@ def local_target(style: StyleStatistics, index: Tensor, window: Rect | None = No
     channels = style.table.shape[1]
     mean = style.table.new_empty((len(voted), channels), dtype=compute_dtype(style.table.dtype))
     for start in range(0, len(voted), _VOTED_AT_ONCE):
+        interruption_point()
         here = slice(start, start + _VOTED_AT_ONCE)
         mean[here], norms = _mean_vote(style, voted[here], valid[here])
         constant -= norms

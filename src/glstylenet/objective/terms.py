@@ -56,6 +56,8 @@ class LossWeights:
 class LossTerms:
     """The weighted values of the terms of Eq. 8, by name; 0 for a term that is not computed.
 
+    There are no values where nothing was evaluated.
+
     >>> losses = LossTerms({"content": 2.0, "local": 3.0})
     >>> losses["local"], losses.total
     (3.0, 5.0)
@@ -72,8 +74,8 @@ class LossTerms:
         return sum(self.values.values())
 
     def as_dict(self) -> dict[str, float]:
-        """Return the terms by name, and ``total``."""
-        return {**self.values, "total": self.total}
+        """Return the terms by name, and ``total``; an empty table where nothing was evaluated."""
+        return {**self.values, "total": self.total} if self.values else {}
 
 
 class LossAccumulator:

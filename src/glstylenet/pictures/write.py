@@ -23,6 +23,9 @@ from glstylenet.pictures.transparency import over_white
 
 __all__ = ["check_output", "read_recipe", "write_picture"]
 
+_QUANTISED_AT_ONCE = 2**16
+"""Numbers that are rounded at a time."""
+
 
 def check_output(
     path: Path, size: tuple[int, int], *, bits: int = 8, overwrite: bool, inputs: FileSet
@@ -141,6 +144,11 @@ def _format_and_encoder(path: Path, bits: int) -> tuple[PictureFormat, Encoder]:
 def _quantised(pixels: Tensor, alpha: Tensor | None, bits: int) -> Samples:
     """Return whole samples (H, W, 3 or 4), rounded to the nearest: v for 8 bits, v * 257 for 16."""
     planes = pixels.detach()[0] if alpha is None else torch.cat([pixels.detach()[0], alpha[0] * 255.0])
-    scaled = planes.cpu().double().clamp(0.0, 255.0) * (257.0 if bits == 16 else 1.0)
-    values = scaled.add(0.5).floor().permute(1, 2, 0).contiguous().numpy()
-    return values.astype(np.uint16) if bits == 16 else values.astype(np.uint8)
+    channels, height, width = planes.shape
+    samples = np.empty((height, width, channels), np.uint16 if bits == 16 else np.uint8)
+    rows_at_once = max(1, _QUANTISED_AT_ONCE // (channels * width))  # what is in the cache is fast
+    for top in range(0, height, rows_at_once):
+        strip = planes[:, top : top + rows_at_once].cpu().double().clamp_(0.0, 255.0)
+        values = strip.mul_(257.0 if bits == 16 else 1.0).add_(0.5).floor_().permute(1, 2, 0)
+        samples[top : top + rows_at_once] = values.numpy()
+    return samples

@@ -38,6 +38,7 @@ from torch import Tensor
 from glstylenet.errors import InputError, OutputError
 from glstylenet.files import open_regular, replacing, schema_finding
 from glstylenet.memory import MemoryPlan
+from glstylenet.numerics import interruption_point
 from glstylenet.optim import OptimizerState
 from glstylenet.run.identity import Identity
 
@@ -307,6 +308,7 @@ def _blocks(tensor: Tensor) -> Iterator[memoryview]:
     """Yield the bytes of a contiguous ``tensor``, block by block."""
     flat = tensor.view(-1)
     for start in range(0, flat.numel(), _BLOCK_ENTRIES):
+        interruption_point()
         yield flat[start : start + _BLOCK_ENTRIES].cpu().numpy().view(np.uint8).data
 
 

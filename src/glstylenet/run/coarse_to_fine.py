@@ -21,7 +21,8 @@ from glstylenet.errors import MemoryLimitError, OptimizationError
 from glstylenet.machine import Device, Stopwatch, memory_pool, out_of_memory
 from glstylenet.memory import MemoryEstimate, MemoryPlan, plan_memory, smaller_tiles
 from glstylenet.network import VGG19
-from glstylenet.objective import Objective, TargetCache
+from glstylenet.numerics import Interrupted, interruptible
+from glstylenet.objective import LossTerms, Objective, TargetCache
 from glstylenet.optim import OptimizerState
 from glstylenet.pictures import resize
 from glstylenet.run.assembly import make_objective, make_optimizer
@@ -51,8 +52,8 @@ class CoarseToFine:
 
     ``store`` may hold targets of other runs. ``recorder`` saves the state before every round and at the end,
     ``resumed`` is such a state to continue from. Afterwards ``evaluations`` counts those of each size in the
-    whole run, ``stopped`` says whether ``should_stop`` ended it, and ``stopwatch`` holds the seconds of each
-    part.
+    whole run, ``terms`` are those of the last, ``None`` if this run has done none, ``stopped`` says whether
+    ``should_stop`` ended it, and ``stopwatch`` holds the seconds of each part.
     """
 
     prepared: Preparation
@@ -67,6 +68,8 @@ class CoarseToFine:
         if self.resumed is not None:
             self.evaluations = [*self.resumed.earlier, self.resumed.spent]
         self.stopped = False
+        self.terms: LossTerms | None = None
+        self._has_picture = self.resumed is not None
         self.stopwatch = Stopwatch()
         self._use(self.prepared.device)
         self._began = time.perf_counter()
@@ -145,7 +148,10 @@ class CoarseToFine:
         estimate = replace(planned.estimate, precision=self._device.precision)
         while (state.spent < evaluations or not state.has_voted) and not (state.has_settled or self.stopped):
             try:
-                self._optimise(number, state)
+                with interruptible(self._should_stop_within_an_evaluation):
+                    self._optimise(number, state)
+            except Interrupted:
+                self.stopped = True
             except OptimizationError:
                 if self._device.precision == "float32" or state.spent >= evaluations:
                     raise
@@ -165,6 +171,13 @@ class CoarseToFine:
                 state.plan = self._plan_again(state, estimate)
         if state.failed and not state.lowered and not self.stopped:
             raise OptimizationError(NO_FINITE_STEP)
+
+    def _should_stop_within_an_evaluation(self) -> bool:
+        """Return whether to stop before the present evaluation is done.
+
+        The first one is always completed, because there would be no picture but the start.
+        """
+        return self._has_picture and self.should_stop()
 
     def _plan_again(self, state: "_ScaleState", estimate: MemoryEstimate) -> MemoryPlan:
         """Return a plan for an ``estimate`` that has grown; the smallest tiles if it cannot be met."""
@@ -213,8 +226,9 @@ class CoarseToFine:
             state.lowered |= step.lowered
             state.failed |= not step.finite
             self.evaluations[number] = state.spent
+            self.terms, self._has_picture = step.terms, True
             self._emit_step(number, state.spent, step, alpha)
-            if self.should_stop():
+            if not self._is_last(number, state.spent) and self.should_stop():
                 self.stopped = True
                 return
 
@@ -240,11 +254,14 @@ class CoarseToFine:
         state.canvas, state.has_voted = canvas, True
         if not votes:
             return
+        self._has_picture = True
         self.emit(Voted(number + 1, without_margin(canvas), alpha))
-        is_result = (
-            number == len(self.prepared.scales) - 1 and self.prepared.scales[-1].scale.evaluations == 0
-        )
-        self.stopped = not is_result and self.should_stop()
+        self.stopped = not self._is_last(number, 0) and self.should_stop()
+
+    def _is_last(self, number: int, spent: int) -> bool:
+        """Return whether the optimisation ends with ``spent`` evaluations of a scale."""
+        scales = self.prepared.scales
+        return number == len(scales) - 1 and spent == scales[-1].scale.evaluations
 
     def _objective(self, number: int, plan: MemoryPlan) -> Objective:
         settings, scale = self.prepared.settings, self.prepared.scales[number].scale

@@ -35,12 +35,15 @@ class Result:
     """`Result` holds the picture that a run computed, with its losses and circumstances.
 
     - ``pixels``: (1, 3, H, W) float32 RGB, 0..255; ``alpha``: (1, 1, H, W), 0..1, or ``None``.
-    - ``losses``: the weighted terms at ``pixels``, at full size, in float32, with fresh matches.
+    - ``losses``: the weighted terms at ``pixels``, at full size, in float32, with fresh matches; those of the
+      last evaluation, at its size, in the run's precision and without the finish, if ``interrupted``, and
+      empty if none was done.
     - ``settings``: the settings that took effect. ``weights`` and ``inputs``: what was loaded.
     - ``timings``, ``evaluations``, ``device``, ``peak_memory_bytes``: what it took;
       ``full_size_evaluations``: the evaluations weighed by their pixels, one at half the size counts 0.25.
     - ``precision``: the one the run began with; a size may have been finished in float32.
-    - ``interrupted``: the run was stopped before its evaluations were used up.
+    - ``interrupted``: the run was stopped before its evaluations were used up, or before the picture of the
+      last one was measured.
     """
 
     pixels: Tensor

@@ -20,7 +20,8 @@ from glstylenet.errors import OutputError, UsageError
 from glstylenet.files import FileSet
 from glstylenet.machine import default_modes, memory_pool, peak_memory
 from glstylenet.maps import resize_labels
-from glstylenet.objective import TERMS, TargetCache
+from glstylenet.numerics import Interrupted, interruptible
+from glstylenet.objective import TERMS, LossTerms, TargetCache
 from glstylenet.pictures import PictureSource, photo_finish, with_chroma_of
 from glstylenet.run.checkpoint import checkpoint_file
 from glstylenet.run.coarse_to_fine import CoarseToFine
@@ -60,8 +61,11 @@ def stylize(
     (a doodle): the content weight is then 0 and the start is noise.
 
     ``on_event`` is called with every event (:mod:`glstylenet.events`). ``should_stop`` is called after every
-    evaluation, and True ends the run with the best pixels so far. Both are called in PyTorch's and NumPy's
-    default modes, in which everything is computed: autocast, for example, is off. ``targets`` is shared
+    evaluation but the last, and True ends the run with the best pixels so far. Once there is a first picture
+    it is also called ten times a second within evaluations and while the result is measured: what is then
+    computed is given up. The losses of a stopped run are those of its last evaluation. Both are called in
+    PyTorch's and NumPy's default modes, in which everything is computed: autocast, for example, is off, and
+    ``should_stop`` in the midst of a computation, so it must return soon. ``targets`` is shared
     between runs on the same pictures, so that these compute them once; its memory is not counted in
     ``settings.memory``.
 
@@ -97,11 +101,12 @@ def stylize(
         pixels = loop.optimise()
         optimisation = time.perf_counter() - loop_began
         pixels = _finish(pixels, prepared)
-        network = loop.float32_network()
-        memory_pool(network.device).give_back()
-        losses = prepared.final_losses.losses(pixels, network, emit, store=store)
+        losses = None if loop.stopped else _measured(pixels, loop)
+        interrupted = losses is None
+        # Who stops a run does not wait for minutes to learn its losses at full size.
+        losses = losses or loop.terms or LossTerms({})
     total = time.perf_counter() - began
-    emit(Finished(total, loop.stopped))
+    emit(Finished(total, interrupted))
     return Result(
         pixels=pixels.cpu(),
         alpha=prepared.inputs.alpha,
@@ -118,7 +123,7 @@ def stylize(
         peak_memory_bytes=peak_memory(prepared.device.torch_device),
         weights=prepared.weights,
         inputs=prepared.inputs,
-        interrupted=loop.stopped,
+        interrupted=interrupted,
     )
 
 
@@ -143,6 +148,17 @@ def _refuse_checkpoint_in_place_of_input(folder: Path, prepared: Preparation) ->
     inputs = FileSet([*(path for path in origins if path is not None), *named_files(prepared.settings)])
     if (source := inputs.find(file := checkpoint_file(folder))) is not None:
         raise OutputError(f"{file}: is the input {source} itself; choose another folder for the checkpoint")
+
+
+def _measured(pixels: Tensor, loop: CoarseToFine) -> LossTerms | None:
+    """Return the losses of a picture that went through all its evaluations; ``None`` if stopped meanwhile."""
+    network = loop.float32_network()
+    memory_pool(network.device).give_back()
+    try:
+        with interruptible(loop.should_stop):
+            return loop.prepared.final_losses.losses(pixels, network, loop.emit, store=loop.store)
+    except Interrupted:
+        return None
 
 
 def _finish(pixels: Tensor, prepared: Preparation) -> Tensor:

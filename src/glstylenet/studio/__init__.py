@@ -4,6 +4,8 @@
 - ``application``: defines the routes of the API and serves the page.
 - ``requests``: validates requests and turns them into jobs.
 - ``security``: refuses foreign hosts, missing tokens and oversized requests.
+- ``timed_protocol``: closes connections whose request does not arrive.
+- ``archive``: packs what repeats a run into a zip file.
 - ``limiter``: lets one large task run at a time, and a few wait.
 - ``storage``: keeps pictures and runs on disk within a quota.
 - ``runner``: runs the queued jobs.

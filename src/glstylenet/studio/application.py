@@ -1,26 +1,34 @@
 """Application: the routes of the studio's API, and the page's files."""
 
 import asyncio
-import contextlib
 import json
+import shutil
 import tempfile
 from collections.abc import AsyncIterator, Mapping
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any
+from types import MappingProxyType
+from typing import Annotated, Any, BinaryIO
 
-from fastapi import FastAPI, Header, HTTPException, Request
+import anyio.to_thread
+from anyio import CapacityLimiter
+from fastapi import Depends, FastAPI, Header, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import FileResponse, StreamingResponse
+from fastapi.responses import FileResponse
+from fastapi.sse import EventSourceResponse, ServerSentEvent
 from fastapi.staticfiles import StaticFiles
+from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import FormData, UploadFile
+from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException as StarletteHTTPException
+from starlette.middleware.body_limit import MAX_BODY_SIZE_SCOPE_KEY
 from starlette.responses import Response
 
 import glstylenet
 from glstylenet.errors import GLStyleNetError, InputError, MemoryLimitError
 from glstylenet.pictures import output_format
+from glstylenet.studio.archive import write_archive
+from glstylenet.studio.event_log import Message
 from glstylenet.studio.job import FINISHED, ROLES, Job
 from glstylenet.studio.limiter import BusyError
 from glstylenet.studio.requests import JobRequest, MapsRequest, Requests
@@ -36,14 +44,25 @@ UPLOAD_BYTES = 64 * 2**20
 MOST_UPLOADS = 4
 """The most uploads that are read at once; more are refused with a time to retry."""
 
-_UPLOAD_SECONDS = 120.0
 _WAIT = 0.1
-_KEEP = 15.0
+_FILE_SECONDS = 60.0
+"""How long a file of a run is waited for that is being written."""
+
+_NUMBER_DIGITS = 15
+"""More digits are no number of a message."""
 _PICTURES = ("result.png", "result.tiff", "preview.jpg", "thumbnail.jpg")
 
 
-def make_application(storage: Storage, runner: Runner, samples: Mapping[str, Path]) -> FastAPI:
-    """Create the application; ``samples``: the shipped pictures by role."""
+def make_application(
+    storage: Storage,
+    runner: Runner,
+    samples: Mapping[str, Path],
+    machine: Mapping[str, object] = MappingProxyType({}),
+) -> FastAPI:
+    """Create the application; ``samples``: the shipped pictures by role.
+
+    ``machine``: the settings that the server chose, for the command lines of runs.
+    """
     application = FastAPI(
         title="glstylenet studio",
         version=glstylenet.__version__,
@@ -51,13 +70,14 @@ def make_application(storage: Storage, runner: Runner, samples: Mapping[str, Pat
         redoc_url=None,
         openapi_url="/api/openapi.json",
     )
-    requests = Requests(storage, samples)
+    requests = Requests(storage, samples, machine)
     _add_error_handlers(application)
     _add_settings_and_samples(application, storage, samples)
     _add_pictures(application, storage)
     _add_jobs(application, storage, runner, requests)
     _add_events(application, runner)
-    _add_files(application, storage)
+    _add_storage(application, storage, runner)
+    _add_files(application, storage, runner)
     folder = Path(str(files("glstylenet.studio") / "static"))
     application.mount("/static", StaticFiles(directory=folder), name="static")
 
@@ -87,8 +107,12 @@ def _add_error_handlers(application: FastAPI) -> None:
         return _refusal(f"the request is not as it should be: {found}", 400)
 
     @application.exception_handler(StarletteHTTPException)
-    async def refused(_request: Request, error: Exception) -> Response:
+    async def refused(request: Request, error: Exception) -> Response:
         assert isinstance(error, StarletteHTTPException)
+        if error.status_code == 413 and error.detail == "Content Too Large":  # Starlette's own
+            limit = request.scope[MAX_BODY_SIZE_SCOPE_KEY]
+            sentence = f"got more than the {limit:,} bytes that are taken here"
+            return _refusal(sentence, 413, {"Connection": "close"})  # the rest may be endless
         return _refusal(str(error.detail), error.status_code, error.headers)
 
 
@@ -100,7 +124,7 @@ def _refusal(sentence: str, status: int, headers: Mapping[str, str] | None = Non
 
 def _add_settings_and_samples(application: FastAPI, storage: Storage, samples: Mapping[str, Path]) -> None:
     @application.get("/api/health")
-    def health() -> dict[str, object]:
+    async def health() -> dict[str, object]:
         """Confirm that the server runs."""
         return {"ok": True, "version": glstylenet.__version__}
 
@@ -122,20 +146,6 @@ def _add_settings_and_samples(application: FastAPI, storage: Storage, samples: M
         return FileResponse(samples[role], media_type="image/png")
 
 
-@contextlib.asynccontextmanager
-async def _form(request: Request) -> AsyncIterator[FormData]:
-    """Read the form within a time limit, so that a slow client cannot block an upload slot for ever."""
-    try:
-        async with asyncio.timeout(_UPLOAD_SECONDS):
-            form = await request.form(max_files=1, max_fields=4)
-    except TimeoutError as error:
-        raise HTTPException(408, f"the upload took longer than {_UPLOAD_SECONDS:g} s; try again") from error
-    try:
-        yield form
-    finally:
-        await form.close()
-
-
 def _add_pictures(application: FastAPI, storage: Storage) -> None:
     reading = asyncio.Semaphore(MOST_UPLOADS)
 
@@ -146,21 +156,15 @@ def _add_pictures(application: FastAPI, storage: Storage) -> None:
             raise HTTPException(
                 429, f"{MOST_UPLOADS} uploads are being read; try again", {"Retry-After": "1"}
             )
-        async with reading, _form(request) as form:
+        async with reading, request.form(max_files=1, max_fields=4) as form:
             file = form.get("file")
             if not isinstance(file, UploadFile):
                 raise HTTPException(400, "got no file; send the picture as the form's field 'file'")
-            with tempfile.NamedTemporaryFile(prefix="glstylenet-") as copy:
-                size = 0
-                while part := await file.read(2**20):
-                    size += len(part)
-                    copy.write(part)
-                copy.flush()
-                if size > UPLOAD_BYTES:
-                    raise HTTPException(
-                        413, f"the file has {size:,} bytes, and at most {UPLOAD_BYTES:,} are taken"
-                    )
-                return await run_in_threadpool(storage.keep_picture, Path(copy.name))
+            if file.size is not None and file.size > UPLOAD_BYTES:
+                raise HTTPException(
+                    413, f"the file has {file.size:,} bytes, and at most {UPLOAD_BYTES:,} are taken"
+                )
+            return await run_in_threadpool(_kept, storage, file.file)
 
     @application.get("/api/pictures/{name}")
     def picture(name: str) -> FileResponse:
@@ -169,6 +173,21 @@ def _add_pictures(application: FastAPI, storage: Storage) -> None:
         if place is None:
             raise HTTPException(404, "there is no such picture")
         return FileResponse(place, media_type="image/png")
+
+    @application.delete("/api/pictures/{name}", status_code=204)
+    def delete(name: str) -> Response:
+        """Remove an uploaded picture; runs that use it keep theirs."""
+        if not storage.remove_picture(name):
+            raise HTTPException(404, "there is no such picture")
+        return Response(status_code=204)
+
+
+def _kept(storage: Storage, upload: BinaryIO) -> dict[str, object]:
+    """Keep an upload as a picture: what reads pictures needs a file with a name."""
+    with tempfile.NamedTemporaryFile(prefix="glstylenet-") as copy:
+        shutil.copyfileobj(upload, copy, 2**20)
+        copy.flush()
+        return storage.keep_picture(Path(copy.name))
 
 
 def _add_jobs(application: FastAPI, storage: Storage, runner: Runner, requests: Requests) -> None:
@@ -240,60 +259,135 @@ def _queued(job: Job, storage: Storage, runner: Runner) -> str:
 
 
 def _add_events(application: FastAPI, runner: Runner) -> None:
-    @application.get("/api/jobs/{name}/curve")
-    def curve(name: str) -> dict[str, Any]:
-        """Return [evaluation, each of the settings' ``terms``] after each evaluation."""
+    def known(name: str) -> str:
         if runner.job(name) is None:
             raise HTTPException(404, "there is no such run")
+        return name
+
+    # Records of long runs are read one after another: so many at once would leave the server no time.
+    reading = CapacityLimiter(1)
+
+    @application.get("/api/jobs/{name}/curve")
+    def curve(name: Annotated[str, Depends(known)]) -> dict[str, Any]:
+        """Return [evaluation, each of the settings' ``terms``] of at most 4001 evaluations, evenly chosen."""
         return {"points": runner.curve(name)}
 
-    @application.get("/api/jobs/{name}/events")
+    @application.get("/api/jobs/{name}/events", response_class=EventSourceResponse)
     async def events(
-        name: str, last: int = 0, last_event_id: Annotated[str | None, Header()] = None
-    ) -> StreamingResponse:
-        """Send server-sent events after the last id.
+        name: Annotated[str, Depends(known)],
+        last: int | None = None,
+        last_event_id: Annotated[str | None, Header()] = None,
+    ) -> AsyncIterator[ServerSentEvent]:
+        """Send server-sent events: the run as it is now, its curve, and every message from now on.
 
-        Their kinds are state, strokes, progress, preview, curve, warning and end.
+        With a ``Last-Event-ID`` or ``last`` the messages after that number come, too. Their kinds are state,
+        strokes, progress, preview, curve, warning and end.
         """
-        if runner.job(name) is None:
-            raise HTTPException(404, "there is no such run")
-        seen = int(last_event_id) if last_event_id is not None and last_event_id.isdecimal() else last
-        return StreamingResponse(_stream(runner, name, seen), media_type="text/event-stream")
+        after = _number(last_event_id)
+        async for event in _stream(runner, name, last if after is None else after, reading):
+            yield event
 
 
-async def _stream(runner: Runner, name: str, after: int) -> AsyncIterator[str]:
-    """Yield the messages of a job: first the earlier ones after number ``after``, then each new one."""
-    yield _event("state", runner.shown(name) or {})
-    yield _event("curve", {"points": runner.curve(name)})
-    quiet = 0.0
-    while (job := runner.job(name)) is not None:
-        messages = runner.messages(name, after)
-        for message in messages:
-            after = message.number
-            yield _event(message.kind, message.content, message.number)
-            if message.kind == "end":
+def _number(text: str | None) -> int | None:
+    """Return the number of a ``Last-Event-ID`` header; ``None`` for what is no number of a message."""
+    is_number = text is not None and text.isascii() and text.isdecimal() and len(text) <= _NUMBER_DIGITS
+    return int(text) if text is not None and is_number else None
+
+
+async def _stream(
+    runner: Runner, name: str, after: int | None, reading: CapacityLimiter
+) -> AsyncIterator[ServerSentEvent]:
+    """Yield what a job is now, its messages after number ``after``, and each new one."""
+
+    def first() -> tuple[int, list[ServerSentEvent]]:
+        number = runner.newest(name) if after is None else after
+        # Read before the state is: what happens in between is told twice, and not never.
+        curve = {"points": runner.curve(name)}
+        return number, [_event("state", runner.shown(name) or {}), _event("curve", curve)]
+
+    def more(number: int) -> tuple[bool, list[Message]]:
+        job = runner.job(name)  # before its messages: what has ended tells nothing more
+        return job is not None and job.state in FINISHED, runner.messages(name, number)
+
+    number, now = await anyio.to_thread.run_sync(first, limiter=reading)
+    for event in now:
+        yield event
+    while (job := runner.known(name)) is not None:
+        if job.state in FINISHED or runner.has_more(name, number):
+            has_ended, messages = await anyio.to_thread.run_sync(more, number, limiter=reading)
+            for message in messages:
+                number = message.number
+                yield _event(message.kind, message.content, message.number)
+                if message.kind == "end":
+                    return
+            if has_ended:
+                yield _event("end", {"state": job.state})
                 return
-        if not messages and job.state in FINISHED:
-            yield _event("end", {"state": job.state})
-            return
-        quiet = 0.0 if messages else quiet + _WAIT
-        if quiet >= _KEEP:
-            quiet = 0.0
-            yield ": keep\n\n"
+        if runner.is_closing:
+            return  # the page asks the next server for the messages after the last one
         await asyncio.sleep(_WAIT)
+    yield _event("end", {"state": "deleted"})
 
 
-def _event(kind: str, content: Mapping[str, Any], number: int | None = None) -> str:
-    start = "" if number is None else f"id: {number}\n"
-    return f"{start}event: {kind}\ndata: {json.dumps(content)}\n\n"
+def _event(kind: str, content: Mapping[str, Any], number: int | None = None) -> ServerSentEvent:
+    return ServerSentEvent(
+        event=kind, raw_data=json.dumps(content), id=None if number is None else str(number)
+    )
 
 
-def _add_files(application: FastAPI, storage: Storage) -> None:
+def _add_storage(application: FastAPI, storage: Storage, runner: Runner) -> None:
+    @application.get("/api/storage")
+    def fullness() -> dict[str, object]:
+        """Return how full the folder is: ``bytes`` of ``quota``, and what would be freed first."""
+        return storage.fullness()
+
+    @application.delete("/api/storage", status_code=204)
+    def delete_all() -> Response:
+        """Remove every run, running ones included, and every uploaded picture."""
+        runner.delete_all()
+        for name in storage.pictures():
+            storage.remove_picture(name)
+        return Response(status_code=204)
+
+
+def _add_files(application: FastAPI, storage: Storage, runner: Runner) -> None:
+    @application.get("/api/jobs/{name}/archive.zip")
+    def archive(name: str) -> FileResponse:
+        """Return a zip file with the inputs, maps, result, recipe and command of a run."""
+        job, folder = runner.job(name), storage.folder(name)
+        if job is None or folder is None:
+            raise HTTPException(404, "there is no such run")
+        with tempfile.NamedTemporaryFile(prefix="glstylenet-", suffix=".zip", delete=False) as file:
+            place = Path(file.name)
+            try:
+                write_archive(file, job, folder)
+            except BaseException:
+                place.unlink()
+                raise
+        return FileResponse(
+            place,
+            media_type="application/zip",
+            filename=f"glstylenet-{name}.zip",
+            background=BackgroundTask(place.unlink, missing_ok=True),
+        )
+
     @application.get("/api/jobs/{name}/{file}")
-    def file(name: str, file: str) -> Response:
+    async def file(name: str, file: str) -> Response:
         """Return result.png, result.tiff (16 bits), preview.jpg or thumbnail.jpg of a run."""
+        if file not in _PICTURES:
+            raise HTTPException(404, "there is no such file")
+        end = asyncio.get_running_loop().time() + _FILE_SECONDS
+        # The file with 16 bits follows the result by seconds.
+        while file == "result.tiff" and runner.is_writing(name) and asyncio.get_running_loop().time() < end:
+            job = runner.known(name)
+            if job is None or job.state not in FINISHED:
+                break
+            await asyncio.sleep(_WAIT)
+        return await run_in_threadpool(given, name, file)
+
+    def given(name: str, file: str) -> Response:
         folder = storage.folder(name)
-        place = None if folder is None or file not in _PICTURES else folder / file
+        place = None if folder is None else folder / file
         if place is None or not place.is_file():
             raise HTTPException(404, "there is no such file")
         form = output_format(place)

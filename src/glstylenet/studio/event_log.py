@@ -4,17 +4,19 @@ import contextlib
 import json
 import threading
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from glstylenet.objective import TERMS
 
-__all__ = ["EventLog", "Message"]
-
+__all__ = ["MOST_POINTS", "EventLog", "Message"]
 
 _MOST_MESSAGES = 4000
+
+MOST_POINTS = 4000
+"""The most points of a loss curve: more than a page has columns of pixels."""
 
 
 @dataclass(frozen=True)
@@ -28,22 +30,44 @@ class Message:
 
 @dataclass
 class _Kept:
-    """The part of a log that is in memory: the latest messages, and every point of the loss curve."""
+    """The part of a log that is in memory: the latest messages, and points of the loss curve.
+
+    The points of ``curve`` are at least ``stride`` evaluations apart; ``newest`` is the latest of all.
+    """
 
     messages: deque[Message] = field(default_factory=lambda: deque(maxlen=_MOST_MESSAGES))
     curve: list[list[float]] = field(default_factory=list)
+    newest: list[float] | None = None
+    stride: int = 1
     number: int = 0
     is_torn: bool = False
 
     def add(self, message: Message) -> None:
         if message.kind == "progress":
-            point = _curve_point(message.content)
-            # A resumed run repeats the evaluations since its checkpoint.
-            while self.curve and self.curve[-1][0] >= point[0]:
-                self.curve.pop()
-            self.curve.append(point)
+            self._add_point(_curve_point(message.content))
         self.messages.append(message)
         self.number = message.number
+
+    def points(self) -> list[list[float]]:
+        if self.newest is None or (self.curve and self.curve[-1] == self.newest):
+            return list(self.curve)
+        return [*self.curve, self.newest]
+
+    def _add_point(self, point: list[float]) -> None:
+        self.newest = point
+        # A resumed run repeats the evaluations since its checkpoint.
+        while self.curve and self.curve[-1][0] >= point[0]:
+            self.curve.pop()
+        self._add_if_apart(point)
+        if len(self.curve) > MOST_POINTS:
+            self.stride *= 2
+            points, self.curve = self.curve, []
+            for each in points:
+                self._add_if_apart(each)
+
+    def _add_if_apart(self, point: list[float]) -> None:
+        if not self.curve or point[0] - self.curve[-1][0] >= self.stride:
+            self.curve.append(point)
 
 
 class EventLog:
@@ -56,6 +80,7 @@ class EventLog:
         self._file = file
         self._lock = threading.Lock()
         self._kept: _Kept | None = None
+        self._newest: int | None = None
 
     def append(self, kind: str, content: dict[str, Any]) -> None:
         """Add a message."""
@@ -68,11 +93,28 @@ class EventLog:
                 file.write("\n" + line if kept.is_torn else line)
                 kept.is_torn = False
             kept.add(message)
+            self._newest = message.number
+
+    @property
+    def is_read(self) -> bool:
+        """Whether :attr:`newest` is known without reading the file."""
+        return self._newest is not None
+
+    @property
+    def newest(self) -> int:
+        """The number of the newest message; 0 if there is none."""
+        if self._newest is None:
+            with self._lock:
+                self._newest = (self._kept or self._read()).number
+        return self._newest
 
     def after(self, number: int) -> list[Message]:
         """Return the messages later than ``number``, without an end that a resumed run went beyond."""
+        if self._newest is not None and number >= self._newest:
+            return []
         with self._lock:
             kept = self._kept or self._read()
+            self._newest = kept.number
             return [
                 message
                 for message in kept.messages
@@ -80,9 +122,12 @@ class EventLog:
             ]
 
     def curve(self) -> list[list[float]]:
-        """Return [evaluation, value of each term in the order of ``TERMS``] after each evaluation."""
+        """Return [evaluation, value of each term in the order of ``TERMS``] after each evaluation.
+
+        There are at most ``MOST_POINTS`` and one; a longer curve is thinned evenly.
+        """
         with self._lock:
-            return list((self._kept or self._read()).curve)
+            return (self._kept or self._read()).points()
 
     def release(self) -> None:
         """Free the memory; the file has every message."""
@@ -90,18 +135,29 @@ class EventLog:
             self._kept = None
 
     def _read(self) -> _Kept:
-        """Return the messages of the file, without a line that was cut off by a power failure."""
+        """Return the messages of the file, without a line that was cut off by a power failure.
+
+        Of the lines before the latest messages only as many are parsed as the curve has points: the others
+        would take seconds.
+        """
         kept = _Kept()
         try:
-            text = self._file.read_text(encoding="utf-8", errors="replace")
+            lines = self._file.read_bytes().split(b"\n")
         except OSError:
             return kept
-        for line in text.splitlines():
-            with contextlib.suppress(ValueError, LookupError, TypeError):
+        kept.is_torn = bool(lines.pop())
+        for line in _selected(lines):
+            with contextlib.suppress(ValueError, LookupError, TypeError, RecursionError):
                 number, kind, content = json.loads(line)
                 kept.add(Message(int(number), str(kind), dict(content)))
-        kept.is_torn = bool(text) and not text.endswith("\n")
         return kept
+
+
+def _selected(lines: list[bytes]) -> Iterator[bytes]:
+    """Yield the latest lines, and evenly chosen ones before them."""
+    earlier = max(0, len(lines) - _MOST_MESSAGES)
+    yield from lines[: earlier : max(1, earlier // MOST_POINTS)]
+    yield from lines[earlier:]
 
 
 def _curve_point(progress: Mapping[str, Any]) -> list[float]:

@@ -1,11 +1,14 @@
 """Job: one picture to paint, and its progress."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
-from glstylenet.settings import Role
+from glstylenet.errors import GLStyleNetError
+from glstylenet.settings import Pictures, Role, Settings, command_line
 
-__all__ = ["ACTIVE", "FINISHED", "ROLES", "Job"]
+__all__ = ["ACTIVE", "FINISHED", "ROLES", "Job", "repeating_command"]
 
 ROLES = (Role.CONTENT, Role.STYLE, Role.CONTENT_MAP, Role.STYLE_MAP)
 """The pictures of a job."""
@@ -61,3 +64,29 @@ class Job:
             "thumbnail": f"{start}/thumbnail.jpg" if self.preview or self.has_result else None,
             "result": f"{start}/result.png" if self.has_result else None,
         }
+
+
+_REPEATED = ("device", "precision", "weights")
+"""The settings of the server that a repetition on another machine needs."""
+
+
+def repeating_command(job: Job, machine: Mapping[str, object]) -> str:
+    """Return the command line that repeats ``job``, with the names that its pictures have as downloads.
+
+    ``machine``: settings that the server chose, or what they were resolved to; its device, precision and
+    weights are a part of the command, weights of a file by the file's name.
+    """
+    chosen = {name: machine[name] for name in _REPEATED if name in machine}
+    settings = Settings(**{**job.settings, **chosen})
+    if "/" in settings.weights or "\\" in settings.weights:
+        settings = settings.replace(weights=Path(settings.weights).name)
+    if job.continued_from is not None:
+        settings = settings.replace(init="start.png")
+    place = {role: Path(f"{role}.png") for role in ROLES if job.pictures.get(role) is not None}
+    pictures = Pictures(
+        place.get(Role.CONTENT), place[Role.STYLE], place.get(Role.CONTENT_MAP), place.get(Role.STYLE_MAP)
+    )
+    try:
+        return command_line(pictures, settings, "result.png", preset=job.preset)
+    except GLStyleNetError:
+        return command_line(pictures, settings, "result.png")

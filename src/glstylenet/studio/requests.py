@@ -9,12 +9,12 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from glstylenet.errors import GLStyleNetError, InputError, SettingsError, UsageError
+from glstylenet.errors import InputError, SettingsError, UsageError
 from glstylenet.maps import PictureMap, label_maps
 from glstylenet.pictures import Picture, read_picture
 from glstylenet.run import Sources, prepare_inputs, read_sources
-from glstylenet.settings import INIT_CHOICES, Pictures, Role, Settings, command_line, preset_settings
-from glstylenet.studio.job import ROLES, Job
+from glstylenet.settings import INIT_CHOICES, Role, Settings, preset_settings
+from glstylenet.studio.job import ROLES, Job, repeating_command
 from glstylenet.studio.setting_schema import MOST_ITERATIONS, OFFERED, PALETTE
 from glstylenet.studio.storage import Storage
 
@@ -49,10 +49,13 @@ class MapsRequest(BaseModel):
 
 
 class Requests:
-    """Limiter requests into jobs on ``storage``. ``samples``: the shipped pictures by role."""
+    """`Requests` turns requests into jobs on ``storage``.
 
-    def __init__(self, storage: Storage, samples: Mapping[str, Path]) -> None:
-        self._storage, self._samples = storage, samples
+    ``samples``: the shipped pictures by role. ``machine``: the settings that the server chooses.
+    """
+
+    def __init__(self, storage: Storage, samples: Mapping[str, Path], machine: Mapping[str, object]) -> None:
+        self._storage, self._samples, self._machine = storage, samples, machine
 
     def file(self, name: str, role: str) -> Path:
         """Return the picture of a request; raise :class:`~glstylenet.errors.InputError` if it is missing."""
@@ -106,9 +109,10 @@ class Requests:
             preset=request.preset,
             settings=settings.model_dump(mode="json"),
             pictures={role: getattr(request, role) for role in ROLES},
-            command=_command(files, settings, request.preset, goes_on=before is not None),
+            command="",
             continued_from=request.continue_from,
         )
+        job.command = repeating_command(job, self._machine)
         folder = self._storage.make_folder(job.id)
         try:
             for role, file in files.items():
@@ -167,17 +171,3 @@ def _copy(source: Path, place: Path) -> None:
             shutil.copyfile(source, place)
         except OSError as error:
             raise UsageError(f"the picture could not be stored ({error.strerror})") from error
-
-
-def _command(files: Mapping[str, Path], settings: Settings, preset: str | None, *, goes_on: bool) -> str:
-    """Return the equivalent command line, with the roles as file names instead of the server's names."""
-    place = {role: Path(f"{role}.png") for role in files}
-    if goes_on:
-        settings = settings.replace(init="start.png")
-    pictures = Pictures(
-        place.get(Role.CONTENT), place[Role.STYLE], place.get(Role.CONTENT_MAP), place.get(Role.STYLE_MAP)
-    )
-    try:
-        return command_line(pictures, settings, "result.png", preset=preset)
-    except GLStyleNetError:
-        return command_line(pictures, settings, "result.png")

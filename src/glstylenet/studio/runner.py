@@ -6,8 +6,9 @@ import shutil
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from torch import Tensor
 
 from glstylenet.errors import GLStyleNetError, UsageError
 from glstylenet.files import replacing
+from glstylenet.numerics import Interrupted, interruptible
 from glstylenet.pictures import over_white, write_picture
 from glstylenet.run import (
     Event,
@@ -32,7 +34,7 @@ from glstylenet.run import (
 )
 from glstylenet.settings import Role, Settings
 from glstylenet.studio.event_log import EventLog, Message
-from glstylenet.studio.job import ACTIVE, FINISHED, Job
+from glstylenet.studio.job import ACTIVE, FINISHED, Job, repeating_command
 from glstylenet.studio.limiter import BusyError
 from glstylenet.studio.storage import Storage
 
@@ -42,7 +44,9 @@ _PREVIEW_SECONDS = 0.5
 _SAVE_SECONDS = 5.0
 _LONGEST_PREVIEW = 1024
 _THUMBNAIL = 240
-_CLOSING_SECONDS = 60.0
+_CLOSING_SECONDS = 3.0
+"""How long the server waits for its runs at its end; one that is not saved by then goes on from its
+checkpoint, as if the server had been killed."""
 
 
 @dataclass
@@ -52,6 +56,7 @@ class _Entry:
     job: Job
     log: EventLog
     stop: bool = False
+    deleted: bool = False
 
 
 class Runner:
@@ -74,7 +79,7 @@ class Runner:
             if entry.job.state in ACTIVE or entry.job.state == "interrupted":
                 entry.job.state = "queued"
                 self._queue.append(entry.job.id)
-                self.save(entry.job)  # a queued job is not removed to make room
+                self.save(entry)  # a queued job is not removed to make room
         self._threads = [
             threading.Thread(target=self._work, args=(machine,), name=f"runner {number}", daemon=True)
             for number, machine in enumerate(machines)
@@ -86,13 +91,22 @@ class Runner:
             thread.start()
 
     def close(self) -> None:
-        """Stop running jobs after their evaluation; the next server resumes them and the queued ones."""
-        with self._changed:
-            self._closing = True
-            self._changed.notify_all()
+        """Stop running jobs; the next server resumes them and the queued ones."""
+        self.begin_to_close()
         end = time.monotonic() + _CLOSING_SECONDS
         for thread in self._threads:
             thread.join(timeout=max(0.0, end - time.monotonic()))
+
+    def begin_to_close(self) -> None:
+        """Ask running jobs to stop, without waiting for them."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify_all()
+
+    @property
+    def is_closing(self) -> bool:
+        """Whether the server is about to end."""
+        return self._closing
 
     def add(self, job: Job) -> None:
         """Queue a job whose pictures are in its folder; raise :class:`BusyError` if too many wait."""
@@ -125,6 +139,11 @@ class Runner:
         entry = self._known(name)
         return None if entry is None else entry.job
 
+    def known(self, name: str) -> Job | None:
+        """Return the job with that name as far as memory tells; no file is looked for."""
+        entry = self._entries.get(name)
+        return None if entry is None else entry.job
+
     def curve(self, name: str) -> list[list[float]]:
         """Return [evaluation, value of each loss term] after each evaluation."""
         entry = self._known(name)
@@ -134,6 +153,20 @@ class Runner:
         """Return the messages of a job after number ``after``."""
         entry = self._known(name)
         return [] if entry is None else entry.log.after(after)
+
+    def newest(self, name: str) -> int:
+        """Return the number of a job's newest message; 0 if there is none."""
+        entry = self._known(name)
+        return 0 if entry is None else entry.log.newest
+
+    def has_more(self, name: str, after: int) -> bool:
+        """Return whether a job has messages after number ``after``, or is gone; no file is read."""
+        entry = self._entries.get(name)
+        return entry is None or not entry.log.is_read or entry.log.newest > after
+
+    def is_writing(self, name: str) -> bool:
+        """Return whether a thread is writing files of a job."""
+        return name in self._storage.busy
 
     def stop(self, name: str) -> None:
         """End a job early; its best picture is its result."""
@@ -165,13 +198,24 @@ class Runner:
         self._emit_state(name)
 
     def delete(self, name: str) -> None:
-        """Remove a job with all its files; a running one is stopped first."""
-        entry = self._entries.get(name)
-        self.stop(name)
-        while entry is not None and entry.job.state == "stopping":
-            time.sleep(0.05)
-        self._entries.pop(name, None)
-        self._storage.remove(name)
+        """Remove a job with all its files, at once; those of a running one when its thread has left them."""
+        with self._changed:
+            entry = self._entries.pop(name, None)
+            if entry is None:
+                return
+            entry.stop = entry.deleted = True
+            with contextlib.suppress(ValueError):
+                self._queue.remove(name)
+            is_busy = name in self._storage.busy
+            if is_busy:
+                self._storage.forget(name)
+        if not is_busy:
+            self._storage.remove(name)
+
+    def delete_all(self) -> None:
+        """Remove all jobs, as :meth:`delete` does."""
+        for name in list(self._entries):
+            self.delete(name)
 
     def _known(self, name: str) -> _Entry | None:
         """Return the job with that name, unless it was removed to make room."""
@@ -190,41 +234,56 @@ class Runner:
                     return
                 entry = self._entries[self._queue.popleft()]
                 entry.job.state = "running"
-            self.save(entry.job)
+                self._storage.busy.add(entry.job.id)
+            self.save(entry)
             self._emit_state(entry.job.id)
             self._paint(entry, machine)
+            with self._changed:
+                self._storage.busy.discard(entry.job.id)
+            if entry.deleted:
+                self._storage.remove(entry.job.id)
 
     def _paint(self, entry: _Entry, machine: Mapping[str, object]) -> None:
         job, began, before = entry.job, time.monotonic(), entry.job.seconds
+        keep_16_bits: Callable[[], None] | None = None
         try:
             painter = _Painter(self, entry, machine, began)
-            result = painter.paint()
+            # Before the first evaluation, too, where a run has nothing to keep.
+            with interruptible(lambda: self.should_stop(entry)):
+                result = painter.paint()
             if result.interrupted and self._closing and not entry.stop:
                 job.state = "interrupted"
-            else:
-                painter.keep(result)
+            elif not entry.deleted:
+                if painter.has_painted:
+                    painter.keep(result)
+                    keep_16_bits = partial(painter.keep_16_bits, result)
                 job.state = "stopped" if result.interrupted else "done"
+        except Interrupted:
+            job.state = "stopped" if entry.stop else "interrupted"
         except (GLStyleNetError, MemoryError) as error:
             job.state = "failed"
             job.error = self.without_paths(job, str(error)) or "the machine ran out of memory"
         except Exception as error:  # the thread must survive any failure of a job
             job.state, job.error = "failed", f"internal error: {type(error).__name__}: {error}"
         job.seconds = before + time.monotonic() - began
-        with contextlib.suppress(GLStyleNetError):
-            self._storage.write(job)
+        self.save(entry)
         self._emit_state(job.id)
         if job.state in FINISHED:
             self.emit(entry, "end", {"state": job.state})
             entry.log.release()
+        if keep_16_bits is not None and not entry.deleted:
+            with contextlib.suppress(GLStyleNetError):  # the picture itself is there
+                keep_16_bits()
 
     def should_stop(self, entry: _Entry) -> bool:
         """Return whether the job or the whole server is to stop."""
         return entry.stop or self._closing
 
-    def save(self, job: Job) -> None:
-        """Save ``job``; a disk that is full must not end a run."""
-        with contextlib.suppress(GLStyleNetError):
-            self._storage.write(job)
+    def save(self, entry: _Entry) -> None:
+        """Save the job of ``entry``; a disk that is full must not end a run."""
+        with self._changed, contextlib.suppress(GLStyleNetError):
+            if not entry.deleted:
+                self._storage.write(entry.job)
 
     def folder(self, job: Job) -> Path:
         """Return the job's folder; raise :class:`~glstylenet.errors.UsageError` if it was removed."""
@@ -257,6 +316,7 @@ class _Painter:
         self._folder = runner.folder(entry.job)
         self._previewed = self._saved = 0.0
         self._scales: tuple[Scale, ...] = ()
+        self.has_painted = entry.job.preview > 0
 
     def paint(self) -> Result:
         """Run the job, from its checkpoint if there is one."""
@@ -279,17 +339,29 @@ class _Painter:
         )
 
     def keep(self, result: Result) -> None:
-        """Write the result with 8 and with 16 bits, and keep its losses."""
+        """Write the result, and keep its losses."""
         job, folder = self._entry.job, self._folder
-        for name, bits in (("result.png", 8), ("result.tiff", 16)):
-            recipe = make_recipe(result, folder=folder, bits=bits)
-            write_picture(
-                folder / name, result.pixels, alpha=result.alpha, bits=bits, recipe=recipe, overwrite=True
-            )
+        (folder / "result.tiff").unlink(missing_ok=True)  # of a run that was stopped before
+        self._write("result.png", 8, result)
         self._preview(result.pixels, result.alpha)
-        job.losses, job.has_result = result.losses.as_dict(), True
+        job.losses, job.has_result = result.losses.as_dict() or None, True
         if not result.interrupted:  # a stopped run can be resumed
             shutil.rmtree(folder / "checkpoint", ignore_errors=True)
+
+    def keep_16_bits(self, result: Result) -> None:
+        """Write the result with 16 bits, which nobody waits for."""
+        self._write("result.tiff", 16, result)
+
+    def _write(self, name: str, bits: int, result: Result) -> None:
+        recipe = make_recipe(result, folder=self._folder, bits=bits)
+        write_picture(
+            self._folder / name,
+            result.pixels,
+            alpha=result.alpha,
+            bits=bits,
+            recipe=recipe,
+            overwrite=True,
+        )
 
     def on_event(self, event: Event) -> None:
         """Update the job and emit a message for ``event``."""
@@ -298,16 +370,21 @@ class _Painter:
             case Started():
                 job.height, job.width = event.scales[-1].size
                 self._scales = event.scales
+                # "auto" depends on the machine; a repetition needs what it was resolved to.
+                chosen = {**self._machine, "device": event.device, "precision": event.precision}
+                job.command = repeating_command(job, chosen)
             case Warned():
                 message = self._runner.without_paths(job, event.message)
                 if message not in job.warnings:  # a resumed run warns again
                     job.warnings.append(message)
                     self._runner.emit(self._entry, "warning", {"message": message})
             case Voted():
+                self.has_painted = True
                 self._on_voted(event)
                 self._previewed = now
                 self._preview(event.pixels, event.alpha)
             case Step():
+                self.has_painted = True
                 self._on_step(event)
                 if now - self._previewed >= _PREVIEW_SECONDS or event.evaluation == event.evaluations:
                     self._previewed = now
@@ -315,7 +392,7 @@ class _Painter:
                 if now - self._saved >= _SAVE_SECONDS:
                     self._saved = now
                     job.seconds = self._earlier_seconds + now - self._began
-                    self._runner.save(job)
+                    self._runner.save(self._entry)
 
     def _on_voted(self, voted: Voted) -> None:
         budgets = [scale.evaluations for scale in self._scales]

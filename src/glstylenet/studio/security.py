@@ -5,15 +5,18 @@ foreign name that resolves to this machine is refused), the Origin of an unsafe 
 itself, and a token is required where other machines can reach the server.
 """
 
-import contextlib
+import asyncio
 import json
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, MutableMapping
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
-__all__ = ["HEADERS", "LOOPBACK", "SecurityMiddleware", "TooLargeError"]
+from starlette.middleware.body_limit import RequestBodyLimitMiddleware
+from starlette.requests import ClientDisconnect
+
+__all__ = ["HEADERS", "LOOPBACK", "SecurityMiddleware"]
 
 
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
@@ -33,6 +36,7 @@ HEADERS = {
 
 
 _COOKIE = "glstylenet_token"
+"""The cookie's name, before the port: a browser sends cookies to every port of a host."""
 
 
 _SAFE = frozenset({"GET", "HEAD"})
@@ -41,11 +45,15 @@ _SAFE = frozenset({"GET", "HEAD"})
 _JSON_BYTES = 2**20
 
 
-_Scope = dict[str, Any]
+_BODY_SECONDS = 120.0
+"""How long the body of a request may take."""
 
 
-class TooLargeError(Exception):
-    """A request's body is longer than allowed."""
+_LENGTH_DIGITS = 15
+"""More digits are no length of anything."""
+
+
+_Scope = MutableMapping[str, Any]
 
 
 class SecurityMiddleware:
@@ -57,6 +65,8 @@ class SecurityMiddleware:
 
     def __init__(self, app: Any, *, hosts: Iterable[str], token: str | None, upload_bytes: int) -> None:
         self._app, self._token, self._upload_bytes = app, token, upload_bytes
+        self._json_app = RequestBodyLimitMiddleware(app, _JSON_BYTES)
+        self._upload_app = RequestBodyLimitMiddleware(app, upload_bytes + _JSON_BYTES)
         self._hosts = {host.lower() for host in hosts}
 
     async def __call__(self, scope: _Scope, receive: Any, send: Any) -> None:
@@ -68,11 +78,10 @@ class SecurityMiddleware:
             name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]
         }
         cookies: list[str] = []
+        body = _Body(receive)
 
-        body = _Body(receive, self._limit(scope))
-
-        async def send_with_headers(message: dict[str, Any]) -> None:
-            if body.is_too_long:
+        async def send_with_headers(message: _Scope) -> None:
+            if body.is_late:
                 return  # the application got a body that was cut off: its answer means nothing
             if message["type"] == "http.response.start":
                 extra = [*HEADERS.items(), *(("Set-Cookie", cookie) for cookie in cookies)]
@@ -93,58 +102,102 @@ class SecurityMiddleware:
         if refusal is not None:
             await _answer(send_with_headers, *refusal)
             return
+        if cookies and scope["path"] == "/":
+            # Without the token in it, the address may be copied and shown.
+            await _redirect(send_with_headers, _without_token(scope))
+            return
+        is_upload = scope["path"] == "/api/pictures"
+        limit = self._upload_bytes + _JSON_BYTES if is_upload else _JSON_BYTES
         length = headers.get("content-length", "0")
-        if not length.isdecimal() or int(length) > body.limit:
+        if not length.isdecimal() or len(length) > _LENGTH_DIGITS or int(length) > limit:
             await _answer(
-                send_with_headers, 413, f"got {length} bytes; at most {body.limit:,} are taken here"
+                send_with_headers, 413, f"got {length[:40]} bytes; at most {limit:,} are taken here"
             )
             return
-        # The error may not arrive here: FastAPI reports it as a body that is not JSON.
-        with contextlib.suppress(TooLargeError):
-            await self._app(scope, body.receive, send_with_headers)
-        if body.is_too_long:
-            body.is_too_long = False
-            sentence = f"got more than the {body.limit:,} bytes that are taken here"
-            await _answer(send_with_headers, 413, sentence, closing=True)  # the rest may be endless
-
-    def _limit(self, scope: _Scope) -> int:
-        return self._upload_bytes + _JSON_BYTES if scope["path"] == "/api/pictures" else _JSON_BYTES
+        application = self._upload_app if is_upload else self._json_app
+        try:
+            await application(scope, body.receive, send_with_headers)
+        except ClientDisconnect:
+            return  # nobody waits for an answer
+        except TimeoutError:  # may not arrive here: FastAPI reports it as a body that is not JSON
+            if not body.is_late:
+                raise
+        if body.is_late:
+            body.is_late = False
+            sentence = f"the request took longer than {_BODY_SECONDS:g} s; try again"
+            await _answer(send_with_headers, 408, sentence, closing=True)
 
     def _refusal(self, scope: _Scope, headers: dict[str, str], cookies: list[str]) -> tuple[int, str] | None:
         host = _name_of(headers.get("host", ""))
         if host not in self._hosts:
             return 421, f"this studio does not answer to the name {host!r}; open it by the address it printed"
         origin = headers.get("origin")
-        is_foreign = origin is not None and urlsplit(origin).netloc.lower() != headers.get("host", "").lower()
+        is_foreign = origin is not None and _host_of(origin) != headers.get("host", "").lower()
         if scope["method"] not in _SAFE and is_foreign:
             return 403, "the request comes from another site's page; open the studio's own page"
         if self._token is None:
             return None
         asked = parse_qs(scope.get("query_string", b"").decode("latin-1")).get("token", [""])[0]
         if _same(asked, self._token):
-            cookies.append(f"{_COOKIE}={self._token}; Path=/; HttpOnly; SameSite=Strict")
+            name = _cookie_name(headers.get("host", ""))
+            cookies.append(f"{name}={self._token}; Path=/; HttpOnly; SameSite=Strict")
             return None
-        given = [_cookie(headers.get("cookie", "")), headers.get("authorization", "").removeprefix("Bearer ")]
+        cookie = _cookie(headers.get("cookie", ""), _cookie_name(headers.get("host", "")))
+        given = [cookie, headers.get("authorization", "").removeprefix("Bearer ")]
         if any(_same(each, self._token) for each in given):
             return None
         return 401, "this studio asks for a token; open the address that 'glstylenet studio' printed"
 
 
 class _Body:
-    """A request's body, counted while it arrives: :class:`TooLargeError` beyond ``limit`` bytes."""
+    """A request's body, which must arrive within a time limit, so that a slow client cannot hold a place."""
 
-    def __init__(self, receive: Any, limit: int) -> None:
-        self._receive, self.limit = receive, limit
-        self._received = 0
-        self.is_too_long = False
+    def __init__(self, receive: Any) -> None:
+        self._receive = receive
+        self._deadline = asyncio.get_running_loop().time() + _BODY_SECONDS
+        self._is_complete = self.is_late = False
 
     async def receive(self) -> dict[str, Any]:
-        message: dict[str, Any] = await self._receive()
-        self._received += len(message.get("body", b""))
-        if self._received > self.limit:
-            self.is_too_long = True
-            raise TooLargeError
+        if self._is_complete:  # what follows is the end of the connection
+            message: dict[str, Any] = await self._receive()
+            return message
+        try:
+            async with asyncio.timeout_at(self._deadline):
+                message = await self._receive()
+        except TimeoutError:
+            self.is_late = True
+            raise
+        self._is_complete = not message.get("more_body", False)
         return message
+
+
+def _host_of(origin: str) -> str | None:
+    """Return the host and port of an Origin header; ``None`` for one that is no address.
+
+    >>> _host_of("http://127.0.0.1:7860"), _host_of("http://[")
+    ('127.0.0.1:7860', None)
+    """
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return None
+
+
+def _cookie_name(host: str) -> str:
+    """Return the name of the cookie for the port of a Host header.
+
+    >>> _cookie_name("localhost:7860"), _cookie_name("localhost")
+    ('glstylenet_token_7860', 'glstylenet_token')
+    """
+    port = host.lower().removeprefix(_name_of(host)).removeprefix(":")
+    return f"{_COOKIE}_{port}" if port else _COOKIE
+
+
+def _without_token(scope: _Scope) -> str:
+    """Return the path and query of a request without its token."""
+    query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+    kept = urlencode([(name, value) for name, value in query if name != "token"])
+    return f"/?{kept}" if kept else "/"
 
 
 def _name_of(host: str) -> str:
@@ -157,9 +210,9 @@ def _name_of(host: str) -> str:
     return name if name and port.isdigit() and (name.endswith("]") or ":" not in name) else host.lower()
 
 
-def _cookie(text: str) -> str:
+def _cookie(text: str, name: str) -> str:
     try:
-        morsel = SimpleCookie(text).get(_COOKIE)
+        morsel = SimpleCookie(text).get(name)
     except CookieError:
         return ""
     return "" if morsel is None else morsel.value
@@ -168,6 +221,16 @@ def _cookie(text: str) -> str:
 def _same(one: str, other: str) -> bool:
     """Compare two tokens in a time that does not depend on where they differ."""
     return secrets.compare_digest(one.encode("utf-8"), other.encode("utf-8"))
+
+
+async def _redirect(send: Any, place: str) -> None:
+    headers = [
+        (b"location", place.encode("ascii")),
+        (b"content-length", b"0"),
+        (b"cache-control", b"no-store"),
+    ]
+    await send({"type": "http.response.start", "status": 303, "headers": headers})
+    await send({"type": "http.response.body", "body": b""})
 
 
 async def _answer(send: Any, status: int, error: str, *, closing: bool = False) -> None:

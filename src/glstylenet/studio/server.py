@@ -18,6 +18,7 @@ from glstylenet.studio.job import ROLES
 from glstylenet.studio.runner import Runner
 from glstylenet.studio.security import LOOPBACK, SecurityMiddleware
 from glstylenet.studio.storage import Storage
+from glstylenet.studio.timed_protocol import TimedProtocol
 
 __all__ = ["Address", "is_loopback", "serve"]
 
@@ -94,19 +95,27 @@ def serve(
         samples: dict[str, Path] = {role: sample_file(f"{role}.png", held) for role in ROLES}
         devices = every_device(str(machine.get("device", "auto")))
         runner = Runner(storage, [{**machine, "device": device} for device in devices])
-        application = make_application(storage, runner, samples)
+        application = make_application(storage, runner, samples, machine)
         protected = SecurityMiddleware(
             application, hosts=_names(address.host), token=address.token, upload_bytes=UPLOAD_BYTES
         )
+
+        def should_end() -> bool:
+            if ending := should_stop():
+                runner.begin_to_close()  # while the server waits for its answers, its runs stop
+            return ending
+
         server = _StoppableServer(
             uvicorn.Config(
                 protected,
                 log_level="warning",
                 access_log=False,
-                timeout_graceful_shutdown=3,
+                http=TimedProtocol,
+                ws="none",
+                timeout_graceful_shutdown=1,
                 server_header=False,
             ),
-            should_stop,
+            should_end,
         )
         runner.start()
         ready(bound.url)

@@ -7,6 +7,8 @@ import re
 import secrets
 import shutil
 import threading
+import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,10 +27,13 @@ _JOB = TypeAdapter(Job)
 
 
 QUOTA = 5 * 2**30
-"""The most bytes of the folder by default; beyond, the oldest finished jobs are removed."""
+"""The most bytes of the folder by default; beyond, unused pictures and the oldest finished jobs go."""
 
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{22}")  # what token_urlsafe(16) makes
+
+
+_RECENT_SECONDS = 3600.0
 
 
 class FullError(OutputError):
@@ -41,6 +46,7 @@ class Storage:
     def __init__(self, root: Path, *, quota: int = QUOTA, max_pixels: int = 40_000_000) -> None:
         self.quota, self.max_pixels = quota, max_pixels
         self.limiter = Limiter()
+        self.busy: set[str] = set()  # ids of jobs whose files a thread of the runner is writing
         self._root = root
         self._pictures, self._jobs = root / "pictures", root / "jobs"
         self._lock = threading.Lock()
@@ -125,7 +131,13 @@ class Storage:
 
     def remove(self, name: str) -> None:
         """Remove a job with all its files."""
+        self.forget(name)
         shutil.rmtree(self._jobs / name, ignore_errors=True)
+
+    def forget(self, name: str) -> None:
+        """Remove the state of a job, without which its folder is no job's: the next server removes it."""
+        with contextlib.suppress(OSError):
+            (self._jobs / name / "job.json").unlink()
 
     def read(self) -> list[Job]:
         """Return all jobs, oldest first; folders without a readable job are skipped."""
@@ -141,43 +153,110 @@ class Storage:
         return sorted(jobs, key=lambda job: job.created)
 
     def make_room(self, more: int) -> None:
-        """Remove the oldest finished jobs, then the oldest pictures, until ``more`` bytes fit.
+        """Remove files until ``more`` bytes fit, those first that nobody misses.
 
-        Raises :class:`FullError` if they still do not.
+        These are pictures that no run uses, then the oldest finished runs, then pictures again; the oldest of
+        each go first. A picture that was uploaded within the last hour may be about to be used: it goes last.
+
+        Raises :class:`FullError` if they still do not fit.
         """
         with self._lock:
-            used = self._used()
-            if used + more <= self.quota:
+            files = _Files(self._pictures, self._jobs)
+            if files.used + more <= self.quota:
                 return
-            for job in [job for job in self.read() if job.state not in ACTIVE]:
-                self.remove(job.id)
-                if self._used() + more <= self.quota:
-                    return
-            for file in sorted(self._pictures.glob("*.png"), key=_age):
-                file.unlink(missing_ok=True)
-                if self._used() + more <= self.quota:
+            finished = [job.id for job in self.read() if job.state not in ACTIVE and job.id not in self.busy]
+            recent = time.time() - _RECENT_SECONDS
+            orphans = [name for name in files.orphans() if files.age(name) < recent]
+            for remove, names in ((self.remove_picture, orphans), (self.remove, finished)):
+                for name in names:
+                    remove(name)
+                    files.removed(name)
+                    if files.used + more <= self.quota:
+                        return
+            for name in files.orphans():
+                self.remove_picture(name)
+                files.removed(name)
+                if files.used + more <= self.quota:
                     return
         raise FullError("the studio's folder is full; wait for a run to end, or delete runs")
 
-    def _used(self) -> int:
-        # Unlike Path.rglob, os.walk skips a folder that is removed meanwhile.
-        return sum(
-            _size(Path(folder, name))
-            for root in (self._pictures, self._jobs)
-            for folder, _, names in os.walk(root)
-            for name in names
-        )
+    def fullness(self) -> dict[str, object]:
+        """Return how many bytes there are, how many may be, and what they are."""
+        files = _Files(self._pictures, self._jobs)
+        orphans = files.orphans()
+        return {
+            "bytes": files.used,
+            "quota": self.quota,
+            "runs": len([name for name in files.owned if (self._jobs / name).is_dir()]),
+            "pictures": len(list(self._pictures.glob("*.png"))),
+            "unused_pictures": {"count": len(orphans), "bytes": sum(map(files.freed_by, orphans))},
+        }
+
+    def remove_picture(self, name: str) -> bool:
+        """Remove an uploaded picture, and return whether it was there; runs keep their own links."""
+        place = self.picture(name)
+        if place is None:
+            return False
+        place.unlink(missing_ok=True)
+        return True
+
+    def pictures(self) -> list[str]:
+        """Return the names of all uploaded pictures."""
+        return [file.stem for file in self._pictures.glob("*.png") if _NAME.fullmatch(file.stem)]
 
 
-def _size(file: Path) -> int:
-    """Return the bytes of ``file``; 0 if it is gone, because the runner replaces files."""
-    with contextlib.suppress(OSError):
-        return file.stat().st_size
-    return 0
+class _Files:
+    """The files of a studio's folder: which bytes would be freed by which removal.
 
+    A run has its inputs as hard links of the uploads, whose bytes are there once. ``owned``: by the name of
+    each upload and each run its files, as (device, inode). ``used``: the bytes of all.
+    """
 
-def _age(file: Path) -> float:
-    """Return when ``file`` was written; 0 if it is gone."""
-    with contextlib.suppress(OSError):
-        return file.stat().st_mtime
-    return 0.0
+    def __init__(self, pictures: Path, jobs: Path) -> None:
+        self.owned: dict[str, set[tuple[int, int]]] = {}
+        self._sizes: dict[tuple[int, int], int] = {}
+        self._ages: dict[str, float] = {}
+        self._links: Counter[tuple[int, int]] = Counter()
+        for root in (pictures, jobs):
+            # Unlike Path.rglob, os.walk skips a folder that is removed meanwhile.
+            for folder, _, names in os.walk(root):
+                for name in names:
+                    place = Path(folder, name)
+                    owner = place.stem if root == pictures else place.relative_to(root).parts[0]
+                    self._add(place, owner)
+        self._pictures = [name for name in self._ages if name in self.owned and not (jobs / name).is_dir()]
+        self.used = sum(self._sizes.values())
+
+    def _add(self, place: Path, owner: str) -> None:
+        with contextlib.suppress(OSError):  # the runner replaces files
+            status = place.stat()
+            key = status.st_dev, status.st_ino
+            self._sizes[key] = status.st_size
+            self._ages[owner] = max(self._ages.get(owner, 0.0), status.st_mtime)
+            owned = self.owned.setdefault(owner, set())
+            if key not in owned:
+                owned.add(key)
+                self._links[key] += 1
+
+    def age(self, name: str) -> float:
+        """Return when the newest file of an owner was written, in seconds since the epoch."""
+        return self._ages[name]
+
+    def freed_by(self, name: str) -> int:
+        """Return how many bytes the removal of an owner frees."""
+        return sum(self._sizes[key] for key in self.owned[name] if self._links[key] == 1)
+
+    def orphans(self) -> list[str]:
+        """Return the uploads that no run uses, oldest first."""
+        unused = [
+            name
+            for name in self._pictures
+            if name in self.owned and all(self._links[key] == 1 for key in self.owned[name])
+        ]
+        return sorted(unused, key=self.age)
+
+    def removed(self, name: str) -> None:
+        """Take the files of an owner out of the account."""
+        self.used -= self.freed_by(name) if name in self.owned else 0
+        for key in self.owned.pop(name, ()):
+            self._links[key] -= 1
