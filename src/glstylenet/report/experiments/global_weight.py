@@ -58,4 +58,4 @@ GLOBAL_WEIGHT = Experiment(
     panels=_panels,
     judge=_judge,
 )
-"""gamma from 0 to ten times the preset's, started from the content."""
+"""gamma from 0 to ten times the published one, started from the content."""
