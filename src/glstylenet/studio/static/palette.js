@@ -22,7 +22,7 @@ const group = document.getElementById("palette");
 export const classes = []; // {name, colour: [r, g, b], row}
 let list;
 
-const parse = (hex) => [1, 3, 5].map((k) => parseInt(hex.slice(k, k + 2), 16));
+export const parse = (text) => [1, 3, 5].map((k) => parseInt(text.slice(k, k + 2), 16));
 export const hex = (colour) => `#${colour.map((c) => c.toString(16).padStart(2, "0")).join("")}`;
 
 export function setup(palette) {
@@ -74,8 +74,8 @@ function add(name, colour) {
 export function choose(index) {
   if (!classes[index]) return;
   classes[index].input.checked = true;
-  if (state.classIndex !== index || state.tool === "eraser") set({ classIndex: index });
-  if (state.tool === "eraser") set({ tool: "brush" });
+  const paints = state.tool !== "eraser" && state.tool !== "hand";
+  set({ classIndex: index, tool: paints ? state.tool : "brush" });
 }
 
 // The class of a colour; a colour of a loaded map that the palette lacks becomes a class of its own.
