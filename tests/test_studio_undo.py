@@ -15,7 +15,6 @@ from tests.test_studio_page import (
     colours,
     context,
     page,
-    palette,
     pictures,
     pytestmark,
     ready,
@@ -106,7 +105,8 @@ def test_a_small_gap_is_found_and_a_door_is_not(page: Page, gap: int, leaks: boo
             page,
             f"""
             const labels = new Labels(100, 100);
-            const wall = labels.data.map((_, k) => k % 100 === 33 && Math.floor(k / 100) >= {gap} ? 3 : 255);
+            const isGap = (k) => Math.abs(Math.floor(k / 100) - 49.5) < {gap} / 2;
+            const wall = labels.data.map((_, k) => k % 100 === 33 && !isGap(k) ? 3 : 255);
             labels.replace(wall, 100, 100);
             labels.begin();
             return labels.leaked(5, 50, labels.fill(5, 50, 1));
@@ -144,7 +144,7 @@ def test_a_swipe_scrolls_until_a_tool_is_chosen(
     assert page.evaluate("scrollY") > before + 40
     page.get_by_role("button", name="Save the map of the content").click()
     page.locator("#notices", has_text="Nothing is painted on the content").wait_for()
-    palette(page, "skin")  # who touches a class wants to paint
+    page.locator(".swatch", has_text="skin").click()  # who touches a class wants to paint
     assert page.evaluate("document.querySelector('#tools :checked').value") == "brush"
     canvas.scroll_into_view_if_needed()
     scrolled = page.evaluate("scrollY")

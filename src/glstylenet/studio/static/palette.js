@@ -31,7 +31,9 @@ export function setup(palette) {
   group.append(list);
   for (const { name, colour } of palette) add(name, parse(colour));
   document.getElementById("ground-name").textContent = classes[ground()].name;
-  choose(Math.min(classes.length - 1, ground() === 0 ? 1 : 0));
+  const first = Math.min(classes.length - 1, ground() === 0 ? 1 : 0);
+  classes[first].input.checked = true;
+  set({ classIndex: first }); // the tool stays: whoever chooses a class wants to paint, but nobody has yet
 }
 
 // The class of all that stays unpainted.
@@ -48,6 +50,7 @@ function add(name, colour) {
   input.name = "class";
   input.value = String(index);
   input.addEventListener("change", () => choose(index));
+  input.addEventListener("click", () => choose(index)); // the chosen one, too: it says that painting begins
   const chip = document.createElement("span");
   chip.className = "chip";
   chip.style.background = hex(colour);

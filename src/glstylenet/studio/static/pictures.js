@@ -198,7 +198,7 @@ function sending(role) {
     busy.hidden = !upload;
     if (!upload) return;
     const isSent = upload.share >= TRANSIT;
-    words.textContent = isSent ? `The studio reads ${upload.name} …` : `Sending ${upload.name}: ${Math.floor(100 * upload.share)} %`;
+    words.textContent = isSent ? `Sent; the studio reads ${upload.name} …` : `${Math.floor(100 * upload.share)} % sent of ${upload.name}`;
     if (isSent) bar.removeAttribute("value"); // nobody knows how long
     else bar.value = upload.share;
   });
