@@ -75,10 +75,10 @@ def test_a_wrong_number_is_told_at_its_field_and_beside_run(page: Page) -> None:
     assert "-wrong" in str(field.get_attribute("aria-describedby"))
     page.locator("#run-hint", has_text="Content weight must be").wait_for()
     sent: list[str] = []
-    page.on("request", lambda request: request.method == "POST" and sent.append(request.url))
+    page.on("request", lambda request: sent.append(request.method))
     page.locator("#run").click()
     page.locator("#notices", has_text="Content weight must be").wait_for()
-    assert sent == [], "told before anything was sent"
+    assert "POST" not in sent, "told before anything was sent"
     set_value(page, "content_weight", "3")
     assert wrong.is_hidden()
     assert field.get_attribute("aria-invalid") == "false"

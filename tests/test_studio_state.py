@@ -3,6 +3,7 @@
 import contextlib
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -34,7 +35,7 @@ from tests.test_studio_page import (
 __all__ = ["browser", "context", "page", "pictures", "pytestmark", "server"]  # fixtures
 
 BACKGROUND, SKIN, SKY = "#ff0000", "#00ff00", "#00ffff"
-RUN = {
+RUN: dict[str, Any] = {
     "id": "A" * 22,
     "preset": "artistic",
     "settings": {"quality": "standard", "iterations": None},
@@ -68,9 +69,9 @@ def fill(page: Page, role: str, name: str) -> None:
     page.mouse.click(*at(page.locator(f"#canvas-{role}"), 0.5, 0.2))
 
 
-def kept(page: Page) -> None:
-    """Wait until the work on the page is written: a while after the last change."""
-    page.wait_for_timeout(700)
+def kept(page: Page, wait: float = 700) -> None:
+    """Wait until the work on the page is written: some ``wait`` ms after the last change."""
+    page.wait_for_timeout(wait)
 
 
 def drop(page: Page, role: str, file: Path) -> None:
@@ -158,14 +159,14 @@ def test_a_finished_run_opened_again_replays_nothing(
         new MutationObserver(() => window.titles.push(document.title))
           .observe(document, {subtree: true, childList: true, characterData: true});"""
     )
-    previews: list[str] = []
-    again.on("request", lambda request: "preview.jpg" in request.url and previews.append(request.url))
+    requests: list[str] = []
+    again.on("request", lambda request: requests.append(request.url))
     ready(again, address)
     state(again, "Finished")
     again.locator("#after").wait_for(state="visible")
     until(again, "document.querySelector('#terms td')?.textContent !== '–'")
     again.wait_for_timeout(300)
-    assert previews == []
+    assert [url for url in requests if "preview.jpg" in url] == []
     assert [title for title in again.evaluate("window.titles") if "%" in title] == []
     assert again.title() == "✓ glstylenet studio"
 
@@ -268,7 +269,7 @@ def test_two_tabs_have_drafts_of_their_own(
     second = open_tab(context, server.address)
     second.locator("#canvas-content").wait_for(state="visible")  # a copy of what was worked on last
     fill(second, "content", "skin")
-    kept(second)
+    kept(second, 1500)
     for tab, colour in ((first, SKY), (second, SKIN)):
         tab.bring_to_front()
         tab.reload()

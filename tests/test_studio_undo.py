@@ -1,6 +1,7 @@
 """Taking back on the studio's maps, and fingers on a telephone."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page
@@ -40,7 +41,7 @@ const step = (labels, work) => {
 """
 
 
-def run(page: Page, script: str) -> object:
+def run(page: Page, script: str) -> Any:
     return page.evaluate(f"async () => {{{LABELS}{script}}}")
 
 

@@ -46,7 +46,7 @@ function listen(id, signal) {
     preview: mine(({ url }) => numberOf(url) > numberOf(state.job.preview ?? "") && change({ preview: url })),
     curve: mine(({ points }) => curve.setAll(points)),
     warning: mine(({ message }) => change({ warnings: [...new Set([...(state.job.warnings ?? []), message])] })),
-    end: mine(() => reload(id, signal)),
+    end: mine(({ state: last }) => (last === "deleted" ? gone(id) : reload(id, signal))),
     open: mine(() => set({ connected: true })),
     lost: mine((closed) => {
       set({ connected: false });
