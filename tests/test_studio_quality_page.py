@@ -62,9 +62,12 @@ def test_a_draft_keeps_its_quality_and_no_defaults(context: BrowserContext, serv
     page = context.new_page()
     ready(page, server.address)
     page.locator("#quality input[value=fine]").check()
-    until(page, "localStorage.getItem('glstylenet.draft') !== null")
-    draft = page.evaluate("JSON.parse(localStorage.getItem('glstylenet.draft'))")
-    assert draft["changes"] == {"quality": "fine"}
+    changes = """async () => {
+      const {newest} = await import("/static/drafts.js");
+      return (await newest())?.changes;
+    }"""
+    until(page, f"({changes})().then((found) => found?.quality === 'fine')")
+    assert page.evaluate(changes) == {"quality": "fine"}
     ready(page, server.address)
     assert chosen(page) == "fine"
 
@@ -97,6 +100,7 @@ def test_a_preview_shows_its_copies_and_no_evaluations(page: Page, pictures: dic
     assert "not optimised" in page.locator("#copied").inner_text()
     assert "preview quality" in page.locator("#job-title").inner_text()
     assert "quality preview" in page.locator("#history .changes").first.inner_text()
+    page.locator("#history img").wait_for()
     assert page.locator("#history img").count() == 1
     assert "--quality preview" in (page.locator("#command").text_content() or "")
     page.reload()

@@ -75,6 +75,18 @@ PACKAGES = (
         },
     ),
     Package(
+        "@preact/signals-core",
+        "1.14.5",
+        "94c421ac996214c94f532fb4c43d8ede048a16df0cd9538ffb965174dbe8daba",
+        {"dist/signals-core.mjs": PAGE / "signals.js", "LICENSE": PAGE / "signals.LICENSE.txt"},
+    ),
+    Package(
+        "idb",
+        "8.0.4",
+        "569a715333d656d77792476083647eaefeb27b23d18bff226ad42776efb8f08a",
+        {"build/index.js": PAGE / "idb.js", "LICENSE": PAGE / "idb.LICENSE.txt"},
+    ),
+    Package(
         "lucide-static",
         "1.62.0",
         "386f9080c440d6f5049cefe3456ae8357f7a0c7f76e59670cd1cb83bc7050a44",
@@ -97,7 +109,8 @@ def fetch(package: Package, folder: Path) -> tarfile.TarFile:
     """The package's archive, checked."""
     wanted = f"{package.name}@{package.version}"
     subprocess.run(["npm", "pack", "--silent", wanted], cwd=folder, check=True, stdout=subprocess.DEVNULL)
-    archive = folder / f"{package.name}-{package.version}.tgz"
+    # npm names the archive of "@scope/name" scope-name.
+    archive = folder / f"{package.name.removeprefix('@').replace('/', '-')}-{package.version}.tgz"
     found = hashlib.sha256(archive.read_bytes()).hexdigest()
     if found != package.sha256:
         sys.exit(f"{wanted} has SHA-256 {found}, expected {package.sha256}; nothing of it was kept")

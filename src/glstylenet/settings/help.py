@@ -31,6 +31,7 @@ class FieldHelp:
     kind: str
     limits: str
     minimum: float | None
+    excludes_minimum: bool
     maximum: float | None
     choices: tuple[str, ...]
     suggestions: tuple[str, ...]
@@ -51,6 +52,7 @@ def describe_field(name: str, info: FieldInfo, group: str) -> FieldHelp:
         kind="choice" if choices else _kind(info.annotation),
         limits=", ".join(choices) or _in_words(bounds),
         minimum=bounds.get("ge", bounds.get("gt")),
+        excludes_minimum="gt" in bounds,
         maximum=bounds.get("le"),
         choices=choices,
         suggestions=tuple(extra.get("suggestions", ())),

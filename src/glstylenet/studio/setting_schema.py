@@ -84,6 +84,7 @@ def _described(name: str) -> dict[str, Any]:
         "description": about.description,
         "default": about.default,
         "minimum": about.minimum,
+        "excludes_minimum": about.excludes_minimum,
         "maximum": MOST_ITERATIONS if name == "iterations" else about.maximum,
         "choices": list(choices) or None,
         "kind": "choice" if choices else about.kind,

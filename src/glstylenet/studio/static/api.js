@@ -1,4 +1,5 @@
 // The server, as docs/studio.md describes it: JSON requests and the events of a job.
+import { isAbort } from "./supersede.js";
 
 export class ApiError extends Error {
   constructor(message, status) {
@@ -7,56 +8,78 @@ export class ApiError extends Error {
   }
 }
 
-async function ask(method, address, body) {
-  const options = { method, headers: {} };
-  if (body instanceof FormData) options.body = body;
-  else if (body !== undefined) {
+const SILENT = "The studio does not answer. Is “glstylenet studio” still running in its terminal?";
+
+async function ask(method, address, { body, signal } = {}) {
+  const options = { method, headers: {}, signal };
+  if (body !== undefined) {
     options.headers["Content-Type"] = "application/json";
     options.body = JSON.stringify(body);
   }
   let answer;
   try {
     answer = await fetch(address, options);
-  } catch {
-    throw new ApiError("The studio does not answer. Is “glstylenet studio” still running in its terminal?", 0);
+  } catch (error) {
+    throw isAbort(error) ? error : new ApiError(SILENT, 0);
   }
   if (answer.status === 204) return null;
   const json = await answer.json().catch(() => null);
+  signal?.throwIfAborted();
   if (answer.ok && json) return json;
-  if (answer.status === 401) {
-    throw new ApiError("This studio asks for a token: open the address that “glstylenet studio” printed.", 401);
-  }
-  let message = json?.error ?? `The studio answered ${answer.status} ${answer.statusText}.`;
-  const wait = answer.headers.get("Retry-After");
-  if (answer.status === 429 && wait) message += ` Try again in ${wait} s.`;
-  throw new ApiError(message, answer.status);
+  throw refusal(answer.status, answer.statusText, json, answer.headers.get("Retry-After"));
 }
+
+function refusal(status, words, json, wait) {
+  if (status === 401) {
+    return new ApiError("This studio asks for a token: open the address that “glstylenet studio” printed.", 401);
+  }
+  const message = json?.error ?? `The studio answered ${status} ${words}.`;
+  return new ApiError(status === 429 && wait ? `${message} Try again in ${wait} s.` : message, status);
+}
+
+const address = (id, rest = "") => `/api/jobs/${encodeURIComponent(id)}${rest}`;
 
 export const settings = () => ask("GET", "/api/settings");
 export const samples = () => ask("GET", "/api/samples");
-export const job = (id) => ask("GET", `/api/jobs/${encodeURIComponent(id)}`);
+export const job = (id, options) => ask("GET", address(id), options);
 export const jobs = (ids) => ask("GET", `/api/jobs?ids=${ids.map(encodeURIComponent).join(",")}`);
-export const createJob = (request) => ask("POST", "/api/jobs", request);
-export const stop = (id) => ask("POST", `/api/jobs/${encodeURIComponent(id)}/stop`);
-export const resume = (id) => ask("POST", `/api/jobs/${encodeURIComponent(id)}/resume`);
-export const remove = (id) => ask("DELETE", `/api/jobs/${encodeURIComponent(id)}`);
+export const curve = (id, options) => ask("GET", address(id, "/curve"), options);
+export const createJob = (body) => ask("POST", "/api/jobs", { body });
+export const stop = (id) => ask("POST", address(id, "/stop"));
+export const resume = (id) => ask("POST", address(id, "/resume"));
+export const remove = (id) => ask("DELETE", address(id));
 
-export function upload(blob, name = "picture.png") {
+// Send a file as it is. `onProgress` is told the share that was sent; only an XMLHttpRequest knows it.
+export function upload(blob, name, { signal, onProgress } = {}) {
   const form = new FormData();
   form.append("file", blob, name);
-  return ask("POST", "/api/pictures", form);
+  return new Promise((resolve, reject) => {
+    signal?.throwIfAborted();
+    const request = new XMLHttpRequest();
+    request.open("POST", "/api/pictures");
+    request.responseType = "json";
+    request.upload.addEventListener("progress", ({ loaded, total }) => onProgress?.(total ? loaded / total : 0));
+    request.addEventListener("load", () => {
+      const { status, statusText, response } = request;
+      if (status === 201 && response) resolve(response);
+      else reject(refusal(status, statusText, response, request.getResponseHeader("Retry-After")));
+    });
+    request.addEventListener("error", () => reject(new ApiError(SILENT, 0)));
+    request.addEventListener("abort", () => reject(signal.reason));
+    signal?.addEventListener("abort", () => request.abort());
+    request.send(form);
+  });
 }
 
-// Address of the picture that a job names: an uploaded one, a shipped one, or an address already.
+// Address of the picture that a job names: an uploaded one or a shipped one.
 export function pictureUrl(reference, role) {
-  if (reference.startsWith("/")) return reference;
   if (reference.startsWith("sample:")) return `/api/samples/${encodeURIComponent(reference.slice(7))}/${role}.png`;
   return `/api/pictures/${encodeURIComponent(reference)}`;
 }
 
 // Follow a job until its end. The browser reconnects by itself and names the last id it saw.
 export function watch(id, handlers) {
-  const source = new EventSource(`/api/jobs/${encodeURIComponent(id)}/events`);
+  const source = new EventSource(address(id, "/events"));
   for (const kind of ["state", "strokes", "progress", "preview", "curve", "warning"]) {
     source.addEventListener(kind, (event) => handlers[kind]?.(JSON.parse(event.data)));
   }

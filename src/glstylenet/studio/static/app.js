@@ -2,17 +2,18 @@
 import * as api from "./api.js";
 import * as curve from "./curve.js";
 import * as dialogs from "./dialogs.js";
-import * as draft from "./draft.js";
 import * as history from "./history.js";
 import * as keys from "./keys.js";
 import { review } from "./maps.js";
+import * as navigation from "./navigation.js";
 import * as palette from "./palette.js";
 import * as pictures from "./pictures.js";
 import * as run from "./run.js";
+import * as runPanel from "./run_panel.js";
 import { attempt } from "./say.js";
 import * as settings from "./settings.js";
 import * as slider from "./slider.js";
-import { on, set, state } from "./store.js";
+import { on, set, state, watch } from "./store.js";
 import * as theme from "./theme.js";
 import * as tools from "./tools.js";
 import * as views from "./views.js";
@@ -30,28 +31,23 @@ await attempt(async () => {
   palette.setup(schema.palette);
   curve.setup(schema.terms);
   settings.setup(schema);
-  pictures.setup(schema);
+  pictures.setup(schema, navigation.keepFormer);
   keys.setup();
   run.setup();
+  runPanel.setup();
   let timer = 0;
-  on("map", () => {
+  watch(() => state.drawn, () => {
     clearTimeout(timer);
     timer = setTimeout(() => review(pictures.painters.content, pictures.painters.style), REVIEW_PAUSE);
   });
-  const showTools = () => document.body.classList.toggle("painting", Boolean(state.content || state.style));
-  on("content", showTools);
-  on("style", showTools);
+  watch(() => Boolean(state.content || state.style), (painting) => document.body.classList.toggle("painting", painting));
   on("samples", (sample) => {
     const fitting = sample.preset ?? "portrait";
     if (settings.hasPreset(fitting)) settings.usePreset(fitting);
   });
-  set({ tool: state.tool });
   const samples = pictures.setupSamples();
-  const opened = await run.openAddress();
-  if (!opened) await draft.restore();
-  draft.setup();
-  if (!opened) history.refresh();
-  set({ content: state.content });
+  await navigation.setup();
+  history.setup();
   document.documentElement.dataset.ready = "true"; // for tests and measurements: the page answers from here on
   await samples;
 });

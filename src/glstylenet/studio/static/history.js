@@ -4,20 +4,23 @@ import { ask } from "./dialogs.js";
 import { iconButton } from "./icon.js";
 import { attempt, say } from "./say.js";
 import { differences } from "./settings.js";
-import { recall, remember, state } from "./store.js";
+import { on, recall, remember, state, watch } from "./store.js";
+import { check, drop } from "./following.js";
+import { runName, WORDS } from "./run_view.js";
+import { goto } from "./views.js";
 
 const MOST = 40;
 const list = document.getElementById("history");
 const empty = document.getElementById("history-empty");
-export const WORDS = {
-  queued: "waiting",
-  running: "running",
-  stopping: "stopping",
-  done: "finished",
-  stopped: "stopped",
-  failed: "failed",
-  interrupted: "interrupted",
-};
+export function setup() {
+  watch(() => state.job?.id, mark);
+  on("runs", refresh);
+  on("opened", keep);
+  // Another tab started or deleted a run.
+  window.addEventListener("storage", ({ key }) => key === "glstylenet.runs" && refresh().then(check));
+  if (state.job) keep(state.job.id);
+  else refresh();
+}
 
 const ids = () => recall("runs", []);
 
@@ -42,7 +45,7 @@ export async function refresh() {
   return undefined;
 }
 
-export function mark() {
+function mark() {
   for (const link of list.querySelectorAll("a")) {
     if (link.dataset.id === state.job?.id) link.setAttribute("aria-current", "true");
     else link.removeAttribute("aria-current");
@@ -54,7 +57,12 @@ function item(job) {
   const link = document.createElement("a");
   link.href = `#job=${job.id}`;
   link.dataset.id = job.id;
-  const name = job.preset ? job.preset.replaceAll("-", " ") : "own settings";
+  link.addEventListener("click", (event) => {
+    if (job.id !== state.job?.id) return;
+    event.preventDefault(); // it is open, with what was painted since
+    goto("result");
+  });
+  const name = runName(job);
   const when = new Date(typeof job.created === "number" ? job.created * 1000 : job.created);
   const time = Number.isNaN(when.getTime()) ? "" : when.toLocaleString([], { dateStyle: "short", timeStyle: "short" });
   const picture = job.thumbnail ?? (job.state === "queued" ? null : job.preview);
@@ -81,8 +89,8 @@ function item(job) {
     words.append(changes);
   }
   link.append(words);
-  const remove = iconButton("trash-2", `Delete the run ${name}, ${time}`, () => attempt(() => drop(job.id)));
-  row.append(link, remove);
+  const bin = iconButton("trash-2", `Delete the run ${name}, ${time}`, () => attempt(() => remove(job.id)));
+  row.append(link, bin);
   return row;
 }
 
@@ -92,7 +100,7 @@ function placeholder() {
   return box;
 }
 
-async function drop(id) {
+async function remove(id) {
   if (!(await ask("Delete this run?", "Its picture and settings go from the studio's folder for good.", "Delete", "Keep it"))) return;
   await api.remove(id).catch((error) => {
     if (error.status !== 404) throw error;
@@ -100,5 +108,5 @@ async function drop(id) {
   remember("runs", ids().filter((other) => other !== id));
   await refresh();
   say("Run deleted");
-  if (state.job?.id === id) location.hash = "";
+  drop(id);
 }

@@ -4,43 +4,83 @@
 export const BARE = 255;
 const LONGEST = 1600; // a map may be smaller than its picture
 const MOST_STEPS = 80;
+const MOST_BYTES = 24 * 2 ** 20; // of all steps: noise is the one thing whose runs are many
 const GAP = 6; // map pixels: as wide as a gap may be that nobody sees
 
-// Pixels that hang together with `start` and fit; `start` itself always does.
-function flood(start, width, height, fits) {
-  const seen = new Uint8Array(width * height);
-  const found = [start];
-  seen[start] = 1;
-  const visit = (k) => {
-    if (seen[k] || !fits(k)) return;
-    seen[k] = 1;
-    found.push(k);
-  };
-  for (let next = 0; next < found.length; next++) {
-    const k = found[next];
-    const column = k % width;
-    if (column > 0) visit(k - 1);
-    if (column < width - 1) visit(k + 1);
-    if (k >= width) visit(k - width);
-    if (k < seen.length - width) visit(k + width);
+// Give `mark` to every pixel that has the value of `start` and hangs together with it, row by row, until there are
+// `enough`. Returns their number and the box around them.
+function flood(map, start, mark, width, height, enough = Infinity) {
+  const value = map[start];
+  const open = [start];
+  const box = [width, height, 0, 0];
+  let count = 0;
+  while (open.length && count < enough) {
+    const from = open.pop();
+    if (map[from] !== value) continue;
+    const y = Math.floor(from / width);
+    const first = y * width;
+    let left = from;
+    while (left > first && map[left - 1] === value) left--;
+    let right = from + 1;
+    while (right < first + width && map[right] === value) right++;
+    map.fill(mark, left, right);
+    count += right - left;
+    box[0] = Math.min(box[0], left - first);
+    box[1] = Math.min(box[1], y);
+    box[2] = Math.max(box[2], right - first);
+    box[3] = Math.max(box[3], y + 1);
+    // One seed for each run above and below that goes on.
+    if (y > 0) seeds(map, value, left - width, right - width, open);
+    if (y < height - 1) seeds(map, value, left + width, right + width, open);
   }
-  return found;
+  return { count, box };
 }
 
-// What is marked, grown by `reach` pixels to every side: along the rows, then along the columns.
-function thickened(marks, width, height, reach) {
-  const grow = (from, stride, length, lines, step) => {
-    const grown = new Uint8Array(from.length);
-    for (let line = 0; line < lines; line++) {
-      for (let place = 0; place < length; place++) {
-        if (!from[line * step + place * stride]) continue;
-        const last = Math.min(length - 1, place + reach);
-        for (let near = Math.max(0, place - reach); near <= last; near++) grown[line * step + near * stride] = 1;
+function seeds(map, value, first, last, open) {
+  for (let k = first; k < last; k++) {
+    if (map[k] !== value) continue;
+    open.push(k);
+    while (k < last && map[k] === value) k++;
+  }
+}
+
+// What a step changed: runs of pixels that follow each other and changed alike.
+class Difference {
+  // `before` and `after` are whole maps; they differ within `box` only.
+  constructor(before, after, width, [left, top, right, bottom]) {
+    const starts = [];
+    const lengths = [];
+    const labels = []; // of each run, before and after
+    for (let y = top; y < bottom; y++) {
+      for (let k = y * width + left, end = y * width + right; k < end; ) {
+        if (before[k] === after[k]) {
+          k++;
+          continue;
+        }
+        const from = k;
+        const [was, is] = [before[k], after[k]];
+        while (k < end && before[k] === was && after[k] === is) k++;
+        starts.push(from);
+        lengths.push(k - from);
+        labels.push(was, is);
       }
     }
-    return grown;
-  };
-  return grow(grow(marks, 1, width, height, width), width, height, width, 1);
+    this.box = [left, top, right, bottom];
+    this.starts = Uint32Array.from(starts);
+    this.lengths = Uint16Array.from(lengths); // a row has at most LONGEST pixels
+    this.labels = Uint8Array.from(labels);
+  }
+
+  get bytes() {
+    return this.starts.byteLength + this.lengths.byteLength + this.labels.byteLength;
+  }
+
+  // `side`: 0 as it was before, 1 as it was after.
+  apply(data, side) {
+    for (let k = 0; k < this.starts.length; k++) {
+      data.fill(this.labels[2 * k + side], this.starts[k], this.starts[k] + this.lengths[k]);
+    }
+  }
 }
 
 export class Labels {
@@ -67,60 +107,54 @@ export class Labels {
   }
 
   end() {
-    const box = this.touched;
-    if (this.open && box) {
-      const before = this.#cut(this.open, box);
-      const after = this.#cut(this.data, box);
-      if (before.some((label, k) => label !== after[k])) {
-        this.done.push({ box, before, after });
-        if (this.done.length > MOST_STEPS) this.done.shift();
-        this.undone = [];
-      }
+    if (this.open && this.touched) {
+      const step = new Difference(this.open, this.data, this.width, this.touched);
+      if (step.starts.length) this.#keep(step);
     }
     this.open = null;
+  }
+
+  #keep(step) {
+    this.done.push(step);
+    this.undone = [];
+    while (this.done.length > 1 && (this.done.length > MOST_STEPS || this.stepBytes > MOST_BYTES)) this.done.shift();
+  }
+
+  // Bytes of all that can be taken back.
+  get stepBytes() {
+    return this.done.reduce((sum, { bytes }) => sum + bytes, 0);
+  }
+
+  forgetSteps() {
+    this.done = [];
+    this.undone = [];
   }
 
   // Take back what the step being made has done so far, as if it had not begun.
   cancel() {
     if (this.open && this.touched) {
-      const box = this.touched;
-      this.#paste(this.#cut(this.open, box), box);
+      this.data.set(this.open);
+      this.#touch(...this.touched);
     }
     this.open = null;
   }
 
   undo() {
-    return this.#step(this.done, this.undone, "before");
+    return this.#step(this.done, this.undone, 0);
   }
 
   redo() {
-    return this.#step(this.undone, this.done, "after");
+    return this.#step(this.undone, this.done, 1);
   }
 
-  #step(from, to, which) {
+  #step(from, to, side) {
     if (this.open) this.end();
     const step = from.pop();
     if (!step) return false;
     to.push(step);
-    this.#paste(step[which], step.box);
+    step.apply(this.data, side);
+    this.#touch(...step.box);
     return true;
-  }
-
-  #paste(part, [left, top, right, bottom]) {
-    const width = right - left;
-    for (let y = top; y < bottom; y++) {
-      this.data.set(part.subarray((y - top) * width, (y - top + 1) * width), y * this.width + left);
-    }
-    this.#touch(left, top, right, bottom);
-  }
-
-  #cut(data, [left, top, right, bottom]) {
-    const width = right - left;
-    const part = new Uint8Array(width * (bottom - top));
-    for (let y = top; y < bottom; y++) {
-      part.set(data.subarray(y * this.width + left, y * this.width + right), (y - top) * width);
-    }
-    return part;
   }
 
   #touch(left, top, right, bottom) {
@@ -176,20 +210,29 @@ export class Labels {
     const start = y * width + x;
     const from = data[start];
     if (from === label) return 0;
-    const [r, g, b] = colours ? colours.subarray(start * 4, start * 4 + 3) : [0, 0, 0];
+    const { count, box } = colours
+      ? this.#fillAlike(start, label, colours, tolerance)
+      : flood(data, start, label, width, height);
+    this.#touch(...box);
+    return count;
+  }
+
+  // The same where the colours look like the one at `start`.
+  #fillAlike(start, label, colours, tolerance) {
+    const { width, height, data } = this;
+    const [r, g, b] = colours.subarray(start * 4, start * 4 + 3);
     const limit = tolerance * tolerance * 3;
-    const alike = (k) => {
-      if (data[k] !== from) return false;
-      if (!colours) return true;
+    const alike = new Uint8Array(data.length);
+    for (let k = 0; k < data.length; k++) {
+      if (data[k] !== data[start]) continue;
       const dr = colours[4 * k] - r;
       const dg = colours[4 * k + 1] - g;
       const db = colours[4 * k + 2] - b;
-      return dr * dr + dg * dg + db * db <= limit;
-    };
-    const region = flood(start, width, height, alike);
-    for (const k of region) data[k] = label;
-    this.#touch(0, 0, width, height);
-    return region.length;
+      if (dr * dr + dg * dg + db * db <= limit) alike[k] = 1;
+    }
+    const found = flood(alike, start, 2, width, height);
+    for (let k = 0; k < data.length; k++) if (alike[k] === 2) data[k] = label;
+    return found;
   }
 
   // Whether the fill of the open step, `count` pixels from here, got through a gap of an outline: with every gap
@@ -197,12 +240,37 @@ export class Labels {
   leaked(x, y, count) {
     const { width, height, open } = this;
     const start = Math.floor(y) * width + Math.floor(x);
-    if (!count) return false;
-    const wall = new Uint8Array(open.length);
-    for (let k = 0; k < open.length; k++) wall[k] = Number(open[k] !== open[start]);
-    const thick = thickened(wall, width, height, GAP >> 1);
+    if (!count || count === open.length) return false; // nothing, or without an outline
+    const map = open.slice();
+    this.#thicken(map, open[start], GAP >> 1);
     // A place so narrow that the thicker outline covers it tells nothing.
-    return !thick[start] && flood(start, width, height, (k) => !thick[k]).length < count / 2;
+    if (map[start] !== open[start]) return false;
+    return flood(map, start, (open[start] + 1) & 255, width, height, count / 2).count < count / 2;
+  }
+
+  // Around the fill of the open step, of class `from` before, let the outline in `map` grow by `reach` pixels to
+  // every side. What grows is the pixels beside the fill: no other wall is nearer to it.
+  #thicken(map, from, reach) {
+    const { width, height, open, data } = this;
+    const [left, top, right, bottom] = this.touched;
+    const wall = (from + 1) & 255;
+    const isFilled = (k) => open[k] === from && data[k] !== from;
+    for (let y = Math.max(0, top - 1); y < Math.min(height, bottom + 1); y++) {
+      for (let x = Math.max(0, left - 1); x < Math.min(width, right + 1); x++) {
+        const k = y * width + x;
+        if (open[k] === from) continue;
+        const isBeside =
+          (x > 0 && isFilled(k - 1)) ||
+          (x < width - 1 && isFilled(k + 1)) ||
+          (y > 0 && isFilled(k - width)) ||
+          (y < height - 1 && isFilled(k + width));
+        if (!isBeside) continue;
+        const last = Math.min(width, x + reach + 1);
+        for (let row = Math.max(0, y - reach); row <= Math.min(height - 1, y + reach); row++) {
+          map.fill(wall, row * width + Math.max(0, x - reach), row * width + last);
+        }
+      }
+    }
   }
 
   at(x, y) {

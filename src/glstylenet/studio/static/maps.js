@@ -1,7 +1,7 @@
 // The two maps together: shares of the classes, what the style lacks, saving, loading, sending.
 import * as api from "./api.js";
 import { BARE } from "./labels.js";
-import { classOf, classes, ground, percent, showShares } from "./palette.js";
+import { classOf, classes, ground, hex, parse, percent, showShares } from "./palette.js";
 import { encodePng } from "./png.js";
 
 const MOST_COLOURS = 24; // a loaded map with more has soft borders or noise
@@ -29,6 +29,19 @@ export function mapBlob(painter) {
   return encodePng(filled, labels.width, labels.height, classes.map(({ colour }) => colour));
 }
 
+// The map for a draft: its labels and what they mean, with what is bare; null where nothing is painted.
+export function packMap(painter) {
+  if (!isPainted(painter)) return null;
+  const { data, width, height } = painter.labels;
+  return { width, height, labels: data, colours: classes.map(({ colour }) => hex(colour)) };
+}
+
+export function unpackMap(painter, { width, height, labels, colours }) {
+  const table = new Uint8Array(256).fill(BARE);
+  for (const [k, colour] of colours.entries()) table[k] = classOf(parse(colour));
+  painter.restore(labels.map((label) => table[label]), width, height);
+}
+
 export async function saveMap(painter) {
   const link = document.createElement("a");
   link.href = URL.createObjectURL(await mapBlob(painter));
@@ -50,10 +63,11 @@ async function pixels(blob) {
 }
 
 // Read a map picture into a painter. Returns a sentence if colours had to be snapped.
-export async function loadMap(painter, blob) {
+export async function loadMap(painter, blob, signal) {
   const { data, width, height } = await pixels(blob).catch(() => {
     throw new Error("That file is no picture that this browser can read; a map is best a PNG.");
   });
+  signal.throwIfAborted();
   const shape = width / height / (painter.width / painter.height);
   const rounding = 1 + Math.max(0.01, 1.5 / Math.min(width, height, painter.width, painter.height));
   if (shape > rounding || shape < 1 / rounding) {

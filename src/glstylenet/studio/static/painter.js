@@ -2,7 +2,7 @@
 import { outline, resizeBrush } from "./brush.js";
 import { BARE, Labels } from "./labels.js";
 import { choose, classes } from "./palette.js";
-import { emit, on, state } from "./store.js";
+import { emit, on, state, watch } from "./store.js";
 import { say } from "./say.js";
 import { Viewport } from "./viewport.js";
 
@@ -24,8 +24,12 @@ export class Painter {
     this.lineTo = null;
     this.#listen();
     new ResizeObserver(() => this.#resized()).observe(canvas);
-    for (const topic of ["opacity", "brush", "tool", "classIndex", "palette"]) on(topic, () => this.draw());
-    on("tool", () => this.#dropLine());
+    watch(() => [state.opacity, state.brush, state.classIndex], () => this.draw());
+    watch(() => state.tool, (tool) => {
+      canvas.dataset.tool = tool;
+      this.#dropLine();
+    });
+    on("palette", () => this.draw());
   }
 
   // Whether a step is being painted.
@@ -93,6 +97,8 @@ export class Painter {
       this.hover = null;
       this.draw();
     });
+    // Two fingers are the picture's even where one scrolls the page.
+    canvas.addEventListener("touchstart", (event) => event.touches.length > 1 && event.preventDefault(), { passive: false });
     canvas.addEventListener("contextmenu", (event) => event.preventDefault());
     canvas.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
     canvas.addEventListener("keydown", (event) => this.#key(event));
@@ -125,7 +131,8 @@ export class Painter {
     }
     if (this.pointers.size > 2) return;
     if (event.button === 1 || state.tool === "hand") {
-      this.gesture = "pan";
+      // A picture that is seen whole does not move under one finger: the page does.
+      this.gesture = event.pointerType === "touch" && this.view.fitted ? null : "pan";
       return;
     }
     if (event.button !== 0) return;
@@ -329,6 +336,18 @@ export class Painter {
     this.#changed();
   }
 
+  // Nothing is painted, and nothing can be taken back.
+  reset() {
+    this.restore(new Uint8Array(1).fill(BARE), 1, 1);
+  }
+
+  // A map as it was left; what was painted before cannot be taken back.
+  restore(data, width, height) {
+    this.labels.replace(data, width, height);
+    this.labels.forgetSteps();
+    this.#changed();
+  }
+
   // A whole map of palette indices.
   load(data, width, height) {
     this.labels.replace(data, width, height);
@@ -370,6 +389,7 @@ export class Painter {
     const { pen, canvas, view } = this;
     pen.setTransform(1, 0, 0, 1, 0, 0);
     pen.clearRect(0, 0, canvas.width, canvas.height);
+    canvas.toggleAttribute("data-fitted", view.fitted);
     if (!this.labels) return;
     this.#renderOverlay();
     pen.setTransform(view.zoom, 0, 0, view.zoom, view.x, view.y);

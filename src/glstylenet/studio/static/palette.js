@@ -22,7 +22,7 @@ const group = document.getElementById("palette");
 export const classes = []; // {name, colour: [r, g, b], row}
 let list;
 
-const parse = (hex) => [1, 3, 5].map((k) => parseInt(hex.slice(k, k + 2), 16));
+export const parse = (text) => [1, 3, 5].map((k) => parseInt(text.slice(k, k + 2), 16));
 export const hex = (colour) => `#${colour.map((c) => c.toString(16).padStart(2, "0")).join("")}`;
 
 export function setup(palette) {
@@ -31,7 +31,9 @@ export function setup(palette) {
   group.append(list);
   for (const { name, colour } of palette) add(name, parse(colour));
   document.getElementById("ground-name").textContent = classes[ground()].name;
-  choose(Math.min(classes.length - 1, ground() === 0 ? 1 : 0));
+  const first = Math.min(classes.length - 1, ground() === 0 ? 1 : 0);
+  classes[first].input.checked = true;
+  set({ classIndex: first }); // the tool stays: whoever chooses a class wants to paint, but nobody has yet
 }
 
 // The class of all that stays unpainted.
@@ -48,6 +50,7 @@ function add(name, colour) {
   input.name = "class";
   input.value = String(index);
   input.addEventListener("change", () => choose(index));
+  input.addEventListener("click", () => choose(index)); // the chosen one, too: it says that painting begins
   const chip = document.createElement("span");
   chip.className = "chip";
   chip.style.background = hex(colour);
@@ -74,8 +77,8 @@ function add(name, colour) {
 export function choose(index) {
   if (!classes[index]) return;
   classes[index].input.checked = true;
-  if (state.classIndex !== index || state.tool === "eraser") set({ classIndex: index });
-  if (state.tool === "eraser") set({ tool: "brush" });
+  const paints = state.tool !== "eraser" && state.tool !== "hand";
+  set({ classIndex: index, tool: paints ? state.tool : "brush" });
 }
 
 // The class of a colour; a colour of a loaded map that the palette lacks becomes a class of its own.

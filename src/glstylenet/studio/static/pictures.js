@@ -1,18 +1,22 @@
 // The two panes: choosing a picture, and the tools of its map.
 import * as api from "./api.js";
-import { ask } from "./dialogs.js";
+import * as drafts from "./drafts.js";
 import { icon, iconButton } from "./icon.js";
 import { isPainted, loadMap, saveMap } from "./maps.js";
 import { Painter } from "./painter.js";
 import { attempt, clearNotices, notice, say } from "./say.js";
-import { emit, on, set, state } from "./store.js";
+import { emit, on, set, state, watch } from "./store.js";
+import { supersede } from "./supersede.js";
 
-const ROLES = {
+export const ROLES = ["content", "style"];
+const TITLES = {
   content: ["Content", "what is painted"],
   style: ["Style", "how it is painted"],
 };
 const SHEET = { width: 512, height: 384 }; // of a doodle
 
+const TRANSIT = 0.995; // a file that is sent so far is being read
+let keepFormer = () => () => {}; // see navigation.js
 let leak = null; // the notice of one
 let leakAt = null; // the painter it is of
 
@@ -43,8 +47,10 @@ function fileButton(id, label, accept, take, iconName) {
   return button;
 }
 
-export function setup({ limits, pictures: { names, suffixes } }) {
-  for (const [role, [title, meaning]] of Object.entries(ROLES)) {
+// `keeper`: called before a picture replaces a painted one; it returns what brings that back.
+export function setup({ limits, pictures: { names, suffixes } }, keeper) {
+  keepFormer = keeper;
+  for (const [role, [title, meaning]] of Object.entries(TITLES)) {
     const pane = document.getElementById(`pane-${role}`);
     const head = element("div", "pane-head");
     const heading = element("h2", "", title);
@@ -74,11 +80,10 @@ export function setup({ limits, pictures: { names, suffixes } }) {
       choices.append(blank);
     }
     empty.append(words, choices, small);
-    const busy = element("p", "busy", "Sending the picture …");
-    busy.hidden = true;
+    const busy = sending(role);
     stage.append(canvas, empty, busy);
 
-    const painter = new Painter(canvas, role, () => emit("map", role));
+    const painter = new Painter(canvas, role, () => drawn());
     painters[role] = painter;
     const tools = element("div", "pane-tools");
     tools.setAttribute("role", "group");
@@ -101,7 +106,7 @@ export function setup({ limits, pictures: { names, suffixes } }) {
     tools.hidden = true;
     head.append(tools);
     pane.append(head, stage);
-    panes[role] = { pane, stage, canvas, empty, busy, tools, note, meaning };
+    panes[role] = { pane, stage, canvas, empty, tools, note, meaning };
 
     for (const kind of ["dragenter", "dragover"]) {
       pane.addEventListener(kind, (event) => {
@@ -122,7 +127,6 @@ export function setup({ limits, pictures: { names, suffixes } }) {
     });
   }
   on("leaked", tellLeak);
-  on("map", forgetLeak);
   // A file dropped beside the panes must not replace the page.
   for (const kind of ["dragover", "drop"]) window.addEventListener(kind, (event) => event.preventDefault());
 }
@@ -145,7 +149,7 @@ export async function setupSamples() {
   const { samples } = await api.samples();
   for (const sample of samples) {
     const label = samples.length === 1 ? "Use the samples" : `Use the samples “${sample.name}”`;
-    for (const role of Object.keys(ROLES)) {
+    for (const role of ROLES) {
       const button = element("button", "button samples");
       button.type = "button";
       button.append(icon("images"), element("span", "", label));
@@ -157,46 +161,93 @@ export async function setupSamples() {
 
 async function openSample(sample) {
   clearNotices();
+  const signals = supersedePictures();
+  const role = ROLES.find((each) => isPainted(painters[each]));
+  const former = state[role];
+  const bringBack = role ? keepFormer() : null;
   await Promise.all(
-    Object.keys(ROLES).map(async (role) => {
-      await open(role, { reference: `sample:${sample.name}`, url: sample[role], name: `sample ${sample.name}` });
-      if (sample[`${role}_map`]) await loadMapFrom(role, sample[`${role}_map`]);
+    ROLES.map(async (role) => {
+      await open(role, { reference: `sample:${sample.name}`, name: `sample ${sample.name}` }, signals[role]);
+      if (sample[`${role}_map`]) await loadMapFrom(role, sample[`${role}_map`], signals[role]);
     }),
   );
+  if (role) tellReplaced(role, former, bringBack);
   emit("samples", sample);
   say("The sample pictures and their maps are open");
 }
 
+// Whatever was on its way to the panes is overtaken; returns the signals of what comes now, by role.
+export const supersedePictures = () => Object.fromEntries(ROLES.map((role) => [role, supersede(role)]));
+
+// The words, the bar and the button that a pane shows while it sends a file.
+function sending(role) {
+  const busy = element("div", "busy");
+  const words = element("p");
+  words.id = `sending-${role}`;
+  const bar = element("progress");
+  bar.setAttribute("aria-labelledby", words.id);
+  const cancel = element("button", "", "Cancel");
+  cancel.type = "button";
+  cancel.setAttribute("aria-label", `Do not send the ${role}`);
+  cancel.addEventListener("click", () => {
+    supersede(role);
+    say("Sending cancelled");
+  });
+  busy.append(words, bar, cancel);
+  watch(() => state.uploads[role], (upload) => {
+    busy.hidden = !upload;
+    if (!upload) return;
+    const isSent = upload.share >= TRANSIT;
+    words.textContent = isSent ? `Sent; the studio reads ${upload.name} …` : `${Math.floor(100 * upload.share)} % sent of ${upload.name}`;
+    if (isSent) bar.removeAttribute("value"); // nobody knows how long
+    else bar.value = upload.share;
+  });
+  return busy;
+}
+
 async function choose(role, file) {
   clearNotices();
-  const { busy } = panes[role];
   const limit = state.schema?.limits.upload_bytes;
   if (limit && file.size > limit) {
     notice(`${file.name} has ${Math.ceil(file.size / 2 ** 20)} MB; a picture may have ${Math.floor(limit / 2 ** 20)} MB.`);
     return;
   }
-  busy.hidden = false;
   await attempt(async () => {
-    const picture = await api.upload(file, file.name);
-    await open(role, { reference: picture.id, url: picture.url, name: file.name });
-    say(`${ROLES[role][0]}: ${file.name} is open`);
+    await send(role, file, file.name, supersede(role));
+    say(`${TITLES[role][0]}: ${file.name} is open`);
     panes[role].canvas.focus({ preventScroll: true });
   });
-  busy.hidden = true;
+}
+
+// Send a file and show it, unless something else was chosen meanwhile.
+export async function send(role, file, name, signal) {
+  const show = (upload) => set({ uploads: { ...state.uploads, [role]: upload } });
+  const onProgress = (share) => signal.aborted || show({ name, share });
+  onProgress(0);
+  signal.addEventListener("abort", () => show(null));
+  try {
+    const { id, width, height } = await api.upload(file, name, { signal, onProgress });
+    Promise.resolve(drafts.keepFile(id, file)).catch(() => {}); // no room: the studio has it
+    await open(role, { reference: id, name }, signal, { file, width, height });
+  } finally {
+    if (!signal.aborted) show(null);
+  }
 }
 
 async function openMap(role, file) {
   await attempt(async () => {
-    const remark = await loadMap(painters[role], file);
+    const remark = await loadMap(painters[role], file, supersede(`${role} map`));
     if (remark) notice(remark, "hint");
     say(`Map of the ${role} loaded`);
   });
 }
 
-export async function loadMapFrom(role, url) {
-  const answer = await fetch(url);
+export async function loadMapFrom(role, url, signal) {
+  const answer = await fetch(url, { signal });
   if (!answer.ok) throw new Error(`The map of the ${role} is no longer there.`);
-  await loadMap(painters[role], await answer.blob());
+  const map = await answer.blob();
+  signal.throwIfAborted();
+  await loadMap(painters[role], map, signal);
 }
 
 async function decoded(url) {
@@ -210,11 +261,35 @@ async function decoded(url) {
   return image;
 }
 
-export async function open(role, picture) {
-  const image = await decoded(picture.url);
+// The file itself, if this browser reads it as the studio did: as a PNG of the studio it would come back larger.
+async function local({ file, width, height }) {
+  const url = URL.createObjectURL(file);
+  const image = await decoded(url).catch(() => null);
+  if (image?.naturalWidth === width && image.naturalHeight === height) return image;
+  URL.revokeObjectURL(url);
+  return null;
+}
+
+// Address of a picture that a run or a draft names: what a pane shows of it, or the studio's.
+export function urlOf(reference, role) {
+  return state[role]?.reference === reference ? state[role].url : api.pictureUrl(reference, role);
+}
+
+// Show a picture of the studio. `source`: the file that it was made from, and its size.
+export async function open(role, picture, signal, source = null) {
+  const image = (source && (await local(source))) ?? (await decoded(api.pictureUrl(picture.reference, role)));
+  signal.throwIfAborted();
+  const former = state[role];
+  const bringBack = isPainted(painters[role]) && source ? keepFormer() : null;
   const size = { width: image.naturalWidth, height: image.naturalHeight };
   show(role, image, size);
-  set({ [role]: { ...picture, ...size } });
+  set({ [role]: { ...picture, ...size, url: image.src } });
+  if (bringBack) tellReplaced(role, former, bringBack);
+}
+
+function tellReplaced(role, former, bringBack) {
+  const words = `Another ${role} is open; ${former.name} is kept with what you painted on it.`;
+  notice(words, "hint", { label: "Bring it back", act: bringBack });
 }
 
 export function openBlank(size = SHEET) {
@@ -229,15 +304,15 @@ function show(role, image, { width, height }) {
   pane.classList.add("filled");
   note.textContent = `${width} × ${height}`;
   painters[role].open(image, width, height);
-  emit("map", role);
+  drawn();
 }
 
-async function leave(role) {
-  if (painters[role].labels?.done.length) {
-    const sure = await ask("Take another picture?", `What you painted on the ${role} will be lost.`, "Take another", "Keep it");
-    if (!sure) return;
-  }
+function leave(role) {
+  supersede(role);
+  const former = state[role];
+  const bringBack = isPainted(painters[role]) ? keepFormer() : null;
   forget(role);
+  if (bringBack) tellReplaced(role, former, bringBack);
   document.getElementById(`file-${role}`).focus();
 }
 
@@ -249,5 +324,10 @@ export function forget(role) {
   note.textContent = meaning;
   painters[role].close();
   set({ [role]: null });
-  emit("map", role);
+  drawn();
+}
+
+function drawn() {
+  forgetLeak();
+  set({ drawn: state.drawn + 1 });
 }

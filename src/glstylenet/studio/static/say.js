@@ -1,5 +1,7 @@
 // Words to the user: a notice that is seen, and a sentence that a screen reader reads.
 import { icon } from "./icon.js";
+import { isAbort } from "./supersede.js";
+import { inPageWords } from "./words.js";
 
 const notices = document.getElementById("notices");
 const status = document.getElementById("say");
@@ -8,7 +10,8 @@ export function say(text) {
   status.textContent = text;
 }
 
-export function notice(text, kind = "error") {
+// `action`: {label, act} of a button beside the words.
+export function notice(text, kind = "error", action = null) {
   const box = document.createElement("div");
   box.className = `notice ${kind}`;
   const words = document.createElement("p");
@@ -19,7 +22,18 @@ export function notice(text, kind = "error") {
   close.setAttribute("aria-label", "Close this notice");
   close.append(icon("x"));
   close.addEventListener("click", () => box.remove());
-  box.append(words, close);
+  box.append(words);
+  if (action) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = action.label;
+    button.addEventListener("click", () => {
+      box.remove();
+      action.act();
+    });
+    box.append(button);
+  }
+  box.append(close);
   for (const old of [...notices.children]) if (old.textContent === box.textContent || notices.children.length > 2) old.remove();
   notices.append(box);
   if (kind === "done") setTimeout(() => box.remove(), 6000);
@@ -33,7 +47,8 @@ export async function attempt(work) {
   try {
     return await work();
   } catch (error) {
-    notice(error.message || String(error));
+    // What a later choice has overtaken is no fault.
+    if (!isAbort(error)) notice(inPageWords(error.message || String(error)));
     return undefined;
   }
 }

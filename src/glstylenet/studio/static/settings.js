@@ -1,5 +1,6 @@
 // Presets and sliders, made from what GET /api/settings says: no default or range stands here.
-import { emit, on, set, state } from "./store.js";
+import { set, state, watch } from "./store.js";
+import { inPageWords, label } from "./words.js";
 
 const STEPS = 240; // of a slider over a wide range
 const REACH = 30; // how far a slider goes beyond the smallest and largest value that a preset has
@@ -30,18 +31,13 @@ export function setup(schema) {
     advanced.append(box);
   }
   offerQualities(schema.qualities);
-  for (const { name } of schema.presets) presetBox.add(new Option(words(name), name));
+  for (const { name } of schema.presets) presetBox.add(new Option(label(name), name));
   presetBox.add(new Option("the plain defaults", ""));
   presetBox.addEventListener("change", () => usePreset(presetBox.value || null));
   document.getElementById("reset").addEventListener("click", () => usePreset(state.preset));
   const preferred = schema.presets.find(({ name }) => name === "artistic") ?? schema.presets[0];
   usePreset(preferred?.name ?? null);
 }
-
-const words = (name) => {
-  const text = name.replace(/[_-]/g, " ");
-  return text[0].toUpperCase() + text.slice(1);
-};
 
 const preset = (name) => state.schema.presets.find((each) => each.name === name);
 
@@ -56,11 +52,10 @@ export function usePreset(name, changes = {}) {
   const offered = Object.entries(changes).filter(([key]) => fields.has(key));
   // How much work to spend is no part of a kind of pictures: it stays when another preset is chosen.
   const kept = state.values[ABOVE_RUN] ? { [ABOVE_RUN]: state.values[ABOVE_RUN] } : {};
-  set({ preset: name, values: { ...base(name), ...kept, ...Object.fromEntries(offered) } });
+  set({ preset: name, values: { ...base(name), ...kept, ...Object.fromEntries(offered) }, problems: {} });
   presetBox.value = name ?? "";
   presetNote.textContent = preset(name)?.description ?? "";
   for (const [key, each] of fields) each.show(state.values[key]);
-  emit("settings");
 }
 
 // What differs from the preset: all that a job needs to be told.
@@ -74,33 +69,40 @@ export function differences(job) {
   const start = base(hasPreset(job.preset) ? job.preset : null);
   return Object.keys(start)
     .filter((name) => name in job.settings && job.settings[name] !== start[name])
-    .map((name) => `${words(name).toLowerCase()} ${plain(job.settings[name] ?? "auto")}`);
+    .map((name) => `${label(name).toLowerCase()} ${plain(job.settings[name] ?? "auto")}`);
 }
 
 export const hasPreset = (name) => Boolean(preset(name));
 
 function take(name, value) {
-  state.values[name] = value;
+  set({ values: { ...state.values, [name]: value }, problems: { ...state.problems, [name]: undefined } });
   fields.get(name).mark();
-  emit("settings");
 }
+
+function refuse(name, problem) {
+  set({ problems: { ...state.problems, [name]: problem } });
+  fields.get(name).mark();
+}
+
+// What is wrong with the first field that is.
+export const firstProblem = () => Object.values(state.problems).find(Boolean) ?? null;
 
 function offerQualities(qualities) {
   const box = document.getElementById("quality");
   const note = document.getElementById("quality-note");
   const radios = qualities.map(({ name, meaning }) => {
-    const label = document.createElement("label");
+    const row = document.createElement("label");
     const radio = document.createElement("input");
     radio.type = "radio";
     radio.name = ABOVE_RUN;
     radio.value = name;
     radio.addEventListener("change", () => take(ABOVE_RUN, name));
     const word = document.createElement("b");
-    word.textContent = words(name);
+    word.textContent = label(name);
     const hint = document.createElement("small");
     hint.textContent = meaning;
-    label.append(radio, word, " ", hint);
-    box.append(label);
+    row.append(radio, word, " ", hint);
+    box.append(row);
     return radio;
   });
   fields.set(ABOVE_RUN, {
@@ -109,8 +111,7 @@ function offerQualities(qualities) {
     },
     mark() {},
   });
-  on("settings", () => {
-    const { iterations } = state.values;
+  watch(() => state.values.iterations, (iterations) => {
     note.hidden = iterations == null;
     note.textContent = note.hidden ? "" : `Iterations, under Advanced, is ${iterations} and overrides the amount of work.`;
   });
@@ -120,32 +121,41 @@ function field(setting, schema) {
   const row = document.createElement("div");
   row.className = "setting";
   const id = `set-${setting.name}`;
-  const label = document.createElement("label");
-  label.htmlFor = id;
-  label.textContent = words(setting.name);
+  const head = document.createElement("label");
+  head.htmlFor = id;
+  head.textContent = label(setting.name);
   if (setting.symbol) {
     const symbol = document.createElement("var");
     symbol.textContent = GREEK[setting.symbol] ?? setting.symbol;
-    label.append(" ", symbol);
+    head.append(" ", symbol);
   }
   const hint = document.createElement("p");
   hint.id = `${id}-hint`;
   hint.className = "pale";
   const limits = setting.minimum == null ? "" : `; ${range(setting)}`;
-  const usual = setting.default === null ? "" : `; default ${plain(setting.default)}`;
-  hint.textContent = `${setting.effect || setting.description}${usual}${limits}`;
-  if (setting.effect) hint.title = setting.description;
+  const meaning = inPageWords(setting.effect || setting.description);
+  if (setting.effect) hint.title = inPageWords(setting.description);
+  const wrong = document.createElement("p");
+  wrong.id = `${id}-wrong`;
+  wrong.className = "wrong";
+  wrong.hidden = true;
   const control = make(setting, id, schema);
   const inputs = control.parts.filter((part) => part.matches("input, select"));
-  for (const input of inputs) input.setAttribute("aria-describedby", hint.id);
-  row.append(label, ...control.parts, hint);
+  for (const input of inputs) input.setAttribute("aria-describedby", `${hint.id} ${wrong.id}`);
+  row.append(head, ...control.parts, wrong, hint);
   fields.set(setting.name, {
     show(value) {
       control.show(value);
       this.mark();
     },
     mark() {
-      row.classList.toggle("changed", state.values[setting.name] !== base(state.preset)[setting.name]);
+      const start = base(state.preset)[setting.name];
+      const problem = state.problems[setting.name];
+      row.classList.toggle("changed", state.values[setting.name] !== start);
+      hint.textContent = `${meaning}${start == null ? "" : `; this preset has ${plain(start)}`}${limits}`;
+      wrong.hidden = !problem;
+      wrong.textContent = problem ?? "";
+      for (const input of inputs) input.setAttribute("aria-invalid", String(Boolean(problem)));
     },
   });
   return row;
@@ -181,16 +191,25 @@ function make(setting, id, schema) {
     box.addEventListener("change", () => take(name, box.value));
     return { parts: [box], show: (value) => (box.value = value ?? "") };
   }
+  // Not of type "number": there a browser makes 15 of "1,5" and empties what it cannot read.
   const number = document.createElement("input");
-  number.type = "number";
+  number.type = "text";
+  number.inputMode = kind === "int" ? "numeric" : "decimal";
+  number.autocomplete = "off";
   number.id = id;
-  number.step = kind === "int" ? "1" : "any";
-  if (setting.minimum != null) number.min = setting.minimum;
-  if (setting.maximum != null) number.max = setting.maximum;
   if (setting.default === null) number.placeholder = name === "iterations" ? "by quality" : "auto";
-  const read = (text) => (text === "" ? setting.default : Number(text));
+  const accept = () => {
+    const { value, problem } = readNumber(number.value, setting, base(state.preset)[name]);
+    if (problem) {
+      refuse(name, problem);
+      return undefined;
+    }
+    number.value = value ?? "";
+    take(name, value);
+    return value;
+  };
   if (kind !== "float") {
-    number.addEventListener("change", () => take(name, read(number.value)));
+    number.addEventListener("change", accept);
     return { parts: [number], show: (value) => (number.value = value ?? "") };
   }
   const slider = document.createElement("input");
@@ -198,7 +217,7 @@ function make(setting, id, schema) {
   slider.className = "wide";
   slider.min = 0;
   slider.max = STEPS;
-  slider.setAttribute("aria-label", words(name));
+  slider.setAttribute("aria-label", label(name));
   const scale = logarithmic(setting, schema);
   const tell = (value) => slider.setAttribute("aria-valuetext", plain(value));
   slider.addEventListener("input", () => {
@@ -208,10 +227,10 @@ function make(setting, id, schema) {
     take(name, value);
   });
   number.addEventListener("change", () => {
-    const value = read(number.value);
+    const value = accept();
+    if (value === undefined) return;
     slider.value = scale.position(value);
     tell(value);
-    take(name, value);
   });
   return {
     parts: [number, slider],
@@ -221,6 +240,22 @@ function make(setting, id, schema) {
       tell(value);
     },
   };
+}
+
+// The number that somebody wrote, with a point or a comma; nothing means `usual`, the preset's. Returns {value} or
+// {problem}, a sentence.
+export function readNumber(text, setting, usual) {
+  const { name, kind, minimum, maximum, excludes_minimum: above } = setting;
+  const written = text.trim().replace("−", "-");
+  if (written === "") return { value: usual };
+  const wish = `${label(name)} must be ${kind === "int" ? "a whole number" : "a number"}${minimum == null ? "" : `, ${range(setting)}`}`;
+  if (/^[+-]?\d{1,3}(,\d{3})+$/.test(written)) {
+    return { problem: `${wish}; “${written}” could be two numbers: write ${written.replaceAll(",", "")} or ${written.replace(",", ".")}.` };
+  }
+  const value = Number(written.replace(",", "."));
+  const isWrong = !Number.isFinite(value) || (kind === "int" && !Number.isInteger(value));
+  const isOutside = (minimum != null && (value < minimum || (above && value === minimum))) || (maximum != null && value > maximum);
+  return isWrong || isOutside ? { problem: `${wish}; it cannot be “${written}”.` } : { value };
 }
 
 // Slider positions of a weight: even steps of its logarithm around what the presets use; 0 at the left end
@@ -244,8 +279,10 @@ export function logarithmic({ name, default: usual, minimum, maximum }, { preset
 }
 
 // A limit that only keeps numbers sane tells a reader nothing.
-function range({ minimum, maximum }) {
-  return maximum == null || maximum >= NO_LIMIT ? `${plain(minimum)} or more` : `${plain(minimum)} to ${plain(maximum)}`;
+function range({ minimum, maximum, excludes_minimum: above }) {
+  const isOpen = maximum == null || maximum >= NO_LIMIT;
+  if (above) return isOpen ? `more than ${plain(minimum)}` : `more than ${plain(minimum)}, at most ${plain(maximum)}`;
+  return isOpen ? `${plain(minimum)} or more` : `${plain(minimum)} to ${plain(maximum)}`;
 }
 
 function plain(value) {

@@ -6,7 +6,10 @@ const after = document.getElementById("after");
 const range = document.getElementById("divider");
 const waiting = document.getElementById("waiting");
 const line = figure.querySelector(".divider");
-let showing = "";
+let showing = ""; // address of the newest picture of the result
+let fetching = false;
+let sized = false; // the run, or its result, has told its size
+
 
 export function setup() {
   range.addEventListener("input", place);
@@ -18,6 +21,8 @@ export function setup() {
     range.value = Number(range.value) + step;
     place();
   });
+  // Until then the place has the content's shape.
+  before.addEventListener("load", () => sized || setShape(before.naturalWidth, before.naturalHeight));
   place();
 }
 
@@ -30,52 +35,66 @@ function place() {
   range.setAttribute("aria-valuetext", `${Math.round(share)} % content`);
 }
 
-// `earlierUrl`: the result that a run goes on from. It, or else the content, fills the place until the first
-// preview, without the divider and its words: it is no result yet.
-export function start(job, contentUrl, earlierUrl) {
+// Another run than the one before. The result that it goes on from, or else the content, fills the place until the
+// first preview, without the divider and its words: it is no result yet.
+export function start({ content, standIn, size }) {
   showing = "";
-  const layers = [earlierUrl, contentUrl].filter(Boolean).map((url) => `url(${JSON.stringify(url)})`);
+  sized = Boolean(size);
+  const layers = [standIn, content].filter(Boolean).map((url) => `url(${JSON.stringify(url)})`);
   figure.style.backgroundImage = layers.join(", ");
   figure.classList.add("bare");
   after.removeAttribute("src");
   after.hidden = true;
   waiting.hidden = false;
-  before.hidden = !contentUrl;
-  if (contentUrl) before.src = contentUrl;
+  before.hidden = !content;
+  if (content) before.src = content;
   else before.removeAttribute("src");
-  range.hidden = line.hidden = !contentUrl;
+  range.hidden = line.hidden = !content;
   range.value = 0;
-  setShape(job.width, job.height);
   place();
 }
 
-export function setShape(width, height) {
-  if (!width || !height) return;
+// The run's picture as far as it is: nothing while `picture` is null, and nothing ever if it is over by then.
+export function show({ picture, size, active }) {
+  if (size) {
+    sized = true;
+    setShape(...size);
+  }
+  if (picture) showPicture(picture);
+  else if (!active) unfill();
+}
+
+function setShape(width, height) {
   figure.style.aspectRatio = `${width} / ${height}`;
   figure.style.setProperty("--shape", String(width / height));
 }
 
 // Nothing stands in for the result any more: it is there, or will not come.
-export function clear() {
+function unfill() {
   figure.style.backgroundImage = "";
   figure.classList.remove("bare");
 }
 
-// Swap the result's picture once it is decoded: no flash between two previews.
-export async function show(url) {
+// Swap the result's picture once it is decoded: no flash between two previews. While one is fetched, only the
+// newest of those that follow waits.
+async function showPicture(url) {
   if (url === showing) return;
   showing = url;
-  const image = new Image();
-  image.src = url;
-  try {
-    await image.decode();
-  } catch {
-    return;
+  if (fetching) return;
+  fetching = true;
+  while (after.getAttribute("src") !== showing && showing) {
+    const wanted = showing;
+    const image = new Image();
+    image.src = wanted;
+    const whole = await image.decode().then(() => true, () => false);
+    if (wanted !== showing) continue;
+    if (!whole) break;
+    after.src = wanted;
+    after.hidden = false;
+    unfill();
+    waiting.hidden = true;
+    sized = true;
+    setShape(image.naturalWidth, image.naturalHeight);
   }
-  if (url !== showing) return;
-  after.src = url;
-  after.hidden = false;
-  clear();
-  waiting.hidden = true;
-  setShape(image.naturalWidth, image.naturalHeight);
+  fetching = false;
 }

@@ -1,19 +1,48 @@
-// The state of the page, and the listeners to its changes.
+// The state of the page, values derived from it, and what happens on it.
+import { batch, computed, effect, signal, untracked } from "./vendor/signals.js";
 
-export const state = {
+export { computed };
+
+// An object whose fields are signals: whoever reads one inside `computed` or `watch` depends on it.
+function fields(values) {
+  const made = {};
+  for (const [name, value] of Object.entries(values)) {
+    const field = signal(value);
+    Object.defineProperty(made, name, { get: () => field.value, set: (next) => (field.value = next), enumerable: true });
+  }
+  return made;
+}
+
+export const state = fields({
   schema: null, // GET /api/settings
   preset: null, // name
   values: {}, // every setting by name
+  problems: {}, // what is wrong with a setting's field, by name
   content: null, // {reference, url, width, height, name} | {blank: true, width, height}
   style: null,
+  uploads: {}, // by role: {name, share} of a file that is being sent
+  drawn: 0, // rises when a map changes
   classIndex: 1, // chosen class of the palette
   tool: "brush",
   brush: 24, // diameter in pixels of the picture
   tolerance: 28,
   opacity: 0.55,
-  job: null,
-};
+  job: null, // the run that is shown, as the server tells of it
+  connected: true, // the server answers to who follows the run
+});
 
+export const set = (changes) => batch(() => Object.assign(state, changes));
+
+// Call `act` with what `read` returns: now, and whenever that has changed with what `read` looks at.
+export function watch(read, act) {
+  const derived = computed(read);
+  return effect(() => {
+    const { value } = derived;
+    untracked(() => act(value));
+  });
+}
+
+// Events: what happens once, and is no state.
 const listeners = new Map();
 
 export function on(topic, listener) {
@@ -23,11 +52,6 @@ export function on(topic, listener) {
 
 export function emit(topic, detail) {
   for (const listener of listeners.get(topic) ?? []) listener(detail);
-}
-
-export function set(changes) {
-  Object.assign(state, changes);
-  for (const name of Object.keys(changes)) emit(name, changes[name]);
 }
 
 // Small things that outlive the tab. A browser may refuse to keep them: then they are forgotten.

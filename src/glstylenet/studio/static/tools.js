@@ -1,7 +1,7 @@
 // The tools above the pictures: which one, how large, how visible.
 import { MAX_BRUSH } from "./brush.js";
 import { icon } from "./icon.js";
-import { on, set, state } from "./store.js";
+import { set, state, watch } from "./store.js";
 
 export const TOOLS = [
   ["brush", "Brush", "brush", "b"],
@@ -15,6 +15,8 @@ export const TOOLS = [
 const by = (id) => document.getElementById(id);
 
 export function setup() {
+  // Where fingers scroll, nothing is painted before a tool or a class was touched.
+  if (matchMedia("(hover: none) and (pointer: coarse)").matches) set({ tool: "hand" });
   const group = by("tools");
   for (const [tool, label, picture, key] of TOOLS) {
     const row = document.createElement("label");
@@ -33,11 +35,10 @@ export function setup() {
     row.append(input, icon(picture), words);
     group.append(row);
   }
-  on("tool", (tool) => {
+  watch(() => state.tool, (tool) => {
     group.querySelector(`[value=${tool}]`).checked = true;
     by("tolerance-label").hidden = tool !== "wand";
     by("brush-label").hidden = tool === "wand";
-    for (const canvas of document.querySelectorAll(".stage canvas")) canvas.dataset.tool = tool;
   });
 
   // The slider is finer for small brushes.
@@ -50,10 +51,9 @@ export function setup() {
     by("brush-size-out").textContent = `${brush} px`;
     size.setAttribute("aria-valuetext", `${brush} pixels`);
   };
-  on("brush", showBrush);
-  showBrush(state.brush);
+  watch(() => state.brush, showBrush);
   by("opacity").addEventListener("input", ({ target }) => set({ opacity: target.value / 100 }));
-  on("opacity", (opacity) => {
+  watch(() => state.opacity, (opacity) => {
     by("opacity").value = Math.round(opacity * 100);
     by("opacity-out").textContent = `${Math.round(opacity * 100)} %`;
   });
