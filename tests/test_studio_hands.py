@@ -53,6 +53,7 @@ def test_one_finger_paints_and_two_zoom(
     ready(page, server.address)
     choose_pictures(page, pictures)
     canvas = page.locator("#canvas-content")
+    tool(page, "brush")  # until then one finger scrolls
     palette(page, "skin")
     fingers = Fingers(page)
     place = canvas.bounding_box()

@@ -490,6 +490,7 @@ def test_phone_sized_window(browser: Browser, server: Server, pictures: dict[str
     ready(page, server.address)
     no_overflow(page, PHONE_WIDTH)
     choose_pictures(page, pictures)
+    tool(page, "brush")  # until then one finger scrolls
     page.locator("#canvas-content").tap()
     page.locator("#map-advice", has_text="now paint the style").wait_for()
     for view in ("settings", "result", "paint"):

@@ -122,6 +122,7 @@ def test_the_words_fit_the_picture(page: Page, state: str, has_picture: bool, sa
     assert ("left no picture" in str(shown["note"])) == (state == "stopped" and not has_picture)
 
 
+@pytest.mark.long
 def test_a_page_in_front_of_a_deleted_run_can_run_again(
     context: BrowserContext, server: Server, pictures: dict[str, Path]
 ) -> None:
@@ -144,6 +145,7 @@ def test_a_page_in_front_of_a_deleted_run_can_run_again(
     state(first, "Finished")
 
 
+@pytest.mark.long
 def test_a_finished_run_opened_again_replays_nothing(
     context: BrowserContext, server: Server, pictures: dict[str, Path]
 ) -> None:
@@ -171,6 +173,7 @@ def test_a_finished_run_opened_again_replays_nothing(
     assert again.title() == "✓ glstylenet studio"
 
 
+@pytest.mark.long
 def test_a_place_in_the_queue_counts_down(context: BrowserContext, server: Server) -> None:
     def queue(iterations: int) -> str:
         settings = {"size": 64, "iterations": iterations}
@@ -230,6 +233,7 @@ def test_a_picture_dropped_on_a_painted_one_can_be_taken_back(
     page.locator("#pane-content .pane-head", has_text="50 × 90").wait_for()
 
 
+@pytest.mark.long
 def test_back_and_reload_bring_what_an_earlier_run_replaced(
     page: Page, pictures: dict[str, Path], tmp_path: Path
 ) -> None:
@@ -259,6 +263,7 @@ def test_back_and_reload_bring_what_an_earlier_run_replaced(
     assert colours(saved_map(page, "content", tmp_path)) == {BACKGROUND, SKIN}
 
 
+@pytest.mark.long
 def test_two_tabs_have_drafts_of_their_own(
     context: BrowserContext, server: Server, pictures: dict[str, Path], tmp_path: Path
 ) -> None:
@@ -294,6 +299,7 @@ def test_a_reload_right_after_a_stroke_keeps_it_and_what_is_bare(
     assert page.evaluate(bare)
 
 
+@pytest.mark.long
 def test_a_draft_outlives_the_studio_that_had_its_picture(
     page: Page, pictures: dict[str, Path], server: Server, tmp_path: Path
 ) -> None:
@@ -363,6 +369,7 @@ def test_an_upload_tells_how_far_it_is_and_can_be_cancelled(page: Page, tall: Pa
     assert busy.is_hidden()
 
 
+@pytest.mark.long
 def test_of_two_runs_opened_quickly_the_last_is_shown(
     page: Page, pictures: dict[str, Path], tall: Path
 ) -> None:
