@@ -22,6 +22,7 @@ ORDER = (
     "pictures",
     "maps",
     "network",
+    "proposals",
     "pyramid",
     "matching",
     "objective",

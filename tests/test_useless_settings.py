@@ -45,7 +45,7 @@ TWO_SIZES = {"kind": "large", "iterations": 16}
 VOTED = {"kind": "large", "scales": 2, "iterations": 4}
 
 CASES = [
-    Case("seed", 3, "only a start from noise", {}, {"init": "noise"}),
+    Case("seed", 3, "only a start from noise and proposed maps", {}, {"init": "noise"}),
     Case("init", "tinted", "a doodle has no content to start from", {"kind": "doodle"}, {"kind": "plain"}),
     Case("init", "voted", "no patches are copied", {"local_weight": 0.0}, {"kind": "plain"}),
     Case("voting", "whole", "no patches are copied", {"local_weight": 0.0}, VOTED),
@@ -58,6 +58,7 @@ CASES = [
     Case("semantic_weight", 40.0, "local_weight is 0", {"kind": "maps", "local_weight": 0.0}),
     Case("statistics", "regions", "there are no maps", {}, {"kind": "large maps"}),
     Case("statistics", "regions", "global_weight is 0", {"kind": "large maps", "global_weight": 0.0}),
+    Case("maps", "auto", "no patches are matched", {"local_weight": 0.0}, {"kind": "plain"}),
     Case("classes", 2, "there are no maps", {}, {"kind": "maps"}, is_check=True),
     Case("strict", True, "there are no maps", {}, {"kind": "maps"}, is_check=True),
     Case("scheme", "c", "no layers are fused", {"local_weight": 0.0, "global_weight": 0.0}, {}),

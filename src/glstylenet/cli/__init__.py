@@ -12,6 +12,7 @@ Commands:
 - ``sweep``: paints every combination of one or two settings.
 - ``reproduce``: runs the paper's experiments.
 - ``studio``: starts the studio.
+- ``maps``: proposes semantic maps.
 - ``weights``: shows, verifies and fetches weights.
 - ``doctor``: describes the installation.
 

@@ -15,6 +15,7 @@ from glstylenet.cli.doctor import doctor_command
 from glstylenet.cli.evaluate import evaluate_command
 from glstylenet.cli.exit_codes import EXIT_CODES, exit_code_of
 from glstylenet.cli.loss import loss_command
+from glstylenet.cli.maps import maps_app
 from glstylenet.cli.reproduce import reproduce_command
 from glstylenet.cli.studio import studio_command
 from glstylenet.cli.stylize import stylize_command
@@ -55,6 +56,7 @@ app.command("stylize")(stylize_command)
 app.command("loss")(loss_command)
 app.command("evaluate")(evaluate_command)
 app.command("demo")(demo_command)
+app.add_typer(maps_app, name="maps")
 app.add_typer(weights_app, name="weights")
 app.command("bench")(bench_command)
 app.command("sweep")(sweep_command)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["evaluate_command"]
 
 # A copy of `glstylenet.metrics.evaluation.USED_SETTINGS`, whose import loads PyTorch; a test compares.
-_OPTIONS = ("size", "style_scale", "max_pixels", "classes", "strict", "device")
+_OPTIONS = ("size", "style_scale", "max_pixels", "maps", "classes", "seed", "strict", "device")
 
 
 @with_options_of(*_OPTIONS)

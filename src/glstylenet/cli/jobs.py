@@ -16,7 +16,7 @@ from glstylenet.cli.paths import input_path, output_path
 from glstylenet.errors import InputError, OutputError, UsageError
 from glstylenet.pictures import output_format
 
-__all__ = ["BatchPlan", "Job", "plan_jobs"]
+__all__ = ["BatchPlan", "Job", "make_output_folder", "plan_jobs"]
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def plan_jobs(
         notes.append(describe_skipped(earlier, "results of this batch"))
         outputs = {content: path for content, path in outputs.items() if content not in earlier}
     _refuse_equal_names(outputs)
-    _make_output_folder(target)
+    make_output_folder(target)
     maps = None if content_map is None else ContentMaps.of(content_map)
     jobs: list[Job] = []
     refused = list(contents.refused)
@@ -125,7 +125,7 @@ def _plan_doodle(
     if content_map is not None and content_map.is_dir():
         raise UsageError(f"a doodle is painted from one map, and {content_map} is a folder; name a file")
     if is_folder:
-        _make_output_folder(target)
+        make_output_folder(target)
         target /= _result_name(content_map or style, style)
     job = Job(None, style, content_map, style_map, target)
     return BatchPlan((job,), is_batch=False, also_read=tuple(also_read))
@@ -171,8 +171,8 @@ def _name_as_one(name: str) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
 
 
-def _make_output_folder(folder: Path) -> None:
-    """Create the folder for results if only it is missing."""
+def make_output_folder(folder: Path) -> None:
+    """Create the folder for results if only it is missing; raise OutputError if that cannot be done."""
     if folder.is_dir():
         return
     if folder.exists():

@@ -38,7 +38,7 @@ __all__ = ["LONGEST_SIDE", "USED_SETTINGS", "ClassMetrics", "Metrics", "evaluate
 LONGEST_SIDE = 512
 """Pictures are reduced together until the result's longest side is this, for all metrics but sharpness."""
 
-USED_SETTINGS = ("size", "style_scale", "max_pixels", "classes", "strict", "device")
+USED_SETTINGS = ("size", "style_scale", "max_pixels", "maps", "classes", "seed", "strict", "device")
 """The settings that an evaluation uses; the others belong to painting."""
 
 

@@ -24,6 +24,7 @@
 - ``cielab``: gives a picture the chroma of another, and keeps its lightness.
 - ``colour_transfer``: gives one picture the mean and covariance of another's colours.
 - ``colour_distribution``: gives one picture the distribution of another's colours.
+- ``guided_filter``: moves borders of channels to the edges of a picture.
 - ``local_colour_transfer``: gives a photograph the light and colours of its stylised picture, place by place.
 """
 
@@ -32,6 +33,7 @@ from glstylenet.pictures.colour_distribution import match_distribution
 from glstylenet.pictures.colour_transfer import match_colours
 from glstylenet.pictures.folder import list_pictures
 from glstylenet.pictures.formats import output_format, picture_suffixes, readable_names
+from glstylenet.pictures.guided_filter import apply_maps, guided_maps
 from glstylenet.pictures.local_colour_transfer import photo_finish
 from glstylenet.pictures.read import Picture, read_picture
 from glstylenet.pictures.resize import fitted_size, resize
@@ -42,8 +44,10 @@ from glstylenet.pictures.write import check_output, read_recipe, write_picture
 __all__ = [
     "Picture",
     "PictureSource",
+    "apply_maps",
     "check_output",
     "fitted_size",
+    "guided_maps",
     "list_pictures",
     "match_colours",
     "match_distribution",

@@ -24,13 +24,12 @@ Each map class has colour maps of its own. The border of a class is seldom drawn
 it is moved to the content's edge first, by the guided filter with the content as guide (feathering, there).
 """
 
-from collections.abc import Iterator
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from glstylenet.pictures.colour_transfer import least_moving_map
+from glstylenet.pictures.guided_filter import CellGrid, apply_maps, as_matrices, as_vectors, guided_maps
 
 __all__ = ["photo_finish"]
 
@@ -57,18 +56,6 @@ _CONTENT_CONTRAST = 0.25
 
 _LARGEST_SLOPE = 2.0
 """A larger slope would amplify the noise of flat parts of the content, where strokes were painted."""
-
-
-_BORDER_CELLS = 350
-"""Cells along the longest side of the finer grid on which borders of classes are moved."""
-
-
-_BORDER_WINDOW = 4.9
-"""Standard deviation of a window in those: 10 pixels at 700, as far as a hand-drawn map is off."""
-
-
-_BORDER_EPSILON = 6.5
-"""Regularisation there, in grey levels squared: edges of less than about 3 levels attract no border."""
 
 
 _BORDER_SLOPE = 3.0
@@ -98,7 +85,7 @@ def photo_finish(stylised: Tensor, content: Tensor, *, class_channels: Tensor | 
     small_content, small_stylised, small_channels = (
         F.interpolate(picture.float(), size, mode="area") for picture in (content, stylised, channels)
     )
-    borders = _border_maps(small_content, small_channels) if channels.shape[1] > 1 else None
+    borders = guided_maps(small_content, small_channels) if channels.shape[1] > 1 else None
     result, total = torch.zeros_like(content, dtype=torch.float32), torch.zeros_like(channels[:, :1])
     for index in range(channels.shape[1]):
         channel, small_channel = channels[:, index : index + 1], small_channels[:, index : index + 1]
@@ -111,57 +98,8 @@ def photo_finish(stylised: Tensor, content: Tensor, *, class_channels: Tensor | 
         maps = _colour_maps(small_content, small_stylised, small_channel)
         total += channel
         for output in range(3):
-            result[:, output : output + 1] += channel * _apply(maps[output], content)
+            result[:, output : output + 1] += channel * apply_maps(maps[output], content)
     return (result / total).clamp(0.0, 255.0)
-
-
-class _Grid:
-    """A grid of cells over a picture of ``size`` (height, width), and Gaussian means over cells.
-
-    ``cells`` are those along the longest side, at most one a pixel; ``deviation`` is a window's, in cells.
-    """
-
-    def __init__(self, size: tuple[int, int], cells: int, deviation: float, device: torch.device) -> None:
-        factor = min(1.0, cells / max(size))
-        self.size = max(1, round(size[0] * factor)), max(1, round(size[1] * factor))
-        self._windows = tuple(_gaussian_windows(length, deviation, device) for length in self.size)
-
-    def pool(self, values: Tensor) -> Tensor:
-        """Return the means (1, C, h, w) of ``values`` (1, C, H, W) within each cell, float64."""
-        return F.adaptive_avg_pool2d(values, self.size).double()
-
-    def sums(self, values: Tensor) -> Tensor:
-        """Return sums (1, C, h, w) of a cell's ``values``, weighted by the window around each."""
-        rows, columns = self._windows
-        return rows @ values @ columns
-
-    def pool_products(self, left: Tensor, right: Tensor, weight: Tensor) -> Tensor:
-        """Return the cells' means of weight left right^T: (1, 9, h, w), one full plane at a time."""
-        return torch.cat([self.pool(weight * a * b) for a in _planes(left) for b in _planes(right)], dim=1)
-
-
-def _gaussian_windows(length: int, deviation: float, device: torch.device) -> Tensor:
-    """Return the weights (length, length) of every position in the window around every other."""
-    positions = torch.arange(length, dtype=torch.float64, device=device)
-    return torch.exp(-0.5 * ((positions[:, None] - positions) / deviation) ** 2)
-
-
-def _planes(picture: Tensor) -> Iterator[Tensor]:
-    return (picture[:, index : index + 1] for index in range(picture.shape[1]))
-
-
-def _as_matrices(planes: Tensor) -> Tensor:
-    """Return (1, 9, h, w) as a 3x3 matrix at each place: (h, w, 3, 3)."""
-    return planes.reshape(3, 3, *planes.shape[-2:]).permute(2, 3, 0, 1)
-
-
-def _as_planes(matrices: Tensor) -> Tensor:
-    return matrices.flatten(2).permute(2, 0, 1)[None]
-
-
-def _as_vectors(planes: Tensor) -> Tensor:
-    """Return (1, C, h, w) as column vectors (h, w, C, 1)."""
-    return planes[0].permute(1, 2, 0)[..., None]
 
 
 def _colour_maps(content: Tensor, stylised: Tensor, weight: Tensor) -> Tensor:
@@ -169,17 +107,17 @@ def _colour_maps(content: Tensor, stylised: Tensor, weight: Tensor) -> Tensor:
 
     ``weight`` (1, 1, H, W) weighs the pixels.
     """
-    grid = _Grid((content.shape[-2], content.shape[-1]), _CELLS, _WINDOW, content.device)
+    grid = CellGrid((content.shape[-2], content.shape[-1]), _CELLS, _WINDOW, content.device)
     present = grid.pool(weight)
     inverse = 1.0 / grid.sums(present).clamp_min(torch.finfo(torch.float64).tiny)
 
     def covariance(picture: Tensor, mean: Tensor) -> Tensor:
         products = grid.sums(grid.pool_products(picture, picture, weight)) * inverse
         identity = torch.eye(3, dtype=products.dtype, device=products.device)
-        return _as_matrices(products) - mean @ mean.mT + _EPSILON * identity
+        return as_matrices(products) - mean @ mean.mT + _EPSILON * identity
 
     content_mean, stylised_mean = (
-        _as_vectors(grid.sums(grid.pool(weight * picture)) * inverse) for picture in (content, stylised)
+        as_vectors(grid.sums(grid.pool(weight * picture)) * inverse) for picture in (content, stylised)
     )
     given, wanted = covariance(content, content_mean), covariance(stylised, stylised_mean)
     gain = (_trace(given) / _trace(wanted)).clamp_min(1.0) ** _CONTENT_CONTRAST
@@ -203,41 +141,7 @@ def _limited(slope: Tensor) -> Tensor:
     return vectors * values.clamp_max(_LARGEST_SLOPE)[..., None, :] @ vectors.mT
 
 
-def _border_maps(content: Tensor, channels: Tensor) -> Tensor:
-    """Return the guided filter's maps from colours to each class: (4, K, h, w), three slopes and offset."""
-    grid = _Grid((content.shape[-2], content.shape[-1]), _BORDER_CELLS, _BORDER_WINDOW, content.device)
-    everywhere = torch.ones_like(content[:, :1])
-    inverse = 1.0 / grid.sums(grid.pool(everywhere))
-    mean, share = (grid.sums(grid.pool(each)) * inverse for each in (content, channels))
-    variance = _as_matrices(grid.sums(grid.pool_products(content, content, everywhere)) * inverse)
-    variance = variance - _as_vectors(mean) @ _as_vectors(mean).mT
-    variance += _BORDER_EPSILON * torch.eye(3, dtype=variance.dtype, device=variance.device)
-    products = grid.sums(grid.pool_products(content, channels, everywhere)) * inverse
-    covariance = products.reshape(3, -1, *grid.size).permute(2, 3, 0, 1)
-    covariance = covariance - _as_vectors(mean) @ _as_vectors(share).mT
-    slope = torch.linalg.solve(variance, covariance).permute(2, 3, 0, 1)
-    offset = share[0] - (slope * mean[0][:, None]).sum(dim=0)
-    maps = torch.cat((slope, offset[None]))
-    return (grid.sums(maps) * inverse).float()
-
-
 def _feathered(channel: Tensor, content: Tensor, border: Tensor) -> Tensor:
     """Return the weight (1, 1, H, W) of a class, its border moved to the content's edge."""
-    share = _BORDER_SLOPE * (_apply(border, content) - 0.5) + 0.5
+    share = _BORDER_SLOPE * (apply_maps(border, content) - 0.5) + 0.5
     return share.clamp(0.0, 1.0) + _OWN_SHARE * channel
-
-
-def _apply(maps: Tensor, content: Tensor) -> Tensor:
-    """Return one output (1, 1, H, W) of affine maps (4, h, w) for ``content`` (1, 3, H, W).
-
-    The maps are enlarged one plane at a time, so that a large picture needs no large temporary.
-    """
-    size = (content.shape[-2], content.shape[-1])
-
-    def enlarged(plane: Tensor) -> Tensor:
-        return F.interpolate(plane[None, None], size, mode="bilinear", align_corners=False)
-
-    result = enlarged(maps[3])
-    for plane, colour in zip(maps[:3], _planes(content), strict=True):
-        result += enlarged(plane) * colour
-    return result

@@ -80,7 +80,7 @@ def write_picture(
     recipe: str | None = None,
     overwrite: bool = False,
 ) -> tuple[str, ...]:
-    """Write ``pixels``, float (1, 3, H, W), sRGB 0..255, as the format that the suffix of ``path`` names.
+    """Write ``pixels``, float or uint8 (1, 3, H, W), sRGB 0..255, in the format of the suffix of ``path``.
 
     ``alpha`` (1, 1, H, W), 0..1, is kept where the format can; else the picture, whose colours are straight,
     is laid over white. ``bits`` is 8 or 16 per channel. ``recipe`` is a JSON object as text, kept inside the
@@ -143,6 +143,8 @@ def _format_and_encoder(path: Path, bits: int) -> tuple[PictureFormat, Encoder]:
 
 def _quantised(pixels: Tensor, alpha: Tensor | None, bits: int) -> Samples:
     """Return whole samples (H, W, 3 or 4), rounded to the nearest: v for 8 bits, v * 257 for 16."""
+    if alpha is None and bits == 8 and pixels.dtype == torch.uint8:  # a large map needs no large temporary
+        return pixels[0].cpu().permute(1, 2, 0).contiguous().numpy()
     planes = pixels.detach()[0] if alpha is None else torch.cat([pixels.detach()[0], alpha[0] * 255.0])
     channels, height, width = planes.shape
     samples = np.empty((height, width, channels), np.uint16 if bits == 16 else np.uint8)

@@ -15,6 +15,7 @@ from glstylenet.maps import PictureMap, Semantics, label_maps, resize_labels
 from glstylenet.memory import PIXEL_BYTES, HeldPictures
 from glstylenet.objective import check_opacity
 from glstylenet.pictures import Picture, PictureSource, fitted_size, match_distribution, read_picture, resize
+from glstylenet.proposals import DEFAULT_CLASSES, propose_maps
 from glstylenet.pyramid import SCHEMES, fused_size
 from glstylenet.run.canvas import with_margin
 from glstylenet.run.grey import all_grey
@@ -112,18 +113,20 @@ class Sources:
     """`Sources` holds the pictures of a run by role, as they were read.
 
     ``size`` and ``style_size`` are the (height, width) that content and style will be brought to.
-    ``takes_colours`` says whether the style will get the content's colours.
+    ``takes_colours`` says whether the style will get the content's colours, ``proposes_maps`` whether maps
+    will be proposed.
     """
 
     pictures: Mapping[str, Picture]
     size: tuple[int, int]
     style_size: tuple[int, int]
     takes_colours: bool = False
+    proposes_maps: bool = False
 
     @property
     def has_maps(self) -> bool:
         """Whether the run is steered by semantic maps."""
-        return Role.CONTENT_MAP in self.pictures
+        return self.proposes_maps or Role.CONTENT_MAP in self.pictures
 
     @cached_property
     def held_pictures(self) -> HeldPictures:
@@ -244,11 +247,12 @@ def read_sources(
 ) -> Sources:
     """Read every picture of a run and compute its sizes; nothing is brought to size yet.
 
-    Raises :class:`~glstylenet.errors.UsageError` for a map without its partner,
+    Raises :class:`~glstylenet.errors.UsageError` for a map without its partner or beside proposed ones,
     :class:`~glstylenet.errors.ImageError` for pictures that cannot be used and
     :class:`~glstylenet.errors.MemoryLimitError` for those that need more memory than the run may use.
     """
-    _check_roles(content, content_map, style_map)
+    proposes_maps = settings.maps == "auto"
+    _check_roles(content, content_map, style_map, proposes_maps=proposes_maps)
     sources = {
         Role.CONTENT: content,
         Role.STYLE: style,
@@ -275,7 +279,7 @@ def read_sources(
                 f"accepts is {SMALLEST_SIDE}; use a larger picture, --size or --style-scale"
             )
     takes_colours = settings.colours == "match" and content is not None
-    return Sources(pictures, size, style_size, takes_colours)
+    return Sources(pictures, size, style_size, takes_colours, proposes_maps)
 
 
 def read_result(picture: PictureSource, sources: Sources, settings: Settings) -> Picture:
@@ -405,8 +409,22 @@ def _are_whole(pixels: Tensor) -> bool:
 
 
 def _check_roles(
-    content: PictureSource | None, content_map: PictureSource | None, style_map: PictureSource | None
+    content: PictureSource | None,
+    content_map: PictureSource | None,
+    style_map: PictureSource | None,
+    *,
+    proposes_maps: bool,
 ) -> None:
+    if proposes_maps and content is None:
+        raise UsageError(
+            "a doodle has no content picture, and maps is auto: maps are proposed from two pictures. Give a "
+            "content picture; or draw both maps, and leave maps at given"
+        )
+    if proposes_maps and (content_map is not None or style_map is not None):
+        raise UsageError(
+            "got a map, and maps is auto: proposed maps would take its place. Leave the map out, or leave "
+            "maps at given"
+        )
     if (content_map is None) != (style_map is None):
         have, lack = ("content", "style") if style_map is None else ("style", "content")
         raise UsageError(
@@ -432,6 +450,8 @@ def style_size_at(own_size: tuple[int, int], size: tuple[int, int], style_scale:
 
 
 def _read_maps(sources: Sources, settings: Settings) -> Semantics | None:
+    if sources.proposes_maps:
+        return _proposed_maps(sources, settings)
     if not sources.has_maps:
         return None
     pictures = sources.pictures
@@ -448,3 +468,19 @@ def _read_maps(sources: Sources, settings: Settings) -> Semantics | None:
     sizes = (sources.size, sources.style_size)
     resized = (resize_labels(each, size) for each, size in zip(semantics.channels, sizes, strict=True))
     return replace(semantics, channels=tuple(resized))
+
+
+def _proposed_maps(sources: Sources, settings: Settings) -> Semantics:
+    """Return maps proposed for the content and the style at their sizes; the paper draws its maps by hand."""
+    sizes = {Role.CONTENT: sources.size, Role.STYLE: sources.style_size}
+    proposal = propose_maps(
+        [resize(sources.pictures[role].over_white, size) for role, size in sizes.items()],
+        roles=list(sizes),
+        classes=settings.classes or DEFAULT_CLASSES,
+        seed=settings.seed,
+    )
+    maps = [
+        PictureMap(proposal.picture(number), role, size) for number, (role, size) in enumerate(sizes.items())
+    ]
+    semantics = label_maps(maps, strict=settings.strict)
+    return replace(semantics, warnings=(*proposal.notes, *semantics.warnings))

@@ -43,6 +43,15 @@ class Situation:
         return any(getattr(self.effective, term.setting) > 0 for term in TERMS if term.name in terms)
 
     @property
+    def works_by_class(self) -> bool:
+        """Whether the start, the statistics, the colours or the finish depend on the maps."""
+        effective = self.effective
+        starts_from_colours = effective.init in ("tinted", "voted", "noise")
+        compares_regions = effective.statistics == "regions" and self.weighs("global")
+        recolours = effective.colours == "match" or effective.finish != "none"
+        return starts_from_colours or compares_regions or recolours
+
+    @property
     def is_style_unscaled(self) -> bool:
         """Whether the style has the size that it would have at ``style_scale`` 1."""
         own, size = self.sources.pictures[Role.STYLE].size, self.sources.size
@@ -59,7 +68,11 @@ class Rule:
 
 
 RULES: tuple[Rule, ...] = (
-    Rule("seed", "only a start from noise uses it", lambda at: at.effective.init != "noise"),
+    Rule(
+        "seed",
+        "only a start from noise and proposed maps use it",
+        lambda at: at.effective.init != "noise" and not at.sources.proposes_maps,
+    ),
     Rule(
         "init",
         "a doodle has no content to start from, and starts from copies of the style that the maps choose",
@@ -108,6 +121,11 @@ RULES: tuple[Rule, ...] = (
         "statistics",
         "global_weight is 0, so no statistics are compared",
         lambda at: at.sources.has_maps and not at.weighs("global"),
+    ),
+    Rule(
+        "maps",
+        "local_weight is 0, so no patches are matched, and nothing else works class by class",
+        lambda at: at.sources.proposes_maps and not at.weighs("local") and not at.works_by_class,
     ),
     Rule("classes", "there are no maps", lambda at: not at.sources.has_maps),
     Rule("strict", "there are no maps", lambda at: not at.sources.has_maps),

@@ -59,5 +59,9 @@ class OptimisationSettings(Theme):
         "lbfgs", "the method that optimises the pixels", effect="how pixels are changed"
     )
     seed: int = setting(
-        0, "seed of the noise of --init noise", effect="another noise to start from", ge=0, le=2**63 - 1
+        0,
+        "seed of the noise of --init noise and of proposed maps",
+        effect="another noise to start from",
+        ge=0,
+        le=2**63 - 1,
     )

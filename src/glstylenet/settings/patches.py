@@ -1,6 +1,6 @@
 """The local term: how patches are matched, and what the semantic maps do to the matching."""
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from glstylenet.settings.theme import Theme, setting
 
@@ -28,8 +28,15 @@ class PatchSettings(Theme):
         ge=0,
         le=1e6,
     )
+    maps: Literal["given", "auto"] = setting(
+        "given",
+        "where the semantic maps come from; auto proposes them from what is alike in both pictures",
+    )
     classes: int | None = setting(
-        None, "number of map classes to find; by default as many as the maps show", ge=1, le=64
+        None,
+        "number of map classes to find; by default as many as the maps show, 6 where they are proposed",
+        ge=1,
+        le=64,
     )
     strict: bool = setting(
         False,
