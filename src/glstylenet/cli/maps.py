@@ -84,8 +84,8 @@ def _propose_command(
     make_output_folder(folder)
     files = [folder / name for name in _map_names(content, style)]
     inputs = FileSet([content, style])
-    for path, picture in zip(files, pictures, strict=True):
-        check_output(path, (picture.shape[2], picture.shape[3]), overwrite=overwrite, inputs=inputs)
+    for path, pixels in zip(files, pictures, strict=True):
+        check_output(path, (pixels.shape[2], pixels.shape[3]), overwrite=overwrite, inputs=inputs)
     proposal = propose_maps(
         pictures,
         roles=_ROLES,
