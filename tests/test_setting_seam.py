@@ -149,6 +149,7 @@ def test_the_studio_offers_it(found: dict[str, Any]) -> None:
         "description": "how much of the toy there is",
         "default": 0.25,
         "minimum": 0,
+        "excludes_minimum": False,
         "maximum": 2,
         "choices": None,
         "kind": "float",
