@@ -225,7 +225,7 @@ def test_the_order_of_the_settings_is_that_of_the_groups() -> None:
 
 def test_the_server_s_settings_have_no_effect_on_the_page() -> None:
     servers = {name for name in FIELDS if not field_help(name).effect}
-    assert servers == {"classes", "max_pixels", "device", "precision", "memory", "weights"}
+    assert servers == {"classes", "maps", "max_pixels", "device", "precision", "memory", "weights"}
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,7 @@ def test_one_setting_is_one_row() -> None:
 def test_presets_vary_too_and_options_go_before_them() -> None:
     grid = make_grid({"local_weight": "7"}, {}, preset="portrait,artistic")
     assert [cell.preset for cell in grid.cells] == ["portrait", "artistic"]
-    assert [cell.settings.global_weight for cell in grid.cells] == [1.0, 0.5]
+    assert [cell.settings.global_weight for cell in grid.cells] == [0.3, 0.5]
     assert {cell.settings.local_weight for cell in grid.cells} == {7.0}
 
 
