@@ -238,6 +238,7 @@ def _inputs(colours: str, *, maps: bool) -> Inputs:
     return inputs
 
 
+@pytest.mark.long
 def test_the_samples_style_gets_the_contents_colours() -> None:
     before, after = (_inputs(colours, maps=False) for colours in ("style", "match"))
     content = before.content
@@ -248,6 +249,7 @@ def test_the_samples_style_gets_the_contents_colours() -> None:
     assert near < far / 5
 
 
+@pytest.mark.long
 def test_the_samples_classes_get_the_colours_of_the_contents() -> None:
     before, after = (_inputs(colours, maps=True) for colours in ("style", "match"))
     content, semantics = before.content, before.semantics

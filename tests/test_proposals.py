@@ -85,6 +85,7 @@ def test_there_is_no_frame() -> None:
     assert float(apart) < 0.7  # 0.5; without the mirrored margin 1.0
 
 
+@pytest.mark.long
 def test_the_same_seed_proposes_the_same_maps() -> None:
     first, again, other = proposed(6), proposed.__wrapped__(6), proposed(6, seed=2)
     assert all(torch.equal(*pair) for pair in zip(first.labels, again.labels, strict=True))
@@ -203,6 +204,7 @@ def test_the_command_writes_two_maps_that_a_run_takes(
     assert drawn.classes == auto.classes
 
 
+@pytest.mark.long
 def test_a_run_on_proposed_maps_is_that_on_the_written_ones(files: list[str], tmp_path: Path) -> None:
     main(["maps", "propose", *files, "-o", str(tmp_path), "--classes", "2"])
     settings = Settings(iterations=2, scales=1)

@@ -211,7 +211,9 @@ def _same(found: Evaluation, expected: Evaluation, tolerance: float) -> None:
     assert float((found.gradient - expected.gradient).norm() / expected.gradient.norm()) < tolerance
 
 
-@pytest.mark.parametrize("scheme", ["a", "g", "h"])
+@pytest.mark.parametrize(
+    "scheme", ["a", pytest.param("g", marks=pytest.mark.long), pytest.param("h", marks=pytest.mark.long)]
+)
 def test_tiles_give_the_numbers_of_the_whole(network: VGG19, scheme: str) -> None:
     """Also where a tile has no position of some class, and the second pass computes features again."""
     size = (141, 61)
@@ -390,6 +392,7 @@ def test_the_parts_of_the_classes_add_up_to_the_term(exact: VGG19) -> None:
     assert _objective(exact, regions=False).loss_maps(pixels).class_globals is None
 
 
+@pytest.mark.long
 def test_a_resumed_run_ends_with_the_picture_of_an_undisturbed_one(tmp_path: Path) -> None:
     size, style_size = (72, 64), (64, 72)
     pictures = [_pixels(_picture(seed, each)) for seed, each in ((1, size), (2, style_size))]

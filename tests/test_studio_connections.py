@@ -467,6 +467,7 @@ def test_the_command_has_what_the_server_chose() -> None:
     )
 
 
+@pytest.mark.long
 def test_a_zip_file_repeats_a_run(studio: Studio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Unpacked anywhere, the command in it paints the picture in it."""
     job = studio.job(content_map="sample:demo", style_map="sample:demo").json()["id"]

@@ -82,6 +82,7 @@ def test_noise_is_taken_back_as_far_as_there_is_room(page: Page) -> None:
     assert size < 40 * 2**20
 
 
+@pytest.mark.long
 def test_a_step_is_the_pixels_that_changed(page: Page) -> None:
     """A row of five: 1 1 . . . becomes 1 2 2 . . : one run of each kind, and back."""
     steps = run(
@@ -98,6 +99,7 @@ def test_a_step_is_the_pixels_that_changed(page: Page) -> None:
     assert steps == [[1, 2], [1, 1], [1, 2, 255, 2], [1, 1, 255, 255, 255]]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("gap", "leaks"), [(0, False), (4, True), (30, False)])
 def test_a_small_gap_is_found_and_a_door_is_not(page: Page, gap: int, leaks: bool) -> None:
     """A wall across a map of 100 x 100; the fill begins to its left, where a third of the map is."""
@@ -117,6 +119,7 @@ def test_a_small_gap_is_found_and_a_door_is_not(page: Page, gap: int, leaks: boo
     )
 
 
+@pytest.mark.long
 def test_a_swipe_scrolls_until_a_tool_is_chosen(
     browser: Browser, server: Server, pictures: dict[str, Path], tmp_path: Path
 ) -> None:
