@@ -22,7 +22,7 @@ project_copyright = f"2026, {author}"
 version = release = glstylenet.__version__
 
 extensions = ["myst_parser", "sphinx.ext.autodoc"]
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "gallery/*.md"]
 myst_enable_extensions = ["deflist"]
 myst_heading_anchors = 3
 smartquotes = False  # "--size" must not become a dash
