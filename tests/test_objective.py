@@ -19,7 +19,6 @@ from glstylenet.network import banded_block
 from glstylenet.network.layers import CONTENT_LAYER, LAYER_NAMES
 from glstylenet.network.protocol import FeatureSink, features
 from glstylenet.network.vgg import VGG19, SavedForBackward
-from glstylenet.network.weights import load_weights
 from glstylenet.objective.gram import global_loss, gram
 from glstylenet.objective.objective import Objective
 from glstylenet.objective.styles import StyleGuide
@@ -29,26 +28,13 @@ from glstylenet.pyramid.schemes import SCHEMES
 from glstylenet.pyramid.tiles import cut_into_tiles
 from glstylenet.settings.model import Settings
 from tests.losses import loss_terms, loss_weights
+from tests.networks import exact, network, tensors
+
+__all__ = ["exact", "network", "tensors"]  # fixtures
 
 SIZE, STYLE_SIZE = (48, 40), (40, 56)
 CLASSES = 3
 PAPER = loss_weights(content=10.0, local=100.0, semantic=10.0, global_=0.1, smoothness=1.0)
-
-
-@pytest.fixture(scope="module")
-def tensors() -> Mapping[str, Tensor]:
-    return load_weights("embedded").tensors
-
-
-@pytest.fixture(scope="module")
-def exact(tensors: Mapping[str, Tensor]) -> VGG19:
-    """In float64, so that what is compared is the mathematics."""
-    return VGG19(tensors, dtype=torch.float64)
-
-
-@pytest.fixture(scope="module")
-def network(tensors: Mapping[str, Tensor]) -> VGG19:
-    return VGG19(tensors)
 
 
 def _picture(seed: int, size: tuple[int, int], dtype: torch.dtype = torch.float64) -> Tensor:

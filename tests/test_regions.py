@@ -14,7 +14,6 @@ from glstylenet.bench.literal import literal_fusion, literal_global
 from glstylenet.bench.plain_vgg import PlainVGG19
 from glstylenet.maps import map_at
 from glstylenet.network.vgg import VGG19
-from glstylenet.network.weights import load_weights
 from glstylenet.numerics import picture_size
 from glstylenet.objective.gram import global_gradient, global_loss, gram
 from glstylenet.objective.objective import Objective
@@ -28,26 +27,14 @@ from glstylenet.run.events import Event, Step
 from glstylenet.run.stylize import stylize
 from glstylenet.settings.model import Settings
 from tests.losses import loss_weights
+from tests.networks import exact, network, tensors
+
+__all__ = ["exact", "network", "tensors"]  # fixtures
 
 SIZE, STYLE_SIZE = (48, 40), (40, 56)
 CLASSES = 3
 PAPER = loss_weights(content=10.0, local=100.0, semantic=10.0, global_=0.1, smoothness=1.0)
 GLOBAL = loss_weights(global_=2.0)
-
-
-@pytest.fixture(scope="module")
-def tensors() -> Mapping[str, Tensor]:
-    return load_weights("embedded").tensors
-
-
-@pytest.fixture(scope="module")
-def exact(tensors: Mapping[str, Tensor]) -> VGG19:
-    return VGG19(tensors, dtype=torch.float64)
-
-
-@pytest.fixture(scope="module")
-def network(tensors: Mapping[str, Tensor]) -> VGG19:
-    return VGG19(tensors)
 
 
 @pytest.fixture(autouse=True)

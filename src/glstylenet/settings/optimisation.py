@@ -28,7 +28,7 @@ class OptimisationSettings(Theme):
     )
     voting: Literal["none", "detail", "whole"] = setting(
         "detail",
-        "what each size copies from the style before it is optimised: none, detail (forms and colours stay), "
+        "what each size copies from the style before it is optimised: none, detail (forms stay), "
         "whole (best with maps)",
         effect="copies of the style's strokes",
     )
