@@ -52,7 +52,7 @@ def draw(path: Path, *, seed: int = 0, size: tuple[int, int] = (36, 36), kind: s
 
 
 def batch(*words: str) -> int:
-    return main(["stylize", *words, "style.png", "-o", "made", *FAST])
+    return main(["stylize", "-o", "made", *FAST, *words, "style.png"])
 
 
 def test_pictures_are_told_by_content_and_the_rest_is_told_apart(tmp_path: Path) -> None:
@@ -155,7 +155,7 @@ def test_what_was_interrupted_is_not_skipped(desk: Path, capsys: pytest.CaptureF
     draw(desk / "photos" / "a.png")
     stopping = pytest.MonkeyPatch()
     stopping.setattr(painting, "stylize", _stopped_at_once)
-    assert batch("photos") == 0
+    assert batch("photos", "--iterations", "3") == 0  # of a single one nothing would be left to stop
     stopping.undo()
     place = desk / "made" / "a__style.png"
     half = place.read_bytes()
