@@ -226,6 +226,22 @@ def _events(text: str) -> list[tuple[int | None, str, Any]]:
     return found
 
 
+def test_the_last_messages_are_waited_for(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run is done a moment before its log says so."""
+    append = EventLog.append
+
+    def late(log: EventLog, kind: str, content: dict[str, Any]) -> None:
+        if content.get("state") == "done":
+            time.sleep(0.6)
+        append(log, kind, content)
+
+    monkeypatch.setattr(EventLog, "append", late)
+    job = studio.job().json()["id"]
+    told = _events(studio.ask("GET", f"/api/jobs/{job}/events?last=0").text)
+    last_two = [(kind, content["state"]) for number, kind, content in told[-2:] if number is not None]
+    assert last_two == [("state", "done"), ("end", "done")]
+
+
 def test_events_are_told_in_order_and_again(studio: Studio) -> None:
     job = studio.job().json()["id"]
     events = _events(studio.ask("GET", f"/api/jobs/{job}/events?last=0").text)  # until the end

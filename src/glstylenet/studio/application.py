@@ -306,8 +306,10 @@ async def _stream(
         return number, [_event("state", runner.shown(name) or {}), _event("curve", curve)]
 
     def more(number: int) -> tuple[bool, list[Message]]:
-        job = runner.job(name)  # before its messages: what has ended tells nothing more
-        return job is not None and job.state in FINISHED, runner.messages(name, number)
+        # Before its messages: what has ended, and is left by its thread, tells nothing more.
+        job, is_writing = runner.job(name), runner.is_writing(name)
+        has_ended = job is not None and job.state in FINISHED and not is_writing
+        return has_ended, runner.messages(name, number)
 
     number, now = await anyio.to_thread.run_sync(first, limiter=reading)
     for event in now:
