@@ -363,10 +363,13 @@ def some_metrics(*, by_class: float | None) -> Metrics:
         texture_distance_by_class=by_class,
         plausibility_distance=2.0,
         coverage_distance=3.0,
+        coherence=None,
         colour_distance=4.0,
         colour_distance_by_class=by_class,
+        colourfulness=None,
         leaks=None,
         sharpness=None,
+        glitches=1.0,
         line_deviation=None,
     )
 

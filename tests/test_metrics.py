@@ -12,12 +12,15 @@ from scipy import ndimage
 from torch import Tensor
 
 from glstylenet.bench.plain_vgg import PlainVGG19
+from glstylenet.matching.exact import Matches, match_patches
 from glstylenet.metrics.colour import colour_distance, lab_colours
+from glstylenet.metrics.colourfulness import colourfulness, colourfulness_ratio
 from glstylenet.metrics.features import TEXTURE_LAYERS, fused_feature, load_metric_network
+from glstylenet.metrics.glitches import glitch_ratio
 from glstylenet.metrics.leaks import leak_share
 from glstylenet.metrics.lines import REACH, line_deviation, straight_segments
 from glstylenet.metrics.luminance import luminance
-from glstylenet.metrics.plausibility import patch_distance
+from glstylenet.metrics.plausibility import coherence, patch_distance
 from glstylenet.metrics.sharpness import high_frequency_energy, sharpness_ratio
 from glstylenet.metrics.structure import MOST_POSITIONS, self_similarity_distance, structural_similarity
 from glstylenet.metrics.texture import texture_distance
@@ -394,3 +397,42 @@ def test_measures_are_imported_without_scikit_image(monkeypatch: pytest.MonkeyPa
     monkeypatch.setitem(sys.modules, "skimage", None)
     with pytest.raises(UsageError, match=r"pip install 'glstylenet\[report\]'"):
         require_scikit_image()
+
+
+# Coherence, glitches, colourfulness
+
+
+def test_coherence_counts_neighbours_of_one_piece() -> None:
+    """Two pieces of the style side by side disagree at their joint alone."""
+    style = torch.rand(1, 8, 12, 12, generator=torch.Generator().manual_seed(3))
+    joined = torch.cat((style[..., :6, :5], style[..., 6:, 7:]), dim=3)  # 6 x 10: 4 x 8 patches
+    nearest = match_patches(joined, style)
+    # Patches over the joint, columns 3 and 4 of 8, are of no piece: pairs that touch them may disagree.
+    in_pieces = torch.ones(4, 8, dtype=torch.bool)
+    in_pieces[:, 3:5] = False
+    assert coherence(nearest, 10, in_pieces) == 1.0
+    assert 0.4 < (coherence(nearest, 10) or 0) < 1.0
+    swapped = Matches(nearest.index.flip(1), nearest.similarity)
+    assert (coherence(swapped, 10, in_pieces) or 0) < 0.6
+    assert coherence(nearest, 10, torch.zeros(4, 8, dtype=torch.bool)) is None
+
+
+def test_glitches_are_odd_pixels_and_not_edges() -> None:
+    style = torch.zeros(1, 3, 40, 40)
+    style[:, 0] = torch.linspace(20, 80, 40)
+    edged = style.clone()
+    edged[:, :, :, 20:] += 15.0
+    assert glitch_ratio(edged, style) == 0.0
+    spotted = style.clone()
+    spotted[:, 1, ::8, ::8] += 30.0  # 25 of 1600 pixels
+    assert glitch_ratio(spotted, style) == pytest.approx(25 / 1600 / 0.01)
+    assert glitch_ratio(spotted, spotted) <= 1.0
+
+
+def test_colourfulness_by_hand() -> None:
+    """Half of a* is 10, half -10: a spread of 10 and a mean chroma of 10."""
+    colours = torch.zeros(1, 3, 4, 4)
+    colours[:, 1, :2], colours[:, 1, 2:] = 10.0, -10.0
+    assert colourfulness(colours) == pytest.approx(19.4)
+    assert colourfulness_ratio(colours / 2, colours) == pytest.approx(0.5)
+    assert colourfulness_ratio(colours, torch.zeros(1, 3, 4, 4)) is None

@@ -102,7 +102,9 @@ def test_the_style_is_at_no_distance_from_itself(measured: dict[str, Metrics]) -
         assert style[name] == pytest.approx(0, abs=1e-6), name
     assert style["plausibility_distance"] == pytest.approx(0, abs=1e-4)
     assert style["coverage_distance"] == pytest.approx(0, abs=1e-4)
-    assert style["sharpness"] == 1
+    assert style["sharpness"] == style["colourfulness"] == 1
+    assert measured["style"].glitches <= 1
+    assert style["coherence"] == pytest.approx(1, abs=0.02)
 
 
 @pytest.mark.parametrize(
@@ -122,6 +124,11 @@ def test_blur_is_seen(measured: dict[str, Metrics]) -> None:
     assert_rising(values_of(measured, "sharpness", "blurred", "painted", "noise"))
     assert (measured["blurred"].sharpness or 1) < 0.3
     assert_rising(values_of(measured, "texture_distance", "painted", "blurred"))
+
+
+def test_noise_is_torn_and_full_of_glitches(measured: dict[str, Metrics]) -> None:
+    assert_rising(values_of(measured, "coherence", "noise", "painted", "style"))
+    assert_rising(values_of(measured, "glitches", "painted", "noise"))
 
 
 def test_regions_exchanged_are_leaks_and_far_within_their_class(measured: dict[str, Metrics]) -> None:

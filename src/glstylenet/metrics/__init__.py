@@ -6,9 +6,11 @@
 - ``structure``: measures how much of the content's structure is kept.
 - ``texture``: measures the distance of textures by class.
 - ``colour``: measures the distance of colours by class.
-- ``plausibility``: measures how far patches are from the style's.
+- ``colourfulness``: compares how rich the colours are.
+- ``plausibility``: measures how far patches are from the style's, and whether neighbours come from one piece.
 - ``leaks``: measures how many patches are painted from another class.
 - ``sharpness``: compares the gradients of two pictures.
+- ``glitches``: measures speckle that the style does not have.
 - ``lines``: measures how far straight lines moved.
 - ``luminance``: converts a picture to grey.
 - ``wasserstein``: computes the sliced Wasserstein distance.

@@ -78,6 +78,14 @@ METRICS: tuple[Metric, ...] = (
         "how much of the style's repertoire is missing; 0: all of it is there",
     ),
     Metric(
+        "coherence",
+        "higher",
+        "0 to 1",
+        "share of neighbouring patches whose nearest style patches at conv3_4 are neighbours in the same way",
+        "Ashikhmin 2001",
+        "how much of the picture is made of whole pieces of the style; 1 is the style itself",
+    ),
+    Metric(
         "colour_distance",
         "lower",
         "0 or more",
@@ -94,6 +102,14 @@ METRICS: tuple[Metric, ...] = (
         "the same, each region compared with its own of the style",
     ),
     Metric(
+        "colourfulness",
+        "near 1",
+        "0 or more",
+        "sqrt(var a* + var b*) + 0.94 mean chroma in CIELAB, relative to the style's",
+        "Hasler and Suesstrunk 2003",
+        "how rich the colours are beside the style's; below 1 is duller, above 1 is gaudier",
+    ),
+    Metric(
         "leaks",
         "lower",
         "0 to 1",
@@ -108,6 +124,15 @@ METRICS: tuple[Metric, ...] = (
         "mean squared Laplacian of luminance over its variance, relative to the style's, at full size",
         "Pech-Pacheco et al. 2000",
         "fine detail relative to the style's; below 1 is blurred, above 1 is noisy",
+    ),
+    Metric(
+        "glitches",
+        "lower",
+        "0 to 100",
+        "share of pixels that differ from their 3x3 median in CIELAB by more than 99 % of the style's do, "
+        "over 1 %",
+        "this project's own",
+        "how much speckle there is; 1 is as much as in the style",
     ),
     Metric(
         "line_deviation",

@@ -8,8 +8,10 @@ from torch import Tensor
 
 from glstylenet.errors import ImageError
 from glstylenet.machine import choose_device, default_modes
+from glstylenet.matching import PATCH
 from glstylenet.metrics.catalogue import METRICS
 from glstylenet.metrics.colour import colour_distance, lab_colours
+from glstylenet.metrics.colourfulness import colourfulness_ratio
 from glstylenet.metrics.features import (
     FUSED_LAYERS,
     PATCH_LAYER,
@@ -18,11 +20,12 @@ from glstylenet.metrics.features import (
     fused_feature,
     load_metric_network,
 )
+from glstylenet.metrics.glitches import glitch_ratio
 from glstylenet.metrics.leaks import leak_share
 from glstylenet.metrics.lines import line_deviation
 from glstylenet.metrics.luminance import luminance
 from glstylenet.metrics.optional_dependency import require_scikit_image
-from glstylenet.metrics.plausibility import patch_distance
+from glstylenet.metrics.plausibility import coherence, mean_distance, nearest_patches, patch_distance
 from glstylenet.metrics.sharpness import sharpness_ratio
 from glstylenet.metrics.structure import self_similarity_distance, structural_similarity
 from glstylenet.metrics.texture import texture_distance
@@ -70,10 +73,13 @@ class Metrics:
     texture_distance_by_class: float | None
     plausibility_distance: float
     coverage_distance: float
+    coherence: float | None
     colour_distance: float
     colour_distance_by_class: float | None
+    colourfulness: float | None
     leaks: float | None
     sharpness: float | None
+    glitches: float
     line_deviation: float | None
     classes: tuple[ClassMetrics, ...] = ()
 
@@ -144,6 +150,9 @@ class _Evaluation:
         patches = _patches(self.present, ours[PATCH_LAYER])
         style_patches = _patches(self.style_present, theirs[PATCH_LAYER])
         centre = _mean_feature(theirs[PATCH_LAYER], counted_positions(style_patches))
+        nearest = nearest_patches(
+            ours[PATCH_LAYER], theirs[PATCH_LAYER], centre=centre, source_patches=style_patches
+        )
         grey, content_grey = luminance(self.seen), luminance(self.seen_content)
         leaks = None
         if scaled.content_map is not None and scaled.style_map is not None:
@@ -164,13 +173,7 @@ class _Evaluation:
                 texture_distance(ours, theirs, image_class=self.present, style_present=self.style_present)
             ),
             texture_distance_by_class=_mean_over([(each.share, each.texture_distance) for each in classes]),
-            plausibility_distance=patch_distance(
-                ours[PATCH_LAYER],
-                theirs[PATCH_LAYER],
-                centre=centre,
-                query_patches=patches,
-                source_patches=style_patches,
-            ),
+            plausibility_distance=mean_distance(nearest, patches),
             coverage_distance=patch_distance(
                 theirs[PATCH_LAYER],
                 ours[PATCH_LAYER],
@@ -178,12 +181,15 @@ class _Evaluation:
                 query_patches=style_patches,
                 source_patches=patches,
             ),
+            coherence=coherence(nearest, theirs[PATCH_LAYER].shape[-1] - PATCH + 1, patches),
             colour_distance=_known(
                 colour_distance(*colours, image_class=self.present, style_class=self.style_present)
             ),
             colour_distance_by_class=_mean_over([(each.share, each.colour_distance) for each in classes]),
+            colourfulness=colourfulness_ratio(*colours),
             leaks=leaks,
             sharpness=sharpness_ratio(luminance(self.full_image), luminance(self.inputs.style)),
+            glitches=glitch_ratio(*colours),
             line_deviation=line_deviation(grey, content_grey),
             classes=classes,
         )
