@@ -16,10 +16,10 @@ from glstylenet.cli import main
 from glstylenet.errors import UsageError
 from glstylenet.metrics import METRICS
 from glstylenet.report import reproduction
-from glstylenet.report.experiment import Table, falls, lowest
+from glstylenet.report.experiment import Table, falls, lowest, pair_task, repetitions, rises, spread
 from glstylenet.report.experiments import EXPERIMENTS
 from glstylenet.report.gallery import Gallery, GalleryItem
-from glstylenet.report.inputs import LAYOUT, find_pairs
+from glstylenet.report.inputs import LAYOUT, PUBLISHED, Cut, Gathered, find_pairs
 from glstylenet.report.page import embedded, render
 from glstylenet.report.reproduction import chosen_experiments
 from glstylenet.report.results_file import Record
@@ -124,15 +124,37 @@ def test_a_large_picture_is_embedded_smaller(tmp_path: Path) -> None:
 
 
 def test_verdicts_follow_the_numbers() -> None:
-    assert falls("c", ["a", "b", "c"], [3.0, 2.0, 1.0]).holds is True
-    partly = falls("c", ["a", "b", "c"], [3.0, 3.5, 1.0])
-    assert partly.holds is True
-    assert partly.verdict == "reproduced in part"
-    assert falls("c", ["a", "b"], [1.0, 2.0]).holds is False
-    assert falls("c", ["a", "b"], [1.0, None]).holds is None
-    assert lowest("c", "x", {"x": 1.0, "y": 2.0}).holds is True
-    assert lowest("c", "y", {"x": 1.0, "y": 2.0}).holds is False
+    def fallen(*values: float | None, spread: float | None = None) -> str:
+        return falls("c", [str(number) for number in range(len(values))], values, spread).verdict
+
+    assert fallen(3.0, 2.0, 1.0) == "reproduced"
+    assert fallen(3.0, 3.5, 1.0) == "reproduced in part"
+    assert fallen(1.0, 2.0) == "not reproduced"
+    assert fallen(1.0, None) == "not measured"
+    assert fallen(1.2, 1.0, spread=0.3) == fallen(1.0, 1.2, spread=0.3) == "undecided"
+    risen = rises("c", ["a", "b"], [1.0, 2.0])
+    assert (risen.verdict, risen.numbers) == ("reproduced", "a: 1, b: 2")
+    assert lowest("c", "x", {"x": 1.0, "y": 2.0}).verdict == "reproduced"
+    assert lowest("c", "y", {"x": 1.0, "y": 2.0}).verdict == "not reproduced"
+    assert lowest("c", "x", {"x": 1.0, "y": 2.0}, 1.5).verdict == "undecided"
     assert lowest("c", "z", {"x": 1.0, "y": 2.0}).verdict == "not measured"
+
+
+def test_spread_is_the_range_of_tiny_changes() -> None:
+    pictures = Pictures(Path("c.png"), Path("s.png"))
+    tasks = repetitions("portrait", pictures, "portrait", SHARED)
+    assert [task.settings.content_weight for task in tasks] == pytest.approx([10.0, 9.7, 10.3])
+    assert tasks[0].name == pair_task("portrait", pictures, "portrait", SHARED).name
+    records = {
+        task.name: _record(task.name, leaks=value) for task, value in zip(tasks, (0.5, 0.2, 0.4), strict=True)
+    }
+    assert spread(records, "portrait", "portrait", "leaks") == pytest.approx(0.3)
+    del records[tasks[1].name]
+    assert spread(records, "portrait", "portrait", "leaks") is None
+
+
+def _record(name: str, **metrics: float) -> Record:
+    return Record(name, "", "x", "", (1, 1), 1.0, 1, {}, {}, "", metrics=metrics)
 
 
 def test_figures_are_chosen_by_name() -> None:
@@ -145,23 +167,45 @@ def test_figures_are_chosen_by_name() -> None:
 
 @pytest.mark.parametrize("name", [name for name, each in EXPERIMENTS.items() if each.table is None])
 def test_an_experiment_s_names_and_settings_are_sound(name: str) -> None:
-    """Every task has a name of its own, and the judge finds its numbers under these names."""
+    """Tasks of one name are one picture, and the judge finds its numbers under these names."""
     experiment = EXPERIMENTS[name]
     pairs = {pair: Pictures(Path("c.png"), Path("s.png")) for pair in LAYOUT}
-    tasks = [task for panel in experiment.panels(pairs, SHARED) for task in panel.tasks]
-    assert len({task.name for task in tasks}) == len(tasks)
+    gathered = Gathered(pairs, {}, {pair: Cut(Path("sheet.jpg"), (0, 0, 9, 9)) for pair in LAYOUT})
+    tasks = [task for panel in experiment.panels(gathered, SHARED) for task in panel.tasks]
+    for pair, preset in experiment.pairs.items():
+        tasks += repetitions(pair, pairs[pair], preset, SHARED)
+    assert len({task.name for task in tasks}) == len({repr(task) for task in tasks})
     assert {task.settings.size for task in tasks} == {64}
     keys = [metric.name for metric in METRICS]
     records = {
-        task.name: Record(
-            task.name, "", "x", "", (1, 1), 1.0, 1, {}, {}, "", metrics=dict.fromkeys(keys, float(number))
-        )
+        task.name: _record(task.name, **dict.fromkeys(keys, float(number)))
         for number, task in enumerate(tasks)
     }
     findings = experiment.judge(records)
     assert findings
-    assert all(finding.holds is not None for finding in findings), "a number was sought in the wrong place"
-    assert all(finding.holds is None for finding in experiment.judge({}))
+    unmeasured = [finding for finding in findings if finding.verdict == "not measured"]
+    assert all("inputs" in finding.numbers for finding in unmeasured), (
+        "a number was sought in the wrong place"
+    )
+    assert all(finding.verdict == "not measured" for finding in experiment.judge({}))
+
+
+def test_figures_share_the_pictures_that_are_the_same() -> None:
+    pairs = {pair: Pictures(Path("c.png"), Path("s.png")) for pair in LAYOUT}
+    tasks: dict[str, str] = {}
+    for experiment in EXPERIMENTS.values():
+        for panel in experiment.panels(Gathered(pairs, {}), SHARED):
+            for task in panel.tasks:
+                assert tasks.setdefault(task.name, repr(task)) == repr(task)
+
+
+def test_the_printed_sizes_are_those_of_the_schemes() -> None:
+    make = EXPERIMENTS["fig10"].table
+    assert make is not None
+    table = make({})
+    assert [finding.verdict for finding in table.findings] == ["reproduced"]
+    assert table.drawing.startswith("data:image/svg+xml;base64,")
+    assert len(table.rows) == 8
 
 
 def _paper_folder(folder: Path, *, without: str = "") -> Path:
@@ -197,22 +241,35 @@ def test_a_reproduction_reports_resumes_and_names_what_is_missing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     inputs = _paper_folder(tmp_path / "in", without="chinese/style")
+    (inputs / "results").mkdir()
+    sheet = Image.new("RGB", (904, 820), (250, 250, 250))
+    sheet.paste((200, 30, 30), PUBLISHED["portrait"][1])
+    sheet.save(inputs / "results" / "portraits.jpg", quality=95, subsampling=0)
     folder = tmp_path / "report"
-    assert _reproduce(folder, "fig6", "fig15", "--inputs", str(inputs), "--json") == 7
+    assert _reproduce(folder, "fig1", "fig2", "--inputs", str(inputs), "--json") == 7
     told = capsys.readouterr()
-    assert "fig15 was not run" in told.err
+    assert "fig1 was not run" in told.err
     assert "chinese/style" in told.err
     figures = json.loads(told.out)["figures"]
-    assert len(figures["fig6"]["findings"]) == 2
-    assert figures["fig6"]["findings"][0]["verdict"] in ("reproduced", "not reproduced")
-    assert figures["fig15"]["not_run"]
+    assert len(figures["fig2"]["findings"]) == 8
+    assert figures["fig2"]["findings"][0]["verdict"] in ("reproduced", "not reproduced", "undecided")
+    assert figures["fig1"]["not_run"]
     page = (folder / "index.html").read_text()
     assert "Not run" in page
-    assert page.count('alt="fig6_') == 3
+    assert page.count('alt="portrait_') == 4
     written = {file: file.stat().st_mtime_ns for file in (folder / "pictures").iterdir()}
-    assert len(written) == 3
-    assert _reproduce(folder, "fig6", "--inputs", str(inputs)) == 0
+    assert len(written) == 6  # two of them for the spread
+    with Image.open(folder / "pictures" / "portrait_published.png") as cut:
+        assert cut.size == (64, 64)
+        assert np.abs(np.asarray(cut, int) - (200, 30, 30)).max() <= 4
+    assert _reproduce(folder, "fig2", "--inputs", str(inputs)) == 0
     assert {file: file.stat().st_mtime_ns for file in (folder / "pictures").iterdir()} == written
+    capsys.readouterr()
+    assert _reproduce(folder, "table", "--inputs", str(inputs)) == 0
+    table = capsys.readouterr().out.splitlines()
+    assert table[0] == "| figure | claim | verdict | numbers | spread |"
+    assert sum(line.startswith("| fig2 | ") for line in table) == 8
+    assert _reproduce(tmp_path / "none", "table") == 2
 
 
 @pytest.mark.long

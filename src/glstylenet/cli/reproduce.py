@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from glstylenet.cli.console import complain, inform, print_json
+from glstylenet.cli.console import complain, inform, print_json, print_result
 from glstylenet.cli.options import (
     DebugOption,
     JsonOption,
@@ -19,7 +19,7 @@ from glstylenet.cli.options import (
 from glstylenet.cli.paths import input_path, output_path
 from glstylenet.cli.signals import StopSignals
 from glstylenet.cli.task_progress import describe_progress, ignore_event
-from glstylenet.errors import BatchError
+from glstylenet.errors import BatchError, UsageError
 from glstylenet.settings import Settings
 
 if TYPE_CHECKING:
@@ -27,20 +27,28 @@ if TYPE_CHECKING:
 
 __all__ = ["reproduce_command"]
 
-_DEFAULTS: dict[str, object] = {"size": 256, "iterations": 100}
-"""Defaults of every run, for options to override: an hour at most for all figures on two cores."""
+_DEFAULTS: dict[str, object] = {"size": 256}
+"""Defaults of every run, for options to override."""
 
-_FIGURES = ("fig6", "fig7", "fig8", "fig9", "fig11", "fig12", "fig13", "fig14", "fig15")
+_FIGURES = (
+    *("fig1", "fig2", "fig3", "fig6", "fig7", "fig8", "fig9", "fig10", "fig11", "fig12", "fig13", "fig14"),
+    "fig15",
+)
 # The keys of `glstylenet.report.experiments.EXPERIMENTS`, whose import loads PyTorch; a test compares.
 
 
-@with_options_of("size", "iterations", "device", "precision", "memory", "weights")
+_TABLE = "table"
+"""The word that stands for the claims of a finished report."""
+
+
+@with_options_of("size", "quality", "iterations", "device", "precision", "memory", "weights")
 def reproduce_command(
     figures: Annotated[
         list[str] | None,
         typer.Argument(
             metavar="[FIGURE]...",
-            help=f"{', '.join(_FIGURES)} or all (the default)",
+            help=f"the paper's figures: {', '.join(_FIGURES)}, or all (the default); 'table' paints nothing "
+            "and prints the claims of the report that is there",
             show_default=False,
         ),
     ] = None,
@@ -66,6 +74,12 @@ def reproduce_command(
             "pictures take the place of every pair",
         ),
     ] = None,
+    full: Annotated[
+        bool,
+        typer.Option(
+            "--full", help="paint at the pictures' own sizes: hours on two cores", show_default=False
+        ),
+    ] = False,
     overwrite: OverwriteOption = False,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
@@ -74,9 +88,14 @@ def reproduce_command(
 ) -> int:
     """Run the paper's experiments and report for each of its claims whether it holds.
 
-    The defaults are --size 256 and --iterations 100 here.
+    Pictures are 256 pixels long unless --size or --full says otherwise. Figures carry the paper's numbers:
+    the portraits are fig2 and fig3, gamma on a Chinese painting is fig12, the whole Chinese painting fig1.
     """
-    shared = {**_DEFAULTS, **environment_settings(), **given_settings(options)}
+    given = given_settings(options)
+    if full and "size" in given:
+        raise UsageError("--full paints at the pictures' own sizes, and --size at another; give one of them")
+    defaults = {} if full else _DEFAULTS
+    shared = {**defaults, **environment_settings(), **given}
     checked = Settings(**shared)
     shared = {name: getattr(checked, name) for name in shared}
     with StopSignals() as stop, contextlib.ExitStack() as held:
@@ -91,11 +110,15 @@ def reproduce_command(
             sample_pairs,
         )
 
-        chosen = chosen_experiments(figures or [])
+        names = list(figures or [])
+        only_table = names == [_TABLE]
+        chosen = chosen_experiments([] if only_table else names)
         require_scikit_image()
         gathered = sample_pairs(held) if inputs is None else find_pairs(inputs)
         results = ResultsFile.read(output, overwrite=overwrite)
         reproduction = Reproduction(chosen, gathered, inputs, shared, results)
+        if only_table:
+            return _print_claims(reproduction, as_json=as_json)
         reproduction.refuse_written_inputs()
         held.enter_context(claim_output(output / RESULTS_NAME, make_folder=True))
         whole = _run(reproduction, stop, quiet=quiet)
@@ -113,10 +136,41 @@ def _run(reproduction: "Reproduction", stop: StopSignals, *, quiet: bool) -> boo
         if not quiet:
             inform(describe_progress(progress))
 
+    runner = Runner(
+        reproduction.results, show, ignore_event, stop.should_stop, measured, count=reproduction.count
+    )
     try:
-        return reproduction.run(Runner(reproduction.results, show, ignore_event, stop.should_stop, measured))
+        return reproduction.run(runner)
     finally:
         reproduction.publish()
+
+
+def _print_claims(reproduction: "Reproduction", *, as_json: bool) -> int:
+    """Print the claims of the report in its folder, as a table in Markdown.
+
+    Raises :class:`~glstylenet.errors.UsageError` if there is no report.
+    """
+    folder = reproduction.results.folder
+    if not reproduction.results.records and not reproduction.results.about:
+        raise UsageError(
+            f"{folder}: holds no report; make one first with: glstylenet reproduce all -o {folder}"
+        )
+    if as_json:
+        print_json({"output": str(folder), "figures": reproduction.as_dict()})
+        return 0
+    rows = [
+        (
+            name,
+            finding.claim,
+            finding.verdict,
+            finding.numbers,
+            "" if finding.spread is None else f"{finding.spread:.2g}",
+        )
+        for name, finding in reproduction.claims()
+    ]
+    for row in (("figure", "claim", "verdict", "numbers", "spread"), ("---",) * 5, *rows):
+        print_result(f"| {' | '.join(row)} |")
+    return 0
 
 
 def _finish(

@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from glstylenet.cli.progress import duration
+
 if TYPE_CHECKING:
     from glstylenet.report import Progress
 
@@ -17,7 +19,8 @@ def describe_progress(progress: "Progress") -> str:
     if record.error is not None:
         return f"{line}: {record.error}"
     loss = f", loss {record.losses['total']:.4g}" if record.losses else ""
-    return f"{line}, {record.seconds:.1f} s{loss}"
+    left = "" if progress.seconds_left is None else f", {duration(progress.seconds_left)} left"
+    return f"{line}, {record.seconds:.1f} s{loss}{left}"
 
 
 def ignore_event(_event: object) -> None:

@@ -6,8 +6,9 @@
 - ``results_file``: keeps the results of tasks as JSON.
 - ``experiment``: defines an experiment, its panels and its findings.
 - ``experiments``: holds the paper's experiments.
-- ``methods``: compares the methods that the paper compares.
+- ``methods``: compares the methods that the paper compares, and the published pictures.
 - ``inputs``: finds the pictures of the experiments.
+- ``figures``: draws the schemes and their cost.
 - ``reproduction``: runs the experiments and writes their report.
 - ``gallery``: describes pictures with captions in rows and columns.
 - ``sheet``: draws a contact sheet.

@@ -3,7 +3,7 @@
 import contextlib
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
@@ -12,7 +12,7 @@ from glstylenet.pictures import picture_suffixes
 from glstylenet.samples import sample_file
 from glstylenet.settings import Pictures
 
-__all__ = ["LAYOUT", "Gathered", "find_pairs", "find_published", "sample_pairs"]
+__all__ = ["LAYOUT", "PUBLISHED", "Cut", "Gathered", "find_pairs", "sample_pairs"]
 
 LAYOUT: Mapping[str, tuple[str, str, str | None, str | None]] = MappingProxyType(
     {
@@ -44,12 +44,40 @@ LAYOUT: Mapping[str, tuple[str, str, str | None, str | None]] = MappingProxyType
 """Content, style and maps of each pair in the folder of the paper's inputs, without suffixes."""
 
 
+PUBLISHED: Mapping[str, tuple[str, tuple[int, int, int, int]]] = MappingProxyType(
+    {
+        "portrait": ("portraits.jpg", (622, 380, 878, 750)),
+        "portrait-reversed": ("portraits.jpg", (602, 6, 898, 370)),
+        "artistic-1": ("artistic.jpg", (178, 396, 450, 578)),
+        "artistic-2": ("artistic.jpg", (474, 396, 654, 578)),
+        "photorealistic-2": ("photorealistic.jpg", (478, 430, 784, 630)),
+        "photorealistic-3": ("photorealistic.jpg", (1100, 432, 1366, 630)),
+        "chinese": ("chinese.jpg", (885, 4, 1317, 274)),
+        "chinese-detail": ("chinese.jpg", (885, 571, 1317, 841)),
+    }
+)
+"""The authors' own result of each pair: a sheet in the folder ``results``, and its box there (left, top,
+right, bottom)."""
+
+
+@dataclass(frozen=True)
+class Cut:
+    """`Cut` is a part of the picture ``file``: ``box`` is (left, top, right, bottom) in pixels."""
+
+    file: Path
+    box: tuple[int, int, int, int]
+
+
 @dataclass(frozen=True)
 class Gathered:
-    """`Gathered` holds the complete ``pairs`` by name; ``missing``: for each other pair a sentence why."""
+    """`Gathered` holds the complete ``pairs`` by name.
+
+    ``missing``: for each other pair a sentence why. ``published``: the authors' own results, by pair.
+    """
 
     pairs: Mapping[str, Pictures]
     missing: Mapping[str, str]
+    published: Mapping[str, Cut] = field(default_factory=dict)
 
 
 def find_pairs(folder: Path) -> Gathered:
@@ -67,13 +95,9 @@ def find_pairs(folder: Path) -> Gathered:
             missing[name] = f"{folder} holds no picture {', '.join(map(str, lacking))}"
         else:
             pairs[name] = Pictures(content, style, content_map, style_map)
-    return Gathered(pairs, missing)
-
-
-def find_published(folder: Path | None, name: str | None) -> Path | None:
-    """Return the file of the authors' own results for a figure; ``None`` if it is not among the inputs."""
-    file = None if folder is None or name is None else folder / "results" / name
-    return file if file is not None and os.path.isfile(file) else None
+    published = {name: Cut(folder / "results" / sheet, box) for name, (sheet, box) in PUBLISHED.items()}
+    there = {name: cut for name, cut in published.items() if os.path.isfile(cut.file)}
+    return Gathered(pairs, missing, there)
 
 
 def sample_pairs(files: contextlib.ExitStack) -> Gathered:

@@ -10,10 +10,10 @@ from pydantic import TypeAdapter
 from glstylenet.errors import UsageError
 from glstylenet.files import write_text
 from glstylenet.metrics import evaluate_picture
-from glstylenet.report.experiment import Experiment, Finding, Panel, Table, format_number
+from glstylenet.report.experiment import Experiment, Finding, Panel, Table, format_number, repetitions
 from glstylenet.report.experiments import EXPERIMENTS
 from glstylenet.report.gallery import Gallery, GalleryItem
-from glstylenet.report.inputs import Gathered, find_published
+from glstylenet.report.inputs import Gathered
 from glstylenet.report.page import render
 from glstylenet.report.results_file import ResultsFile, Task
 from glstylenet.report.runner import Runner, refuse_written_inputs
@@ -28,9 +28,11 @@ _TABLE = TypeAdapter(Table)
 _CAPTIONED = {
     "texture_distance_by_class": "texture, by class",
     "texture_distance": "texture",
+    "plausibility_distance": "patches",
+    "self_similarity_distance": "structure",
     "colour_distance": "colour",
     "leaks": "leaks",
-    "ssim": "SSIM",
+    "glitches": "glitches",
     "line_deviation": "lines",
 }
 """The metrics in a caption, with their short names."""
@@ -45,10 +47,13 @@ class Chapter:
     table: Table | None = None
     reason: str | None = None
 
+    repetitions: list[Task] = field(default_factory=list)
+
     @property
     def tasks(self) -> list[Task]:
-        """The tasks of all its panels."""
-        return [task for panel in self.panels for task in panel.tasks]
+        """The tasks of all its panels, and those that tell how far numbers move by chance."""
+        shown = [task for panel in self.panels for task in panel.tasks]
+        return list({task.name: task for task in (*shown, *self.repetitions)}.values())
 
 
 @dataclass
@@ -69,13 +74,17 @@ class Reproduction:
 
     def refuse_written_inputs(self) -> None:
         """Raise :class:`~glstylenet.errors.OutputError` if a file of the report is one of the inputs."""
-        published = (find_published(self.folder, chapter.experiment.published) for chapter in self.chapters)
         refuse_written_inputs(
             self.results.folder,
             [task for chapter in self.chapters for task in chapter.tasks],
             (PAGE,),
-            [file for file in published if file is not None],
+            [cut.file for cut in self.gathered.published.values()],
         )
+
+    @property
+    def count(self) -> int:
+        """The number of pictures of all chapters; figures share some, which are kept after the first."""
+        return sum(len(chapter.tasks) for chapter in self.chapters)
 
     def run(self, runner: Runner) -> bool:
         """Run all chapters and write the page after each; return whether everything is done.
@@ -125,6 +134,14 @@ class Reproduction:
         }
         write_text(self.results.folder / PAGE, render("reproduction.html", facts), overwrite=True)
 
+    def claims(self) -> list[tuple[str, Finding]]:
+        """Return every claim with its figure, in the paper's order."""
+        return [
+            (chapter.experiment.name, finding)
+            for chapter in self.chapters
+            for finding in self.findings(chapter)
+        ]
+
     def as_dict(self) -> dict[str, object]:
         """Return claims and verdicts by figure, for JSON."""
         return {
@@ -133,9 +150,7 @@ class Reproduction:
                 "claim": chapter.experiment.claim,
                 "not_run": chapter.reason,
                 "seconds": self._seconds(chapter),
-                "findings": [
-                    {**asdict(finding), "verdict": finding.verdict} for finding in self.findings(chapter)
-                ],
+                "findings": [asdict(finding) for finding in self.findings(chapter)],
             }
             for chapter in self.chapters
         }
@@ -144,8 +159,9 @@ class Reproduction:
         missing = [self.gathered.missing[name] for name in experiment.pairs if name in self.gathered.missing]
         if missing:
             return Chapter(experiment, reason="; ".join(missing))
-        pairs = {name: self.gathered.pairs[name] for name in experiment.pairs}
-        chapter = Chapter(experiment, experiment.panels(pairs, self.shared))
+        chapter = Chapter(experiment, experiment.panels(self.gathered, self.shared))
+        for name, preset in experiment.pairs.items():
+            chapter.repetitions += repetitions(name, self.gathered.pairs[name], preset, self.shared)
         if experiment.table is not None:
             chapter.table = self.results.fact(experiment.name, _TABLE)
         return chapter
@@ -166,14 +182,12 @@ class Reproduction:
         return round(sum(painted) + (chapter.table.seconds if chapter.table is not None else 0.0), 1)
 
     def _shown(self, chapter: Chapter) -> dict[str, object]:
-        published = find_published(self.folder, chapter.experiment.published)
         seen: dict[Pictures, None] = dict.fromkeys(panel.pictures for panel in chapter.panels)
         return {
             "experiment": chapter.experiment,
             "reason": chapter.reason,
             "inputs": [given_pictures(pictures) for pictures in seen],
             "galleries": [self._gallery(panel) for panel in chapter.panels],
-            "published": None if published is None else _published(published),
             "table": chapter.table,
             "findings": self.findings(chapter),
             "seconds": self._seconds(chapter),
@@ -228,10 +242,4 @@ def measured(task: Task, picture: Path) -> dict[str, float | None]:
             style_map=pictures.style_map,
             settings=task.settings,
         ).as_dict()
-    )
-
-
-def _published(file: Path) -> Gallery:
-    return Gallery(
-        "Published", ("",), ("the authors' own results",), ((GalleryItem("published results", file),),)
     )

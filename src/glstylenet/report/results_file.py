@@ -16,6 +16,8 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 import glstylenet
 from glstylenet.errors import InputError, OutputError
 from glstylenet.files import is_hidden, open_regular, parse_json, schema_finding, status_of, write_text
+from glstylenet.report.inputs import Cut
+from glstylenet.run import ALGORITHM_VERSION
 from glstylenet.settings import INIT_CHOICES, Pictures, Settings
 
 __all__ = ["RESULTS_NAME", "Record", "ResultsFile", "Task", "digest_of_file"]
@@ -34,13 +36,14 @@ class Task:
     """`Task` is one picture to paint.
 
     ``name``: the stem of its file; ``pictures``: its inputs; ``preset``: the one that ``settings`` start
-    from.
+    from. With ``cut`` it is not painted: that part of a given picture takes its place, for comparison.
     """
 
     name: str
     pictures: Pictures
     settings: Settings
     preset: str | None = None
+    cut: Cut | None = None
 
     def key(self, digests: Mapping[Path, str]) -> str:
         """Return the SHA-256 of everything that the picture depends on; ``digests``: of the input files."""
@@ -51,7 +54,14 @@ class Task:
         settings = self.settings.model_dump(mode="json", exclude={"memory", "max_pixels", "strict"})
         if self.settings.init not in INIT_CHOICES:
             settings["init"] = digest_of_file(Path(self.settings.init))
-        facts = {"version": glstylenet.__version__, "inputs": inputs, "settings": settings}
+        facts: dict[str, object] = {
+            "version": glstylenet.__version__,
+            "algorithm_version": ALGORITHM_VERSION,
+            "inputs": inputs,
+            "settings": settings,
+        }
+        if self.cut is not None:
+            facts["cut"] = [digest_of_file(self.cut.file), *self.cut.box]
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 

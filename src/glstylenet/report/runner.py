@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from glstylenet.errors import GLStyleNetError, OutputError, WeightsError
+from glstylenet.errors import GLStyleNetError, InputError, OutputError, WeightsError
 from glstylenet.files import FileSet
 from glstylenet.objective import TargetCache
-from glstylenet.pictures import write_picture
+from glstylenet.pictures import fitted_size, read_picture, resize, write_picture
+from glstylenet.report.inputs import Cut
 from glstylenet.report.results_file import RESULTS_NAME, Record, ResultsFile, Task, digest_of_file
 from glstylenet.run import Event, Result, make_recipe, named_files, stylize
 from glstylenet.settings import command_line
@@ -33,6 +34,7 @@ class Progress:
     """`Progress` is the state of picture ``number`` (from 1) of ``count``.
 
     ``state``: "begins", "done", "kept" (from an earlier run) or "failed". ``record``: its record at the end.
+    ``seconds_left``: the time that the later pictures will take at the pace so far, if any was painted.
     """
 
     number: int
@@ -40,6 +42,7 @@ class Progress:
     name: str
     state: str
     record: Record | None = None
+    seconds_left: float | None = None
 
 
 @dataclass
@@ -48,6 +51,7 @@ class Runner:
 
     ``emit`` is called with the progress, ``on_event`` with the events of each run. ``should_stop`` ends the
     work, and the picture that is not done is dropped. ``measure`` may add metrics to a finished picture.
+    ``count``: the pictures of all calls of :meth:`paint` together; by default those of one call.
     """
 
     results: ResultsFile
@@ -55,6 +59,11 @@ class Runner:
     on_event: Callable[[Event], None]
     should_stop: Callable[[], bool]
     measure: Callable[[Task, Path], dict[str, float | None]] | None = None
+    count: int | None = None
+
+    def __post_init__(self) -> None:
+        self._number = 0
+        self._paces: list[float] = []
 
     def paint(self, tasks: Sequence[Task]) -> list[Record]:
         """Paint ``tasks`` and return their records; fewer if the work was stopped.
@@ -67,24 +76,34 @@ class Runner:
         digests = _digests(tasks)
         store = TargetCache(_SHARED_BYTES)
         records: list[Record] = []
-        for number, task in enumerate(tasks, start=1):
+        for task in tasks:
             key = task.key(digests)
             kept = self.results.finished(task.name, key)
             if kept is not None:
                 records.append(kept)
-                self.emit(Progress(number, len(tasks), task.name, "kept", kept))
+                self._tell(tasks, task, "kept", kept)
+                self._number += 1
                 continue
             if self.should_stop():
                 break
-            self.emit(Progress(number, len(tasks), task.name, "begins"))
-            record = self._paint(task, key, store)
+            self._tell(tasks, task, "begins")
+            began = time.perf_counter()
+            record = self._paint(task, key, store) if task.cut is None else self._cut_out(task, task.cut, key)
             if record is None:
                 break
+            if task.cut is None:
+                self._paces.append(time.perf_counter() - began)
             records.append(record)
             self.results.keep(record)
-            state = "done" if record.is_done else "failed"
-            self.emit(Progress(number, len(tasks), task.name, state, record))
+            self._tell(tasks, task, "done" if record.is_done else "failed", record)
+            self._number += 1
         return records
+
+    def _tell(self, tasks: Sequence[Task], task: Task, state: str, record: Record | None = None) -> None:
+        number, count = self._number + 1, self.count or len(tasks)
+        paces = self._paces
+        left = None if record is None or not paces else (count - number) * sum(paces) / len(paces)
+        self.emit(Progress(number, count, task.name, state, record, left))
 
     def _make_folder(self) -> None:
         """Make the folders; first the results file, by which the same command knows its folder again."""
@@ -118,6 +137,37 @@ class Runner:
             raise
         except (GLStyleNetError, MemoryError) as error:
             return self._failed(task, key, error, time.perf_counter() - began)
+
+    def _cut_out(self, task: Task, cut: Cut, key: str) -> Record:
+        """Write ``cut`` in the size that the painted picture has, and return its record."""
+        began = time.perf_counter()
+        place = self.results.folder / picture_file(task)
+        try:
+            content = task.pictures.content
+            if content is None:
+                raise InputError(f"{task.name}: there is no content, whose size the cut would have")
+            size = fitted_size(read_picture(content).size, task.settings.size)
+            left, top, right, bottom = cut.box
+            pixels = read_picture(cut.file).over_white[..., top:bottom, left:right]
+            write_picture(place, resize(pixels, size), overwrite=True)
+            metrics = {} if self.measure is None else self.measure(task, place)
+        except (OutputError, WeightsError):
+            raise
+        except (GLStyleNetError, MemoryError) as error:
+            return self._failed(task, key, error, time.perf_counter() - began)
+        return Record(
+            name=task.name,
+            key=key,
+            file=picture_file(task).as_posix(),
+            sha256=digest_of_file(place),
+            size=(size[1], size[0]),
+            seconds=round(time.perf_counter() - began, 3),
+            evaluations=0,
+            losses={},
+            settings={},
+            command="",
+            metrics=metrics,
+        )
 
     def _write(self, task: Task, key: str, result: Result, seconds: float) -> Record:
         file = picture_file(task)

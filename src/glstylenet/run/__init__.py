@@ -25,7 +25,7 @@
 - ``events``: defines the events that a run emits.
 """
 
-from glstylenet.run.checkpoint import checkpoint_file, remove_checkpoint
+from glstylenet.run.checkpoint import ALGORITHM_VERSION, checkpoint_file, remove_checkpoint
 from glstylenet.run.events import Event, Finished, Matched, ScaleStarted, Started, Step, Voted, Warned
 from glstylenet.run.final_losses import picture_losses, result_loss_maps
 from glstylenet.run.inputs import Inputs, ScaledInputs, Sources, prepare_inputs, read_result, read_sources
@@ -45,6 +45,7 @@ from glstylenet.run.stylize import plan_run, stylize
 from glstylenet.run.time_estimate import estimate_seconds, measure_speed
 
 __all__ = [
+    "ALGORITHM_VERSION",
     "SMALLEST_SIDE",
     "Event",
     "Finished",
