@@ -44,13 +44,14 @@ CALLS: dict[str, Sequence[str]] = {
     "weights fetch": [],
     "bench": ["--content", "content.png", "--style", "style.png"],
     "sweep": ["content.png", "style.png", "-o", "swept", "--local-weight", "1,2"],
+    "tune": ["content.png", "style.png", "-o", "tuned"],
     "reproduce": ["fig8", "-o", "reproduced"],
     "studio": [],
     "doctor": [],
 }
 """A call of every command that would be right."""
 
-PLACES = {"stylize": 2, "loss": 3, "evaluate": 3, "maps propose": 2, "sweep": 2}
+PLACES = {"stylize": 2, "loss": 3, "evaluate": 3, "maps propose": 2, "sweep": 2, "tune": 2}
 """The number of pictures at the beginning of a call."""
 
 

@@ -7,7 +7,8 @@ import pytest
 import torch
 from rich.console import Console
 
-from glstylenet.cli.progress import BarProgress, PlainProgress, Verbosity, duration, open_progress
+from glstylenet.cli.durations import duration
+from glstylenet.cli.progress import BarProgress, PlainProgress, Verbosity, open_progress
 from glstylenet.memory.plan import MemoryPlan
 from glstylenet.run.events import Event, Finished, ScaleStarted, Started, Step, Voted, Warned
 from glstylenet.run.scales import Scale

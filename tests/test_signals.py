@@ -69,6 +69,7 @@ MORE_COMMANDS = [
     ("weights", "verify"),
     ("bench",),
     ("reproduce", "fig6", "-o", "report"),
+    ("tune", "content.png", "style.png", "-o", "tuned"),
     ("doctor",),
 ]
 

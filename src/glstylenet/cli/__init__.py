@@ -10,6 +10,7 @@ Commands:
 - ``evaluate``: prints the metrics of a picture.
 - ``bench``: runs the benchmark.
 - ``sweep``: paints every combination of one or two settings.
+- ``tune``: tries weights and writes three recipes.
 - ``reproduce``: runs the paper's experiments.
 - ``studio``: starts the studio.
 - ``maps``: proposes semantic maps.
@@ -31,6 +32,7 @@ What they share:
 - ``saving``: writes a result, or the best picture of a run that failed.
 - ``checkpoints``: reserves and removes the checkpoint of a run.
 - ``dry_run``: prints what a batch would do.
+- ``durations``: gives seconds in words.
 - ``progress``: shows the progress of a run as a bar or as lines.
 - ``task_progress``: shows the progress of many runs, a line each.
 - ``bench_tables``: formats the report of the benchmark as tables.

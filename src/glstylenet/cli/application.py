@@ -20,6 +20,7 @@ from glstylenet.cli.reproduce import reproduce_command
 from glstylenet.cli.studio import studio_command
 from glstylenet.cli.stylize import stylize_command
 from glstylenet.cli.sweep import sweep_command
+from glstylenet.cli.tune import tune_command
 from glstylenet.cli.weights import weights_app
 from glstylenet.machine import keep_freed_memory, let_threads_sleep
 
@@ -60,6 +61,7 @@ app.add_typer(maps_app, name="maps")
 app.add_typer(weights_app, name="weights")
 app.command("bench")(bench_command)
 app.command("sweep")(sweep_command)
+app.command("tune")(tune_command)
 app.command("reproduce")(reproduce_command)
 app.command("studio")(studio_command)
 app.command("doctor")(doctor_command)

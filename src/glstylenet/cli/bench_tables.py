@@ -19,7 +19,7 @@ from glstylenet.bench import (
     Speedup,
     TimeToQuality,
 )
-from glstylenet.cli.progress import duration
+from glstylenet.cli.durations import duration
 from glstylenet.memory import format_bytes
 
 __all__ = ["format_report"]

@@ -3,10 +3,11 @@
 from collections.abc import Iterator, Sequence
 
 from glstylenet.cli.console import complain, inform, print_json, print_result
+from glstylenet.cli.durations import duration
 from glstylenet.cli.existing import split_existing
 from glstylenet.cli.jobs import BatchPlan, Job
 from glstylenet.cli.outputs import OutputOptions, check_outputs
-from glstylenet.cli.progress import describe_plan, duration
+from glstylenet.cli.progress import describe_plan
 from glstylenet.errors import BatchError
 from glstylenet.machine import choose_device
 from glstylenet.network import load_weights

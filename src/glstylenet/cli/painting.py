@@ -6,11 +6,12 @@ from pathlib import Path
 
 from glstylenet.cli.checkpoints import claim_checkpoint, discard_checkpoint, resume_hint
 from glstylenet.cli.console import complain, inform, print_json
+from glstylenet.cli.durations import duration
 from glstylenet.cli.existing import split_existing
 from glstylenet.cli.exit_codes import describe_failure, report_failure
 from glstylenet.cli.jobs import BatchPlan, Job
 from glstylenet.cli.outputs import OutputOptions, check_outputs, preview_path
-from glstylenet.cli.progress import Listener, Verbosity, describe_losses, duration, open_progress
+from glstylenet.cli.progress import Listener, Verbosity, describe_losses, open_progress
 from glstylenet.cli.saving import rescue_best_picture, save_result
 from glstylenet.cli.signals import StopSignals
 from glstylenet.errors import BatchError, OutputError, WeightsError

@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.text import Text
 
 from glstylenet.cli.console import PROGRAM, inform
+from glstylenet.cli.durations import duration
 from glstylenet.memory import format_bytes
 from glstylenet.objective import LossTerms
 from glstylenet.run import Event, ScaleStarted, Started, Step, Voted, Warned
@@ -26,7 +27,6 @@ __all__ = [
     "Verbosity",
     "describe_losses",
     "describe_plan",
-    "duration",
     "open_progress",
 ]
 
@@ -231,20 +231,6 @@ def describe_losses(terms: LossTerms) -> str:
 def _warning_line(event: Warned) -> str:
     """Return the line of a warning, after the program's name."""
     return f"{PROGRAM}: warning: {event.message}"
-
-
-def duration(seconds: float) -> str:
-    """Return seconds in words: "8 s", "2 min 05 s", "1 h 02 min".
-
-    >>> duration(125.3)
-    '2 min 05 s'
-    """
-    whole = round(max(0.0, seconds))
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02} min"
 
 
 def _warnings_only(event: Event) -> None:

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from glstylenet.cli.progress import duration
+from glstylenet.cli.durations import duration
 
 if TYPE_CHECKING:
     from glstylenet.report import Progress

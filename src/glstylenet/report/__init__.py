@@ -10,6 +10,7 @@
 - ``inputs``: finds the pictures of the experiments.
 - ``figures``: draws the schemes and their cost.
 - ``reproduction``: runs the experiments and writes their report.
+- ``tuning``: tries weights of the losses, and chooses three recipes.
 - ``gallery``: describes pictures with captions in rows and columns.
 - ``sheet``: draws a contact sheet.
 - ``page``: renders the self-contained HTML page.
@@ -23,6 +24,7 @@ from glstylenet.report.results_file import RESULTS_NAME, Record, ResultsFile
 from glstylenet.report.runner import Progress, Runner
 from glstylenet.report.sheet import draw_sheet
 from glstylenet.report.sweep import Sweep, open_sweep
+from glstylenet.report.tuning import Trial, Tuning, open_tuning, require_optuna
 
 __all__ = [
     "RESULTS_NAME",
@@ -34,11 +36,15 @@ __all__ = [
     "ResultsFile",
     "Runner",
     "Sweep",
+    "Trial",
+    "Tuning",
     "chosen_experiments",
     "draw_sheet",
     "find_pairs",
     "make_grid",
     "measured",
     "open_sweep",
+    "open_tuning",
+    "require_optuna",
     "sample_pairs",
 ]
