@@ -16,6 +16,7 @@ from PIL import Image
 from torch import Tensor
 
 from glstylenet.run.preparation import prepare
+from glstylenet.run.styles import GivenStyle, Style
 from glstylenet.run.stylize import stylize
 from glstylenet.run.useless_settings import RULES
 from glstylenet.settings.model import Settings
@@ -56,6 +57,8 @@ CASES = [
     Case("finish", "photo", "a doodle has no photograph", {"kind": "doodle"}, {"kind": "plain"}),
     Case("semantic_weight", 0.01, "there are no maps", {}, {"kind": "maps"}),
     Case("semantic_weight", 40.0, "local_weight is 0", {"kind": "maps", "local_weight": 0.0}),
+    Case("semantic_weight", 40.0, "no style has a map", {"kind": "bound"}),
+    Case("statistics", "regions", "no style has a map", {"kind": "bound"}),
     Case("statistics", "regions", "there are no maps", {}, {"kind": "large maps"}),
     Case("statistics", "regions", "global_weight is 0", {"kind": "large maps", "global_weight": 0.0}),
     Case("maps", "auto", "no patches are matched", {"local_weight": 0.0}, {"kind": "plain"}),
@@ -92,7 +95,10 @@ def useless(settings: Settings, kind: str) -> list[str]:
     return [warning for warning in all_warnings(settings, kind) if NO_EFFECT in warning]
 
 
-def inputs(kind: str) -> tuple[Pixels | None, Pixels, dict[str, Pixels]]:
+def inputs(kind: str) -> tuple[Pixels | None, GivenStyle, dict[str, Pixels]]:
+    if kind == "bound":
+        styles = [Style(picture(1, 40, 40), regions=["black"]), Style(picture(2, 40, 40))]
+        return picture(0, 40, 44), styles, {"content_map": halves(40, 44)}
     if kind == "grey":
         grey = picture(0, 40, 44)[..., :1].repeat(3, 2)
         return grey, grey[:, :40], {}

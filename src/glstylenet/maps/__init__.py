@@ -9,6 +9,6 @@
 """
 
 from glstylenet.maps.labels import PictureMap, label_maps, map_at, resize_labels
-from glstylenet.maps.semantics import Semantics
+from glstylenet.maps.semantics import Semantics, find_class
 
-__all__ = ["PictureMap", "Semantics", "label_maps", "map_at", "resize_labels"]
+__all__ = ["PictureMap", "Semantics", "find_class", "label_maps", "map_at", "resize_labels"]

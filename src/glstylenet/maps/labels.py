@@ -28,7 +28,7 @@ from glstylenet.maps.blends import (
 )
 from glstylenet.maps.map_colours import MapColours
 from glstylenet.maps.palette import Palette, find_palette
-from glstylenet.maps.semantics import SemanticClass, Semantics, advise
+from glstylenet.maps.semantics import SemanticClass, Semantics, advise, find_class
 from glstylenet.numerics import picture_size
 
 __all__ = ["PictureMap", "label_maps", "map_at", "resize_labels"]
@@ -61,10 +61,17 @@ class PictureMap:
     size: tuple[int, int]
 
 
-def label_maps(maps: Sequence[PictureMap], *, classes: int | None = None, strict: bool = False) -> Semantics:
+def label_maps(
+    maps: Sequence[PictureMap],
+    *,
+    classes: int | None = None,
+    strict: bool = False,
+    bound: Sequence[str | int] = (),
+) -> Semantics:
     """Find the classes of all ``maps`` together and label each: first the content's, then the styles'.
 
-    ``classes`` forces the number of classes, 1..`MAX_CLASSES`.
+    ``classes`` forces the number of classes, 1..`MAX_CLASSES`. ``bound`` names classes that are painted from
+    one style alone (:func:`~glstylenet.maps.semantics.find_class`), whatever the other styles have of them.
 
     Raises `SemanticMapError` if a map does not have its picture's aspect ratio, if no palette can be found,
     or if ``strict`` and a class of the content is in no other map; `SettingsError` if ``classes`` is
@@ -90,7 +97,8 @@ def label_maps(maps: Sequence[PictureMap], *, classes: int | None = None, strict
     pairs = zip(colours[order].astype(int).tolist(), shares.T[order].tolist(), strict=True)
     found = tuple(SemanticClass(tuple(colour), tuple(share)) for colour, share in pairs)
     roles = tuple(each.role for each in maps)
-    warnings, notes = advise(found, roles, counts[:, order], palette, strict=strict)
+    numbers = {find_class(found, word) for word in bound}
+    warnings, notes = advise(found, roles, counts[:, order], palette, strict=strict, bound=numbers)
     channels = tuple(_one_hot(each, order.tolist()) for each in labels)
     return Semantics(found, channels, roles, warnings, notes)
 
