@@ -63,6 +63,8 @@ CASES = [
     Case("statistics", "regions", "global_weight is 0", {"kind": "large maps", "global_weight": 0.0}),
     Case("maps", "auto", "no patches are matched", {"local_weight": 0.0}, {"kind": "plain"}),
     Case("classes", 2, "there are no maps", {}, {"kind": "maps"}, is_check=True),
+    Case("soft_maps", True, "there are no maps", {}, {"kind": "soft maps"}),
+    Case("soft_maps", True, "the maps have no soft borders", {"kind": "maps"}),
     Case("strict", True, "there are no maps", {}, {"kind": "maps"}, is_check=True),
     Case("scheme", "c", "no layers are fused", {"local_weight": 0.0, "global_weight": 0.0}, {}),
     Case("coarse_content", 4.0, "content_weight is 0", {"content_weight": 0.0}, COARSE),
@@ -82,6 +84,13 @@ def picture(seed: int, height: int, width: int) -> Pixels:
 def halves(height: int, width: int) -> Pixels:
     values = np.zeros((height, width, 3), np.uint8)
     values[:, width // 2 :] = 255
+    return values
+
+
+def faded(height: int, width: int) -> Pixels:
+    """Halves with a soft border of eight pixels."""
+    values = halves(height, width)
+    values[:, width // 2 - 4 : width // 2 + 4] = np.linspace(28, 227, 8).astype(np.uint8)[:, None]
     return values
 
 
@@ -107,6 +116,9 @@ def inputs(kind: str) -> tuple[Pixels | None, GivenStyle, dict[str, Pixels]]:
     if kind == "large maps":  # each half has positions enough for statistics of its own
         maps = {"content_map": halves(72, 80), "style_map": halves(72, 72)}
         return picture(0, 72, 80), picture(1, 72, 72), maps
+    if kind == "soft maps":
+        maps = {"content_map": faded(40, 44), "style_map": faded(40, 40)}
+        return picture(0, 40, 44), picture(1, 40, 40), maps
     maps = {"content_map": halves(40, 44), "style_map": halves(40, 40)} if kind in ("maps", "doodle") else {}
     return None if kind == "doodle" else picture(0, 40, 44), picture(1, 40, 40), maps
 

@@ -1,6 +1,7 @@
 """Semantic maps: which region of a picture is what.
 
 - ``labels``: gives every pixel its class, and every feature position its shares of the classes.
+- ``shares``: finds how much of two classes the pixels on soft borders hold.
 - ``semantics``: holds the classes that several maps have in common, and the advice on them.
 - ``palette``: finds the class colours of several maps together.
 - ``shared_colours``: tells which colours of several maps are one class.

@@ -55,9 +55,10 @@ class SemanticClass:
 class Semantics:
     """The classes of all maps and where they are.
 
-    ``channels`` are one-hot float32, (1, classes, height, width), one tensor for each map at the size of its
-    picture; channel k belongs to ``classes[k]``, and the largest class comes first. ``roles`` name the maps.
-    ``warnings`` say what may spoil the result, ``notes`` what was decided on the way.
+    ``channels`` are float32, (1, classes, height, width), one tensor for each map at the size of its picture:
+    one-hot, or the shares of two classes on soft borders. Channel k belongs to ``classes[k]``, and the
+    largest class comes first. ``roles`` name the maps. ``warnings`` say what may spoil the result, ``notes``
+    what was decided on the way. ``has_shades``: a map has soft borders that were kept.
     """
 
     classes: tuple[SemanticClass, ...]
@@ -65,6 +66,7 @@ class Semantics:
     roles: tuple[str, ...]
     warnings: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    has_shades: bool = False
 
     @property
     def smallest_share(self) -> float:

@@ -642,6 +642,7 @@ def _read_maps(sources: Sources, settings: Settings) -> Semantics | None:
         ],
         classes=settings.classes,
         strict=settings.strict,
+        soft=settings.soft_maps,
         bound=_bound_words(sources),
     )
     # At their own size the channels of a large map would be the largest thing in memory.

@@ -73,7 +73,8 @@ def prepare(
     inputs = prepare_inputs(sources, settings)
     smallest_class = None if inputs.semantics is None else inputs.semantics.smallest_share
     scales = _plan_scales(sources, settings, device, allowed, smallest_class)
-    useless = useless_settings(Situation(chosen, settings, sources))
+    has_shades = inputs.semantics is not None and inputs.semantics.has_shades
+    useless = useless_settings(Situation(chosen, settings, sources, has_shades))
     del sources  # the pictures as they were read
     # The final measurement must fit too, and is refused now rather than when the picture is painted.
     final_losses = plan_final_losses(inputs, settings, device, allowed)

@@ -19,12 +19,14 @@ __all__ = ["RULES", "Rule", "Situation", "useless_settings"]
 class Situation:
     """`Situation` holds what decides which settings have an effect.
 
-    ``chosen`` are the settings as they were given, ``effective`` those that take effect.
+    ``chosen`` are the settings as they were given, ``effective`` those that take effect. ``has_shades``: the
+    maps have soft borders that are kept.
     """
 
     chosen: Settings
     effective: Settings
     sources: Sources
+    has_shades: bool = False
 
     @property
     def is_doodle(self) -> bool:
@@ -151,6 +153,12 @@ RULES: tuple[Rule, ...] = (
         lambda at: at.sources.proposes_maps and not at.weighs("local") and not at.works_by_class,
     ),
     Rule("classes", "there are no maps", lambda at: not at.sources.has_maps),
+    Rule("soft_maps", "there are no maps", lambda at: not at.sources.has_maps),
+    Rule(
+        "soft_maps",
+        "the maps have no soft borders between two of their colours",
+        lambda at: at.sources.has_maps and not at.has_shades,
+    ),
     Rule("strict", "there are no maps", lambda at: not at.sources.has_maps),
     Rule(
         "scheme",
