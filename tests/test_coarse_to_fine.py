@@ -29,7 +29,7 @@ from glstylenet.pyramid.tiles import cut_into_tiles
 from glstylenet.run.canvas import canvas_size
 from glstylenet.run.events import Event, Finished, ScaleStarted, Started, Step
 from glstylenet.run.final_losses import picture_losses
-from glstylenet.run.inputs import Sources, prepare_inputs, read_sources
+from glstylenet.run.inputs import Sources, SourceStyle, prepare_inputs, read_sources
 from glstylenet.run.memory_budget import estimate_memory, plan_scale_memory
 from glstylenet.run.rounds import Evaluated, optimise_in_rounds
 from glstylenet.run.scales import Scale
@@ -441,7 +441,7 @@ def test_the_memory_of_a_scale_by_hand() -> None:
         size=(500, 400),
         factor=0.5,
         full_size=(1000, 800),
-        full_style_size=(601, 400),
+        full_style_sizes=[(601, 400)],
         classes=4,
         held_pictures=held_pictures,
     )
@@ -476,7 +476,7 @@ def test_the_refusal_speaks_of_the_result_not_of_a_coarse_size() -> None:
         role: read.Picture(pixels.expand(1, 3, *size), None, role, None, "")
         for role, size in (("content", (4000, 6000)), ("style", (500, 500)))
     }
-    sources = Sources(pictures, (4000, 6000), (500, 500))
+    sources = Sources(pictures, (4000, 6000), (SourceStyle("style", "style_map", (500, 500)),))
     with pytest.raises(MemoryLimitError) as caught:
         plan_scale_memory(scales, sources, _settings(), CPU, 900 * MIB)
     assert "a result of 6000 x 4000 pixels" in str(caught.value)

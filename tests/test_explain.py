@@ -402,7 +402,8 @@ def test_what_is_transparent_is_white(unmapped: Explanation) -> None:
     assert found is not None
     alpha, style_alpha = torch.ones(1, 1, *result.size), torch.ones(1, 1, *result.inputs.style_size)
     alpha[..., :20], style_alpha[..., :20] = 0, 0
-    inputs = replace(result.inputs, style_alpha=style_alpha)
+    [opaque] = result.inputs.styles
+    inputs = replace(result.inputs, styles=(replace(opaque, alpha=style_alpha),))
     cut = replace(unmapped, result=replace(result, alpha=alpha, inputs=inputs))
     for panel, whole in (
         (result_panel(cut, found), result_panel(unmapped, found)),

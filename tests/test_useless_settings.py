@@ -16,6 +16,7 @@ from PIL import Image
 from torch import Tensor
 
 from glstylenet.run.preparation import prepare
+from glstylenet.run.styles import GivenStyle, Style
 from glstylenet.run.stylize import stylize
 from glstylenet.run.useless_settings import RULES
 from glstylenet.settings.model import Settings
@@ -56,10 +57,14 @@ CASES = [
     Case("finish", "photo", "a doodle has no photograph", {"kind": "doodle"}, {"kind": "plain"}),
     Case("semantic_weight", 0.01, "there are no maps", {}, {"kind": "maps"}),
     Case("semantic_weight", 40.0, "local_weight is 0", {"kind": "maps", "local_weight": 0.0}),
+    Case("semantic_weight", 40.0, "no style has a map", {"kind": "bound"}),
+    Case("statistics", "regions", "no style has a map", {"kind": "bound"}),
     Case("statistics", "regions", "there are no maps", {}, {"kind": "large maps"}),
     Case("statistics", "regions", "global_weight is 0", {"kind": "large maps", "global_weight": 0.0}),
     Case("maps", "auto", "no patches are matched", {"local_weight": 0.0}, {"kind": "plain"}),
     Case("classes", 2, "there are no maps", {}, {"kind": "maps"}, is_check=True),
+    Case("soft_maps", True, "there are no maps", {}, {"kind": "soft maps"}),
+    Case("soft_maps", True, "the maps have no soft borders", {"kind": "maps"}),
     Case("strict", True, "there are no maps", {}, {"kind": "maps"}, is_check=True),
     Case("scheme", "c", "no layers are fused", {"local_weight": 0.0, "global_weight": 0.0}, {}),
     Case("coarse_content", 4.0, "content_weight is 0", {"content_weight": 0.0}, COARSE),
@@ -82,6 +87,13 @@ def halves(height: int, width: int) -> Pixels:
     return values
 
 
+def faded(height: int, width: int) -> Pixels:
+    """Halves with a soft border of eight pixels."""
+    values = halves(height, width)
+    values[:, width // 2 - 4 : width // 2 + 4] = np.linspace(28, 227, 8).astype(np.uint8)[:, None]
+    return values
+
+
 def all_warnings(settings: Settings, kind: str) -> list[str]:
     """Return the warnings of a run, which are given before anything is computed."""
     content, style, maps = inputs(kind)
@@ -92,7 +104,10 @@ def useless(settings: Settings, kind: str) -> list[str]:
     return [warning for warning in all_warnings(settings, kind) if NO_EFFECT in warning]
 
 
-def inputs(kind: str) -> tuple[Pixels | None, Pixels, dict[str, Pixels]]:
+def inputs(kind: str) -> tuple[Pixels | None, GivenStyle, dict[str, Pixels]]:
+    if kind == "bound":
+        styles = [Style(picture(1, 40, 40), regions=["black"]), Style(picture(2, 40, 40))]
+        return picture(0, 40, 44), styles, {"content_map": halves(40, 44)}
     if kind == "grey":
         grey = picture(0, 40, 44)[..., :1].repeat(3, 2)
         return grey, grey[:, :40], {}
@@ -101,6 +116,9 @@ def inputs(kind: str) -> tuple[Pixels | None, Pixels, dict[str, Pixels]]:
     if kind == "large maps":  # each half has positions enough for statistics of its own
         maps = {"content_map": halves(72, 80), "style_map": halves(72, 72)}
         return picture(0, 72, 80), picture(1, 72, 72), maps
+    if kind == "soft maps":
+        maps = {"content_map": faded(40, 44), "style_map": faded(40, 40)}
+        return picture(0, 40, 44), picture(1, 40, 40), maps
     maps = {"content_map": halves(40, 44), "style_map": halves(40, 40)} if kind in ("maps", "doodle") else {}
     return None if kind == "doodle" else picture(0, 40, 44), picture(1, 40, 40), maps
 

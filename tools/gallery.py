@@ -1,4 +1,4 @@
-"""Paint the README's gallery: four kinds of pictures, each at three qualities, with the seconds they take.
+"""Paint the README's gallery: kinds of pictures, most at three qualities, with the seconds they take.
 
 `make gallery` runs it. Every picture is painted by the command that a user would type, in a process of its
 own; the seconds are those of the whole command. The sheets are JPEG files in ``docs/pictures``.
@@ -28,7 +28,7 @@ MOST_BYTES = 1_000_000
 class Subject:
     """`Subject` is a picture of the gallery: ``maps`` are of the content and of the style.
 
-    A doodle has no ``content``, only maps.
+    A doodle has no ``content``, only maps. ``further`` are the styles after the first.
     """
 
     name: str
@@ -36,6 +36,8 @@ class Subject:
     style: Path
     options: tuple[str, ...]
     maps: tuple[Path, Path] | None = None
+    further: tuple[Path, ...] = ()
+    qualities: tuple[str, ...] = QUALITIES
 
 
 SUBJECTS = (
@@ -61,6 +63,15 @@ SUBJECTS = (
         ("--preset", "photorealistic"),
         (INPUTS / "photograph-map.png", INPUTS / "photograph-style-map.png"),
     ),
+    Subject(
+        "styles",
+        SAMPLES / "content.png",
+        SAMPLES / "style.png",
+        ("--preset", "portrait", "--region", "red=2", "--style-weights", "1,0", "--size", "256"),
+        (SAMPLES / "content_map.png", SAMPLES / "style_map.png"),
+        (INPUTS / "landscape-style.jpg",),
+        ("standard",),
+    ),
 )
 
 
@@ -84,9 +95,12 @@ def _row(subject: Subject, folder: Path) -> tuple[GalleryItem, ...]:
     options = [*subject.options]
     for option, path in zip(("--content-map", "--style-map"), maps, strict=False):
         options += [option, str(path)]
+    for path in subject.further:
+        options += ["--add-style", str(path)]
     items = [GalleryItem("content", pictures[0])] if subject.content else [GalleryItem("map", *maps[:1])]
     items.append(GalleryItem("style", subject.style))
-    for quality in QUALITIES:
+    items += [GalleryItem(f"style {number}", path) for number, path in enumerate(subject.further, start=2)]
+    for quality in subject.qualities:
         result = folder / f"{subject.name}-{quality}.png"
         command = ["stylize", *map(str, pictures), *options, "--quality", quality]
         began = time.perf_counter()

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from glstylenet.errors import GLStyleNetError
     from glstylenet.run.final_losses import picture_losses
     from glstylenet.run.result import Result
+    from glstylenet.run.styles import Style
     from glstylenet.run.stylize import stylize
     from glstylenet.settings import PRESETS, Settings, preset_settings
 
@@ -23,6 +24,7 @@ __all__ = [
     "GLStyleNetError",
     "Result",
     "Settings",
+    "Style",
     "__version__",
     "picture_losses",
     "preset_settings",
@@ -37,6 +39,7 @@ _HOMES = {
     "Settings": "settings",
     "preset_settings": "settings",
     "Result": "run",
+    "Style": "run",
     "picture_losses": "run",
     "stylize": "run",
 }

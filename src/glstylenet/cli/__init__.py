@@ -19,6 +19,7 @@ Commands:
 
 What they share:
 
+- ``further_styles``: declares the options of several styles, and reads their values.
 - ``options``: turns the settings into options.
 - ``output_options``: defines the options of results.
 - ``paths``: looks at every path of the command line before anything else does.

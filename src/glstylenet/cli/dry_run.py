@@ -53,9 +53,9 @@ def _estimated(jobs: Sequence[Job], settings: Settings) -> Iterator[tuple[Job, S
     for job in jobs:
         started = plan_run(
             job.content,
-            job.style,
+            job.styles,
             content_map=job.content_map,
-            style_map=job.style_map,
+            style_map=job.map_of_style,
             settings=settings,
         )
         yield job, started, estimate_seconds(started, settings, speed)

@@ -7,14 +7,16 @@ results are named ``{content}__{style}.png`` in the output folder.
 import os
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from glstylenet.cli.content_maps import ContentMaps
 from glstylenet.cli.contents import Contents, Refused, describe_skipped, gather_contents
+from glstylenet.cli.further_styles import ONE_STYLE, FurtherStyles
 from glstylenet.cli.paths import input_path, output_path
 from glstylenet.errors import InputError, OutputError, UsageError
 from glstylenet.pictures import output_format
+from glstylenet.run import GivenStyle, Style
 
 __all__ = ["BatchPlan", "Job", "make_output_folder", "plan_jobs"]
 
@@ -32,6 +34,29 @@ class Job:
     style_map: Path | None
     output: Path
     replaces: bool = False
+    further: FurtherStyles = ONE_STYLE
+
+    @property
+    def inputs(self) -> list[Path]:
+        """Every picture and map that is read."""
+        given = (self.content, self.style, self.content_map, self.style_map, *self.further.files)
+        return [path for path in given if path is not None]
+
+    @property
+    def styles(self) -> GivenStyle:
+        """What :func:`~glstylenet.stylize` takes as its style, beside :attr:`map_of_style`."""
+        further = self.further
+        if further == ONE_STYLE:
+            return self.style
+        pictures, maps = (self.style, *further.pictures), (self.style_map, *further.maps)
+        weights = further.weights or (1.0,) * len(pictures)
+        regions = further.regions or ((),) * len(pictures)
+        return [Style(*each) for each in zip(pictures, maps, weights, regions, strict=True)]
+
+    @property
+    def map_of_style(self) -> Path | None:
+        """What :func:`~glstylenet.stylize` takes as the style's map: several styles have their own."""
+        return self.style_map if self.further == ONE_STYLE else None
 
     @property
     def name(self) -> str:
@@ -61,8 +86,11 @@ def plan_jobs(
     content_map: Path | None,
     style_map: Path | None,
     also_read: Sequence[Path] = (),
+    further: FurtherStyles = ONE_STYLE,
 ) -> BatchPlan:
     """Return the jobs of ``CONTENT... STYLE``; ``STYLE`` alone, with both maps, is a doodle.
+
+    All jobs have the same ``further`` styles.
 
     A missing output folder is made if the folder above it exists: further up, a missing folder is more likely
     a typing error. Raises :class:`~glstylenet.errors.UsageError`,
@@ -70,14 +98,16 @@ def plan_jobs(
     """
     target = output_path(output)
     is_folder = target.is_dir() or output.endswith((os.sep, "/"))
-    style = _style(pictures, is_doodle=content_map is not None and style_map is not None)
+    has_style_map = style_map is not None or further.need_no_first_map
+    style = _style(pictures, is_doodle=content_map is not None and has_style_map)
     if len(pictures) == 1:
-        return _plan_doodle(style, content_map, style_map, target, is_folder=is_folder, also_read=also_read)
+        job = _plan_doodle(style, content_map, style_map, target, is_folder=is_folder)
+        return BatchPlan((replace(job, further=further),), is_batch=False, also_read=tuple(also_read))
     contents = gather_contents(pictures[:-1])
     if not contents.is_batch and not is_folder:
         [content] = contents.paths
         own_map = None if content_map is None else ContentMaps.of(content_map).map_of(content)
-        job = Job(content, style, own_map, style_map, target)
+        job = Job(content, style, own_map, style_map, target, further=further)
         return BatchPlan((job,), is_batch=False, also_read=tuple(also_read))
     if contents.is_batch and output_format(target) is not None:
         raise UsageError(f"-o {output} names one file, and a batch makes several; give a folder")
@@ -95,7 +125,8 @@ def plan_jobs(
     for content, path in outputs.items():
         try:
             own_map = None if maps is None else maps.map_of(content)
-            jobs.append(Job(content, style, own_map, style_map, output_path(str(path))))
+            result = output_path(str(path))
+            jobs.append(Job(content, style, own_map, style_map, result, further=further))
         except (InputError, OutputError) as error:
             if not contents.is_batch:
                 raise
@@ -120,15 +151,13 @@ def _plan_doodle(
     target: Path,
     *,
     is_folder: bool,
-    also_read: Sequence[Path],
-) -> BatchPlan:
+) -> Job:
     if content_map is not None and content_map.is_dir():
         raise UsageError(f"a doodle is painted from one map, and {content_map} is a folder; name a file")
     if is_folder:
         make_output_folder(target)
         target /= _result_name(content_map or style, style)
-    job = Job(None, style, content_map, style_map, target)
-    return BatchPlan((job,), is_batch=False, also_read=tuple(also_read))
+    return Job(None, style, content_map, style_map, target)
 
 
 def _result_name(content: Path, style: Path) -> str:

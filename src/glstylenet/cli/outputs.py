@@ -86,12 +86,7 @@ def preview_path(output: Path, evaluation: int) -> Path:
 
 def _files_read(plan: BatchPlan, settings: Settings) -> list[Path]:
     """Return every file that the jobs of ``plan`` read, those of jobs that were refused included."""
-    pictures = [
-        path
-        for job in plan.jobs
-        for path in (job.content, job.style, job.content_map, job.style_map)
-        if path is not None
-    ]
+    pictures = [path for job in plan.jobs for path in job.inputs]
     refused = [Path(each.name) for each in plan.refused]
     return [*pictures, *refused, *named_files(settings), *plan.also_read]
 

@@ -135,9 +135,9 @@ def _paint_one(job: Job, context: _Context, *, curve: LossCurve) -> Result:
         try:
             result = stylize(
                 job.content,
-                job.style,
+                job.styles,
                 content_map=job.content_map,
-                style_map=job.style_map,
+                style_map=job.map_of_style,
                 settings=settings,
                 on_event=observer,
                 should_stop=stop.should_stop,

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from glstylenet.cli.console import complain, inform
+from glstylenet.cli.further_styles import FurtherStyles, StyleOptions, parse_regions, parse_weights
 from glstylenet.errors import InputError, UsageError
 from glstylenet.pictures import output_format, read_recipe
 from glstylenet.run import Recipe, current_versions, find_inputs, parse_recipe, settings_to_repeat
-from glstylenet.settings import Role, Settings
+from glstylenet.settings import Role, Settings, style_map_role, style_role
 
 __all__ = ["Repetition", "default_output", "repeat_recipe"]
 
@@ -26,6 +27,7 @@ class Repetition:
     pictures: Sequence[str]
     content_map: Path | None
     style_map: Path | None
+    further: FurtherStyles
     settings: Settings
     bits: int
     threads: int | None
@@ -36,6 +38,8 @@ def repeat_recipe(
     pictures: Sequence[str],
     content_map: Path | None,
     style_map: Path | None,
+    *,
+    style_options: StyleOptions,
     changes: Mapping[str, object],
 ) -> Repetition:
     """Return the run recorded in ``file``, with pictures in new places and with ``changes`` to its settings.
@@ -57,15 +61,47 @@ def repeat_recipe(
             f"the recipe was made from"
         )
     given.update(zip(roles, map(Path, pictures), strict=False))
+    given |= _given_styles(recipe, style_options)
     found = find_inputs(recipe, file.parent, given)
     settings = settings_to_repeat(recipe, file.parent, changes)
     return Repetition(
         pictures=[str(found[role]) for role in roles],
         content_map=found.get(Role.CONTENT_MAP),
         style_map=found.get(Role.STYLE_MAP),
+        further=_further_styles(recipe, found, style_options),
         settings=settings,
         bits=recipe.bits,
         threads=_threads(file, recipe.threads) if settings.device == "cpu" else None,
+    )
+
+
+def _given_styles(recipe: Recipe, options: StyleOptions) -> dict[str, Path | None]:
+    """Return the further styles that are given in place of the recipe's, by role."""
+    count = max(0, len(recipe.styles) - 1)
+    if len(options.pictures) not in (0, count):
+        raise UsageError(
+            f"got {len(options.pictures)} --add-style with --recipe; expected none, or the {count} that the "
+            f"recipe was made from"
+        )
+    given: dict[str, Path | None] = {}
+    for number, path in enumerate(options.pictures, start=2):
+        given[style_role(number)] = path
+    for number, path_of_map in enumerate(options.map_paths(), start=2):
+        given[style_map_role(number)] = path_of_map
+    return given
+
+
+def _further_styles(recipe: Recipe, found: Mapping[str, Path], options: StyleOptions) -> FurtherStyles:
+    """Return the recorded styles with what the options change."""
+    count = max(1, len(recipe.styles))
+    numbers = range(2, count + 1)
+    weights = tuple(each.weight for each in recipe.styles)
+    regions = tuple(each.regions for each in recipe.styles)
+    return FurtherStyles(
+        tuple(found[style_role(number)] for number in numbers),
+        tuple(found.get(style_map_role(number)) for number in numbers),
+        weights if options.weights is None else parse_weights(options.weights, count),
+        parse_regions(options.regions, count) if options.regions else regions,
     )
 
 

@@ -6,6 +6,13 @@ from typing import Annotated
 
 import typer
 
+from glstylenet.cli.further_styles import (
+    AddStyleMapOption,
+    AddStyleOption,
+    RegionOption,
+    StyleOptions,
+    StyleWeightsOption,
+)
 from glstylenet.cli.options import (
     ConfigOption,
     ContentMapOption,
@@ -68,6 +75,10 @@ def stylize_command(
     output: OutputOption = None,
     content_map: ContentMapOption = None,
     style_map: StyleMapOption = None,
+    add_style: AddStyleOption = None,
+    add_style_map: AddStyleMapOption = None,
+    style_weights: StyleWeightsOption = None,
+    region: RegionOption = None,
     preset: PresetOption = None,
     config: ConfigOption = None,
     recipe: _RecipeOption = None,
@@ -105,22 +116,35 @@ def stylize_command(
         from glstylenet.machine import using_threads
 
         names: Sequence[str] = pictures or []
+        style_options = StyleOptions(add_style or [], add_style_map or [], style_weights, region or [])
         recorded_bits, threads = 8, None
         if recipe is None:
             settings = resolve_settings(options, preset=preset, config=config)
             also_read: Sequence[Path] = config_files(config)
+            further = style_options.parsed()
         elif preset is not None or config is not None:
             raise UsageError("--recipe holds all settings; leave out --preset and --config")
         else:
             repeated = repetition.repeat_recipe(
-                recipe, names, content_map, style_map, given_settings(options)
+                recipe,
+                names,
+                content_map,
+                style_map,
+                style_options=style_options,
+                changes=given_settings(options),
             )
+            further = repeated.further
             names, content_map, style_map = repeated.pictures, repeated.content_map, repeated.style_map
             settings, recorded_bits, threads = repeated.settings, repeated.bits, repeated.threads
             also_read = (recipe,)
             output = repetition.default_output(recipe) if output is None else output
         plan = plan_jobs(
-            names, output or "", content_map=content_map, style_map=style_map, also_read=also_read
+            names,
+            output or "",
+            content_map=content_map,
+            style_map=style_map,
+            also_read=also_read,
+            further=further,
         )
         outputs = OutputOptions(
             overwrite=overwrite,

@@ -2,6 +2,7 @@
 
 - ``explanation``: collects everything that explains one result.
 - ``correspondence``: finds the style patch of every patch of the result.
+- ``joined_styles``: puts several styles side by side.
 - ``class_losses``: divides the loss terms among the map classes.
 - ``curve``: records the losses of a run from its events.
 - ``colour_code``: turns positions into colours.

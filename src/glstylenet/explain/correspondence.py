@@ -12,8 +12,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from glstylenet.explain.joined_styles import style_lefts
 from glstylenet.maps import map_at
-from glstylenet.matching import PATCH
+from glstylenet.matching import PATCH, PatchGrid
 from glstylenet.network import LAYER_NAMES, LAYERS
 from glstylenet.objective import LossMaps
 from glstylenet.pyramid import SCHEMES, fused_size
@@ -29,8 +30,10 @@ class Correspondence:
 
     ``layers``: the group; ``groups``: the number of groups of the scheme. ``index`` int64 (rows, columns):
     for each patch of the result the number of its style patch, row by row in ``style_shape`` (rows, columns).
+    Several styles lie side by side (:mod:`.joined_styles`), and ``style_shape`` is that of all of them.
     ``content_class`` and ``matched_class`` uint8 (rows, columns): the map class, from 0, in the middle of the
-    patch and of its match; ``None`` without maps.
+    patch and of its match; ``None`` without maps. A match in a style without a map has the patch's class.
+    ``style`` uint8 (rows, columns): the style of the match, from 0; ``None`` if there is one style.
     """
 
     layers: tuple[int, ...]
@@ -39,6 +42,15 @@ class Correspondence:
     style_shape: tuple[int, int]
     content_class: npt.NDArray[np.uint8] | None
     matched_class: npt.NDArray[np.uint8] | None
+    style: npt.NDArray[np.uint8] | None = None
+
+    @property
+    def style_shares(self) -> tuple[float, ...]:
+        """The share of the patches that each style has painted, 0..1; none if there is one style."""
+        if self.style is None:
+            return ()
+        counts = np.bincount(self.style.ravel())
+        return tuple((counts / self.style.size).tolist())
 
     @property
     def cell(self) -> int:
@@ -71,13 +83,25 @@ def find_correspondence(loss_maps: LossMaps, inputs: Inputs, settings: Settings)
     groups = SCHEMES[settings.scheme].groups
     deepest = max(range(len(groups)), key=lambda number: groups[number][-1])
     layers = groups[deepest]
-    index = loss_maps.matches[deepest].index.cpu().numpy()
-    height, width = fused_size(inputs.style_size, layers)
+    found = loss_maps.matches[deepest].index.cpu()
+    sizes = [fused_size(style.size, layers) for style in inputs.styles]
+    grid = PatchGrid(tuple(sizes))
+    styles = grid.feature_of(found).to(torch.uint8).numpy()
+    lefts = style_lefts(inputs, LAYERS[LAYER_NAMES[layers[-1]]].stride)
+    height = max(rows for rows, _ in sizes)
+    width = lefts[-1] + sizes[-1][1]
+    index = np.zeros(styles.shape, np.int64)
     content_class = matched_class = None
     if inputs.semantics is not None:
         content_class = _middles(class_grid(inputs.semantics.channels[0], layers, inputs.size))
-        style_class = class_grid(inputs.semantics.channels[1], layers, inputs.style_size)
-        matched_class = _middles(style_class).ravel()[index]
+        matched_class = content_class.copy()
+    for number, (style, (_, columns), left) in enumerate(zip(inputs.styles, sizes, lefts, strict=True)):
+        here = styles == number
+        own = found.numpy()[here] - grid.first_patch(number)
+        rows, places = own // (columns - PATCH + 1), own % (columns - PATCH + 1)
+        index[here] = rows * (width - PATCH + 1) + left + places
+        if matched_class is not None and style.channels is not None:
+            matched_class[here] = _middles(class_grid(style.channels, layers, style.size)).ravel()[own]
     return Correspondence(
         layers=layers,
         groups=len(groups),
@@ -85,6 +109,7 @@ def find_correspondence(loss_maps: LossMaps, inputs: Inputs, settings: Settings)
         style_shape=(height - PATCH + 1, width - PATCH + 1),
         content_class=content_class,
         matched_class=matched_class,
+        style=styles if len(sizes) > 1 else None,
     )
 
 

@@ -10,8 +10,10 @@ import numpy as np
 from glstylenet.explain.class_losses import ClassLosses, divide_losses
 from glstylenet.explain.correspondence import Correspondence, find_correspondence
 from glstylenet.explain.curve import LossCurve
+from glstylenet.explain.joined_styles import JoinedStyles, join_styles
 from glstylenet.machine import default_modes
 from glstylenet.objective import LossTerms
+from glstylenet.pyramid import CELL
 from glstylenet.run import Result, result_loss_maps
 
 __all__ = ["MOST_POINTS", "Explanation", "explain"]
@@ -36,6 +38,13 @@ class Explanation:
     curve: LossCurve
 
     @property
+    def styles(self) -> JoinedStyles:
+        """The styles as one picture; a single one is itself."""
+        return join_styles(
+            self.result.inputs, CELL if self.correspondence is None else self.correspondence.cell
+        )
+
+    @property
     def step(self) -> int:
         """Rows and columns from one written match to the next; more than 1 for very large pictures only."""
         if self.correspondence is None:
@@ -50,7 +59,7 @@ class Explanation:
     def as_dict(self) -> dict[str, object]:
         """Return all numbers; sizes are [width, height], grids are lists of rows."""
         height, width = self.result.size
-        style_height, style_width = self.result.inputs.style_size
+        style_height, style_width = self.styles.size
         return {
             "size": [width, height],
             "style_size": [style_width, style_height],
@@ -96,6 +105,8 @@ class Explanation:
             "style_column": grid(columns),
             "content_class": grid(found.content_class),
             "matched_class": grid(found.matched_class),
+            "style": grid(found.style),
+            "style_shares": list(found.style_shares),
         }
 
 

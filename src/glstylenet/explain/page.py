@@ -21,9 +21,10 @@ from glstylenet.explain.charts import class_chart, curve_chart
 from glstylenet.explain.class_losses import ClassLosses
 from glstylenet.explain.correspondence import Correspondence, receptive_pixels
 from glstylenet.explain.explanation import Explanation
-from glstylenet.explain.panels import result_panel, style_panel
+from glstylenet.explain.panels import describe_style_shares, result_panel, style_panel
 from glstylenet.objective import TERMS
 from glstylenet.pictures import over_white
+from glstylenet.settings import style_role
 
 __all__ = ["explanation_page"]
 
@@ -57,6 +58,9 @@ def _subtitle(explanation: Explanation) -> str:
     content, style = explanation.name("content"), explanation.name("style")
     names = [f"content <b>{html.escape(content)}</b>"] if content else []
     names += [f"style <b>{html.escape(style)}</b>"] if style else []
+    for number in range(2, len(explanation.result.inputs.styles) + 1):
+        further = explanation.name(style_role(number))
+        names += [f"style {number} <b>{html.escape(further)}</b>"] if further else []
     height, width = explanation.result.size
     evaluations = explanation.result.evaluations
     work = f"{evaluations} evaluations" if evaluations else "strokes copied"
@@ -65,12 +69,13 @@ def _subtitle(explanation: Explanation) -> str:
 
 
 def _figures(explanation: Explanation, found: Correspondence | None) -> str:
-    inputs = explanation.result.inputs
+    inputs, styles = explanation.result.inputs, explanation.styles
+    caption = "Style" if len(inputs.styles) == 1 else "Styles, the first on the left"
     result_code = None if found is None else Image.fromarray(result_panel(explanation, found))
     style_code = None if found is None else Image.fromarray(style_panel(explanation))
     figures = [
         _figure("result", "Result", _picture(explanation.result.pixels, inputs.alpha), result_code),
-        _figure("style", "Style", _picture(inputs.style, inputs.style_alpha), style_code),
+        _figure("style", caption, _picture(styles.picture, styles.alpha), style_code),
     ]
     content = inputs.content
     if content is not None:
@@ -110,6 +115,7 @@ def _reading(found: Correspondence | None) -> str:
             f"<b>{found.crossing_share:.1%}</b> of the matches lie in another class than their patch; they "
             f"are hatched in the colour code."
         )
+    sentences += [describe_style_shares(found)] if found.style_shares else []
     return f"<p>{' '.join(sentences)}</p>"
 
 
@@ -188,7 +194,7 @@ def _data(explanation: Explanation, found: Correspondence) -> str:
     """Return the data of the script; grids as base64 of little-endian numbers, row by row."""
     step = explanation.step
     height, width = explanation.result.size
-    style_height, style_width = explanation.result.inputs.style_size
+    style_height, style_width = explanation.styles.size
     semantics = explanation.result.inputs.semantics
     classes = [] if semantics is None else [each.colour_name for each in semantics.classes]
     index = found.index[::step, ::step]

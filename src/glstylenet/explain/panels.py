@@ -15,7 +15,7 @@ from glstylenet.explain.colour_code import coded_colours
 from glstylenet.explain.correspondence import Correspondence
 from glstylenet.explain.explanation import Explanation
 
-__all__ = ["correspondence_sheet", "result_panel", "style_panel"]
+__all__ = ["correspondence_sheet", "describe_style_shares", "result_panel", "style_panel"]
 
 _Raster = npt.NDArray[np.uint8]
 
@@ -35,7 +35,7 @@ def result_panel(explanation: Explanation, found: Correspondence) -> _Raster:
     height, width = explanation.result.size
     panel = np.empty((height, width, 3), np.uint8)
     rows, columns = found.style_places
-    style_height, style_width = explanation.result.inputs.style_size
+    style_height, style_width = explanation.styles.size
     down = _share(rows, found.cell, style_height)
     across = _share(columns, found.cell, style_width)
     x = _nearest_patch(np.arange(width), found.cell, found.index.shape[1])
@@ -51,18 +51,19 @@ def result_panel(explanation: Explanation, found: Correspondence) -> _Raster:
 
 
 def style_panel(explanation: Explanation) -> _Raster:
-    """Return the style (A, B, 3) in the colour code, with a line at every quarter.
+    """Return the style, or all styles side by side, (A, B, 3) in the colour code, a line at every quarter.
 
     What is transparent, here and in the result, is white: it is not painted from, and not seen.
     """
-    style = explanation.result.inputs.style
+    styles = explanation.styles
+    style = styles.picture
     height, width = style.shape[-2:]
     panel = np.empty((height, width, 3), np.uint8)
     across = _pixel_middles(slice(0, width), width)[None]
     for band in _bands(height):
         down, right = np.broadcast_arrays(_pixel_middles(band, height)[:, None], across)
         panel[band] = coded_colours(down, right, _light(style, band))
-        _lay_over_white(panel[band], explanation.result.inputs.style_alpha, band)
+        _lay_over_white(panel[band], styles.alpha, band)
     for quarter in (1, 2, 3):
         for line in (panel[height * quarter // 4], panel[:, width * quarter // 4]):
             line[:] = 127 + line // 2
@@ -100,7 +101,16 @@ def _caption(found: Correspondence) -> str:
         words.append("Without maps there are no classes whose borders a match could cross.")
     else:
         words.append(f"Hatched: the match lies in another class, {found.crossing_share:.1%} of all.")
+    words += [describe_style_shares(found)] if found.style_shares else []
     return " ".join(words)
+
+
+def describe_style_shares(found: Correspondence) -> str:
+    """Return a sentence on which style painted how much, where there are several."""
+    shares = ", ".join(
+        f"style {number} {share:.1%}" for number, share in enumerate(found.style_shares, start=1)
+    )
+    return f"Painted from: {shares}."
 
 
 def _share(patches: npt.NDArray[np.int64], cell: int, length: int) -> npt.NDArray[np.float32]:

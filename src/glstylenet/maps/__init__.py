@@ -1,6 +1,7 @@
 """Semantic maps: which region of a picture is what.
 
 - ``labels``: gives every pixel its class, and every feature position its shares of the classes.
+- ``shares``: finds how much of two classes the pixels on soft borders hold.
 - ``semantics``: holds the classes that several maps have in common, and the advice on them.
 - ``palette``: finds the class colours of several maps together.
 - ``shared_colours``: tells which colours of several maps are one class.
@@ -9,6 +10,6 @@
 """
 
 from glstylenet.maps.labels import PictureMap, label_maps, map_at, resize_labels
-from glstylenet.maps.semantics import Semantics
+from glstylenet.maps.semantics import Semantics, find_class
 
-__all__ = ["PictureMap", "Semantics", "label_maps", "map_at", "resize_labels"]
+__all__ = ["PictureMap", "Semantics", "find_class", "label_maps", "map_at", "resize_labels"]

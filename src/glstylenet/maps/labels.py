@@ -2,11 +2,13 @@
 
 The palette (:mod:`glstylenet.maps.palette`) tells the class of most pixels by their colour. The middle of a
 soft border between red and green, (128, 128, 0), is as near to yellow as to red; so a pixel without a clear
-colour may only join a class that is present around it.
+colour may only join a class that is present around it. On request it keeps its shares of both classes
+(:mod:`.shares`).
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -28,7 +30,8 @@ from glstylenet.maps.blends import (
 )
 from glstylenet.maps.map_colours import MapColours
 from glstylenet.maps.palette import Palette, find_palette
-from glstylenet.maps.semantics import SemanticClass, Semantics, advise
+from glstylenet.maps.semantics import SemanticClass, Semantics, advise, find_class
+from glstylenet.maps.shares import BorderShares, border_shares
 from glstylenet.numerics import picture_size
 
 __all__ = ["PictureMap", "label_maps", "map_at", "resize_labels"]
@@ -43,6 +46,9 @@ _INSIDE_RADIUS = (
 
 
 _PATIENCE = 3  # squares, each twice as large, that are searched from the first that holds a class
+
+
+_Value = TypeVar("_Value", np.uint8, np.float32)
 
 
 _Positions = NDArray[np.int64]
@@ -61,10 +67,19 @@ class PictureMap:
     size: tuple[int, int]
 
 
-def label_maps(maps: Sequence[PictureMap], *, classes: int | None = None, strict: bool = False) -> Semantics:
+def label_maps(
+    maps: Sequence[PictureMap],
+    *,
+    classes: int | None = None,
+    strict: bool = False,
+    soft: bool = False,
+    bound: Sequence[str | int] = (),
+) -> Semantics:
     """Find the classes of all ``maps`` together and label each: first the content's, then the styles'.
 
-    ``classes`` forces the number of classes, 1..`MAX_CLASSES`.
+    ``classes`` forces the number of classes, 1..`MAX_CLASSES`. ``soft``: a pixel on a soft border has shares
+    of both classes, instead of the class that has more of it. ``bound`` names classes that are painted from
+    one style alone (:func:`~glstylenet.maps.semantics.find_class`), whatever the other styles have of them.
 
     Raises `SemanticMapError` if a map does not have its picture's aspect ratio, if no palette can be found,
     or if ``strict`` and a class of the content is in no other map; `SettingsError` if ``classes`` is
@@ -80,8 +95,8 @@ def label_maps(maps: Sequence[PictureMap], *, classes: int | None = None, strict
     """
     read = [_read(each) for each in maps]
     palette = find_palette(read, classes)
-    whole = [torch.from_numpy(_label(each, palette, m))[None, None] for m, each in enumerate(read)]
-    labels = [F.interpolate(a, each.size, mode="nearest-exact") for a, each in zip(whole, maps, strict=True)]
+    mixed = [_label(each, palette, m, soft=soft) for m, each in enumerate(read)]
+    labels = [_at_size(each.labels, a.size) for each, a in zip(mixed, maps, strict=True)]
     colours = palette.classes.colours
     counts = np.stack([np.bincount(a.numpy().ravel(), minlength=len(colours)) for a in labels])
     shares = counts / np.array([[each.numel()] for each in labels])
@@ -90,9 +105,14 @@ def label_maps(maps: Sequence[PictureMap], *, classes: int | None = None, strict
     pairs = zip(colours[order].astype(int).tolist(), shares.T[order].tolist(), strict=True)
     found = tuple(SemanticClass(tuple(colour), tuple(share)) for colour, share in pairs)
     roles = tuple(each.role for each in maps)
-    warnings, notes = advise(found, roles, counts[:, order], palette, strict=strict)
-    channels = tuple(_one_hot(each, order.tolist()) for each in labels)
-    return Semantics(found, channels, roles, warnings, notes)
+    numbers = {find_class(found, word) for word in bound}
+    warnings, notes = advise(found, roles, counts[:, order], palette, strict=strict, bound=numbers)
+    channels = [_one_hot(each, order.tolist()) for each in labels]
+    for number, each in enumerate(mixed):
+        if each.shares is not None:
+            channels[number] = _shared(each.shares, maps[number].size, order.tolist())
+    has_shades = any(each.shares is not None for each in mixed)
+    return Semantics(found, tuple(channels), roles, warnings, notes, has_shades)
 
 
 def resize_labels(one_hot: Tensor, size: tuple[int, int]) -> Tensor:
@@ -148,16 +168,41 @@ def _one_hot(labels: Tensor, order: Sequence[int]) -> Tensor:
     return channels
 
 
-def _label(pixels: MapColours, palette: Palette, number: int) -> Labels:
-    """Return the class of every pixel, (height, width), of the map ``number``."""
+@dataclass(frozen=True)
+class _Labelled:
+    """The class of every pixel of a map, and what border pixels are mixed of; ``None`` without such."""
+
+    labels: Labels
+    shares: BorderShares | None
+
+
+def _label(pixels: MapColours, palette: Palette, number: int, *, soft: bool) -> _Labelled:
+    """Return the class of every pixel, (height, width), of the map ``number``; if ``soft``, also shares."""
     classes, colours = palette.classes.by_map[number]
     squared = squared_distances(pixels.colours, colours)
     near = np.where(squared.min(1) <= CLASS_RADIUS**2, squared.argmin(1), _UNCLEAR).astype(np.uint8)
     labels = near[pixels.index]
+    shares: BorderShares | None = None
+    names = classes.astype(np.uint8)
     if not palette.clean[number]:
         inside = _insides(pixels, near, colours, forced=palette.forced)
         _settle(labels, inside, pixels, colours)
-    return np.asarray(classes.astype(np.uint8)[labels])
+        if soft:
+            local = border_shares(pixels, labels, inside, colours)
+            if local.share.any():
+                shares = BorderShares(names[local.first], names[local.second], local.share)
+    return _Labelled(names[labels], shares)
+
+
+def _at_size(values: NDArray[_Value], size: tuple[int, int]) -> Tensor:
+    """Return ``values`` (height, width) of a map at its picture's ``size``: (1, 1, height, width)."""
+    return F.interpolate(torch.from_numpy(values)[None, None], size, mode="nearest-exact")
+
+
+def _shared(shares: BorderShares, size: tuple[int, int], order: Sequence[int]) -> Tensor:
+    """Return float32 channels (1, K, height, width) with the ``shares`` of every pixel at ``size``."""
+    first, second = (_one_hot(_at_size(each, size), order) for each in (shares.first, shares.second))
+    return torch.lerp(first, second, _at_size(shares.share, size))
 
 
 def _insides(pixels: MapColours, near: Labels, colours: Colours, *, forced: bool) -> Labels:

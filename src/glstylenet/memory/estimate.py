@@ -109,16 +109,16 @@ class HeldPictures:
 
     - ``nbytes``: their bytes as they are now, often 8 bits a channel.
     - ``pixel_bytes``: the bytes for each pixel of the result once they are resampled.
-    - ``style_pixel_bytes``: those for each pixel of the style.
+    - ``style_pixel_bytes``: those for each pixel of a style.
     """
 
     nbytes: int
     pixel_bytes: int
     style_pixel_bytes: int = PIXEL_BYTES
 
-    def resized(self, size: tuple[int, int], style_size: tuple[int, int]) -> "HeldPictures":
+    def resized(self, size: tuple[int, int], *style_sizes: tuple[int, int]) -> "HeldPictures":
         """Return what they take when resampled to these sizes, in float32."""
-        nbytes = self.pixel_bytes * _area(size) + self.style_pixel_bytes * _area(style_size)
+        nbytes = self.pixel_bytes * _area(size) + self.style_pixel_bytes * sum(map(_area, style_sizes))
         return replace(self, nbytes=nbytes)
 
 
@@ -133,6 +133,7 @@ class MemoryEstimate:
     - ``held_pictures``: what the input pictures take.
     - ``classes``: the number of class channels of the label maps; 0 without maps.
     - ``regions``: whether each class has Gram matrices of its own.
+    - ``further_style_sizes``, ``further_full_style_sizes``: those of the styles after the first.
     - ``optimizes``: whether pixels are optimised, or only the loss is measured.
     - ``on_gpu``: whether this is the memory of a GPU.
     """
@@ -148,13 +149,20 @@ class MemoryEstimate:
     regions: bool = False
     optimizes: bool = True
     on_gpu: bool = False
+    further_style_sizes: tuple[tuple[int, int], ...] = ()
+    further_full_style_sizes: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def _style_sizes(self) -> tuple[tuple[int, int], ...]:
+        return self.style_size, *self.further_style_sizes
 
     @property
     def fixed_bytes(self) -> int:
         """Bytes that depend on neither the tiles nor the history: program, pictures, maps and vectors."""
         # A measurement has no vectors, but the pixels, and content and style while the targets are computed.
         vectors = (_VECTORS * PIXEL_BYTES + _PRECONDITIONER_BYTES) * _area(self.size)
-        maps = 4 * self.classes * (_area(self.full_size) + _area(self.full_style_size))
+        styles = sum(map(_area, (self.full_style_size, *self.further_full_style_sizes)))
+        maps = 4 * self.classes * (_area(self.full_size) + styles)
         pictures = 0 if self.on_gpu else self.held_pictures.nbytes
         base = _GPU_BASE_BYTES if self.on_gpu else _BASE_BYTES
         if self.precision == "float32" and not self.on_gpu:
@@ -167,7 +175,8 @@ class MemoryEstimate:
         if not self.regions:
             return 0
         channels = [shape[-1] for shape in self.scheme.shapes(self.size)]
-        matrices = _REGION_MATRICES * (self.classes + 1) * sum(4 * each**2 for each in channels)
+        sets = _REGION_MATRICES + len(self.further_style_sizes)
+        matrices = sets * (self.classes + 1) * sum(4 * each**2 for each in channels)
         # The rows of a class are gathered, and their gradients wait to be added.
         return matrices + 2 * 4 * _GATHERED_POSITIONS * max(channels)
 
@@ -176,10 +185,12 @@ class MemoryEstimate:
         entry = _ENTRY_BYTES[self.precision]
         kept = min(entry, _HALF_BYTES) if half else entry
         content = kept * LAYER_CHANNELS[CONTENT_LAYER] * _area(self.size) // CELL**2
-        entries = sum(map(math.prod, self.scheme.shapes(self.style_size)))
+        entries = sum(math.prod(shape) for size in self._style_sizes for shape in self.scheme.shapes(size))
         # The means of a large style's cells, for the coarse-to-fine search.
         means = entry * entries // 16
-        return content + kept * entries + means
+        # The features of several styles are copied into one table.
+        table = kept * entries if self.further_style_sizes else 0
+        return content + kept * entries + means + table
 
     def network_bytes(self, tile_side: int | None) -> int:
         """Return the bytes of the largest tile with its halo; for ``None``, of the whole picture."""
@@ -194,7 +205,9 @@ class MemoryEstimate:
         # The style passes through the network on its own, without gradients. A smaller style may be cut into
         # longer crops; it is counted with the longest possible crop, so that a style never takes more by
         # shrinking.
-        style = _FORWARD_SHARE * math.prod(_longest_crop(length, tile_side) for length in self.style_size)
+        style = _FORWARD_SHARE * max(
+            math.prod(_longest_crop(length, tile_side) for length in size) for size in self._style_sizes
+        )
         largest = max(_largest_crop(self.size, tile_side), style)
         # A CUDA graph has memory of its own, and matching needs as much beside it.
         replayed = self.on_gpu and self.optimizes and tile_side is None

@@ -267,13 +267,10 @@ def _resized(estimate: MemoryEstimate, longest: int) -> list[MemoryEstimate]:
         length + canvas - full
         for length, canvas, full in zip(full_size, estimate.size, estimate.full_size, strict=True)
     )
-    # The style is no longer than the result or than its own picture; which one it follows is not known.
-    share = max(1.0, max(estimate.full_style_size) / max(estimate.full_size))
-    style_longest = min(max(estimate.full_style_size), round(share * longest))
-    # Rounding may add a pixel. Sizes are odd, because these need most memory. One cell more may mean smaller
-    # tiles, so both sizes are checked.
-    style_height, style_width = _fitted(estimate.full_style_size, style_longest)
-    style_size = style_height + 1, style_width + 1
+    style_size, *further = [
+        _resized_style(size, estimate, longest)
+        for size in (estimate.full_style_size, *estimate.further_full_style_sizes)
+    ]
     return [
         replace(
             estimate,
@@ -281,10 +278,27 @@ def _resized(estimate: MemoryEstimate, longest: int) -> list[MemoryEstimate]:
             full_size=full_size,
             style_size=style_size,
             full_style_size=style_size,
-            held_pictures=estimate.held_pictures.resized(full_size, style_size),
+            further_style_sizes=tuple(further),
+            further_full_style_sizes=tuple(further),
+            held_pictures=estimate.held_pictures.resized(full_size, style_size, *further),
         )
+        # Sizes are odd, because these need most memory. One cell more may mean smaller tiles, so both sizes
+        # are checked.
         for size in itertools.product((height | 1, (height + CELL) | 1), (width | 1, (width + CELL) | 1))
     ]
+
+
+def _resized_style(
+    full_style_size: tuple[int, int], estimate: MemoryEstimate, longest: int
+) -> tuple[int, int]:
+    """Return an upper bound of a style's size for a result whose longest side is ``longest``.
+
+    The style is no longer than the result or than its own picture; which one it follows is not known.
+    Rounding may add a pixel.
+    """
+    share = max(1.0, max(full_style_size) / max(estimate.full_size))
+    height, width = _fitted(full_style_size, min(max(full_style_size), round(share * longest)))
+    return height + 1, width + 1
 
 
 def _fitted(size: tuple[int, int], longest: int) -> tuple[int, int]:

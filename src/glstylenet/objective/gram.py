@@ -216,16 +216,16 @@ class GlobalTerm(LossTerm):
 
     def _compare(self) -> None:
         """Compute the losses of the matrices, and the differences by which they pull at features."""
-        for styles, matrices, targets in zip(self.targets.styles, self._matrices, self._targets, strict=True):
+        for matrices, targets in zip(self._matrices, self._targets, strict=True):
             rest: Tensor | None = None
             differences: list[Tensor] = []
-            if targets[-1].gram is None:
+            if (style := targets[-1].whole) is not None:
                 # The shares of all regions add up to the whole picture, and so do their matrices.
                 whole = torch.zeros_like(matrices[0])
                 for matrix, target in zip(matrices, targets, strict=True):
                     whole.add_(matrix, alpha=target.weight)
-                self._lose(targets[-1], whole, styles.gram)
-                rest = (whole - styles.gram).mul_(targets[-1].weight)
+                self._lose(targets[-1], whole, style)
+                rest = (whole - style).mul_(targets[-1].weight)
             for matrix, target in zip(matrices, targets, strict=True):
                 if target.gram is None:
                     assert rest is not None

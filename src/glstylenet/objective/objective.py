@@ -26,7 +26,7 @@ from glstylenet.objective.gram import GlobalTerm
 from glstylenet.objective.local import LocalTerm
 from glstylenet.objective.loss_term import LossTargets, LossTerm, TileGradients
 from glstylenet.objective.stroke_votes import Search, StrokeVotes
-from glstylenet.objective.styles import StyleGuide, group_styles
+from glstylenet.objective.styles import StyleGuide, group_styles, used_styles
 from glstylenet.objective.target_cache import TargetCache
 from glstylenet.objective.terms import TERMS, Evaluation, LossAccumulator, LossMaps, LossTerms, LossWeights
 from glstylenet.objective.tile_features import FeatureExtractor, TileFeatures, tile_features
@@ -38,8 +38,9 @@ __all__ = ["Objective"]
 class Objective:
     """The total loss for one content, one or several styles, and one size.
 
-    ``content`` (1, 3, H, W) RGB 0..255, or ``None`` for a doodle. ``styles``: those of weight 0 are left out.
-    ``content_map`` (1, K, H, W): class channels; maps steer the matching with the styles that have one too.
+    ``content`` (1, 3, H, W) RGB 0..255, or ``None`` for a doodle. ``styles``: those of weight 0 are left out,
+    unless a class is bound to them. ``content_map`` (1, K, H, W): class channels; maps steer the matching
+    with the styles that have one too.
     ``regions``: the Gram matrices of the map's classes are compared, instead of the whole picture's.
     ``tile_side``: longest side of a tile in pixels, ``None`` for the whole picture at once; the features of
     ``cached_tiles`` of them (``None``: all) wait in memory from the first pass to the second.
@@ -90,7 +91,11 @@ class Objective:
         has_maps = content_map is not None and any(style.class_channels is not None for style in styles)
         factor = semantic_factor(weights.semantic) if has_maps else 0.0
         regions = regions and has_maps
-        maps = [_map_at(content_map if factor > 0 or regions else None, group) for group in groups]
+        is_bound = any(style.classes for style in styles)
+        matches_by_class, compares_regions = factor > 0 or is_bound, regions or is_bound
+        maps = [
+            _map_at(content_map if matches_by_class or compares_regions else None, group) for group in groups
+        ]
         with torch.no_grad(), self._measure("network"):
             loss_targets = LossTargets(
                 content=targets.content(extractor, content)
@@ -105,8 +110,8 @@ class Objective:
                     regions=regions,
                     block_bytes=block_bytes,
                 ),
-                content_maps=[each if factor > 0 else None for each in maps],
-                region_maps=[each if regions else None for each in maps],
+                content_maps=[each if matches_by_class else None for each in maps],
+                region_maps=[each if compares_regions else None for each in maps],
             )
         self._terms = [term(weights[term.name], loss_targets) for term in active]
         self._fused = len(groups)
@@ -114,7 +119,7 @@ class Objective:
         is_there = any(group[-1] == CONTENT_LAYER for group in groups)
         self._groups = groups if is_there or not compares_content else (*groups, (CONTENT_LAYER,))
         self._local = next((term for term in self._terms if isinstance(term, LocalTerm)), None)
-        self._style_pictures = [style.picture for style in styles if style.weight > 0]
+        self._style_pictures = [style.picture for style in used_styles(styles)]
         self._graph: CudaGraph | None = None
         self._has_evaluated = False
 

@@ -51,8 +51,10 @@ def counted_positions(patches: Tensor | None) -> Tensor | None:
     return F.max_pool2d(padded, PATCH, stride=1)[0, 0] > 0
 
 
-def check_opacity(alpha: Tensor | None, sizes: list[tuple[int, int]]) -> None:
+def check_opacity(alpha: Tensor | None, sizes: list[tuple[int, int]], *, name: str = "style") -> None:
     """Refuse a style that holds no part as large as a patch, for features of ``sizes``.
+
+    ``name``: what the message calls it.
 
     Raises :class:`~glstylenet.errors.ImageError`.
     """
@@ -61,7 +63,7 @@ def check_opacity(alpha: Tensor | None, sizes: list[tuple[int, int]]) -> None:
     least = min((float(_patch_shares(alpha, size).max()) for size in sizes), default=1.0)
     if least < _LEAST:
         raise ImageError(
-            f"the style has no opaque part as large as a patch: the fullest patch is there by {least:.0%}, "
+            f"the {name} has no opaque part as large as a patch: the fullest patch is there by {least:.0%}, "
             f"and {_LEAST:.0%} are needed; use a style with a larger opaque part, or crop it to that part"
         )
 

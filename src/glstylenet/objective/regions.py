@@ -84,7 +84,8 @@ class Region:
 class RegionTarget:
     """`RegionTarget` is what the Gram matrix of one region of the picture is compared with.
 
-    ``gram`` (N, N): the style's; ``None`` for the region of classes without statistics of their own.
+    ``gram`` (N, N): the style's; ``None`` for the region of classes without statistics of their own, which
+    compares the whole picture with ``whole`` (N, N).
     ``weights``: each of its classes with the class's share of the picture, 0..1; none for the whole picture.
     ``shares`` (H, W), 0..1: how much of each position belongs to the region, ``size``: their sum, and
     ``total``: that of all regions; ``None`` for the whole picture.
@@ -95,6 +96,7 @@ class RegionTarget:
     shares: Tensor | None = None
     size: float | None = None
     total: float | None = None
+    whole: Tensor | None = None
     _regions: dict[Rect, Region] = field(default_factory=dict, repr=False)
 
     @property

@@ -68,26 +68,33 @@ class StrokeVotes:
         guides = map_guides(self.content_map)
         best: Matches | None = None
         for number, target in enumerate(self.styles.targets):
-            if target.class_channels is None:
-                continue
+            channels = target.class_channels
+            if channels is None:
+                if number not in self.styles.bound.values():
+                    continue
+                channels = self._own_classes(number)
             excluded = None if target.counted is None else ~target.counted
-            found = match_guides(guides, map_guides(target.class_channels), excluded=excluded)
-            found = Matches(found.index + self.styles.grid.first_patch(number), found.similarity)
+            found = match_guides(guides, map_guides(channels), excluded=excluded)
+            found = self.styles.permitted(number, found, self.content_map)
             best = found if best is None else best.better(found)
         return None if best is None else self._voted(best.index)
 
     def _voted(self, index: Tensor) -> Tensor:
         return vote(self.pictures, self.styles.grid, index, self.cell)
 
+    def _own_classes(self, number: int) -> Tensor:
+        """Return class channels (1, K, A, B) for a style without a map: all classes that may use it."""
+        assert self.content_map is not None
+        feature = self.styles.targets[number].feature
+        classes = [float(self.styles.may_use(each, number)) for each in range(self.content_map.shape[1])]
+        channels = self.content_map.new_tensor(classes)[None, :, None, None]
+        return channels.expand(-1, -1, *picture_size(feature)).contiguous()
+
     def _expected_use(self, patches: int) -> list[Tensor]:
-        """Return how often each style patch is used if ``patches`` use all of their class alike."""
+        """Return how often each style patch is used if ``patches`` use all that their class may use alike."""
         counted = [_counted(target) for target in self.styles.targets]
-        classes = [
-            patch_sums(target.class_channels)[0].float() / PATCH**2
-            for target in self.styles.targets
-            if target.class_channels is not None
-        ]
-        if self.content_map is None or len(classes) < len(counted):
+        classes = self._class_shares()
+        if self.content_map is None or not classes:
             share = patches / sum(float(each.sum()) for each in counted)
             return [torch.full_like(each, share).clamp_(min=_LEAST_EXPECTED) for each in counted]
         wanted = patch_sums(self.content_map)[0].float().sum(dim=(1, 2)) / PATCH**2
@@ -96,6 +103,25 @@ class StrokeVotes:
         )
         per_patch = wanted / there.sum(dim=0).clamp(min=1.0)
         return [(per_patch[:, None, None] * each).sum(dim=0).clamp_(min=_LEAST_EXPECTED) for each in classes]
+
+    def _class_shares(self) -> list[Tensor]:
+        """Return the share (K, A-2, B-2) that each class that may use a style has of its patches.
+
+        There are none where maps do not steer, or a style without a map is painted from by all classes.
+        """
+        if self.content_map is None:
+            return []
+        shares = []
+        for number, target in enumerate(self.styles.targets):
+            if target.class_channels is None and not self.styles.bound:
+                return []
+            channels = self._own_classes(number) if target.class_channels is None else target.class_channels
+            of_patches = patch_sums(channels)[0].float() / PATCH**2
+            if self.styles.bound:
+                for each in range(len(of_patches)):
+                    of_patches[each] *= self.styles.may_use(each, number)
+            shares.append(of_patches)
+        return shares
 
 
 def _counted(target: StyleTarget) -> Tensor:

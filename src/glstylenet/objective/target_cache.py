@@ -52,7 +52,7 @@ class TargetCache:
         """Return what :func:`~.style_target.style_targets` computes of the same arguments."""
 
         def key() -> Hashable:
-            map_key = None if style_map is None else (_digest(style_map), map_factor, regions)
+            map_key = (None if style_map is None else _digest(style_map), map_factor, regions)
             alpha_key = None if style_alpha is None else _digest(style_alpha)
             return extractor.key, groups, _digest(style), map_key, alpha_key, block_bytes
 

@@ -3,6 +3,7 @@
 - ``stylize``: is the public entry; it prepares, optimises, finishes and measures.
 - ``preparation``: reads, checks and plans everything before a run computes.
 - ``useless_settings``: finds settings that change nothing in the run at hand.
+- ``styles``: holds the styles of a run as a caller gives them.
 - ``inputs``: reads the pictures and maps of a run and brings them to size.
 - ``named_files``: lists the files that settings name.
 - ``scales``: chooses the sizes of a run and the evaluations of each.
@@ -41,6 +42,7 @@ from glstylenet.run.recipe import (
 from glstylenet.run.result import Result, Timings
 from glstylenet.run.scales import SMALLEST_SIDE, Scale, most_evaluations
 from glstylenet.run.start import start_pixels
+from glstylenet.run.styles import GivenStyle, Style
 from glstylenet.run.stylize import plan_run, stylize
 from glstylenet.run.time_estimate import estimate_seconds, measure_speed
 
@@ -49,6 +51,7 @@ __all__ = [
     "SMALLEST_SIDE",
     "Event",
     "Finished",
+    "GivenStyle",
     "Inputs",
     "Matched",
     "Recipe",
@@ -59,6 +62,7 @@ __all__ = [
     "Sources",
     "Started",
     "Step",
+    "Style",
     "Timings",
     "Voted",
     "Warned",

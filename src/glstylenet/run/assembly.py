@@ -5,7 +5,7 @@ from functools import partial
 from glstylenet.machine import Stopwatch, memory_pool, trim_freed_memory
 from glstylenet.memory import MemoryPlan
 from glstylenet.network import VGG19
-from glstylenet.objective import LossWeights, Objective, StyleGuide, TargetCache
+from glstylenet.objective import LossWeights, Objective, TargetCache
 from glstylenet.optim import Adam, Lbfgs, Optimizer, Preconditioner
 from glstylenet.pyramid import SCHEMES
 from glstylenet.run.inputs import ScaledInputs
@@ -47,7 +47,7 @@ def make_objective(
         SCHEMES[settings.scheme],
         LossWeights.of(settings, content_factor=content_factor),
         scaled.content,
-        [StyleGuide(scaled.style, scaled.style_map, alpha=scaled.style_alpha)],
+        scaled.styles,
         content_map=scaled.content_map,
         regions=settings.statistics == "regions",
         tile_side=plan.tile_side,

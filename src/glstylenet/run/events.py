@@ -21,7 +21,8 @@ class Started:
 
     - ``device`` and ``precision``: those that the settings were resolved to.
     - ``scales``: the sizes, from coarse to fine; ``plans``: how each fits into memory.
-    - ``style_size``: the (height, width) of the style at full size.
+    - ``style_size``: the (height, width) of the style at full size; ``further_style_sizes``: those of
+      further styles.
     - ``classes``: a table of the map classes in words, empty without maps.
     - ``weights``: where the network's weights come from. ``memory_bytes``: an estimate of the peak.
     """
@@ -34,6 +35,7 @@ class Started:
     classes: str
     weights: str
     memory_bytes: int
+    further_style_sizes: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from glstylenet.run.memory_budget import (
     smaller_tiles_warning,
 )
 from glstylenet.run.result import Result
+from glstylenet.run.styles import GivenStyle
 from glstylenet.settings import Settings
 
 __all__ = ["FinalLosses", "picture_losses", "plan_final_losses", "result_loss_maps"]
@@ -75,7 +76,7 @@ def plan_final_losses(inputs: Inputs, settings: Settings, device: Device, allowe
         size=inputs.size,
         factor=1.0,
         full_size=inputs.size,
-        full_style_size=inputs.style_size,
+        full_style_sizes=[style.size for style in inputs.styles],
         held_pictures=inputs.held_pictures,
         classes=0 if inputs.semantics is None else len(inputs.semantics.classes),
         optimizes=False,
@@ -87,7 +88,7 @@ def plan_final_losses(inputs: Inputs, settings: Settings, device: Device, allowe
 def picture_losses(
     picture: PictureSource,
     content: PictureSource | None,
-    style: PictureSource,
+    style: GivenStyle,
     *,
     content_map: PictureSource | None = None,
     style_map: PictureSource | None = None,

@@ -26,13 +26,14 @@ class Identity:
     """`Identity` holds what decides the picture of a run.
 
     That is the ``version`` of the program, the decisive ``settings``, the SHA-256 of the ``inputs`` by role,
-    and that of the ``weights``.
+    and that of the ``weights``. ``styles``: what each of several styles weighs, and the classes bound to it.
     """
 
     version: str
     settings: Mapping[str, SettingValue]
     inputs: Mapping[str, str]
     weights: str
+    styles: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, prepared: Preparation) -> "Identity":
@@ -46,6 +47,7 @@ class Identity:
             settings={name: value for name, value in table.items() if name not in _NOT_DECISIVE},
             inputs={role: origin.sha256 for role, origin in prepared.inputs.origins.items()},
             weights=prepared.weights.digest,
+            styles=_styles(prepared),
         )
 
     def differences(self, saved: "Identity") -> list[str]:
@@ -61,9 +63,25 @@ class Identity:
             digest, old_digest = self.inputs.get(role), saved.inputs.get(role)
             if digest != old_digest:
                 found.append(f"the {role.replace('_', ' ')} is {_short(digest)}, it was {_short(old_digest)}")
+        if self.styles != saved.styles:
+            found.append(
+                f"the styles are {excerpt('; '.join(self.styles) or 'one')}, they were "
+                f"{excerpt('; '.join(saved.styles) or 'one')}"
+            )
         if self.weights != saved.weights:
             found.append(f"the weights are {_short(self.weights)}, they were {_short(saved.weights)}")
         return found
+
+
+def _styles(prepared: Preparation) -> tuple[str, ...]:
+    """Return in words what each of several styles weighs, and the classes bound to it."""
+    styles = prepared.inputs.styles
+    if len(styles) == 1:
+        return ()
+    return tuple(
+        " ".join([f"weight {style.weight:g}", *(f"class {number + 1}" for number in sorted(style.classes))])
+        for style in styles
+    )
 
 
 def _short(digest: str | None) -> str:

@@ -4,7 +4,7 @@ All of it is known before a picture is brought to size, so a run that cannot fit
 """
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from glstylenet.errors import MemoryLimitError
@@ -55,22 +55,26 @@ def estimate_memory(
     size: tuple[int, int],
     factor: float,
     full_size: tuple[int, int],
-    full_style_size: tuple[int, int],
+    full_style_sizes: Sequence[tuple[int, int]],
     held_pictures: HeldPictures,
     classes: int,
     optimizes: bool = True,
 ) -> MemoryEstimate:
     """Return the memory that optimising at ``size`` needs; that of measuring alone, unless ``optimizes``.
 
-    Sizes are (height, width). ``size`` is ``factor`` times the result's ``full_size``, and the style shrinks
-    by the same factor from ``full_style_size``. ``classes``: the number of map classes, 0 without maps.
+    Sizes are (height, width). ``size`` is ``factor`` times the result's ``full_size``, and the styles shrink
+    by the same factor from ``full_style_sizes``. ``classes``: the number of map classes, 0 without maps.
     """
-    height, width = full_style_size
+    first, *further = [
+        (max(1, round(height * factor)), max(1, round(width * factor))) for height, width in full_style_sizes
+    ]
     return MemoryEstimate(
         size=canvas_size(size),
-        style_size=(max(1, round(height * factor)), max(1, round(width * factor))),
+        style_size=first,
         full_size=full_size,
-        full_style_size=full_style_size,
+        full_style_size=full_style_sizes[0],
+        further_style_sizes=tuple(further),
+        further_full_style_sizes=tuple(full_style_sizes[1:]),
         precision=device.precision,
         scheme=SCHEMES[settings.scheme],
         held_pictures=held_pictures,
@@ -96,7 +100,7 @@ def plan_scale_memory(
             size=scale.size,
             factor=scale.factor,
             full_size=scales[-1].size,
-            full_style_size=sources.style_size,
+            full_style_sizes=[style.size for style in sources.styles],
             held_pictures=sources.held_pictures,
             classes=classes,
         )

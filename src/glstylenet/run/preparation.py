@@ -10,6 +10,7 @@ from glstylenet.run.final_losses import FinalLosses, plan_final_losses
 from glstylenet.run.inputs import Inputs, Sources, effective_settings, prepare_inputs, read_sources
 from glstylenet.run.memory_budget import PlannedScale, allowed_bytes, plan_scale_memory
 from glstylenet.run.scales import ENOUGH, plan_scales
+from glstylenet.run.styles import GivenStyle
 from glstylenet.run.useless_settings import Situation, useless_settings
 from glstylenet.settings import QUALITIES, Settings
 
@@ -47,12 +48,13 @@ class Preparation:
             classes="" if semantics is None else semantics.describe(),
             weights=self.weights.origin,
             memory_bytes=max(plan.needed_bytes for plan in plans),
+            further_style_sizes=tuple(style.size for style in self.inputs.styles[1:]),
         )
 
 
 def prepare(
     content: PictureSource | None,
-    style: PictureSource,
+    style: GivenStyle,
     content_map: PictureSource | None,
     style_map: PictureSource | None,
     settings: Settings,
@@ -71,7 +73,8 @@ def prepare(
     inputs = prepare_inputs(sources, settings)
     smallest_class = None if inputs.semantics is None else inputs.semantics.smallest_share
     scales = _plan_scales(sources, settings, device, allowed, smallest_class)
-    useless = useless_settings(Situation(chosen, settings, sources))
+    has_shades = inputs.semantics is not None and inputs.semantics.has_shades
+    useless = useless_settings(Situation(chosen, settings, sources, has_shades))
     del sources  # the pictures as they were read
     # The final measurement must fit too, and is refused now rather than when the picture is painted.
     final_losses = plan_final_losses(inputs, settings, device, allowed)

@@ -13,8 +13,8 @@ import hashlib
 import json
 import os
 import platform
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -27,12 +27,14 @@ import glstylenet
 from glstylenet.errors import InputError, SettingsError, WeightsError
 from glstylenet.files import open_regular, parse_json
 from glstylenet.network import EMBEDDED, FULL, load_weights
+from glstylenet.run.inputs import Inputs
 from glstylenet.run.result import Result
-from glstylenet.settings import INIT_CHOICES, Role, Settings, excerpt
+from glstylenet.settings import INIT_CHOICES, Role, Settings, excerpt, style_map_role, style_role
 
 __all__ = [
     "Recipe",
     "RecipeInput",
+    "RecipeStyle",
     "current_versions",
     "find_inputs",
     "make_recipe",
@@ -57,6 +59,9 @@ _HOW_TO_GIVE: Mapping[str, str] = {
 }
 
 
+_MOST_STYLES = 64
+
+
 @dataclass(frozen=True)
 class RecipeInput:
     """`RecipeInput` names one picture of a run.
@@ -69,12 +74,21 @@ class RecipeInput:
 
 
 @dataclass(frozen=True)
+class RecipeStyle:
+    """`RecipeStyle` holds what one of several styles weighs, and the classes bound to it by their colours."""
+
+    weight: float
+    regions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Recipe:
     """`Recipe` holds a recipe that was read.
 
     - ``settings``: with the device and the precision that they were resolved to; a path in ``init`` or
       ``weights`` is relative to the recipe's folder.
-    - ``inputs``: by role (content, style, content_map, style_map, init).
+    - ``inputs``: by role (content, style, content_map, style_map, init; of further styles style_2,
+      style_map_2 and so on). ``styles``: what each of several styles weighs, none for a single one.
     - ``bits``: of each colour of the picture. ``threads``: those that the run computed with.
     - ``interrupted``: the run was stopped after ``evaluations``.
     """
@@ -87,6 +101,7 @@ class Recipe:
     threads: int
     evaluations: int
     interrupted: bool
+    styles: tuple[RecipeStyle, ...] = ()
 
     def without(self, role: str) -> "Recipe":
         """Return a copy without the input ``role``."""
@@ -110,6 +125,7 @@ class _Table(BaseModel):
     threads: Annotated[StrictInt, Field(ge=1, le=_MOST_THREADS)]
     evaluations: Annotated[StrictInt, Field(ge=0)]
     interrupted: StrictBool = False
+    styles: Annotated[list[RecipeStyle], Field(max_length=_MOST_STYLES)] = []
 
 
 _TABLE = TypeAdapter(_Table)
@@ -159,6 +175,8 @@ def make_recipe(result: Result, *, folder: Path, bits: int = 8, with_folders: bo
         "evaluations": result.evaluations,
         "losses": result.losses.as_dict(),
     }
+    if len(result.inputs.styles) > 1:
+        recipe["styles"] = [asdict(each) for each in _styles(result.inputs)]
     if (semantics := result.inputs.semantics) is not None and settings.maps == "auto":
         # Nobody drew these: a repetition proposes them again.
         recipe["proposed_maps"] = [
@@ -178,7 +196,7 @@ def parse_recipe(text: str) -> Recipe:
     try:
         table = parse_json(_TABLE, text)
         settings = Settings(**table.settings)
-        _check_inputs(table.inputs, settings)
+        _check_inputs(table.inputs, table.styles, settings)
     except SettingsError as error:
         raise InputError(
             f"the recipe cannot be repeated by glstylenet {glstylenet.__version__}: {error}"
@@ -197,6 +215,7 @@ def parse_recipe(text: str) -> Recipe:
         threads=table.threads,
         evaluations=table.evaluations,
         interrupted=table.interrupted,
+        styles=tuple(table.styles),
     )
 
 
@@ -211,7 +230,7 @@ def find_inputs(recipe: Recipe, folder: Path, given: Mapping[str, Path | None]) 
     for role, entry in recipe.inputs.items():
         path = given.get(role)
         if path is None and entry.path is not None:
-            path = _recorded(folder, entry.path, f"the recipe's {_words(role)}", _HOW_TO_GIVE[role])
+            path = _recorded(folder, entry.path, f"the recipe's {_words(role)}", _how_to_give(role))
         if path is None:
             raise InputError(
                 f"the recipe's {_words(role)} was not a file but an array in memory; name a file with the "
@@ -253,14 +272,39 @@ def settings_to_repeat(recipe: Recipe, folder: Path, changes: Mapping[str, objec
     return settings
 
 
-def _check_inputs(inputs: Mapping[str, RecipeInput], settings: Settings) -> None:
+def _styles(inputs: Inputs) -> list[RecipeStyle]:
+    """Return what each style weighs, and the colours of its classes."""
+    classes = () if inputs.semantics is None else inputs.semantics.classes
+    return [
+        RecipeStyle(style.weight, tuple(classes[number].colour_name for number in sorted(style.classes)))
+        for style in inputs.styles
+    ]
+
+
+def _how_to_give(role: str) -> str:
+    """Return how to name the picture of ``role`` on the command line."""
+    if role in _HOW_TO_GIVE:
+        return _HOW_TO_GIVE[role]
+    is_map = role.startswith(Role.STYLE_MAP)
+    return f"give all further {'maps' if is_map else 'styles'} with --add-style{'-map' if is_map else ''}"
+
+
+def _check_inputs(
+    inputs: Mapping[str, RecipeInput], styles: Sequence[RecipeStyle], settings: Settings
+) -> None:
     """Raise ``ValueError`` unless these are the inputs of a run with ``settings``."""
-    unknown = sorted(set(inputs) - set(_HOW_TO_GIVE))
+    further = [style_role(number) for number in range(2, len(styles) + 1)]
+    maps = [style_map_role(number) for number in range(1, len(styles) + 1)] or [Role.STYLE_MAP.value]
+    unknown = sorted(set(inputs) - {*_HOW_TO_GIVE, *further, *maps})
     if unknown:
         raise ValueError(f"inputs: {excerpt(unknown[0])} is no picture of a run")
     if Role.STYLE not in inputs or not {Role.CONTENT, Role.CONTENT_MAP} & set(inputs):
         raise ValueError(f"inputs: {', '.join(inputs) or 'none'}; expected a style and a content or its map")
-    if (Role.CONTENT_MAP in inputs) != (Role.STYLE_MAP in inputs):
+    if lacking := sorted(set(further) - set(inputs)):
+        raise ValueError(f"inputs: no {_words(lacking[0])}, and there are {len(styles)} styles")
+    is_bound = any(each.regions for each in styles)
+    has_map, has_style_map = Role.CONTENT_MAP in inputs, bool(set(maps) & set(inputs))
+    if has_map != has_style_map and not (has_map and is_bound):
         raise ValueError("inputs: one map without the other")
     # Whatever is read as the picture to start from has a SHA-256, like the others.
     if (Role.INIT in inputs) != (settings.init not in INIT_CHOICES):
@@ -297,12 +341,12 @@ def _check_hash(path: Path, role: str, expected: str) -> None:
     except OSError as error:
         raise InputError(
             f"{_clipped(path)}: the recipe's {_words(role)} cannot be read ({error.strerror}); put the file "
-            f"there, or, wherever it is, {_HOW_TO_GIVE[role]}"
+            f"there, or, wherever it is, {_how_to_give(role)}"
         ) from error
     if got != expected:
         raise InputError(
             f"{_clipped(path)}: the recipe's {_words(role)} has changed: SHA-256 {got[:12]}, expected "
-            f"{expected[:12]}; put the recorded file back, or, wherever it is, {_HOW_TO_GIVE[role]}; "
+            f"{expected[:12]}; put the recorded file back, or, wherever it is, {_how_to_give(role)}; "
             f"without --recipe, this one is painted from"
         )
 

@@ -32,6 +32,7 @@ from glstylenet.run.named_files import named_files
 from glstylenet.run.preparation import Preparation, prepare
 from glstylenet.run.recorder import open_checkpoint
 from glstylenet.run.result import Result, Timings
+from glstylenet.run.styles import GivenStyle
 from glstylenet.settings import Settings
 
 __all__ = ["Listener", "plan_run", "stylize"]
@@ -43,7 +44,7 @@ Listener = Callable[[Event], None]
 @default_modes()
 def stylize(
     content: PictureSource | None,
-    style: PictureSource,
+    style: GivenStyle,
     *,
     content_map: PictureSource | None = None,
     style_map: PictureSource | None = None,
@@ -59,6 +60,9 @@ def stylize(
     Pictures are paths, files that are open for reading bytes, PIL images or arrays ((H, W), (H, W, 3) or
     (H, W, 4); uint8, uint16 or float in 0..1). Without a content picture the ``content_map`` alone is painted
     (a doodle): the content weight is then 0 and the start is noise.
+
+    ``style`` may be a list of :class:`~glstylenet.Style`, each with a map and a weight of its own, and with
+    classes of the content's map that are painted from it alone. The start ``style`` is the first of them.
 
     ``on_event`` is called with every event (:mod:`glstylenet.events`). ``should_stop`` is called after every
     evaluation but the last, and True ends the run with the best pixels so far. Once there is a first picture
@@ -130,7 +134,7 @@ def stylize(
 @default_modes()
 def plan_run(
     content: PictureSource | None,
-    style: PictureSource,
+    style: GivenStyle,
     *,
     content_map: PictureSource | None = None,
     style_map: PictureSource | None = None,

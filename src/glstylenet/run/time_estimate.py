@@ -73,13 +73,16 @@ def estimate_seconds(plan: Started, settings: Settings, speed: Speed) -> float:
         crops = [tile.crop.size for tile in cut_into_tiles(size, memory.tile_side)]
         pixels = sum(height * width for height, width in crops)
         passes = 1.0 if settings.global_weight == 0 else memory.passes
-        style_size = tuple(max(1, round(length * scale.factor)) for length in plan.style_size)
+        style_sizes = [
+            (max(1, round(height * scale.factor)), max(1, round(width * scale.factor)))
+            for height, width in (plan.style_size, *plan.further_style_sizes)
+        ]
         rounds = -(-scale.evaluations // settings.round_length)
         votes = votes_before(settings, number, has_maps=bool(plan.classes))
         seconds += scale.evaluations * pixels * passes * speed.evaluation
         seconds += votes * pixels * _FORWARD_SHARE * speed.evaluation
         searches = rounds + votes * SEARCHES_OF_VOTE
-        seconds += searches * _pairs(size, (style_size[0], style_size[1]), settings) * speed.pair
+        seconds += searches * sum(_pairs(size, each, settings) for each in style_sizes) * speed.pair
     return seconds
 
 

@@ -19,12 +19,14 @@ __all__ = ["RULES", "Rule", "Situation", "useless_settings"]
 class Situation:
     """`Situation` holds what decides which settings have an effect.
 
-    ``chosen`` are the settings as they were given, ``effective`` those that take effect.
+    ``chosen`` are the settings as they were given, ``effective`` those that take effect. ``has_shades``: the
+    maps have soft borders that are kept.
     """
 
     chosen: Settings
     effective: Settings
     sources: Sources
+    has_shades: bool = False
 
     @property
     def is_doodle(self) -> bool:
@@ -35,7 +37,7 @@ class Situation:
     def are_grey(self) -> bool:
         """Whether all pictures that are painted from are grey."""
         pictures = self.sources.pictures
-        roles = (Role.CONTENT, Role.STYLE, Role.INIT)
+        roles = (Role.CONTENT, *(style.role for style in self.sources.styles), Role.INIT)
         return all_grey(pictures[role].pixels for role in roles if role in pictures)
 
     def weighs(self, *terms: str) -> bool:
@@ -52,10 +54,18 @@ class Situation:
         return starts_from_colours or compares_regions or recolours
 
     @property
+    def has_style_maps(self) -> bool:
+        """Whether a style has a map; a class that is bound to a style needs the content's alone."""
+        sources = self.sources
+        return sources.proposes_maps or any(style.map_role in sources.pictures for style in sources.styles)
+
+    @property
     def is_style_unscaled(self) -> bool:
-        """Whether the style has the size that it would have at ``style_scale`` 1."""
-        own, size = self.sources.pictures[Role.STYLE].size, self.sources.size
-        return style_size_at(own, size, 1.0) == self.sources.style_size
+        """Whether the styles have the sizes that they would have at ``style_scale`` 1."""
+        pictures, size = self.sources.pictures, self.sources.size
+        return all(
+            style_size_at(pictures[style.role].size, size, 1.0) == style.size for style in self.sources.styles
+        )
 
 
 @dataclass(frozen=True)
@@ -116,7 +126,22 @@ RULES: tuple[Rule, ...] = (
         "local_weight is 0, so no patches are matched",
         lambda at: at.sources.has_maps and at.chosen.semantic_weight > 0 and not at.weighs("local"),
     ),
+    Rule(
+        "semantic_weight",
+        "no style has a map",
+        lambda at: (
+            at.sources.has_maps
+            and not at.has_style_maps
+            and at.chosen.semantic_weight > 0
+            and at.weighs("local")
+        ),
+    ),
     Rule("statistics", "there are no maps", lambda at: not at.sources.has_maps),
+    Rule(
+        "statistics",
+        "no style has a map",
+        lambda at: at.sources.has_maps and not at.has_style_maps and at.weighs("global"),
+    ),
     Rule(
         "statistics",
         "global_weight is 0, so no statistics are compared",
@@ -128,6 +153,12 @@ RULES: tuple[Rule, ...] = (
         lambda at: at.sources.proposes_maps and not at.weighs("local") and not at.works_by_class,
     ),
     Rule("classes", "there are no maps", lambda at: not at.sources.has_maps),
+    Rule("soft_maps", "there are no maps", lambda at: not at.sources.has_maps),
+    Rule(
+        "soft_maps",
+        "the maps have no soft borders between two of their colours",
+        lambda at: at.sources.has_maps and not at.has_shades,
+    ),
     Rule("strict", "there are no maps", lambda at: not at.sources.has_maps),
     Rule(
         "scheme",
@@ -160,7 +191,7 @@ def useless_settings(situation: Situation) -> list[str]:
             "quality is preview, which copies matched patches, and local_weight is 0: the result is the "
             "picture that the run starts from"
         )
-    if situation.sources.has_maps and not chosen.semantic_weight:
+    if situation.has_style_maps and not chosen.semantic_weight:
         sentences.append("the maps do not steer which patches match: semantic_weight is 0")
     return [*sentences, *_stretched_start(situation.sources)]
 

@@ -33,7 +33,7 @@ from glstylenet.settings.model import GROUPS, Settings, field_help
 from glstylenet.settings.pictures import INIT_CHOICES
 from glstylenet.settings.presets import PRESETS, preset_settings
 from glstylenet.settings.quality import QUALITIES, Quality, QualityName
-from glstylenet.settings.roles import Pictures, Role
+from glstylenet.settings.roles import Pictures, Role, style_map_role, style_role
 
 __all__ = [
     "GROUPS",
@@ -55,4 +55,6 @@ __all__ = [
     "parse_bytes",
     "preset_settings",
     "read_config",
+    "style_map_role",
+    "style_role",
 ]

@@ -38,6 +38,11 @@ class PatchSettings(Theme):
         ge=1,
         le=64,
     )
+    soft_maps: bool = setting(
+        False,
+        "keep soft borders of maps (antialiased, feathered): their pixels belong to both classes by shares",
+        effect="regions that fade into each other",
+    )
     strict: bool = setting(
         False,
         "treat a class that the style's map lacks as an error instead of a warning",

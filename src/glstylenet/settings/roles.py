@@ -4,13 +4,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-__all__ = ["Pictures", "Role"]
+__all__ = ["Pictures", "Role", "style_map_role", "style_role"]
 
 
 class Role(StrEnum):
     """`Role` says what a picture of a run is for.
 
-    A member equals its text, which recipes and job files hold.
+    A member equals its text, which recipes and job files hold. Further styles and their maps have the roles
+    of :func:`style_role` and :func:`style_map_role`.
     """
 
     CONTENT = "content"
@@ -19,6 +20,24 @@ class Role(StrEnum):
     STYLE_MAP = "style_map"
     INIT = "init"
     """The picture that the run starts from, where ``Settings.init`` names a file."""
+
+
+def style_role(number: int) -> str:
+    """Return the role of style ``number``, from 1.
+
+    >>> style_role(1), style_role(2)
+    ('style', 'style_2')
+    """
+    return Role.STYLE.value if number == 1 else f"{Role.STYLE.value}_{number}"
+
+
+def style_map_role(number: int) -> str:
+    """Return the role of the map of style ``number``, from 1.
+
+    >>> style_map_role(1), style_map_role(2)
+    ('style_map', 'style_map_2')
+    """
+    return Role.STYLE_MAP.value if number == 1 else f"{Role.STYLE_MAP.value}_{number}"
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,67 @@
+"""Styles: the pictures that a run paints from, as a caller gives them."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from glstylenet.errors import UsageError
+from glstylenet.pictures import PictureSource
+
+__all__ = ["GivenStyle", "Style", "given_styles"]
+
+
+@dataclass(frozen=True)
+class Style:
+    """`Style` is one of several pictures to paint from.
+
+    - ``picture`` and ``map``: its semantic map, as :func:`~glstylenet.stylize` takes pictures. A style
+      without a map is of any class.
+    - ``weight``: at least 0, relative to the other styles'. It leans the choice of patches and mixes colours
+      and textures. A style of weight 0 changes nothing, unless classes are bound to it.
+    - ``regions``: the classes of the content's map that are painted from this style alone. A class is named
+      by its colour, such as "#ff0000" or "red", or by its number from 1 in the table of classes.
+
+    >>> Style("sky.jpg", weight=0.5, regions=["blue"]).weight
+    0.5
+    """
+
+    picture: PictureSource
+    map: PictureSource | None = None
+    weight: float = 1.0
+    regions: Sequence[str | int] = ()
+
+
+GivenStyle = PictureSource | Style | list[Style] | tuple[Style, ...]
+"""What a run may be given as its style: a picture, or one or several :class:`Style`."""
+
+
+def given_styles(style: GivenStyle, style_map: PictureSource | None) -> tuple[tuple[Style, ...], list[str]]:
+    """Return the styles that something is painted from, and sentences about those that are left out.
+
+    Raises :class:`~glstylenet.errors.UsageError` for weights that are impossible, for no style at all, and
+    for a ``style_map`` beside a :class:`Style`, which has its own.
+    """
+    if isinstance(style, Style):
+        style = [style]
+    if not isinstance(style, list | tuple):
+        return (Style(style, style_map),), []
+    if style_map is not None:
+        raise UsageError("got a style map beside a list of styles; give each style its own map")
+    for number, each in enumerate(style, start=1):
+        if not isinstance(each, Style):
+            raise UsageError(f"style {number} of the list is a {type(each).__name__}, expected a Style")
+        if not (math.isfinite(each.weight) and each.weight >= 0):
+            raise UsageError(
+                f"the weight of style {number} is {each.weight}; expected a number of at least 0"
+            )
+    if not any(each.weight > 0 for each in style):
+        raise UsageError(f"none of the {len(style)} styles has a weight above 0; give one of them some")
+    used = tuple(each for each in style if each.weight > 0 or each.regions)
+    notes = [
+        f"style {number} has weight 0 and no class of its own: nothing is painted from it"
+        for number, each in enumerate(style, start=1)
+        if not (each.weight > 0 or each.regions)
+    ]
+    if len(used) == 1:
+        used = (replace(used[0], weight=1.0),)  # weights are relative
+    return used, notes

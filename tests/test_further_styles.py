@@ -1,0 +1,150 @@
+"""Several styles on the command line: the options, and what a run makes of them."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from glstylenet.cli import main
+from glstylenet.cli.further_styles import StyleOptions, parse_regions, parse_weights
+from glstylenet.errors import UsageError
+
+FAST = ("--iterations", "2", "--scales", "1", "--precision", "float32", "--device", "cpu", "--quiet")
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A content, its map of red and blue halves, and two styles."""
+    monkeypatch.chdir(tmp_path)
+    for seed, name in enumerate(("content.png", "first.png", "second.png")):
+        values = np.random.default_rng(seed).integers(0, 256, (40, 36 + 4 * seed, 3), dtype=np.uint8)
+        Image.fromarray(values).save(tmp_path / name)
+    halves = np.zeros((40, 36, 3), np.uint8)
+    halves[:, :18, 0] = halves[:, 18:, 2] = 255
+    Image.fromarray(halves).save(tmp_path / "map.png")
+    return tmp_path
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+# The options
+
+
+def test_weights_are_a_number_for_each_style() -> None:
+    assert parse_weights(" 1, 0.5,0", 3) == (1.0, 0.5, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("1", "holds 1 weight, and there are 2 styles"),
+        ("1,2,3", "holds 3 weights, and there are 2 styles"),
+        ("1,-2", "'-2' is no number of at least 0"),
+        ("1,inf", "'inf' is no number"),
+        ("1,", "'' is no number"),
+        ("one,two", "'one' is no number"),
+    ],
+)
+def test_other_weights_are_refused(text: str, words: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_weights(text, 2)
+    assert words in str(caught.value)
+
+
+def test_regions_are_sorted_by_style() -> None:
+    assert parse_regions(["red=2", "3=1", "#00ff00 = 2"], 3) == (("3",), ("red", "#00ff00"), ())
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("red=3", "there is no style 3; the styles are 1 to 2"),
+        ("red=0", "there is no style 0"),
+        ("red=", "there is no style without a number"),
+        ("red=two", "there is no style two"),
+        ("red", "expected CLASS=N"),
+        ("=1", "expected CLASS=N"),
+    ],
+)
+def test_other_regions_are_refused(text: str, words: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_regions([text], 2)
+    assert words in str(caught.value)
+
+
+def test_maps_are_as_many_as_further_styles() -> None:
+    two = [Path("a.png"), Path("b.png")]
+    assert StyleOptions(two, ["none", "m.png"], None, []).parsed().maps == (None, Path("m.png"))
+    assert StyleOptions(two, [], None, []).parsed().maps == (None, None)
+    with pytest.raises(UsageError, match="got 1 --add-style-map for 2 --add-style"):
+        StyleOptions(two, ["m.png"], None, []).parsed()
+
+
+# A run
+
+STYLES = ("first.png", "--add-style", "second.png", "--content-map", "map.png", "--region", "blue=2")
+
+
+def test_a_recipe_repeats_a_run_with_several_styles(desk: Path) -> None:
+    words = ("content.png", *STYLES, "--region", "red=1", "--style-weights", "1,0.5")
+    assert main(["stylize", *words, "-o", "out.png", *FAST]) == 0
+    assert main(["stylize", "--recipe", "out.png", "-o", "again.png", "--quiet"]) == 0
+    assert _digest(desk / "again.png") == _digest(desk / "out.png")
+    changed = ("--recipe", "out.png", "--region", "red=2", "--region", "blue=1", "-o", "changed.png")
+    assert main(["stylize", *changed, "--quiet"]) == 0
+    assert _digest(desk / "changed.png") != _digest(desk / "out.png")
+    moved = ("--recipe", "out.png", "--add-style", "second.png", "--add-style", "first.png", "-o", "x.png")
+    assert main(["stylize", *moved]) == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--region", "pink=1"), "the classes are 1 #"),
+        (("--region", "red=3"), "the styles are 1 to 2"),
+        (("--style-weights", "1"), "there are 2 styles"),
+        (
+            ("--add-style-map", "map.png", "--add-style-map", "none"),
+            "got 2 --add-style-map for 1 --add-style",
+        ),
+        (("--region", "blue=1"), "is to be painted from style and from style 2"),
+    ],
+)
+@pytest.mark.usefixtures("desk")
+def test_wrong_options_are_usage_errors(
+    words: tuple[str, ...], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["stylize", "content.png", *STYLES, *words, "-o", "out.png", *FAST]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_dry_run_checks_and_counts_further_styles(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    memory = []
+    for words in (STYLES[:1], (*STYLES, "--region", "red=1")):
+        arguments = ("stylize", "content.png", *words, "-o", "out.png", *FAST, "--dry-run", "--json")
+        assert main([*arguments]) == 0
+        memory.append(json.loads(capsys.readouterr().out)["memory_bytes"])
+    assert memory[1] > memory[0]
+    assert not (desk / "out.png").exists()
+
+
+def test_a_batch_has_the_same_styles_for_all(desk: Path) -> None:
+    (desk / "more").mkdir()
+    for name in ("a.png", "b.png"):
+        (desk / "more" / name).write_bytes((desk / "content.png").read_bytes())
+    assert main(["stylize", "more", *STYLES, "-o", "made/", *FAST, "--no-metadata"]) == 0
+    assert main(["stylize", "content.png", *STYLES, "-o", "out.png", *FAST, "--no-metadata"]) == 0
+    made = {_digest(desk / "made" / f"{name}__first.png") for name in "ab"}
+    assert made == {_digest(desk / "out.png")}
+
+
+@pytest.mark.usefixtures("desk")
+def test_a_further_style_is_not_written(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("content.png", *STYLES, "-o", "second.png", "--overwrite", *FAST)
+    assert main(["stylize", *words]) == 5
+    assert "second.png" in capsys.readouterr().err
