@@ -37,6 +37,7 @@ CALLS: dict[str, Sequence[str]] = {
     "stylize": ["content.png", "style.png", "-o", "out.png"],
     "loss": ["content.png", "content.png", "style.png"],
     "evaluate": ["content.png", "content.png", "style.png"],
+    "maps check": ["content.png", "style.png"],
     "maps propose": ["content.png", "style.png", "-o", "proposed"],
     "demo": [],
     "weights info": [],
@@ -50,7 +51,7 @@ CALLS: dict[str, Sequence[str]] = {
 }
 """A call of every command that would be right."""
 
-PLACES = {"stylize": 2, "loss": 3, "evaluate": 3, "maps propose": 2, "sweep": 2}
+PLACES = {"stylize": 2, "loss": 3, "evaluate": 3, "maps check": 2, "maps propose": 2, "sweep": 2}
 """The number of pictures at the beginning of a call."""
 
 

@@ -13,6 +13,7 @@ Commands:
 - ``reproduce``: runs the paper's experiments.
 - ``studio``: starts the studio.
 - ``maps``: proposes semantic maps.
+- ``maps_check``: says what the program makes of two maps.
 - ``weights``: shows, verifies and fetches weights.
 - ``doctor``: describes the installation.
 

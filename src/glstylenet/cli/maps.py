@@ -1,4 +1,4 @@
-"""``glstylenet maps``: the command that proposes semantic maps for two pictures."""
+"""``glstylenet maps``: the commands on semantic maps, and the one that proposes them for two pictures."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from glstylenet.cli.console import inform, print_json, print_result
+from glstylenet.cli.maps_check import check_command
 from glstylenet.cli.options import (
     ConfigOption,
     DebugOption,
@@ -21,14 +22,15 @@ if TYPE_CHECKING:
 
 __all__ = ["maps_app"]
 
-maps_app = typer.Typer(help="Propose semantic maps.")
+maps_app = typer.Typer(help="Propose and check semantic maps.")
+maps_app.command("check")(check_command)
 
 _ROLES = ("content", "style")
 
 
 @maps_app.callback()
 def _maps() -> None:
-    """Propose semantic maps."""
+    """Propose and check semantic maps."""
 
 
 @maps_app.command("propose")

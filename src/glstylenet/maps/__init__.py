@@ -6,9 +6,11 @@
 - ``shared_colours``: tells which colours of several maps are one class.
 - ``map_colours``: holds the colours of one map, how often each occurs, and where it lies flat.
 - ``blends``: tells which classes lie around a pixel, and which colours are steps between two others.
+- ``sheet``: draws maps over their pictures, side by side.
 """
 
 from glstylenet.maps.labels import PictureMap, label_maps, map_at, resize_labels
 from glstylenet.maps.semantics import Semantics
+from glstylenet.maps.sheet import draw_sheet
 
-__all__ = ["PictureMap", "Semantics", "label_maps", "map_at", "resize_labels"]
+__all__ = ["PictureMap", "Semantics", "draw_sheet", "label_maps", "map_at", "resize_labels"]
