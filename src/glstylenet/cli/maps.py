@@ -7,6 +7,7 @@ import typer
 
 from glstylenet.cli.console import inform, print_json, print_result
 from glstylenet.cli.maps_check import check_command
+from glstylenet.cli.maps_snap import snap_command
 from glstylenet.cli.options import (
     ConfigOption,
     DebugOption,
@@ -22,15 +23,16 @@ if TYPE_CHECKING:
 
 __all__ = ["maps_app"]
 
-maps_app = typer.Typer(help="Propose and check semantic maps.")
+maps_app = typer.Typer(help="Propose, snap and check semantic maps.")
 maps_app.command("check")(check_command)
+maps_app.command("snap")(snap_command)
 
 _ROLES = ("content", "style")
 
 
 @maps_app.callback()
 def _maps() -> None:
-    """Propose and check semantic maps."""
+    """Propose, snap and check semantic maps."""
 
 
 @maps_app.command("propose")

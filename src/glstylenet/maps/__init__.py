@@ -9,8 +9,8 @@
 - ``sheet``: draws maps over their pictures, side by side.
 """
 
-from glstylenet.maps.labels import PictureMap, label_maps, map_at, resize_labels
+from glstylenet.maps.labels import PictureMap, check_map_size, label_maps, map_at, resize_labels
 from glstylenet.maps.semantics import Semantics
 from glstylenet.maps.sheet import draw_sheet
 
-__all__ = ["PictureMap", "Semantics", "draw_sheet", "label_maps", "map_at", "resize_labels"]
+__all__ = ["PictureMap", "Semantics", "check_map_size", "draw_sheet", "label_maps", "map_at", "resize_labels"]
