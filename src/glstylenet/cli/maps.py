@@ -65,6 +65,14 @@ def _propose_command(
             show_default=False,
         ),
     ],
+    portrait: Annotated[
+        bool,
+        typer.Option(
+            "--portrait",
+            help="propose background, clothes, skin, hair, eyes and mouth (needs the extra 'maps'), unless a "
+            "picture shows no face",
+        ),
+    ] = False,
     overwrite: OverwriteOption = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
@@ -77,7 +85,7 @@ def _propose_command(
     from glstylenet.cli.jobs import make_output_folder
     from glstylenet.files import FileSet, claim_output
     from glstylenet.pictures import check_output, read_picture, write_picture
-    from glstylenet.proposals import DEFAULT_CLASSES, propose_maps
+    from glstylenet.proposals import DEFAULT_CLASSES, propose_maps, propose_portrait_maps
 
     pictures = []
     for path in (content, style):
@@ -90,12 +98,11 @@ def _propose_command(
     inputs = FileSet([content, style])
     for path, pixels in zip(files, pictures, strict=True):
         check_output(path, (pixels.shape[2], pixels.shape[3]), overwrite=overwrite, inputs=inputs)
-    proposal = propose_maps(
-        pictures,
-        roles=_ROLES,
-        classes=settings.classes or DEFAULT_CLASSES,
-        seed=settings.seed,
-    )
+    classes, seed = settings.classes, settings.seed
+    if portrait:
+        proposal = propose_portrait_maps(pictures, roles=_ROLES, classes=classes, seed=seed)
+    else:
+        proposal = propose_maps(pictures, roles=_ROLES, classes=classes or DEFAULT_CLASSES, seed=seed)
     for number, path in enumerate(files):
         with claim_output(path):
             write_picture(path, proposal.picture(number), overwrite=overwrite)
@@ -130,16 +137,19 @@ def _as_dict(proposal: "Proposal", files: list[Path]) -> dict[str, object]:
             zip(proposal.colours, proposal.shares, strict=True), start=1
         )
     ]
+    for each, name in zip(classes, proposal.names, strict=False):
+        each["name"] = name
     maps = {f"{role}_map": str(path) for role, path in zip(_ROLES, files, strict=True)}
     return {**maps, "classes": classes, "notes": list(proposal.notes)}
 
 
 def _table(proposal: "Proposal") -> str:
-    """Return a line for each class: its number, its colour, and its share of both pictures."""
+    """Return a line for each class: its number, its colour, its share of both pictures, and any name."""
+    names = proposal.names or ("",) * len(proposal.colours)
     rows = [
-        f"{number:>5}  {_name(colour)}  " + "  ".join(f"{share:>8.2%}" for share in shares)
-        for number, (colour, shares) in enumerate(
-            zip(proposal.colours, proposal.shares, strict=True), start=1
+        f"{number:>5}  {_name(colour)}  {'  '.join(f'{share:>8.2%}' for share in shares)}  {name}".rstrip()
+        for number, (colour, shares, name) in enumerate(
+            zip(proposal.colours, proposal.shares, names, strict=True), start=1
         )
     ]
     head = "class  colour   " + "  ".join(f"{role:>8}" for role in _ROLES)

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from glstylenet.numerics import picture_size
 from glstylenet.pictures import apply_maps, fitted_size, guided_maps
 
-__all__ = ["merge_islands", "snap_borders", "snap_drawn"]
+__all__ = ["guide_copy", "merge_islands", "snap_borders", "snap_drawn", "snap_shares"]
 
 
 _GUIDE_SIDE = 704
@@ -52,10 +52,19 @@ def snap_borders(labels: Tensor, pixels: Tensor) -> Tensor:
 
     ``pixels`` (1, 3, H, W), RGB 0..255, float32 or uint8, are the picture.
     """
-    guide = _guide(pixels)
+    guide = guide_copy(pixels)
     shares = F.one_hot(labels).permute(2, 0, 1)[None].float()
     shares = F.interpolate(shares, picture_size(guide), mode="bilinear")
-    return _largest_shares(guided_maps(guide, shares, window=_WINDOW, epsilon=_EPSILON), pixels)
+    return snap_shares(shares, guide, pixels, window=_WINDOW)
+
+
+def snap_shares(shares: Tensor, guide: Tensor, pixels: Tensor, *, window: float) -> Tensor:
+    """Return the classes, uint8 (H, W), of a picture, from ``shares`` (1, K, h, w) on its copy ``guide``.
+
+    ``guide`` (1, 3, h, w) is of :func:`guide_copy`, ``pixels`` (1, 3, H, W) the picture. ``window`` is the
+    standard deviation of the filter's window, in cells of 1/350 of the longest side.
+    """
+    return _largest_shares(guided_maps(guide, shares, window=window, epsilon=_EPSILON), pixels)
 
 
 def snap_drawn(labels: Tensor, pixels: Tensor) -> Tensor:
@@ -65,7 +74,7 @@ def snap_drawn(labels: Tensor, pixels: Tensor) -> Tensor:
     the longest side. Of parts that are thinner than that, such as eyes, nothing drawn is lost: the larger
     classes around them would swallow them.
     """
-    guide = _guide(pixels)
+    guide = guide_copy(pixels)
     size, whole = picture_size(guide), picture_size(pixels)
     reach = max(1, round(_REACH * max(size)))
     coarse = F.interpolate(labels[None, None], size, mode="nearest-exact")[0, 0]
@@ -84,7 +93,7 @@ def snap_drawn(labels: Tensor, pixels: Tensor) -> Tensor:
     return snapped
 
 
-def _guide(pixels: Tensor) -> Tensor:
+def guide_copy(pixels: Tensor) -> Tensor:
     """Return the copy of a picture on which the filter's functions are found: (1, 3, h, w), float32."""
     height, width = picture_size(pixels)
     size = fitted_size((height, width), min(_GUIDE_SIDE, max(height, width)))

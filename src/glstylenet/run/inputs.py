@@ -15,7 +15,7 @@ from glstylenet.maps import PictureMap, Semantics, label_maps, resize_labels
 from glstylenet.memory import PIXEL_BYTES, HeldPictures
 from glstylenet.objective import check_opacity
 from glstylenet.pictures import Picture, PictureSource, fitted_size, match_distribution, read_picture, resize
-from glstylenet.proposals import DEFAULT_CLASSES, propose_maps
+from glstylenet.proposals import DEFAULT_CLASSES, Proposal, propose_maps, propose_portrait_maps
 from glstylenet.pyramid import SCHEMES, fused_size
 from glstylenet.run.canvas import with_margin
 from glstylenet.run.grey import all_grey
@@ -251,8 +251,8 @@ def read_sources(
     :class:`~glstylenet.errors.ImageError` for pictures that cannot be used and
     :class:`~glstylenet.errors.MemoryLimitError` for those that need more memory than the run may use.
     """
-    proposes_maps = settings.maps == "auto"
-    _check_roles(content, content_map, style_map, proposes_maps=proposes_maps)
+    proposes_maps = settings.maps != "given"
+    _check_roles(content, content_map, style_map, maps=settings.maps)
     sources = {
         Role.CONTENT: content,
         Role.STYLE: style,
@@ -413,16 +413,17 @@ def _check_roles(
     content_map: PictureSource | None,
     style_map: PictureSource | None,
     *,
-    proposes_maps: bool,
+    maps: str,
 ) -> None:
+    proposes_maps = maps != "given"
     if proposes_maps and content is None:
         raise UsageError(
-            "a doodle has no content picture, and maps is auto: maps are proposed from two pictures. Give a "
-            "content picture; or draw both maps, and leave maps at given"
+            f"a doodle has no content picture, and maps is {maps}: maps are proposed from two pictures. "
+            "Give a content picture; or draw both maps, and leave maps at given"
         )
     if proposes_maps and (content_map is not None or style_map is not None):
         raise UsageError(
-            "got a map, and maps is auto: proposed maps would take its place. Leave the map out, or leave "
+            f"got a map, and maps is {maps}: proposed maps would take its place. Leave the map out, or leave "
             "maps at given"
         )
     if (content_map is None) != (style_map is None):
@@ -473,14 +474,17 @@ def _read_maps(sources: Sources, settings: Settings) -> Semantics | None:
 def _proposed_maps(sources: Sources, settings: Settings) -> Semantics:
     """Return maps proposed for the content and the style at their sizes; the paper draws its maps by hand."""
     sizes = {Role.CONTENT: sources.size, Role.STYLE: sources.style_size}
-    proposal = propose_maps(
-        [resize(sources.pictures[role].over_white, size) for role, size in sizes.items()],
-        roles=list(sizes),
-        classes=settings.classes or DEFAULT_CLASSES,
-        seed=settings.seed,
-    )
+    pictures = [resize(sources.pictures[role].over_white, size) for role, size in sizes.items()]
+    proposal = _propose(pictures, list(sizes), settings)
     maps = [
         PictureMap(proposal.picture(number), role, size) for number, (role, size) in enumerate(sizes.items())
     ]
     semantics = label_maps(maps, strict=settings.strict)
     return replace(semantics, warnings=(*proposal.notes, *semantics.warnings))
+
+
+def _propose(pictures: list[Tensor], roles: list[str], settings: Settings) -> Proposal:
+    if settings.maps == "portrait":
+        return propose_portrait_maps(pictures, roles=roles, classes=settings.classes, seed=settings.seed)
+    classes = settings.classes or DEFAULT_CLASSES
+    return propose_maps(pictures, roles=roles, classes=classes, seed=settings.seed)

@@ -159,7 +159,7 @@ def make_recipe(result: Result, *, folder: Path, bits: int = 8, with_folders: bo
         "evaluations": result.evaluations,
         "losses": result.losses.as_dict(),
     }
-    if (semantics := result.inputs.semantics) is not None and settings.maps == "auto":
+    if (semantics := result.inputs.semantics) is not None and settings.maps != "given":
         # Nobody drew these: a repetition proposes them again.
         recipe["proposed_maps"] = [
             {"colour": each.colour_name, **dict(zip(semantics.roles, each.shares, strict=True))}
