@@ -42,7 +42,8 @@ def as_pixels(values: Array) -> Tensor:
 def as_labels(picture: Tensor) -> Array:
     """Return the class, of `COLOURS`, of every pixel of a map."""
     values = picture[0].permute(1, 2, 0).numpy()
-    return (values[:, :, None] == COLOURS).all(-1).argmax(-1).astype(np.uint8)
+    found: Array = (values[:, :, None] == COLOURS).all(-1).argmax(-1).astype(np.uint8)
+    return found
 
 
 def test_agreement_rises_and_the_small_sun_stays() -> None:

@@ -170,7 +170,8 @@ def test_a_likelihood_follows_the_colours() -> None:
     density = portrait._likelihood(colours, places)
     assert density[0] > 1000 * density[-1]
     assert density[0] == pytest.approx(1 / ((2 * np.pi) ** 1.5 * 8**3), rel=0.1)
-    assert portrait._likelihood(colours, places & (torch.arange(60) < 5)).unique().tolist() == [256.0**-3]
+    few = portrait._likelihood(colours, places & (torch.arange(60) < 5))
+    assert set(few.tolist()) == {256.0**-3}
 
 
 @pytest.mark.long

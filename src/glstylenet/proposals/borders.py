@@ -88,7 +88,7 @@ def snap_drawn(labels: Tensor, pixels: Tensor) -> Tensor:
         around = F.max_pool2d(is_thin[None, None].float(), 3, stride=1, padding=1)
         is_drawn = F.interpolate(around, whole, mode="nearest-exact")[0, 0] > 0
         drawn = F.interpolate(labels[None, None], whole, mode="nearest-exact")[0, 0]
-        for number in coarse[is_thin].unique().tolist():
+        for number in np.unique(coarse[is_thin].numpy()).tolist():
             snapped[is_drawn & (drawn == number)] = number
     return snapped
 

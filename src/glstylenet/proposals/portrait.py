@@ -120,7 +120,7 @@ def propose_portrait_maps(
         _label(picture, guide, models.person(guide), faces)
         for picture, guide, faces in zip(pictures, guides, found, strict=True)
     ]
-    present = sorted({number for each in labels for number in each.unique().tolist()})
+    present = sorted({number for each in labels for number in np.unique(each.numpy()).tolist()})
     numbers = torch.zeros(len(PORTRAIT_CLASSES), dtype=torch.uint8)
     numbers[present] = torch.arange(len(present), dtype=torch.uint8)
     names = [list(PORTRAIT_CLASSES)[number] for number in present]
@@ -226,7 +226,7 @@ def _likelihood(colours: Tensor, places: Tensor) -> Tensor:
     members = k_means(known.float(), _MIXTURE, seed=0)
     density = torch.full((len(colours),), 0.05 * _UNIFORM, dtype=colours.dtype)
     noise = _COLOUR_NOISE**2 * torch.eye(3, dtype=colours.dtype)
-    for number in members.unique().tolist():
+    for number in np.unique(members.numpy()).tolist():
         group = known[members == number]
         covariance = noise + torch.cov(group.T, correction=0)
         factor = torch.linalg.cholesky(covariance)
