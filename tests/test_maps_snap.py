@@ -13,7 +13,7 @@ from torch import Tensor
 from glstylenet.cli import main
 from glstylenet.errors import SemanticMapError
 from glstylenet.proposals import snap_map
-from glstylenet.proposals.borders import _nearest_cells, _thin_parts
+from glstylenet.proposals.borders import _largest_shares, _nearest_cells, _thin_parts
 
 Array = np.ndarray[Any, np.dtype[np.uint8]]
 COLOURS = np.array([[255, 0, 0], [0, 0, 255], [255, 255, 0]], np.uint8)
@@ -66,13 +66,14 @@ def test_a_small_map_gives_one_of_the_pictures_size() -> None:
     assert np.mean(found == truth) > 0.985
 
 
-def test_nothing_moves_further_than_the_brush_may_be_off() -> None:
-    """The picture's only edge is 20 pixels from the drawn border, and the reach is 5: it attracts nothing."""
-    picture, brush = np.full((HEIGHT, WIDTH, 3), 60, np.uint8), np.zeros((HEIGHT, WIDTH), np.uint8)
-    picture[:, 80:], brush[:, 60:] = 180, 1
-    found = as_labels(snap_map(as_pixels(COLOURS[brush]), as_pixels(picture)).picture(0))
-    assert not found[:, :54].any()
-    assert found[:, 66:].all()
+def test_a_pixel_takes_only_classes_that_are_allowed_there() -> None:
+    """Class 1 has the larger share everywhere, and the right half may not have it."""
+    maps = torch.zeros(4, 2, 3, 4)
+    maps[3, 1] = 1.0
+    allowed = torch.ones(2, 3, 4, dtype=torch.bool)
+    allowed[1, :, 2:] = False
+    found = _largest_shares(maps, torch.zeros(1, 3, 6, 8), allowed)
+    assert found.tolist() == [[1, 1, 1, 1, 0, 0, 0, 0]] * 6
 
 
 def test_thin_parts_by_hand() -> None:
