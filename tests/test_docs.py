@@ -142,7 +142,7 @@ def test_notes_of_trials_are_in_the_notebook() -> None:
 def test_every_dependency_has_its_reason() -> None:
     project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     lists = re.findall(
-        r"^(?:dependencies|report|studio|dev|docs) = \[(.*?)\]$", project, flags=re.MULTILINE | re.DOTALL
+        r"^(?:dependencies|report|maps|studio|dev|docs) = \[(.*?)\]$", project, flags=re.MULTILINE | re.DOTALL
     )
     names = re.findall(r'"([\w-]+)', "".join(lists))
     assert len(names) > 15

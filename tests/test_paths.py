@@ -37,7 +37,9 @@ CALLS: dict[str, Sequence[str]] = {
     "stylize": ["content.png", "style.png", "-o", "out.png"],
     "loss": ["content.png", "content.png", "style.png"],
     "evaluate": ["content.png", "content.png", "style.png"],
+    "maps check": ["content.png", "style.png"],
     "maps propose": ["content.png", "style.png", "-o", "proposed"],
+    "maps snap": ["content.png", "style.png", "-o", "out.png"],
     "demo": [],
     "weights info": [],
     "weights verify": [],
@@ -51,7 +53,16 @@ CALLS: dict[str, Sequence[str]] = {
 }
 """A call of every command that would be right."""
 
-PLACES = {"stylize": 2, "loss": 3, "evaluate": 3, "maps propose": 2, "sweep": 2, "tune": 2}
+PLACES = {
+    "stylize": 2,
+    "loss": 3,
+    "evaluate": 3,
+    "maps check": 2,
+    "maps propose": 2,
+    "maps snap": 2,
+    "sweep": 2,
+    "tune": 2,
+}
 """The number of pictures at the beginning of a call."""
 
 

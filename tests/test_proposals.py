@@ -247,7 +247,7 @@ def test_maps_beside_proposed_ones_are_refused(
     assert "got a map, and maps is auto" in capsys.readouterr().err
     assert main(["stylize", files[1], *out, "--content-map", files[0], "--style-map", files[1]]) == 2
     assert "a doodle has no content picture" in capsys.readouterr().err
-    assert main(["stylize", *files, *out[:2], "--maps", "portrait"]) == 2
+    assert main(["stylize", *files, *out[:2], "--maps", "drawn"]) == 2
     with pytest.raises(UsageError, match="maps is auto"):
         plan_run(files[0], files[1], style_map=files[1], settings=Settings(maps="auto"))
 

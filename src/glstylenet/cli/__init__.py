@@ -14,6 +14,8 @@ Commands:
 - ``reproduce``: runs the paper's experiments.
 - ``studio``: starts the studio.
 - ``maps``: proposes semantic maps.
+- ``maps_check``: says what the program makes of two maps.
+- ``maps_snap``: brings a coarse map to its picture's edges.
 - ``weights``: shows, verifies and fetches weights.
 - ``doctor``: describes the installation.
 

@@ -1,4 +1,4 @@
-"""``glstylenet maps``: the command that proposes semantic maps for two pictures."""
+"""``glstylenet maps``: the commands on semantic maps, and the one that proposes them for two pictures."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from glstylenet.cli.console import inform, print_json, print_result
+from glstylenet.cli.maps_check import check_command
+from glstylenet.cli.maps_snap import snap_command
 from glstylenet.cli.options import (
     ConfigOption,
     DebugOption,
@@ -21,14 +23,16 @@ if TYPE_CHECKING:
 
 __all__ = ["maps_app"]
 
-maps_app = typer.Typer(help="Propose semantic maps.")
+maps_app = typer.Typer(help="Propose, snap and check semantic maps.")
+maps_app.command("check")(check_command)
+maps_app.command("snap")(snap_command)
 
 _ROLES = ("content", "style")
 
 
 @maps_app.callback()
 def _maps() -> None:
-    """Propose semantic maps."""
+    """Propose, snap and check semantic maps."""
 
 
 @maps_app.command("propose")
@@ -61,6 +65,14 @@ def _propose_command(
             show_default=False,
         ),
     ],
+    portrait: Annotated[
+        bool,
+        typer.Option(
+            "--portrait",
+            help="propose background, clothes, skin, hair, eyes and mouth (needs the extra 'maps'), unless a "
+            "picture shows no face",
+        ),
+    ] = False,
     overwrite: OverwriteOption = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
@@ -73,7 +85,7 @@ def _propose_command(
     from glstylenet.cli.jobs import make_output_folder
     from glstylenet.files import FileSet, claim_output
     from glstylenet.pictures import check_output, read_picture, write_picture
-    from glstylenet.proposals import DEFAULT_CLASSES, propose_maps
+    from glstylenet.proposals import DEFAULT_CLASSES, propose_maps, propose_portrait_maps
 
     pictures = []
     for path in (content, style):
@@ -86,12 +98,11 @@ def _propose_command(
     inputs = FileSet([content, style])
     for path, pixels in zip(files, pictures, strict=True):
         check_output(path, (pixels.shape[2], pixels.shape[3]), overwrite=overwrite, inputs=inputs)
-    proposal = propose_maps(
-        pictures,
-        roles=_ROLES,
-        classes=settings.classes or DEFAULT_CLASSES,
-        seed=settings.seed,
-    )
+    classes, seed = settings.classes, settings.seed
+    if portrait:
+        proposal = propose_portrait_maps(pictures, roles=_ROLES, classes=classes, seed=seed)
+    else:
+        proposal = propose_maps(pictures, roles=_ROLES, classes=classes or DEFAULT_CLASSES, seed=seed)
     for number, path in enumerate(files):
         with claim_output(path):
             write_picture(path, proposal.picture(number), overwrite=overwrite)
@@ -126,16 +137,19 @@ def _as_dict(proposal: "Proposal", files: list[Path]) -> dict[str, object]:
             zip(proposal.colours, proposal.shares, strict=True), start=1
         )
     ]
+    for each, name in zip(classes, proposal.names, strict=False):
+        each["name"] = name
     maps = {f"{role}_map": str(path) for role, path in zip(_ROLES, files, strict=True)}
     return {**maps, "classes": classes, "notes": list(proposal.notes)}
 
 
 def _table(proposal: "Proposal") -> str:
-    """Return a line for each class: its number, its colour, and its share of both pictures."""
+    """Return a line for each class: its number, its colour, its share of both pictures, and any name."""
+    names = proposal.names or ("",) * len(proposal.colours)
     rows = [
-        f"{number:>5}  {_name(colour)}  " + "  ".join(f"{share:>8.2%}" for share in shares)
-        for number, (colour, shares) in enumerate(
-            zip(proposal.colours, proposal.shares, strict=True), start=1
+        f"{number:>5}  {_name(colour)}  {'  '.join(f'{share:>8.2%}' for share in shares)}  {name}".rstrip()
+        for number, (colour, shares, name) in enumerate(
+            zip(proposal.colours, proposal.shares, names, strict=True), start=1
         )
     ]
     head = "class  colour   " + "  ".join(f"{role:>8}" for role in _ROLES)

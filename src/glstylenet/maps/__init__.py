@@ -7,9 +7,20 @@
 - ``shared_colours``: tells which colours of several maps are one class.
 - ``map_colours``: holds the colours of one map, how often each occurs, and where it lies flat.
 - ``blends``: tells which classes lie around a pixel, and which colours are steps between two others.
+- ``sheet``: draws maps over their pictures, side by side.
 """
 
-from glstylenet.maps.labels import PictureMap, label_maps, map_at, resize_labels
+from glstylenet.maps.labels import PictureMap, check_map_size, label_maps, map_at, resize_labels
 from glstylenet.maps.semantics import Semantics, find_class
+from glstylenet.maps.sheet import draw_sheet
 
-__all__ = ["PictureMap", "Semantics", "find_class", "label_maps", "map_at", "resize_labels"]
+__all__ = [
+    "PictureMap",
+    "Semantics",
+    "check_map_size",
+    "draw_sheet",
+    "find_class",
+    "label_maps",
+    "map_at",
+    "resize_labels",
+]

@@ -34,7 +34,7 @@ from glstylenet.maps.semantics import SemanticClass, Semantics, advise, find_cla
 from glstylenet.maps.shares import BorderShares, border_shares
 from glstylenet.numerics import picture_size
 
-__all__ = ["PictureMap", "label_maps", "map_at", "resize_labels"]
+__all__ = ["PictureMap", "check_map_size", "label_maps", "map_at", "resize_labels"]
 
 
 _UNCLEAR = 255  # label of a pixel whose class its colour alone does not tell
@@ -149,7 +149,16 @@ def _read(picture_map: PictureMap) -> MapColours:
         raise SemanticMapError(
             f"the {role} map has the shape {shape}; expected (1, 3, height, width) of finite values, 0 to 255"
         )
-    (map_height, map_width), (height, width) = shape[2:], picture_map.size
+    check_map_size((shape[2], shape[3]), picture_map.size, role)
+    return MapColours(image.detach().cpu()[0].round().clamp(0, 255).to(torch.uint8).numpy(), role)
+
+
+def check_map_size(map_size: tuple[int, int], size: tuple[int, int], role: str) -> None:
+    """Raise SemanticMapError unless a map of ``map_size`` (height, width) has the shape of its picture.
+
+    ``size`` is the picture's, ``role`` names it in the message.
+    """
+    (map_height, map_width), (height, width) = map_size, size
     # Forgive one pixel of rounding in the smaller of the two, or 1 %.
     allowed = max(map_width, map_height, width, height, 0.01 * map_width * height)
     if abs(map_width * height - map_height * width) > allowed:
@@ -157,7 +166,6 @@ def _read(picture_map: PictureMap) -> MapColours:
             f"the {role} map is {map_width}x{map_height} (width x height), its picture {width}x{height}: "
             "the aspect ratios differ. Crop or redraw the map to the same frame as the picture"
         )
-    return MapColours(image.detach().cpu()[0].round().clamp(0, 255).to(torch.uint8).numpy(), role)
 
 
 def _one_hot(labels: Tensor, order: Sequence[int]) -> Tensor:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from glstylenet.machine import return_freed_memory
 from glstylenet.network import EMBEDDED, VGG19, load_deeper_weights, load_weights
 from glstylenet.proposals.borders import merge_islands, snap_borders
 from glstylenet.proposals.clusters import k_means
@@ -49,12 +50,14 @@ class Proposal:
     """`Proposal` holds the proposed maps of several pictures, with one palette.
 
     ``labels`` (H, W), uint8, give the class of every pixel of each picture. ``colours`` are the classes', in
-    which the maps are drawn; the largest class comes first. ``notes`` are sentences for the user.
+    which the maps are drawn; the largest class comes first, or they are in the order of a portrait's.
+    ``notes`` are sentences for the user. ``names`` are the classes' names where it is known what they are.
     """
 
     labels: tuple[Tensor, ...]
     colours: tuple[tuple[int, int, int], ...]
     notes: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
 
     @property
     def shares(self) -> tuple[tuple[float, ...], ...]:
@@ -87,16 +90,23 @@ def propose_maps(
     if plain or classes == 1:
         empty = tuple(torch.zeros(tuple(each.shape[2:]), dtype=torch.uint8) for each in pictures)
         return Proposal(empty, class_colours(1), _one_class_notes(plain))
-    network = load_network()
-    described = [describe(each, network) for each in pictures]
+    # Blocks that reading, describing and snapping free do not fit what follows.
+    return_freed_memory()
+    described = _describe_all(pictures)
+    return_freed_memory()
     points = torch.cat([each[0].flatten(1).T for each in described])
     sizes = [each.shape[-2] * each.shape[-1] for each in described]
     clusters = torch.split(k_means(points, classes, seed=seed), sizes)
-    labels = [
-        merge_islands(snap_borders(members.view(each.shape[-2:]), picture))
-        for members, each, picture in zip(clusters, described, pictures, strict=True)
-    ]
+    labels = []
+    for members, each, picture in zip(clusters, described, pictures, strict=True):
+        labels.append(merge_islands(snap_borders(members.view(each.shape[-2:]), picture)))
+        return_freed_memory()
     return _ordered(labels, classes)
+
+
+def _describe_all(pictures: Sequence[Tensor]) -> list[Tensor]:
+    network = load_network()
+    return [describe(each, network) for each in pictures]
 
 
 def load_network() -> VGG19:

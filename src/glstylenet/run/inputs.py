@@ -15,7 +15,7 @@ from glstylenet.maps import PictureMap, Semantics, find_class, label_maps, resiz
 from glstylenet.memory import PIXEL_BYTES, HeldPictures
 from glstylenet.objective import StyleGuide, check_opacity
 from glstylenet.pictures import Picture, PictureSource, fitted_size, match_distribution, read_picture, resize
-from glstylenet.proposals import DEFAULT_CLASSES, propose_maps
+from glstylenet.proposals import DEFAULT_CLASSES, Proposal, propose_maps, propose_portrait_maps
 from glstylenet.pyramid import SCHEMES, fused_size
 from glstylenet.run.canvas import with_margin
 from glstylenet.run.grey import all_grey
@@ -315,14 +315,14 @@ def read_sources(
     :class:`~glstylenet.errors.ImageError` for pictures that cannot be used and
     :class:`~glstylenet.errors.MemoryLimitError` for those that need more memory than the run may use.
     """
-    proposes_maps = settings.maps == "auto"
+    proposes_maps = settings.maps != "given"
     styles, notes = given_styles(style, style_map)
     style_maps = [each.map for each in styles if each.map is not None]
     _check_roles(
         content,
         content_map,
         style_maps,
-        proposes_maps=proposes_maps,
+        maps=settings.maps,
         binds_classes=any(each.regions for each in styles),
     )
     first, *further = styles
@@ -581,17 +581,18 @@ def _check_roles(
     content_map: PictureSource | None,
     style_maps: Sequence[PictureSource],
     *,
-    proposes_maps: bool,
+    maps: str,
     binds_classes: bool,
 ) -> None:
+    proposes_maps = maps != "given"
     if proposes_maps and content is None:
         raise UsageError(
-            "a doodle has no content picture, and maps is auto: maps are proposed from two pictures. Give a "
-            "content picture; or draw both maps, and leave maps at given"
+            f"a doodle has no content picture, and maps is {maps}: maps are proposed from two pictures. "
+            "Give a content picture; or draw both maps, and leave maps at given"
         )
     if proposes_maps and (content_map is not None or style_maps):
         raise UsageError(
-            "got a map, and maps is auto: proposed maps would take its place. Leave the map out, or leave "
+            f"got a map, and maps is {maps}: proposed maps would take its place. Leave the map out, or leave "
             "maps at given"
         )
     if binds_classes and content_map is None and not proposes_maps:
@@ -655,15 +656,11 @@ def _proposed_maps(sources: Sources, settings: Settings) -> Semantics:
     """Return maps proposed for the content and the styles at their sizes; the paper draws maps by hand."""
     sizes = {Role.CONTENT.value: sources.size, **{style.name: style.size for style in sources.styles}}
     roles = (Role.CONTENT, *(style.role for style in sources.styles))
-    proposal = propose_maps(
-        [
-            resize(sources.pictures[role].over_white, size)
-            for role, size in zip(roles, sizes.values(), strict=True)
-        ],
-        roles=list(sizes),
-        classes=settings.classes or DEFAULT_CLASSES,
-        seed=settings.seed,
-    )
+    pictures = [
+        resize(sources.pictures[role].over_white, size)
+        for role, size in zip(roles, sizes.values(), strict=True)
+    ]
+    proposal = _propose(pictures, list(sizes), settings)
     maps = [
         PictureMap(proposal.picture(number), role, size) for number, (role, size) in enumerate(sizes.items())
     ]
@@ -677,3 +674,10 @@ def _bound_words(sources: Sources) -> list[str | int]:
 
 def _words(role: str) -> str:
     return role.replace("_", " ")
+
+
+def _propose(pictures: list[Tensor], roles: list[str], settings: Settings) -> Proposal:
+    if settings.maps == "portrait":
+        return propose_portrait_maps(pictures, roles=roles, classes=settings.classes, seed=settings.seed)
+    classes = settings.classes or DEFAULT_CLASSES
+    return propose_maps(pictures, roles=roles, classes=classes, seed=settings.seed)

@@ -177,7 +177,7 @@ def make_recipe(result: Result, *, folder: Path, bits: int = 8, with_folders: bo
     }
     if len(result.inputs.styles) > 1:
         recipe["styles"] = [asdict(each) for each in _styles(result.inputs)]
-    if (semantics := result.inputs.semantics) is not None and settings.maps == "auto":
+    if (semantics := result.inputs.semantics) is not None and settings.maps != "given":
         # Nobody drew these: a repetition proposes them again.
         recipe["proposed_maps"] = [
             {"colour": each.colour_name, **dict(zip(semantics.roles, each.shares, strict=True))}

@@ -28,9 +28,10 @@ class PatchSettings(Theme):
         ge=0,
         le=1e6,
     )
-    maps: Literal["given", "auto"] = setting(
+    maps: Literal["given", "auto", "portrait"] = setting(
         "given",
-        "where the semantic maps come from; auto proposes them from what is alike in both pictures",
+        "where the semantic maps come from; auto proposes them from what is alike in both pictures, portrait "
+        "from persons and faces (extra 'maps')",
     )
     classes: int | None = setting(
         None,
