@@ -25,10 +25,23 @@
 - ``events``: defines the events that a run emits.
 """
 
+from glstylenet.run.assembly import make_optimizer
+from glstylenet.run.canvas import MARGIN, canvas_size, with_margin, without_margin
 from glstylenet.run.checkpoint import ALGORITHM_VERSION, checkpoint_file, remove_checkpoint
 from glstylenet.run.events import Event, Finished, Matched, ScaleStarted, Started, Step, Voted, Warned
 from glstylenet.run.final_losses import picture_losses, result_loss_maps
-from glstylenet.run.inputs import Inputs, ScaledInputs, Sources, prepare_inputs, read_result, read_sources
+from glstylenet.run.grey import make_grey
+from glstylenet.run.identity import Identity
+from glstylenet.run.inputs import (
+    Inputs,
+    ScaledInputs,
+    Sources,
+    prepare_inputs,
+    read_result,
+    read_sources,
+    style_size_at,
+)
+from glstylenet.run.memory_budget import estimate_memory
 from glstylenet.run.named_files import named_files
 from glstylenet.run.recipe import (
     Recipe,
@@ -41,14 +54,18 @@ from glstylenet.run.recipe import (
 from glstylenet.run.result import Result, Timings
 from glstylenet.run.scales import SMALLEST_SIDE, Scale, most_evaluations
 from glstylenet.run.start import start_pixels
+from glstylenet.run.strokes import FORMS_REACH, blend_detail
 from glstylenet.run.stylize import plan_run, stylize
-from glstylenet.run.time_estimate import estimate_seconds, measure_speed
+from glstylenet.run.time_estimate import Speed, estimate_seconds, measure_speed
 
 __all__ = [
     "ALGORITHM_VERSION",
+    "FORMS_REACH",
+    "MARGIN",
     "SMALLEST_SIDE",
     "Event",
     "Finished",
+    "Identity",
     "Inputs",
     "Matched",
     "Recipe",
@@ -57,15 +74,21 @@ __all__ = [
     "ScaleStarted",
     "ScaledInputs",
     "Sources",
+    "Speed",
     "Started",
     "Step",
     "Timings",
     "Voted",
     "Warned",
+    "blend_detail",
+    "canvas_size",
     "checkpoint_file",
     "current_versions",
+    "estimate_memory",
     "estimate_seconds",
     "find_inputs",
+    "make_grey",
+    "make_optimizer",
     "make_recipe",
     "measure_speed",
     "most_evaluations",
@@ -80,5 +103,8 @@ __all__ = [
     "result_loss_maps",
     "settings_to_repeat",
     "start_pixels",
+    "style_size_at",
     "stylize",
+    "with_margin",
+    "without_margin",
 ]
