@@ -109,6 +109,15 @@ def test_one_area_is_a_plain_run(tmp_path: Path) -> None:
     assert not torch.equal(last.pixels, start[0])
 
 
+def test_strokes_are_copied_as_in_the_whole_picture(tmp_path: Path) -> None:
+    """Votes of three areas against those of one: the same pixels, but for patches that are equally near."""
+    whole_and_areas = [
+        _pixels(_paint(tmp_path / str(area), options=GiantOptions(area, 1, 0, 6000))) for area in (512, 128)
+    ]
+    difference = (whole_and_areas[0] - whole_and_areas[1]).abs().amax(dim=1)
+    assert (difference < 0.01).float().mean() > 0.99
+
+
 class _DeathError(Exception):
     """What ends a run in the middle of a step."""
 
