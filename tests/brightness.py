@@ -14,7 +14,8 @@ class Brightness(LossTerm):
     name, symbol, setting = "brightness", "delta", "smoothness"
     label, colour, dark_colour = "brightness", "#123456", "#fedcba"
 
-    def of_pixels(self, pixels: Tensor) -> Loss:
+    def of_pixels(self, pixels: Tensor, *, size: tuple[int, int] | None = None) -> Loss:
+        del size
         distance = pixels.double().mean() - 127.5
         gradient = torch.full_like(pixels, float(2 * self.weight * distance / pixels.numel()))
         return Loss(self.weight * distance**2, gradient)

@@ -29,6 +29,7 @@ ORDER = (
     "optim",
     "memory",
     "run",
+    "giant",
     "events",
     "samples",
     "metrics",

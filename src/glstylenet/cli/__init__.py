@@ -5,6 +5,7 @@ Commands:
 - ``entry``: makes signals and streams safe and calls the application.
 - ``application``: assembles the commands and runs the one that is called.
 - ``stylize``: defines the command that paints.
+- ``giant``: defines the command that paints area by area.
 - ``demo``: paints the samples.
 - ``loss``: prints the loss terms of a picture.
 - ``evaluate``: prints the metrics of a picture.

@@ -14,6 +14,7 @@ from glstylenet.cli.demo import demo_command
 from glstylenet.cli.doctor import doctor_command
 from glstylenet.cli.evaluate import evaluate_command
 from glstylenet.cli.exit_codes import EXIT_CODES, exit_code_of
+from glstylenet.cli.giant import giant_command
 from glstylenet.cli.loss import loss_command
 from glstylenet.cli.maps import maps_app
 from glstylenet.cli.reproduce import reproduce_command
@@ -54,6 +55,7 @@ def _root(
 
 
 app.command("stylize")(stylize_command)
+app.command("giant")(giant_command)
 app.command("loss")(loss_command)
 app.command("evaluate")(evaluate_command)
 app.command("demo")(demo_command)

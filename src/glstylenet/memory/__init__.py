@@ -7,6 +7,7 @@
 from glstylenet.memory.estimate import PIXEL_BYTES, HeldPictures, MemoryEstimate
 from glstylenet.memory.plan import (
     DEFAULT_SHARE,
+    HISTORY,
     MemoryPlan,
     check_plan,
     format_bytes,
@@ -17,6 +18,7 @@ from glstylenet.memory.plan import (
 
 __all__ = [
     "DEFAULT_SHARE",
+    "HISTORY",
     "PIXEL_BYTES",
     "HeldPictures",
     "MemoryEstimate",

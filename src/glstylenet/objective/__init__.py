@@ -14,8 +14,10 @@
 - ``target_cache``: shares targets between runs on the same pictures.
 - ``tile_features``: computes the fused features of one tile.
 - ``objective``: evaluates all terms and the gradient at some pixels.
+- ``area_objective``: evaluates them as a function of the pixels of one area, with all others held.
 """
 
+from glstylenet.objective.area_objective import AreaObjective, AreaSurvey, AreaTargets
 from glstylenet.objective.gram import gram
 from glstylenet.objective.loss_term import Loss, LossTerm
 from glstylenet.objective.objective import Objective
@@ -29,6 +31,9 @@ from glstylenet.objective.terms import TERMS, LossMaps, LossTerms, LossWeights
 __all__ = [
     "SEARCHES_OF_VOTE",
     "TERMS",
+    "AreaObjective",
+    "AreaSurvey",
+    "AreaTargets",
     "Loss",
     "LossMaps",
     "LossTerm",

@@ -11,7 +11,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from glstylenet.network import CONTENT_LAYER
+from glstylenet.network import CONTENT_LAYER, layer_size
 from glstylenet.numerics import at_least_float32, sum_of_squares
 from glstylenet.objective.loss_term import Loss, LossTerm, TileGradients
 from glstylenet.objective.tile_features import TileFeatures
@@ -51,7 +51,7 @@ class ContentTerm(LossTerm):
     def add_tile(self, features: TileFeatures, gradients: TileGradients) -> Tensor:
         """Compare the tile's own positions of F^4."""
         feature, target = self._own(features)
-        loss = content_loss(feature, target, weight=self.weight, entries=self._target.numel())
+        loss = content_loss(feature, target, weight=self.weight, entries=self._entries(features))
         tile, group = features.tile, (CONTENT_LAYER,)
         own = tile.positions(CONTENT_LAYER)
         parts = fuse_backward(
@@ -68,7 +68,7 @@ class ContentTerm(LossTerm):
         """Write the share of each of the tile's positions in the term into ``loss_map`` (h, w)."""
         feature, target = self._own(features)
         difference = feature.to(loss_map.dtype) - target.to(loss_map.dtype)
-        share = self.weight / self._target.numel()
+        share = self.weight / self._entries(features)
         own = features.tile.positions(CONTENT_LAYER).slices
         loss_map[own] = share * difference.square_().sum(dim=(0, 1), dtype=loss_map.dtype)
 
@@ -78,5 +78,12 @@ class ContentTerm(LossTerm):
         return self.targets.content
 
     def _own(self, features: TileFeatures) -> tuple[Tensor, Tensor]:
-        rows, columns = features.tile.positions(CONTENT_LAYER).slices
-        return features.layer(CONTENT_LAYER), self._target[..., rows, columns]
+        own = features.tile.positions(CONTENT_LAYER)
+        if self.targets.content_window is not None:
+            own = own.relative_to(self.targets.content_window)
+        return features.layer(CONTENT_LAYER), self._target[..., *own.slices]
+
+    def _entries(self, features: TileFeatures) -> int:
+        """Return how many numbers F^4 of the whole picture has."""
+        height, width = layer_size(features.tile.size, CONTENT_LAYER)
+        return self._target.shape[1] * height * width

@@ -20,6 +20,7 @@ both pictures have, this is Eq. 6, to the last digit.
 Shape letters: N channels, H x W positions (M = H W), (1, N, H, W) for a feature.
 """
 
+from collections.abc import Sequence
 from functools import cached_property
 
 import torch
@@ -148,6 +149,8 @@ class GlobalTerm(LossTerm):
     _matrices: list[list[Tensor]]
     _differences: list[list[Tensor]]
     _losses: list[tuple[RegionTarget, Tensor]]
+    _others: Sequence[Sequence[Tensor]] | None = None
+    _copies: int = 1
 
     @cached_property
     def _targets(self) -> list[list[RegionTarget]]:
@@ -156,6 +159,27 @@ class GlobalTerm(LossTerm):
             styles.region_targets(class_map)
             for styles, class_map in zip(self.targets.styles, self.targets.region_maps, strict=True)
         ]
+
+    @property
+    def matrices(self) -> list[list[Tensor]]:
+        """The matrices (N, N) collected, of each region of each fused feature; parts of those of the whole
+        where not all tiles were visited."""
+        return self._matrices
+
+    def hold_others(self, others: Sequence[Sequence[Tensor]], copies: int) -> None:
+        """Compare ``others`` + ``copies`` times the matrices collected, and count a ``copies``-th of it.
+
+        ``others`` (N, N) are held: they do not depend on the tile that is visited. See
+        :class:`~.area_objective.AreaObjective`.
+        """
+        self._others, self._copies = others, copies
+
+    def loss(self, matrices: Sequence[Sequence[Tensor]]) -> Tensor:
+        """Return the term for the ``matrices`` of a whole picture: 0-dimensional float64."""
+        self.start()
+        self._matrices = [list(each) for each in matrices]
+        self._compare()
+        return torch.stack([loss for _, loss in self._losses]).sum()
 
     def start(self) -> None:
         """Forget the matrices of the last picture."""
@@ -181,10 +205,11 @@ class GlobalTerm(LossTerm):
         The value belongs to the whole picture and is told with its first tile.
         """
         value = torch.zeros((), dtype=torch.float64, device=self._matrices[0][0].device)
-        if features.tile.is_first:
+        if features.tile.is_first or self._others is not None:
             self._compare()
             for _, loss in self._losses:
                 value += loss
+            value /= self._copies
         for number, targets in enumerate(self._targets):
             feature, window, positions = self._tile(number, features)
             for target, difference in zip(targets, self._differences[number], strict=True):
@@ -216,7 +241,7 @@ class GlobalTerm(LossTerm):
 
     def _compare(self) -> None:
         """Compute the losses of the matrices, and the differences by which they pull at features."""
-        for matrices, targets in zip(self._matrices, self._targets, strict=True):
+        for matrices, targets in zip(self._whole_matrices(), self._targets, strict=True):
             rest: Tensor | None = None
             differences: list[Tensor] = []
             if (style := targets[-1].whole) is not None:
@@ -235,6 +260,14 @@ class GlobalTerm(LossTerm):
                 difference = matrix - target.gram
                 differences.append(difference if rest is None else difference.add_(rest))
             self._differences.append(differences)
+
+    def _whole_matrices(self) -> Sequence[Sequence[Tensor]]:
+        if self._others is None:
+            return self._matrices
+        return [
+            [other + self._copies * matrix for other, matrix in zip(others, matrices, strict=True)]
+            for others, matrices in zip(self._others, self._matrices, strict=True)
+        ]
 
     def _lose(self, target: RegionTarget, matrix: Tensor, style: Tensor) -> None:
         self._losses.append((target, global_loss(matrix, style, weight=self.weight * target.weight)))

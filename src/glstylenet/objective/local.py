@@ -185,17 +185,28 @@ class LocalTerm(LossTerm):
 
         ``relative`` and ``penalties`` are those of :meth:`.GroupStyles.search`.
         """
+        part = self.find(number, features, relative=relative, penalties=penalties)
+        found.put(part, features.tile.patches(self.targets.styles[number].layer))
+
+    def find(
+        self,
+        number: int,
+        features: TileFeatures,
+        *,
+        relative: bool = False,
+        penalties: Sequence[Tensor] | None = None,
+    ) -> Matches:
+        """Return the nearest style patches of the tile's own patches of one fused feature."""
         styles, window = self.targets.styles[number], features.windows[number]
         rows, columns = window.slices
         class_channels = self.targets.content_maps[number]
-        part = styles.search(
+        return styles.search(
             features.fused[number],
             None if class_channels is None else class_channels[..., rows, columns],
             origin=(window.top, window.left),
             relative=relative,
             penalties=penalties,
         )
-        found.put(part, features.tile.patches(styles.layer))
 
     def end_search(self, only_tile: TileFeatures | None) -> None:
         """Hold what was found.
@@ -210,6 +221,11 @@ class LocalTerm(LossTerm):
                 held.copy_(collected)
         else:
             self._votes = votes
+
+    def hold(self, matches: list[Matches], features: TileFeatures) -> None:
+        """Hold ``matches`` of the whole picture that were found elsewhere, for evaluations of one tile."""
+        self._found = matches
+        self.end_search(features)
 
     def add_tile(self, features: TileFeatures, gradients: TileGradients) -> Tensor:
         """Compare the tile's own positions with the votes for them."""

@@ -7,7 +7,8 @@ picture may be summed in any order.
 An evaluation visits the picture in two passes. In the *first pass* a term collects what it has to know of the
 whole picture before any gradient can be computed (:meth:`LossTerm.collect`), such as a Gram matrix. In the
 *second pass* it returns the value of each tile and adds to the gradient (:meth:`LossTerm.add_tile`). Terms
-that compare pixels instead of features need neither: they implement :meth:`LossTerm.of_pixels`.
+that compare pixels instead of features need neither: they implement :meth:`LossTerm.of_pixels` and
+:meth:`LossTerm.share_of`.
 """
 
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, ClassVar
 from torch import Tensor
 
 from glstylenet.network import WindowedGrad
+from glstylenet.numerics import Rect
 from glstylenet.objective.tile_features import TileFeatures
 from glstylenet.pyramid import fuse_backward
 
@@ -41,13 +43,14 @@ class LossTargets:
     ``styles``: those of each fused feature of the scheme. ``content_maps``: the content's class channels at
     the size of each fused feature, ``None`` where no maps steer the matching. ``region_maps``: the same,
     ``None`` where statistics are those of the whole picture. ``content``: F^4 of the content, ``None`` where
-    no term compares it.
+    no term compares it, at the positions in ``content_window``, ``None`` for all.
     """
 
     styles: "Sequence[GroupStyles]"
     content_maps: Sequence[Tensor | None]
     region_maps: Sequence[Tensor | None]
     content: Tensor | None
+    content_window: Rect | None = None
 
 
 @dataclass
@@ -120,9 +123,21 @@ class LossTerm:
         self.weight = weight
         self.targets = targets
 
-    def of_pixels(self, pixels: Tensor) -> Loss | None:
-        """Compare ``pixels`` (1, 3, H, W) themselves; ``None`` for a term of features."""
-        del pixels
+    def of_pixels(self, pixels: Tensor, *, size: tuple[int, int] | None = None) -> Loss | None:
+        """Compare ``pixels`` (1, 3, H, W) themselves; ``None`` for a term of features.
+
+        ``size``: (height, width) of the whole picture, where ``pixels`` are a part of it.
+        """
+        del pixels, size
+        return None
+
+    def share_of(self, pixels: Tensor, own: Rect, size: tuple[int, int]) -> Tensor | None:
+        """Return the part of a rectangle in a term of pixels; those of all rectangles sum up to the term.
+
+        ``pixels`` (1, 3, h, w) are a part of the picture of ``size``, ``own`` the rectangle in it. ``None``
+        for a term of features.
+        """
+        del pixels, own, size
         return None
 
     def start(self) -> None:

@@ -28,11 +28,18 @@ from glstylenet.objective.loss_term import LossTargets, LossTerm, TileGradients
 from glstylenet.objective.stroke_votes import Search, StrokeVotes
 from glstylenet.objective.styles import StyleGuide, group_styles, used_styles
 from glstylenet.objective.target_cache import TargetCache
-from glstylenet.objective.terms import TERMS, Evaluation, LossAccumulator, LossMaps, LossTerms, LossWeights
+from glstylenet.objective.terms import (
+    Evaluation,
+    LossAccumulator,
+    LossMaps,
+    LossTerms,
+    LossWeights,
+    active_terms,
+)
 from glstylenet.objective.tile_features import FeatureExtractor, TileFeatures, tile_features
 from glstylenet.pyramid import Scheme, Tile, cut_into_tiles, fused_size
 
-__all__ = ["Objective"]
+__all__ = ["Objective", "computed_groups"]
 
 
 class Objective:
@@ -77,11 +84,7 @@ class Objective:
         self._after_tiles = after_tiles
         self.stopwatch = stopwatch or Stopwatch()
         self._measure = self.stopwatch.measure
-        active = [
-            term
-            for term in TERMS
-            if weights[term.name] > 0 and (content is not None or not term.compares_content)
-        ]
+        active = active_terms(weights, has_content=content is not None)
         groups = scheme.groups if any(term.compares_styles for term in active) else ()
         compares_content = any(term.compares_content for term in active)
         extractor = FeatureExtractor(network, tile_side, half_features, between_tiles)
@@ -115,9 +118,7 @@ class Objective:
             )
         self._terms = [term(weights[term.name], loss_targets) for term in active]
         self._fused = len(groups)
-        # F^4 is the end of most schemes' groups; else it is computed for the content term besides.
-        is_there = any(group[-1] == CONTENT_LAYER for group in groups)
-        self._groups = groups if is_there or not compares_content else (*groups, (CONTENT_LAYER,))
+        self._groups = computed_groups(groups, active)
         self._local = next((term for term in self._terms if isinstance(term, LocalTerm)), None)
         self._style_pictures = [style.picture for style in used_styles(styles)]
         self._graph: CudaGraph | None = None
@@ -358,6 +359,18 @@ class Objective:
             return tile_features(
                 self._network, pixels, tile, self._groups, windows, save_for_backward=save_for_backward
             )
+
+
+def computed_groups(
+    groups: tuple[tuple[int, ...], ...], terms: Sequence[type[LossTerm]]
+) -> tuple[tuple[int, ...], ...]:
+    """Return the ``groups`` of layers that ``terms`` need fused.
+
+    F^4 is the end of most schemes' groups; else it is computed for the content term besides.
+    """
+    is_there = any(group[-1] == CONTENT_LAYER for group in groups)
+    compares_content = any(term.compares_content for term in terms)
+    return groups if is_there or not compares_content else (*groups, (CONTENT_LAYER,))
 
 
 def _overlaid(pixels: Tensor, voted: Tensor) -> Tensor:

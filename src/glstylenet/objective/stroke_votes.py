@@ -52,14 +52,22 @@ class StrokeVotes:
         """Return the picture (1, 3, H cell, W cell) that the patches found by ``search`` vote for."""
         found = search(None)
         penalties: list[Tensor] | None = None
-        expected = self._expected_use(found.index.numel())
         for _ in range(SEARCHES_OF_VOTE - 1):
-            fresh = use_penalty(self.styles.grid, found.index, expected, _COSINE_PER_DOUBLING)
-            # The mean with those before: all patches that leave a dear one would else go to the same next.
-            before = penalties or [torch.zeros_like(each) for each in fresh]
-            penalties = [(old + new) / 2 for old, new in zip(before, fresh, strict=True)]
+            penalties = self.penalties(found.index, penalties)
             found = search(penalties)
-        return self._voted(found.index)
+        return self.voted(found.index)
+
+    def penalties(self, index: Tensor, before: list[Tensor] | None) -> list[Tensor]:
+        """Return what the next search subtracts from the patches of each style: (A-2, B-2).
+
+        ``index`` int64 (H-2, W-2): the patches that the last search of the whole picture found, ``before``:
+        the penalties that it used.
+        """
+        expected = self._expected_use(index.numel())
+        fresh = use_penalty(self.styles.grid, index, expected, _COSINE_PER_DOUBLING)
+        # The mean with those before: all patches that leave a dear one would else go to the same next.
+        before = before or [torch.zeros_like(each) for each in fresh]
+        return [(old + new) / 2 for old, new in zip(before, fresh, strict=True)]
 
     def picture_by_maps(self) -> Tensor | None:
         """Return the picture that the maps alone vote for, without features; ``None`` without maps."""
@@ -77,9 +85,10 @@ class StrokeVotes:
             found = match_guides(guides, map_guides(channels), excluded=excluded)
             found = self.styles.permitted(number, found, self.content_map)
             best = found if best is None else best.better(found)
-        return None if best is None else self._voted(best.index)
+        return None if best is None else self.voted(best.index)
 
-    def _voted(self, index: Tensor) -> Tensor:
+    def voted(self, index: Tensor) -> Tensor:
+        """Return the picture (1, 3, H cell, W cell) that the patches ``index`` (H-2, W-2) vote for."""
         return vote(self.pictures, self.styles.grid, index, self.cell)
 
     def _own_classes(self, number: int) -> Tensor:

@@ -18,7 +18,7 @@ from glstylenet.objective.loss_term import LossTerm
 from glstylenet.objective.smoothness import SmoothnessTerm
 from glstylenet.settings import Settings
 
-__all__ = ["TERMS", "Evaluation", "LossAccumulator", "LossMaps", "LossTerms", "LossWeights"]
+__all__ = ["TERMS", "Evaluation", "LossAccumulator", "LossMaps", "LossTerms", "LossWeights", "active_terms"]
 
 TERMS: list[type[LossTerm]] = [ContentTerm, LocalTerm, GlobalTerm, SmoothnessTerm]
 """Every term, in the order of Eq. 8. All that computes or shows terms reads this list."""
@@ -50,6 +50,11 @@ class LossWeights:
     def replace(self, changes: Mapping[str, float]) -> "LossWeights":
         """Return the weights with some terms' changed."""
         return LossWeights(MappingProxyType({**self.terms, **changes}), self.semantic)
+
+
+def active_terms(weights: LossWeights, *, has_content: bool) -> list[type[LossTerm]]:
+    """Return the terms that are computed: those with a weight, and with a content where they compare one."""
+    return [term for term in TERMS if weights[term.name] > 0 and (has_content or not term.compares_content)]
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from glstylenet.network import Network, layer_channels, layer_sizes
 from glstylenet.numerics import Rect, picture_size, to_half
 from glstylenet.pyramid import Pyramid, Tile, cut_into_tiles, fused_size, layers_of
 
-__all__ = ["FeatureExtractor", "TileFeatures", "tile_features"]
+__all__ = ["FeatureExtractor", "TileFeatures", "crop_features", "tile_features"]
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,20 @@ def tile_features(
 ) -> TileFeatures:
     """Compute the fusion of each of ``groups`` at the positions in its window, for one ``tile`` of a
     picture."""
+    crop = picture[..., *tile.crop.slices]
+    return crop_features(network, crop, tile, groups, windows, save_for_backward=save_for_backward)
+
+
+def crop_features(
+    network: Network,
+    crop: Tensor,
+    tile: Tile,
+    groups: Sequence[tuple[int, ...]],
+    windows: Sequence[Rect],
+    *,
+    save_for_backward: bool,
+) -> TileFeatures:
+    """Compute what :func:`tile_features` does from the pixels of the tile's crop alone: (1, 3, h, w)."""
     channels = layer_channels(network)
     layers = {network.layer_names[layer]: layer for layer in layers_of(groups)}
     pyramids = [
@@ -70,9 +84,8 @@ def tile_features(
         for pyramid in pyramids:
             pyramid.write(layers[name], feature, rows)
 
-    rows, columns = tile.crop.slices
     saved = network.forward(
-        picture[..., rows, columns],
+        crop,
         tuple(layers),
         sink,
         save_for_backward=save_for_backward,

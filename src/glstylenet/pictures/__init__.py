@@ -21,6 +21,8 @@
 - ``colour_encoding``: reads what a file says of its colours without a profile.
 - ``transparency``: keeps colours apart from how opaque they are.
 - ``resize``: brings a picture to another size.
+- ``resized_window``: computes a rectangle of a resized picture.
+- ``tiled_tiff``: writes a picture of any size, read by rectangles, with its reductions.
 - ``cielab``: gives a picture the chroma of another, and keeps its lightness.
 - ``colour_transfer``: gives one picture the mean and covariance of another's colours.
 - ``colour_distribution``: gives one picture the distribution of another's colours.
@@ -37,7 +39,9 @@ from glstylenet.pictures.guided_filter import apply_maps, guided_maps
 from glstylenet.pictures.local_colour_transfer import photo_finish
 from glstylenet.pictures.read import Picture, read_picture
 from glstylenet.pictures.resize import fitted_size, resize
+from glstylenet.pictures.resized_window import resized_window
 from glstylenet.pictures.source import PictureSource
+from glstylenet.pictures.tiled_tiff import write_tiled_tiff
 from glstylenet.pictures.transparency import over_white, present_pixels
 from glstylenet.pictures.write import check_output, read_recipe, write_picture
 
@@ -60,6 +64,8 @@ __all__ = [
     "read_recipe",
     "readable_names",
     "resize",
+    "resized_window",
     "with_chroma_of",
     "write_picture",
+    "write_tiled_tiff",
 ]

@@ -26,10 +26,23 @@
 - ``events``: defines the events that a run emits.
 """
 
+from glstylenet.run.assembly import make_optimizer
+from glstylenet.run.canvas import MARGIN, canvas_size, with_margin, without_margin
 from glstylenet.run.checkpoint import ALGORITHM_VERSION, checkpoint_file, remove_checkpoint
 from glstylenet.run.events import Event, Finished, Matched, ScaleStarted, Started, Step, Voted, Warned
 from glstylenet.run.final_losses import picture_losses, result_loss_maps
-from glstylenet.run.inputs import Inputs, ScaledInputs, Sources, prepare_inputs, read_result, read_sources
+from glstylenet.run.grey import make_grey
+from glstylenet.run.identity import Identity
+from glstylenet.run.inputs import (
+    Inputs,
+    ScaledInputs,
+    Sources,
+    prepare_inputs,
+    read_result,
+    read_sources,
+    style_size_at,
+)
+from glstylenet.run.memory_budget import estimate_memory
 from glstylenet.run.named_files import named_files
 from glstylenet.run.recipe import (
     Recipe,
@@ -42,16 +55,20 @@ from glstylenet.run.recipe import (
 from glstylenet.run.result import Result, Timings
 from glstylenet.run.scales import SMALLEST_SIDE, Scale, most_evaluations
 from glstylenet.run.start import start_pixels
+from glstylenet.run.strokes import FORMS_REACH, blend_detail
 from glstylenet.run.styles import GivenStyle, Style
 from glstylenet.run.stylize import plan_run, stylize
-from glstylenet.run.time_estimate import estimate_seconds, measure_speed
+from glstylenet.run.time_estimate import Speed, estimate_seconds, measure_speed
 
 __all__ = [
     "ALGORITHM_VERSION",
+    "FORMS_REACH",
+    "MARGIN",
     "SMALLEST_SIDE",
     "Event",
     "Finished",
     "GivenStyle",
+    "Identity",
     "Inputs",
     "Matched",
     "Recipe",
@@ -60,16 +77,22 @@ __all__ = [
     "ScaleStarted",
     "ScaledInputs",
     "Sources",
+    "Speed",
     "Started",
     "Step",
     "Style",
     "Timings",
     "Voted",
     "Warned",
+    "blend_detail",
+    "canvas_size",
     "checkpoint_file",
     "current_versions",
+    "estimate_memory",
     "estimate_seconds",
     "find_inputs",
+    "make_grey",
+    "make_optimizer",
     "make_recipe",
     "measure_speed",
     "most_evaluations",
@@ -84,5 +107,8 @@ __all__ = [
     "result_loss_maps",
     "settings_to_repeat",
     "start_pixels",
+    "style_size_at",
     "stylize",
+    "with_margin",
+    "without_margin",
 ]

@@ -1,11 +1,13 @@
 """Identity: what decides the picture of a run, so that a checkpoint is continued by no other run."""
 
+import hashlib
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import glstylenet
 from glstylenet.run.preparation import Preparation
-from glstylenet.settings import INIT_CHOICES, excerpt
+from glstylenet.settings import INIT_CHOICES, Settings, excerpt
 
 __all__ = ["Identity", "SettingValue"]
 
@@ -39,16 +41,29 @@ class Identity:
     def of(cls, prepared: Preparation) -> "Identity":
         """Return the identity of a run with the precision that its settings were resolved to."""
         settings = prepared.settings.replace(precision=prepared.device.precision)
+        inputs = {role: origin.sha256 for role, origin in prepared.inputs.origins.items()}
+        return cls.of_parts(settings, inputs, prepared.weights.digest, _styles(prepared))
+
+    @classmethod
+    def of_parts(
+        cls, settings: Settings, inputs: Mapping[str, str], weights: str, styles: tuple[str, ...] = ()
+    ) -> "Identity":
+        """Return the identity of a run by the SHA-256 of its ``inputs``, by role, and ``weights``."""
         table = settings.model_dump(mode="json")
         if settings.init not in INIT_CHOICES:
             table["init"] = "a picture"  # compared by its SHA-256; the file may have been moved
         return cls(
             version=glstylenet.__version__,
             settings={name: value for name, value in table.items() if name not in _NOT_DECISIVE},
-            inputs={role: origin.sha256 for role, origin in prepared.inputs.origins.items()},
-            weights=prepared.weights.digest,
-            styles=_styles(prepared),
+            inputs=inputs,
+            weights=weights,
+            styles=styles,
         )
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of all that it holds."""
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
 
     def differences(self, saved: "Identity") -> list[str]:
         """Return in words what is different in a ``saved`` run; nothing if both compute the same picture."""

@@ -15,7 +15,7 @@ from glstylenet.objective import Objective
 from glstylenet.run.canvas import with_margin, without_margin
 from glstylenet.settings import Settings
 
-__all__ = ["copy_strokes", "copy_strokes_by_maps", "votes_before"]
+__all__ = ["FORMS_REACH", "blend_detail", "copy_strokes", "copy_strokes_by_maps", "votes_before"]
 
 
 _START_VOTES = 3
@@ -26,8 +26,8 @@ _FORMS = 4.0
 """Standard deviation, in pixels, of the Gaussian that divides forms from detail: half a position of F^4."""
 
 
-_REACH = 3
-"""Standard deviations that the Gaussian is computed to."""
+FORMS_REACH = math.ceil(3 * _FORMS)
+"""Pixels that the Gaussian is computed to: three standard deviations."""
 
 
 def votes_before(settings: Settings, number: int, *, has_maps: bool) -> int:
@@ -54,9 +54,12 @@ def copy_strokes(objective: Objective, canvas: Tensor, *, keep_forms: bool) -> T
     those of the canvas.
     """
     voted = objective.copy_strokes(canvas)
-    if keep_forms:
-        voted = voted + _blurred(canvas - voted)
-    return _with_new_margin(voted)
+    return _with_new_margin(blend_detail(canvas, voted) if keep_forms else voted)
+
+
+def blend_detail(canvas: Tensor, voted: Tensor) -> Tensor:
+    """Return the detail of ``voted`` on the forms of ``canvas``, both (1, 3, H, W)."""
+    return voted + _blurred(canvas - voted)
 
 
 def copy_strokes_by_maps(objective: Objective, canvas: Tensor) -> Tensor:
@@ -71,7 +74,7 @@ def _with_new_margin(canvas: Tensor) -> Tensor:
 
 def _blurred(picture: Tensor) -> Tensor:
     """Return ``picture`` (1, C, H, W) convolved with a Gaussian; it is continued by its border pixels."""
-    reach = math.ceil(_REACH * _FORMS)
+    reach = FORMS_REACH
     places = torch.arange(-reach, reach + 1, dtype=picture.dtype, device=picture.device)
     bell = torch.exp(-0.5 * (places / _FORMS) ** 2)
     bell /= bell.sum()

@@ -1,0 +1,268 @@
+"""``glstylenet giant``: the command that paints a picture of any size, area by area."""
+
+import json
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from glstylenet.cli.console import complain, inform, print_json, print_result
+from glstylenet.cli.options import (
+    ConfigOption,
+    ContentMapOption,
+    DebugOption,
+    JsonOption,
+    OverwriteOption,
+    PresetOption,
+    QuietOption,
+    StyleMapOption,
+    config_files,
+    resolve_settings,
+    with_options_of,
+)
+from glstylenet.cli.paths import input_path, output_path
+from glstylenet.cli.signals import StopSignals
+from glstylenet.errors import SettingsError
+from glstylenet.settings import Settings
+
+if TYPE_CHECKING:
+    from glstylenet.giant import GiantPicture, Manifest, PartsDone
+    from glstylenet.run import Event
+
+__all__ = ["giant_command"]
+
+_WHOLE_PICTURE = frozenset({"colours", "finish", "iterations", "maps", "soft_maps"})
+"""Settings that need the whole picture at once, or count over it."""
+
+_LINE_SECONDS = 5.0
+"""Seconds between two lines on areas that are done."""
+
+
+@with_options_of(*(name for name in Settings.model_fields if name not in _WHOLE_PICTURE))
+def giant_command(
+    content: Annotated[Path, typer.Argument(parser=input_path, help="the picture to repaint")],
+    style: Annotated[
+        Path,
+        typer.Argument(parser=input_path, help="the picture that gives the brushwork, large if it can be"),
+    ],
+    *,
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output", "-o", metavar="OUT.tif", parser=output_path, help="tiled BigTIFF file for the result"
+        ),
+    ],
+    content_map: ContentMapOption = None,
+    style_map: StyleMapOption = None,
+    area: Annotated[
+        int,
+        typer.Option(
+            "--area", metavar="PIXELS", min=128, help="longest side of an area; larger needs more memory"
+        ),
+    ] = 1024,
+    sweeps: Annotated[
+        int, typer.Option("--sweeps", metavar="N", min=1, help="how often each area is visited at each size")
+    ] = 2,
+    coarse: Annotated[
+        int,
+        typer.Option(
+            "--coarse-pixels",
+            metavar="N",
+            min=4096,
+            help="up to so many pixels the picture is painted whole; from there on by areas",
+        ),
+    ] = 4_000_000,
+    store: Annotated[
+        Path | None,
+        typer.Option(
+            "--store",
+            metavar="DIR",
+            parser=output_path,
+            help="folder for all that the run holds, from which --resume continues; by default "
+            "OUT.tif.store, which is removed when the result is written",
+        ),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="continue from the store; the result is the same picture")
+    ] = False,
+    preset: PresetOption = None,
+    config: ConfigOption = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="print sizes, areas, memory, disk and time; paint nothing"),
+    ] = False,
+    overwrite: OverwriteOption = False,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+    debug: DebugOption = False,
+    **options: object,
+) -> int:
+    """Repaint CONTENT with the brushwork of STYLE, area by area, at any size that the disk holds."""
+    del debug  # read where errors are printed
+    if output.suffix.lower() not in (".tif", ".tiff"):
+        raise SettingsError(f"output {output}: has the suffix {output.suffix!r}. Expected .tif or .tiff.")
+    settings = resolve_settings(options, preset=preset, config=config)
+    with StopSignals() as stop:
+        from glstylenet.files import FileSet, claim_output
+        from glstylenet.giant import GiantOptions, paint_giant, plan_giant
+        from glstylenet.pictures import check_output, write_tiled_tiff
+        from glstylenet.run import named_files
+
+        giant_options = GiantOptions(area, sweeps, None, coarse)
+        manifest = plan_giant(
+            content,
+            style,
+            content_map=content_map,
+            style_map=style_map,
+            settings=settings,
+            options=giant_options,
+        )
+        maps = [each for each in (content_map, style_map) if each is not None]
+        inputs = FileSet([content, style, *maps, *named_files(settings), *config_files(config)])
+        check_output(output, manifest.sizes[-1], overwrite=overwrite, inputs=inputs)
+        if dry_run:
+            return _print_forecast(manifest, content, style, content_map, style_map, as_json=as_json)
+        folder = store or output.with_name(f"{output.name}.store")
+        began = time.perf_counter()
+        with claim_output(output):
+            stop.graceful = True  # whatever was painted is in the store
+            picture = paint_giant(
+                content,
+                style,
+                store=folder,
+                content_map=content_map,
+                style_map=style_map,
+                settings=settings,
+                options=giant_options,
+                resume=resume,
+                on_event=_progress(quiet=quiet),
+                should_stop=stop.should_stop,
+            )
+            if picture is None:
+                complain(f"stopped; what was painted is in {folder}; the same command with --resume goes on")
+                return stop.exit_code
+            recipe = _recipe(picture, content, style)
+            write_tiled_tiff(output, picture.size, picture.read, recipe=recipe, overwrite=overwrite)
+        if store is None:
+            shutil.rmtree(folder, ignore_errors=True)
+    table = _as_dict(picture, output, time.perf_counter() - began)
+    if as_json:
+        print_json(table)
+    elif not quiet:
+        height, width = picture.size
+        by_areas = f", loss {picture.losses.total:.4g}" if picture.losses.values else ", painted whole"
+        inform(f"{output}: {width} x {height} pixels{by_areas}")
+    return 0
+
+
+def _progress(*, quiet: bool) -> "Callable[[Event | PartsDone], None]":
+    """Return the listener that prints plain lines about a run."""
+    from glstylenet.cli.progress import PlainProgress, Verbosity
+    from glstylenet.giant import PartsDone
+    from glstylenet.run import Warned
+
+    plain = PlainProgress(inform, Verbosity(quiet=quiet))
+    last = 0.0
+
+    def listen(event: "Event | PartsDone") -> None:
+        nonlocal last
+        if not isinstance(event, PartsDone):
+            if not quiet or isinstance(event, Warned):
+                plain(event)
+            return
+        now = time.monotonic()
+        if not quiet and (event.done == event.parts or now - last >= _LINE_SECONDS):
+            last = now
+            inform(f"size {event.size}/{event.sizes}, {event.step}: {event.done} of {event.parts} areas")
+
+    return listen
+
+
+def _recipe(picture: "GiantPicture", content: Path, style: Path) -> str:
+    """Return what the picture was made from and how, as one line of JSON without folders."""
+    from glstylenet.run import current_versions
+
+    manifest = picture.manifest
+    return json.dumps(
+        {
+            "versions": current_versions(),
+            "settings": manifest.settings,
+            "giant": asdict(manifest.options),
+            "inputs": {"content": content.name, "style": style.name},
+            "sha256": dict(manifest.identity.inputs),
+            "weights": {"digest": manifest.identity.weights},
+            "losses": picture.losses.as_dict(),
+        }
+    )
+
+
+def _as_dict(picture: "GiantPicture", output: Path, seconds: float) -> dict[str, object]:
+    """Return the JSON object of a result; sizes are [width, height]."""
+    manifest = picture.manifest
+    return {
+        "output": str(output),
+        "size": [picture.size[1], picture.size[0]],
+        "seconds": round(seconds, 3),
+        "sizes": [[width, height] for height, width in manifest.sizes],
+        "losses": picture.losses.as_dict(),
+        "sweeps": list(picture.sweep_losses),
+        "giant": asdict(manifest.options),
+        "settings": manifest.settings,
+    }
+
+
+def _print_forecast(
+    manifest: "Manifest",
+    content: Path,
+    style: Path,
+    content_map: Path | None,
+    style_map: Path | None,
+    *,
+    as_json: bool,
+) -> int:
+    """Print what the run would take."""
+    from glstylenet.cli.durations import duration
+    from glstylenet.giant import coarse_settings, forecast_sizes, needed_disk
+    from glstylenet.machine import choose_device
+    from glstylenet.memory import format_bytes
+    from glstylenet.network import load_weights
+    from glstylenet.run import estimate_seconds, measure_speed, plan_run
+
+    settings = coarse_settings(manifest)
+    device = choose_device(settings.device, settings.precision)
+    speed = measure_speed(settings, device, load_weights(settings.weights))
+    started = plan_run(content, style, content_map=content_map, style_map=style_map, settings=settings)
+    coarse = estimate_seconds(started, settings, speed)
+    sizes = forecast_sizes(manifest, device, speed)
+    seconds = coarse + sum(each.seconds for each in sizes)
+    memory = max([started.memory_bytes, *(each.memory_bytes for each in sizes)])
+    if as_json:
+        print_json(
+            {
+                "size": [manifest.sizes[-1][1], manifest.sizes[-1][0]],
+                "seconds": round(seconds, 1),
+                "memory_bytes": memory,
+                "disk_bytes": needed_disk(manifest),
+                "coarse": {"size": list(reversed(manifest.sizes[0])), "seconds": round(coarse, 1)},
+                "sizes": [{**asdict(each), "size": list(reversed(each.size))} for each in sizes],
+            }
+        )
+        return 0
+    height, width = manifest.sizes[0]
+    lines = [f"size 1, {width} x {height}: painted whole, about {duration(coarse)}"]
+    for number, each in enumerate(sizes, start=2):
+        height, width = each.size
+        lines.append(
+            f"size {number}, {width} x {height}: {each.areas} areas, {each.evaluations} evaluations each, "
+            f"about {duration(each.seconds)}"
+        )
+    lines.append(
+        f"in all about {duration(seconds)}, {format_bytes(memory)} of memory, "
+        f"{format_bytes(needed_disk(manifest))} of disk"
+    )
+    print_result("\n".join(lines))
+    return 0

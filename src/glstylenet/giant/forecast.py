@@ -1,0 +1,87 @@
+"""Forecast: what a giant run will take, told before anything is computed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from glstylenet.giant.areas import COLOURS
+from glstylenet.giant.manifest import Manifest
+from glstylenet.giant.size_context import areas_of
+from glstylenet.giant.steps import copies_strokes
+from glstylenet.machine import Device
+from glstylenet.memory import HeldPictures, plan_memory
+from glstylenet.objective import SEARCHES_OF_VOTE
+from glstylenet.run import Speed, estimate_memory
+from glstylenet.settings import Settings
+
+__all__ = ["SizeForecast", "forecast_sizes"]
+
+_FORWARD_SHARE = 0.4
+"""Share of an evaluation that is its forward pass."""
+
+_FORWARD_PASSES = 5
+"""Forward passes of a visit besides the evaluations: two of the survey, and of the content, the pixels before
+and the pixels after."""
+
+_MOST_BYTES = 2**63
+"""More than any machine can address: a forecast says what is needed, whatever there is."""
+
+
+@dataclass(frozen=True)
+class SizeForecast:
+    """`SizeForecast` says what one size takes that is painted by areas.
+
+    ``size``: (height, width). ``areas``: how many; ``at_once``: most of one colour, which may be painted at
+    once. ``evaluations``: of each area in all sweeps. ``memory_bytes``: of one process. ``seconds``: of one
+    process for all areas.
+    """
+
+    size: tuple[int, int]
+    areas: int
+    at_once: int
+    evaluations: int
+    memory_bytes: int
+    seconds: float
+
+
+def forecast_sizes(manifest: Manifest, device: Device, speed: Speed) -> Sequence[SizeForecast]:
+    """Return what every size takes that is painted by areas, at the ``speed`` measured on ``device``."""
+    settings = Settings(**manifest.settings)
+    sweeps = manifest.options.sweeps if manifest.evaluations else 0
+    found = []
+    for number, size in enumerate(manifest.sizes):
+        if number == 0:
+            continue
+        areas = areas_of(manifest, number)
+        crops = [area.region.crop.size for area in areas]
+        pixels = sum(height * width for height, width in crops)
+        searches = SEARCHES_OF_VOTE if copies_strokes(settings) else 0
+        passes = (
+            sweeps * (manifest.evaluations + _FORWARD_PASSES * _FORWARD_SHARE) + searches * _FORWARD_SHARE
+        )
+        largest = max(crops, key=lambda crop: crop[0] * crop[1])
+        factor = manifest.factor(number)
+        style_size = (
+            max(1, round(manifest.style_size[0] * factor)),
+            max(1, round(manifest.style_size[1] * factor)),
+        )
+        estimate = estimate_memory(
+            settings,
+            device,
+            size=largest,
+            factor=1.0,
+            full_size=largest,
+            full_style_sizes=[style_size],
+            held_pictures=HeldPictures(0, 0, 0),
+            classes=0,
+        )
+        found.append(
+            SizeForecast(
+                size=size,
+                areas=len(areas),
+                at_once=max(sum(area.colour == colour for area in areas) for colour in range(COLOURS)),
+                evaluations=sweeps * manifest.evaluations,
+                memory_bytes=plan_memory(estimate, _MOST_BYTES).needed_bytes,
+                seconds=passes * pixels * speed.evaluation,
+            )
+        )
+    return found

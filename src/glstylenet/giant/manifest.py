@@ -1,0 +1,95 @@
+"""Manifest: what a giant run is, and which of its steps are done, as JSON in its store.
+
+It is replaced whole after every step. What decides the picture is in its identity: a store is continued by no
+other run.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from pydantic import TypeAdapter
+
+from glstylenet.errors import InputError
+from glstylenet.files import parse_json, write_text
+from glstylenet.run import Identity
+
+__all__ = ["GiantOptions", "Manifest", "read_manifest", "write_manifest"]
+
+_FILE = "manifest.json"
+
+
+@dataclass(frozen=True)
+class GiantOptions:
+    """`GiantOptions` says how a picture is painted area by area.
+
+    ``area``: longest side of an area in pixels. ``sweeps``: how often every area is visited at each size.
+    ``evaluations``: those of each area in each sweep; ``None`` divides those that ``quality`` sets for full
+    size among the sweeps. ``coarse_pixels``: up to so many pixels the picture is painted whole.
+    """
+
+    area: int = 1024
+    sweeps: int = 2
+    evaluations: int | None = None
+    coarse_pixels: int = 4_000_000
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """`Manifest` describes the run of a store.
+
+    ``sizes``: the (height, width) of the picture from the coarse one to the result's, each double the one
+    before. ``own_style_size``: of the style as it was read, ``style_size``: at full size. ``evaluations``: of
+    each area in each sweep. ``settings``: all that take effect, as JSON. ``is_grey``: whether the result is
+    to be grey; known once the coarse part is done. ``done``: the names of the steps that are done.
+    """
+
+    identity: Identity
+    sizes: Sequence[tuple[int, int]]
+    own_style_size: tuple[int, int]
+    style_size: tuple[int, int]
+    options: GiantOptions
+    evaluations: int
+    settings: dict[str, bool | int | float | str | None]
+    is_grey: bool = False
+    done: tuple[str, ...] = ()
+
+    def factor(self, number: int) -> float:
+        """Return the size ``number`` relative to the result's."""
+        return 0.5 ** (len(self.sizes) - 1 - number)
+
+    def with_done(self, name: str) -> "Manifest":
+        """Return the manifest with one more step done."""
+        return replace(self, done=(*self.done, name))
+
+
+_SCHEMA = TypeAdapter(Manifest)
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Replace the manifest of the store in ``folder``."""
+    write_text(folder / _FILE, json.dumps(asdict(manifest), indent=1), overwrite=True)
+
+
+def read_manifest(folder: Path) -> Manifest | None:
+    """Return the manifest of the store in ``folder``, ``None`` if there is none.
+
+    Raises :class:`~glstylenet.errors.InputError` for what is no manifest.
+    """
+    path = folder / _FILE
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"{path}: cannot be read ({error}); choose another folder for the store, or repair it"
+        ) from error
+    try:
+        return parse_json(_SCHEMA, text)
+    except ValueError as error:
+        raise InputError(
+            f"{path}: is not the manifest of a giant run ({error}); choose another folder for the store, "
+            f"or empty this one"
+        ) from error

@@ -1,0 +1,425 @@
+"""The loop of a giant run: the coarse part whole, as any run, and from there on every size area by area."""
+
+import math
+import shutil
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from glstylenet.errors import InputError, OutputError, UsageError
+from glstylenet.files import remove_strays
+from glstylenet.giant.areas import COLOURS, SMALLEST_AREA
+from glstylenet.giant.manifest import GiantOptions, Manifest, read_manifest, write_manifest
+from glstylenet.giant.size_context import SizeContext, size_context
+from glstylenet.giant.steps import (
+    Part,
+    Step,
+    copies_strokes,
+    last_generation,
+    run_part,
+    steps_of,
+    total_losses,
+)
+from glstylenet.giant.store import Store
+from glstylenet.machine import choose_device, default_modes
+from glstylenet.memory import format_bytes
+from glstylenet.network import load_weights
+from glstylenet.numerics import Rect
+from glstylenet.objective import LossTerms
+from glstylenet.pictures import Picture, PictureSource, fitted_size, read_picture, resize
+from glstylenet.run import (
+    MARGIN,
+    SMALLEST_SIDE,
+    Event,
+    Identity,
+    Result,
+    Warned,
+    checkpoint_file,
+    style_size_at,
+    stylize,
+    with_margin,
+)
+from glstylenet.settings import QUALITIES, Role, Settings
+
+__all__ = [
+    "GiantPicture",
+    "PartsDone",
+    "RunParts",
+    "coarse_settings",
+    "needed_disk",
+    "paint_giant",
+    "plan_giant",
+    "run_here",
+    "sizes_of",
+]
+
+RunParts = Callable[[Sequence[Part]], Iterable[None]]
+"""Runs parts of a step in any order, and yields after each that is done."""
+
+_COARSE = "coarse"
+"""The name of the step that paints the coarsest size whole."""
+
+_CANVAS_BYTES = 12
+"""Bytes of a pixel of the canvas: three colours of float32."""
+
+
+@dataclass(frozen=True)
+class PartsDone:
+    """`PartsDone` says that ``done`` of ``parts`` areas of a step are done, at size ``size`` of ``sizes``."""
+
+    size: int
+    sizes: int
+    step: str
+    done: int
+    parts: int
+
+
+@dataclass(frozen=True)
+class GiantPicture:
+    """`GiantPicture` is a painted picture in its store; it is read by rectangles.
+
+    ``size``: its (height, width). ``losses``: its terms, in the precision of the run, with fresh matches.
+    ``sweep_losses``: the objective at the last size before each sweep, and at the end.
+    """
+
+    manifest: Manifest
+    size: tuple[int, int]
+    losses: LossTerms
+    sweep_losses: Sequence[float]
+    _context: SizeContext
+
+    def read(self, window: Rect) -> Tensor:
+        """Return the pixels (1, 3, h, w), 0..255, in ``window``."""
+        on_canvas = Rect(
+            window.top + MARGIN, window.left + MARGIN, window.bottom + MARGIN, window.right + MARGIN
+        )
+        return self._context.read_canvas(on_canvas, last_generation(self._context) + 1)
+
+
+def run_here(parts: Sequence[Part]) -> Iterable[None]:
+    """Run parts one after another in this process."""
+    for part in parts:
+        run_part(part)
+        yield
+
+
+@default_modes()
+def paint_giant(
+    content: PictureSource,
+    style: PictureSource,
+    *,
+    store: Path,
+    content_map: PictureSource | None = None,
+    style_map: PictureSource | None = None,
+    settings: Settings | None = None,
+    options: GiantOptions | None = None,
+    resume: bool = False,
+    run_parts: RunParts = run_here,
+    on_event: Callable[[Event | PartsDone], None] = lambda _event: None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> GiantPicture | None:
+    """Paint ``content`` with the brushwork of ``style`` area by area; the picture stays in ``store``.
+
+    ``store`` is a folder for everything that the run holds; it is made if only its last part is missing. With
+    ``resume`` it is one of the same run, which is continued to the same picture. ``run_parts`` runs the areas
+    of a step, by default here one after another. ``should_stop`` is called after every area, and True ends
+    the run; ``None`` is returned, and the store can be resumed.
+
+    Raises the errors of :mod:`glstylenet.errors`: :class:`~glstylenet.errors.UsageError` for settings that
+    no giant run has, :class:`~glstylenet.errors.InputError` for a store of another run, and
+    :class:`~glstylenet.errors.OutputError` where the disk has no room.
+    """
+    folder = Path(store)
+    manifest, pictures = _prepare(
+        content,
+        style,
+        content_map=content_map,
+        style_map=style_map,
+        settings=settings or Settings(),
+        options=options or GiantOptions(),
+    )
+    saved = _open(folder, manifest, resume=resume)
+    if saved is None:
+        _check_room(folder, manifest)
+        _write_pictures(folder, pictures, manifest)
+        write_manifest(folder, manifest)
+    else:
+        manifest = saved
+    for role, picture in pictures.items():
+        if picture.alpha is not None:
+            on_event(Warned(f"the {role} is transparent in parts; it is painted as it looks on white"))
+    del pictures
+    run = _Run(folder, manifest, run_parts, on_event, should_stop)
+    if _COARSE not in manifest.done and not run.paint_coarse(content, style, content_map, style_map):
+        return None
+    for number in range(1, len(manifest.sizes)):
+        for step in steps_of(folder, manifest, number):
+            if step.name not in run.manifest.done and not run.carry_out(step, number):
+                return None
+        Store(folder).remove(f"size-{number - 1}")
+    return run.picture()
+
+
+@default_modes()
+def plan_giant(
+    content: PictureSource,
+    style: PictureSource,
+    *,
+    content_map: PictureSource | None = None,
+    style_map: PictureSource | None = None,
+    settings: Settings | None = None,
+    options: GiantOptions | None = None,
+) -> Manifest:
+    """Return what :func:`paint_giant` would do, without computing or writing anything.
+
+    Raises what :func:`paint_giant` would raise before it computes, but for what concerns its store.
+    """
+    return _prepare(
+        content,
+        style,
+        content_map=content_map,
+        style_map=style_map,
+        settings=settings or Settings(),
+        options=options or GiantOptions(),
+    )[0]
+
+
+def coarse_settings(manifest: Manifest) -> Settings:
+    """Return the settings of the coarse part, in which the style is as large beside it as at full size."""
+    longest = max(manifest.sizes[0])
+    style_scale = max(manifest.style_size) * manifest.factor(0) / min(max(manifest.own_style_size), longest)
+    return Settings(**manifest.settings).replace(size=longest, style_scale=style_scale)
+
+
+def sizes_of(size: tuple[int, int], coarse_pixels: int) -> list[tuple[int, int]]:
+    """Return the sizes of a giant run whose result has ``size`` (height, width), from coarse to fine.
+
+    >>> sizes_of((6000, 8000), 4_000_000)
+    [(1500, 2000), (3000, 4000), (6000, 8000)]
+    """
+    halvings = 0
+    while (
+        math.prod(size) / 4**halvings > coarse_pixels and min(size) * 0.5 ** (halvings + 1) >= SMALLEST_SIDE
+    ):
+        halvings += 1
+    longest = max(size)
+    return [fitted_size(size, max(1, round(longest * 0.5**step))) for step in range(halvings, -1, -1)]
+
+
+def needed_disk(manifest: Manifest) -> int:
+    """Return the bytes that a run's store will occupy at most."""
+    last = math.prod(manifest.sizes[-1])
+    before = math.prod(manifest.sizes[-2]) if len(manifest.sizes) > 1 else 0
+    # Two states of the last size, one of the size before, the content and an eighth for matches and sums.
+    return int(1.125 * (2 * _CANVAS_BYTES * last + _CANVAS_BYTES * before)) + _CANVAS_BYTES * last // 4
+
+
+@dataclass
+class _Run:
+    folder: Path
+    manifest: Manifest
+    run_parts: RunParts
+    emit: Callable[[Event | PartsDone], None]
+    should_stop: Callable[[], bool]
+
+    def paint_coarse(
+        self,
+        content: PictureSource,
+        style: PictureSource,
+        content_map: PictureSource | None,
+        style_map: PictureSource | None,
+    ) -> bool:
+        """Paint the coarsest size whole; return whether it was not stopped."""
+        checkpoint = self.folder / _COARSE
+        result = stylize(
+            content,
+            style,
+            content_map=content_map,
+            style_map=style_map,
+            settings=coarse_settings(self.manifest),
+            on_event=self.emit,
+            should_stop=self.should_stop,
+            checkpoint=checkpoint,
+            resume=checkpoint_file(checkpoint).exists(),
+        )
+        if result.interrupted:
+            return False
+        self._keep_coarse(result)
+        return True
+
+    def _keep_coarse(self, result: Result) -> None:
+        """Write what the areas need of the coarse part: its picture and its maps."""
+        store = Store(self.folder)
+        store.write_pixels("size-0/pixels-0-0", with_margin(result.pixels))
+        semantics = result.inputs.semantics
+        if semantics is not None:
+            store.write_pixels("content-map", semantics.channels[0])
+            store.write_pixels("style-map", semantics.channels[1])
+        manifest = replace(self.manifest, is_grey=result.inputs.are_grey)
+        self._save(manifest.with_done(_COARSE))
+        store.remove(_COARSE)
+
+    def carry_out(self, step: Step, number: int) -> bool:
+        """Run all parts of a step; return whether it was not stopped."""
+        sizes, parts = len(self.manifest.sizes), len(step.parts)
+        for done, _ in enumerate(self.run_parts(step.parts), start=1):
+            self.emit(PartsDone(number + 1, sizes, step.name.split("/")[1], done, parts))
+            if self.should_stop():
+                return False
+        if step.last is not None:
+            for _ in self.run_parts([step.last]):
+                pass
+        self._save(self.manifest.with_done(step.name))
+        self._remove_what_is_past(step, number)
+        return True
+
+    def _remove_what_is_past(self, step: Step, number: int) -> None:
+        """Remove what no later step reads."""
+        store, kind, turn = Store(self.folder), *step.name.split("/")[1].rsplit("-", 1)
+        place, first = f"size-{number}", int(copies_strokes(Settings(**self.manifest.settings)))
+        if kind == "vote":
+            store.remove(f"{place}/search-*")
+            store.remove(f"{place}/pixels-0-*")
+        elif kind == "survey":
+            store.remove(f"{place}/survey-{turn}-*")
+        elif kind == "paint":
+            store.remove(f"{place}/painted-{turn}-*")
+            sweep, colour = divmod(int(turn), COLOURS)
+            if colour == COLOURS - 1:
+                store.remove(f"{place}/pixels-{first + sweep}-*")
+                store.remove(f"{place}/matches-{sweep}.*")
+
+    def _save(self, manifest: Manifest) -> None:
+        self.manifest = manifest
+        write_manifest(self.folder, manifest)
+
+    def picture(self) -> GiantPicture:
+        """Return the picture that is painted."""
+        number = len(self.manifest.sizes) - 1
+        context = size_context(self.folder, self.manifest.identity.digest, number)
+        sweeps = self.manifest.options.sweeps if self.manifest.evaluations else 0
+        terms = [
+            total_losses(self.folder, self.manifest, number, sweep) for sweep in range(sweeps + 1) if number
+        ]
+        losses = terms[-1] if terms else LossTerms({})
+        return GiantPicture(
+            self.manifest, self.manifest.sizes[-1], losses, [each.total for each in terms], context
+        )
+
+
+def _prepare(
+    content: PictureSource,
+    style: PictureSource,
+    *,
+    content_map: PictureSource | None,
+    style_map: PictureSource | None,
+    settings: Settings,
+    options: GiantOptions,
+) -> tuple[Manifest, dict[str, Picture]]:
+    """Read the pictures; return what the run will be, and content and style."""
+    _refuse_settings(settings, options)
+    pictures: dict[str, Picture] = {
+        Role.CONTENT: _read(content, settings),
+        Role.STYLE: _read(style, settings),
+    }
+    digests: dict[str, str] = {role: picture.sha256 for role, picture in pictures.items()}
+    maps = ((Role.CONTENT_MAP, content_map), (Role.STYLE_MAP, style_map))
+    digests |= {role: _read(source, settings).sha256 for role, source in maps if source is not None}
+    return _manifest(pictures, digests, settings, options), pictures
+
+
+def _read(source: PictureSource, settings: Settings) -> Picture:
+    return read_picture(source, max_pixels=settings.max_pixels)
+
+
+def _manifest(
+    pictures: Mapping[str, Picture], digests: Mapping[str, str], settings: Settings, options: GiantOptions
+) -> Manifest:
+    content, style = pictures[Role.CONTENT], pictures[Role.STYLE]
+    size = fitted_size(content.size, settings.size)
+    device = choose_device(settings.device, settings.precision)
+    settings = settings.replace(precision=device.precision)
+    identity = Identity.of_parts(settings, digests, load_weights(settings.weights).digest)
+    identity = replace(identity, settings={**identity.settings, **asdict(options)})
+    evaluations = options.evaluations
+    if evaluations is None:
+        evaluations = math.ceil(QUALITIES[settings.quality].full / options.sweeps)
+    return Manifest(
+        identity=identity,
+        sizes=sizes_of(size, options.coarse_pixels),
+        own_style_size=style.size,
+        style_size=style_size_at(style.size, size, settings.style_scale),
+        options=options,
+        evaluations=evaluations,
+        settings=settings.model_dump(mode="json"),
+    )
+
+
+def _open(folder: Path, manifest: Manifest, *, resume: bool) -> Manifest | None:
+    """Return the manifest of the run to resume; make the folder for a new one."""
+    saved = read_manifest(folder)
+    if saved is not None and not resume:
+        raise OutputError(
+            f"{folder}: holds a giant run already; resume it, choose another folder for the store, or remove "
+            f"this one"
+        )
+    if saved is not None:
+        differences = manifest.identity.differences(saved.identity)
+        if differences:
+            raise InputError(
+                f"{folder}: the store is of another run: {'; '.join(differences)}; give what that run was "
+                f"given, or another store"
+            )
+        for place in (folder, *folder.glob("size-*")):
+            remove_strays(place)
+        return saved
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"{folder}: the folder for the store cannot be made ({error.strerror}); choose another one"
+        ) from error
+    return None
+
+
+def _check_room(folder: Path, manifest: Manifest) -> None:
+    needed, free = needed_disk(manifest), shutil.disk_usage(folder).free
+    if needed > free:
+        raise OutputError(
+            f"{folder}: the store will need {format_bytes(needed)}, and the disk has {format_bytes(free)} "
+            f"left; choose a folder on another disk, or a smaller size"
+        )
+
+
+def _write_pictures(folder: Path, pictures: Mapping[str, Picture], manifest: Manifest) -> None:
+    """Write content and style as all steps read them: on white, the style at its full size."""
+    store = Store(folder)
+    store.write_pixels("content", _compact(pictures[Role.CONTENT].over_white))
+    style = resize(pictures[Role.STYLE].over_white, manifest.style_size)
+    store.write_pixels("style", _compact(style))
+
+
+def _compact(pixels: Tensor) -> Tensor:
+    """Return bytes where they are the same numbers."""
+    whole = pixels.to(torch.uint8)
+    return whole if torch.equal(whole.to(pixels.dtype), pixels) else pixels
+
+
+def _refuse_settings(settings: Settings, options: GiantOptions) -> None:
+    if options.area < SMALLEST_AREA:
+        raise UsageError(f"the area is {options.area} pixels a side, expected at least {SMALLEST_AREA}")
+    if options.sweeps < 1:
+        raise UsageError(f"got {options.sweeps} sweeps, expected at least 1")
+    for name, only in (("colours", "style"), ("finish", "none"), ("maps", "given"), ("soft_maps", False)):
+        if getattr(settings, name) != only:
+            raise UsageError(
+                f"{name} is {getattr(settings, name)}, which needs the whole picture at once; a giant "
+                f"picture is painted by areas, so leave {name} at {only}"
+            )
+    if settings.iterations is not None:
+        raise UsageError(
+            "iterations counts the evaluations of a run that is painted whole; choose a quality instead"
+        )

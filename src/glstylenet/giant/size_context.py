@@ -1,0 +1,182 @@
+"""SizeContext: what all steps of one size share in a process, and how they read pictures from the store."""
+
+from collections.abc import Callable
+from functools import cached_property, lru_cache
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from glstylenet.errors import InputError
+from glstylenet.giant.areas import Area, cut_into_areas
+from glstylenet.giant.manifest import Manifest, read_manifest
+from glstylenet.giant.store import Store
+from glstylenet.machine import choose_device
+from glstylenet.maps import resize_labels
+from glstylenet.matching import Matches
+from glstylenet.network import VGG19, load_weights
+from glstylenet.numerics import Rect
+from glstylenet.objective import AreaTargets, LossWeights, StyleGuide
+from glstylenet.pictures import resize, resized_window
+from glstylenet.pyramid import SCHEMES
+from glstylenet.run import MARGIN, SMALLEST_SIDE, canvas_size
+from glstylenet.settings import Settings
+
+__all__ = ["SizeContext", "areas_of", "size_context"]
+
+
+class SizeContext:
+    """The size ``number`` of the run of a store."""
+
+    def __init__(self, folder: Path, manifest: Manifest, number: int) -> None:
+        self.store = Store(folder)
+        self.manifest = manifest
+        self.number = number
+        self.settings = Settings(**manifest.settings)
+        self.size = manifest.sizes[number]
+        self.canvas_size = canvas_size(self.size)
+        self.areas = areas_of(manifest, number)
+
+    @cached_property
+    def device(self) -> torch.device:
+        """Where steps compute."""
+        return choose_device(self.settings.device, self.settings.precision).torch_device
+
+    @cached_property
+    def targets(self) -> AreaTargets:
+        """The network, and what depends on the style at this size."""
+        settings, store = self.settings, self.store
+        device = choose_device(settings.device, settings.precision)
+        weights = load_weights(settings.weights)
+        network = VGG19(weights.tensors, device=device.torch_device, dtype=device.dtype)
+        style = resize(store.read_pixels("style"), self._style_size).to(device.torch_device)
+        style_map = None
+        if store.has("style-map"):
+            style_map = resize_labels(store.read_pixels("style-map"), self._style_size).to(style.device)
+        content_factor = 1.0 if self.manifest.factor(self.number) == 1.0 else settings.coarse_content
+        return AreaTargets(
+            network,
+            SCHEMES[settings.scheme],
+            LossWeights.of(settings, content_factor=content_factor),
+            self.canvas_size,
+            [StyleGuide(style, style_map)],
+            content_map=None if style_map is None else self._content_map,
+            regions=settings.statistics == "regions",
+            tile_side=self.manifest.options.area,
+        )
+
+    def forget_targets(self) -> None:
+        """Free the memory of the targets: the size is done."""
+        self.__dict__.pop("targets", None)
+
+    def read_canvas(self, window: Rect, generation: int, colours: int = 0) -> Tensor:
+        """Return the canvas (1, 3, h, w) in ``window`` before ``generation`` is whole.
+
+        Areas of the first ``colours`` colours are those of this generation, the others those of the one
+        before it.
+        """
+        pixels = torch.empty((1, 3, *window.size))
+        for area in self.areas:
+            shared = _intersection(area.free, window)
+            if shared is None:
+                continue
+            this = generation if area.colour < colours else generation - 1
+            part = self.store.read_pixels(self.pixels_name(this, area), shared.relative_to(area.free))
+            pixels[..., *shared.relative_to(window).slices] = part
+        return pixels
+
+    def read_content(self, window: Rect) -> Tensor:
+        """Return the content (1, 3, h, w) at this size in ``window`` of the canvas."""
+
+        def read(part: Rect) -> Tensor:
+            return self.store.read_pixels("content", part)
+
+        return self._on_canvas(window, self.size, self.store.size_of("content"), read)
+
+    def read_enlarged(self, before: "SizeContext", generation: int, window: Rect) -> Tensor:
+        """Return the picture at the size ``before``, whose last generation is given, enlarged to this one."""
+
+        def read(part: Rect) -> Tensor:
+            on_canvas = Rect(part.top + MARGIN, part.left + MARGIN, part.bottom + MARGIN, part.right + MARGIN)
+            return before.read_canvas(on_canvas, generation + 1)
+
+        return self._on_canvas(window, self.size, before.size, read)
+
+    def pixels_name(self, generation: int, area: Area) -> str:
+        """Return the name of an area's pixels in the store."""
+        return f"size-{self.number}/pixels-{generation}-{area.number}"
+
+    def name(self, name: str) -> str:
+        """Return the name of anything else of this size."""
+        return f"size-{self.number}/{name}"
+
+    def read_matches(self, sweep: int) -> list[Matches]:
+        """Return the matches of the whole picture that a survey found."""
+        tensors = self.store.read_tensors(self.name(f"matches-{sweep}"))
+        indexes = [tensors[f"index-{number}"].long() for number in range(len(tensors))]
+        return [Matches(index.to(self.device), torch.zeros(index.shape)) for index in indexes]
+
+    @property
+    def _style_size(self) -> tuple[int, int]:
+        """The style's size: it shrinks with the picture, to the smallest side that holds patches."""
+        height, width = self.manifest.style_size
+        factor = max(self.manifest.factor(self.number), min(1.0, SMALLEST_SIDE / min(height, width)))
+        return round(height * factor), round(width * factor)
+
+    def _content_map(self, size: tuple[int, int]) -> Tensor:
+        """Return the content's class channels at the (height, width) of a feature of the canvas.
+
+        They are resampled from the coarse part's, which has more pixels than a feature of the result has
+        positions, up to 64 times the coarse part's pixels.
+        """
+        stride = round(self.canvas_size[0] / size[0])
+        margin = max(1, MARGIN // stride)
+        inner = (size[0] - 2 * margin, size[1] - 2 * margin)
+        channels = resize_labels(self.store.read_pixels("content-map"), inner)
+        return F.pad(channels, (margin,) * 4, mode="replicate").to(self.device)
+
+    @staticmethod
+    def _on_canvas(
+        window: Rect, size: tuple[int, int], source: tuple[int, int], read: Callable[[Rect], Tensor]
+    ) -> Tensor:
+        rows = _mirrored(window.top, window.bottom, size[0])
+        columns = _mirrored(window.left, window.right, size[1])
+        part = Rect(int(rows.min()), int(columns.min()), int(rows.max()) + 1, int(columns.max()) + 1)
+        pixels = resized_window(read, source, size, part)
+        return pixels.index_select(2, rows - part.top).index_select(3, columns - part.left)
+
+
+@lru_cache(maxsize=2)
+def size_context(folder: Path, run: str, number: int) -> SizeContext:
+    """Return the context of a size, held for the next step: computing a style's targets takes a while.
+
+    ``run``: the digest of the identity of the run that the store is of.
+    """
+    manifest = read_manifest(folder)
+    if manifest is None:
+        raise InputError(f"{folder}: holds no giant run; expected its manifest.json. Name the run's store")
+    if manifest.identity.digest != run:
+        raise InputError(f"{folder}: now holds another giant run; give every run a store of its own")
+    return SizeContext(folder, manifest, number)
+
+
+def areas_of(manifest: Manifest, number: int) -> list[Area]:
+    """Return the areas of a size; the coarse one is painted whole."""
+    return cut_into_areas(canvas_size(manifest.sizes[number]), manifest.options.area if number else None)
+
+
+def _mirrored(start: int, stop: int, length: int) -> Tensor:
+    """Return the picture's row of each row of the canvas from ``start`` on, mirrored in the margin."""
+    rows = (torch.arange(start, stop) - MARGIN).abs()
+    return torch.where(rows < length, rows, 2 * (length - 1) - rows)
+
+
+def _intersection(one: Rect, other: Rect) -> Rect | None:
+    shared = Rect(
+        max(one.top, other.top),
+        max(one.left, other.left),
+        min(one.bottom, other.bottom),
+        min(one.right, other.right),
+    )
+    return shared if shared.top < shared.bottom and shared.left < shared.right else None

@@ -1,0 +1,384 @@
+"""Steps: what is done to a picture at one size, and what every area's part of it is.
+
+A part reads what earlier steps wrote into the store, writes files of its own, and returns nothing. It depends
+on nothing else, so it may run in any process and any number of times. Parts of a step run at once; a step
+begins when the one before is done::
+
+    enlarge            the picture of the size before, resampled
+    search-0 ... 2     patches to copy strokes from, with penalties for overused ones    (three times)
+    vote               strokes copied
+    for each sweep:
+        survey         nearest neighbours (Eq. 3), Gram matrices and losses of every area
+        paint-0 ... 3  the areas of a colour, each by a few steps of L-BFGS
+    survey             of the last size alone: the losses of the result
+"""
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from glstylenet.giant.areas import COLOURS, Area
+from glstylenet.giant.manifest import Manifest
+from glstylenet.giant.size_context import SizeContext, areas_of, size_context
+from glstylenet.machine import default_modes
+from glstylenet.matching import PATCH
+from glstylenet.memory import HISTORY, MemoryPlan
+from glstylenet.numerics import Rect
+from glstylenet.objective import SEARCHES_OF_VOTE, TERMS, AreaObjective, LossTerms
+from glstylenet.run import (
+    FORMS_REACH,
+    MARGIN,
+    blend_detail,
+    make_grey,
+    make_optimizer,
+    with_margin,
+)
+from glstylenet.settings import Settings
+
+__all__ = [
+    "Part",
+    "Step",
+    "copies_strokes",
+    "last_generation",
+    "run_part",
+    "steps_of",
+    "total_losses",
+]
+
+
+@dataclass(frozen=True)
+class Part:
+    """`Part` is one area's part of a step, or what is computed from all of them: ``kind`` says which.
+
+    ``folder``: the store. ``run``: the digest of the run's identity, for a process that holds several.
+    ``number``: the size. ``area``: its number, -1 for what is of the whole picture. ``turn``: the search, the
+    sweep or, for a colour, ``COLOURS`` times the sweep plus the colour.
+    """
+
+    folder: Path
+    run: str
+    kind: str
+    number: int
+    area: int
+    turn: int = 0
+
+
+@dataclass(frozen=True)
+class Step:
+    """`Step` holds ``parts`` that may run at once, and then ``last``, if any, which joins what they wrote."""
+
+    name: str
+    parts: tuple[Part, ...]
+    last: Part | None = None
+
+
+def steps_of(folder: Path, manifest: Manifest, number: int) -> Iterator[Step]:
+    """Yield the steps of the size ``number``, from 1."""
+    settings = Settings(**manifest.settings)
+    areas = areas_of(manifest, number)
+    run = manifest.identity.digest
+
+    def step(kind: str, turn: int = 0, *, joins: str = "", colour: int | None = None) -> Step:
+        parts = tuple(
+            Part(folder, run, kind, number, area.number, turn)
+            for area in areas
+            if colour is None or area.colour == colour
+        )
+        last = Part(folder, run, joins, number, -1, turn) if joins else None
+        return Step(f"size-{number}/{kind}-{turn}", parts, last)
+
+    yield step("enlarge")
+    if copies_strokes(settings):
+        for turn in range(SEARCHES_OF_VOTE):
+            yield step("search", turn, joins="join-search")
+        yield step("vote")
+    sweeps = manifest.options.sweeps if manifest.evaluations else 0
+    for sweep in range(sweeps):
+        yield step("survey", sweep, joins="join-survey")
+        for colour in range(COLOURS):
+            yield step("paint", COLOURS * sweep + colour, joins="join-paint", colour=colour)
+    if number == len(manifest.sizes) - 1:
+        yield step("survey", sweeps, joins="join-survey")
+
+
+def copies_strokes(settings: Settings) -> bool:
+    """Return whether strokes are copied at each size."""
+    return settings.voting != "none" and settings.local_weight > 0
+
+
+@default_modes()
+def run_part(part: Part) -> None:
+    """Compute what ``part`` writes, unless it is there."""
+    context = size_context(part.folder, part.run, part.number)
+    if not context.store.has(context.name(_written(part))):
+        _KINDS[part.kind](context, part)
+
+
+def total_losses(folder: Path, manifest: Manifest, number: int, sweep: int) -> LossTerms:
+    """Return the losses of the whole picture before ``sweep``, as its survey found them."""
+    context = size_context(folder, manifest.identity.digest, number)
+    return _terms(context.store.read_tensor(context.name(f"surveyed-{sweep}"), "terms"))
+
+
+def _written(part: Part) -> str:
+    """Return the name of the file that a part writes last."""
+    return {
+        "enlarge": f"pixels-0-{part.area}",
+        "search": f"search-{part.turn}-{part.area}",
+        "join-search": f"search-{part.turn}",
+        "vote": f"pixels-1-{part.area}",
+        "survey": f"survey-{part.turn}-{part.area}",
+        "join-survey": f"surveyed-{part.turn}",
+        "paint": f"painted-{part.turn}-{part.area}",
+        "join-paint": f"total-{part.turn}",
+    }[part.kind]
+
+
+def _start_generation(context: SizeContext) -> int:
+    """Return the generation of the pixels that the first sweep finds."""
+    return 1 if copies_strokes(context.settings) else 0
+
+
+def last_generation(context: SizeContext) -> int:
+    """Return the generation of the pixels that a size ends with."""
+    if context.number == 0:
+        return 0
+    sweeps = context.manifest.options.sweeps if context.manifest.evaluations else 0
+    return _start_generation(context) + sweeps
+
+
+def _enlarge(context: SizeContext, part: Part) -> None:
+    area = context.areas[part.area]
+    before = size_context(part.folder, part.run, part.number - 1)
+    before.forget_targets()
+    pixels = context.read_enlarged(before, last_generation(before), area.free)
+    context.store.write_pixels(context.pixels_name(0, area), pixels)
+
+
+def _search(context: SizeContext, part: Part) -> None:
+    area, targets = context.areas[part.area], context.targets
+    pixels = context.read_canvas(area.tile.crop, 1).to(context.device)
+    found = targets.search_strokes(pixels, area.tile, _penalties(context, part.turn))
+    context.store.write_pixels(context.name(_written(part)), found.index[None, None].to(torch.int32))
+
+
+def _penalties(context: SizeContext, turn: int) -> list[Tensor] | None:
+    """Return the penalties of a search, by what all searches before it have found."""
+    penalties: list[Tensor] | None = None
+    for before in range(turn):
+        index = context.store.read_index(context.name(f"search-{before}")).to(context.device)
+        penalties = context.targets.stroke_votes.penalties(index, penalties)
+    return penalties
+
+
+def _join_search(context: SizeContext, part: Part) -> None:
+    layer = context.targets.targets.styles[-1].layer
+    pieces = {
+        area: context.store.read_index(context.name(f"search-{part.turn}-{area.number}"))
+        for area in context.areas
+    }
+    index = _joined(pieces, layer)
+    context.store.write_pixels(context.name(_written(part)), index[None, None])
+
+
+def _joined(pieces: Mapping[Area, Tensor], layer: int) -> Tensor:
+    """Return the index of all areas' patches: int32 (H-2, W-2)."""
+    windows = {area: area.tile.patches(layer) for area in pieces}
+    rows = max(window.bottom for window in windows.values())
+    columns = max(window.right for window in windows.values())
+    index = torch.zeros((rows, columns), dtype=torch.int32)
+    for area, piece in pieces.items():
+        index[windows[area].slices] = piece.to(torch.int32)
+    return index
+
+
+def _vote(context: SizeContext, part: Part) -> None:
+    area, votes = context.areas[part.area], context.targets.stroke_votes
+    free, cell = area.free, votes.cell
+    index = context.store.read_index(context.name(f"search-{SEARCHES_OF_VOTE - 1}")).to(context.device)
+    reach = math.ceil(FORMS_REACH / cell) * cell
+    height, width = context.canvas_size
+    window = Rect(
+        max(0, free.top - reach),
+        max(0, free.left - reach),
+        min(height, free.bottom + reach),
+        min(width, free.right + reach),
+    )
+    # The patches over the window's cells, and those around them, which say how coherent they are.
+    cells = Rect(window.top // cell, window.left // cell, -(-window.bottom // cell), -(-window.right // cell))
+    patches = Rect(
+        max(0, cells.top - PATCH),
+        max(0, cells.left - PATCH),
+        min(index.shape[0], cells.bottom + 1),
+        min(index.shape[1], cells.right + 1),
+    )
+    voted = votes.voted(index[patches.slices])
+    painted = Rect(
+        window.top,
+        window.left,
+        min(window.bottom, (index.shape[0] + PATCH - 1) * cell),
+        min(window.right, (index.shape[1] + PATCH - 1) * cell),
+    )
+    canvas = context.read_canvas(window, 1).to(context.device)
+    pixels = canvas.clone()
+    inner = painted.relative_to(window)
+    pixels[..., *inner.slices] = voted[..., *painted.relative_to(patches.scale(cell)).slices]
+    if context.settings.voting == "detail":
+        pixels = blend_detail(canvas, pixels)
+    pixels = pixels.clamp(0.0, 255.0)[..., *free.relative_to(window).slices]
+    if context.manifest.is_grey:
+        pixels = make_grey(pixels.contiguous())
+    context.store.write_pixels(context.pixels_name(1, area), _with_new_margin(pixels, free, (height, width)))
+
+
+def _with_new_margin(pixels: Tensor, free: Rect, size: tuple[int, int]) -> Tensor:
+    """Return ``pixels`` of the area ``free`` with what lies in the canvas's margin mirrored anew."""
+    inner = Rect(
+        MARGIN if free.top == 0 else 0,
+        MARGIN if free.left == 0 else 0,
+        free.size[0] - (MARGIN if free.bottom == size[0] else 0),
+        free.size[1] - (MARGIN if free.right == size[1] else 0),
+    )
+    padded = with_margin(pixels[..., *inner.slices])
+    # Where the area does not reach the margin, what was padded is cut off again.
+    top, left = MARGIN - inner.top, MARGIN - inner.left
+    return padded[..., top : top + free.size[0], left : left + free.size[1]]
+
+
+def _survey(context: SizeContext, part: Part) -> None:
+    area = context.areas[part.area]
+    crop = area.tile.crop
+    generation = _start_generation(context) + part.turn
+    pixels = context.read_canvas(crop, generation + 1).to(context.device)
+    content = context.read_content(crop).to(context.device)
+    survey = context.targets.survey(pixels, content, area.tile)
+    tensors = _by_name(survey.matrices)
+    for number, matches in enumerate(survey.matches):
+        tensors[f"index-{number}"] = matches.index.to(torch.int32)
+    tensors["terms"] = _as_tensor(survey.terms)
+    context.store.write_tensors(context.name(_written(part)), tensors)
+
+
+def _join_survey(context: SizeContext, part: Part) -> None:
+    names = {area: context.name(f"survey-{part.turn}-{area.number}") for area in context.areas}
+    if context.targets.matches_patches:
+        indexes = {}
+        for number, styles in enumerate(context.targets.targets.styles):
+            pieces = {
+                area: context.store.read_tensor(name, f"index-{number}") for area, name in names.items()
+            }
+            indexes[f"index-{number}"] = _joined(pieces, styles.layer)
+        context.store.write_tensors(context.name(f"matches-{part.turn}"), indexes)
+    total: dict[str, Tensor] = {}
+    for name in names.values():
+        _add(total, context.store.read_tensors(name))
+    _write_total(context, part, total)
+
+
+def _join_paint(context: SizeContext, part: Part) -> None:
+    total = _total_before(context, part.turn)
+    for area in context.areas:
+        if area.colour == part.turn % COLOURS:
+            _add(total, context.store.read_tensors(context.name(f"painted-{part.turn}-{area.number}")))
+    _write_total(context, part, total)
+
+
+def _total_before(context: SizeContext, turn: int) -> dict[str, Tensor]:
+    """Return the Gram matrices and losses of the whole picture before a colour is painted."""
+    sweep, colour = divmod(turn, COLOURS)
+    name = f"total-{turn - 1}" if colour else f"surveyed-{sweep}"
+    return context.store.read_tensors(context.name(name))
+
+
+def _add(total: dict[str, Tensor], tensors: Mapping[str, Tensor]) -> None:
+    """Add matrices and terms; the order is that of the areas, for sums round."""
+    for key, tensor in tensors.items():
+        if not key.startswith("index-"):
+            total[key] = total[key] + tensor if key in total else tensor
+
+
+def _write_total(context: SizeContext, part: Part, total: dict[str, Tensor]) -> None:
+    """Write the Gram matrices of the whole picture and its losses."""
+    matrices = _from_names(context, total)
+    values = dict(_terms(total["terms"]).values)
+    values["global"] = context.targets.global_loss(matrices) if matrices else 0.0
+    total["terms"] = _as_tensor(LossTerms(values))
+    context.store.write_tensors(context.name(_written(part)), total)
+
+
+def _paint(context: SizeContext, part: Part) -> None:
+    area, settings = context.areas[part.area], context.settings
+    sweep, colour = divmod(part.turn, COLOURS)
+    generation = _start_generation(context) + sweep + 1
+    crop = area.region.crop
+    targets = context.targets
+    total = _total_before(context, part.turn)
+    objective = AreaObjective(
+        targets,
+        area.region,
+        area.free,
+        context.read_canvas(crop, generation, colour).to(context.device),
+        context.read_content(crop).to(context.device),
+        matches=context.read_matches(sweep) if targets.matches_patches else [],
+        matrices=_from_names(context, total),
+        at_once=sum(other.colour == colour for other in context.areas),
+    )
+    terms: list[LossTerms] = []
+
+    def evaluate(free: Tensor) -> tuple[float, Tensor]:
+        evaluation = objective.evaluate(free)
+        terms.append(evaluation.terms)
+        gradient = evaluation.gradient
+        return terms[-1].total, make_grey(gradient) if context.manifest.is_grey else gradient
+
+    plan = MemoryPlan(None, 1, HISTORY, half_history=False, needed_bytes=0)
+    free, found = objective.start, 0
+    for step in make_optimizer(settings, plan).run(evaluate, free, context.manifest.evaluations):
+        if step.accepted:
+            free, found = step.x, len(terms) - 1
+    tensors = _by_name(objective.changed_matrices(free))
+    changes = {name: terms[found][name] - terms[0][name] for name in terms[0].values}
+    tensors["terms"] = _as_tensor(LossTerms(changes))
+    context.store.write_pixels(context.pixels_name(generation, area), free)
+    context.store.write_tensors(context.name(_written(part)), tensors)
+
+
+_KINDS: Mapping[str, Callable[[SizeContext, Part], None]] = {
+    "enlarge": _enlarge,
+    "search": _search,
+    "join-search": _join_search,
+    "vote": _vote,
+    "survey": _survey,
+    "join-survey": _join_survey,
+    "paint": _paint,
+    "join-paint": _join_paint,
+}
+
+
+def _by_name(matrices: list[list[Tensor]]) -> dict[str, Tensor]:
+    return {
+        f"matrix-{feature}-{region}": matrix.cpu()
+        for feature, several in enumerate(matrices)
+        for region, matrix in enumerate(several)
+    }
+
+
+def _from_names(context: SizeContext, tensors: Mapping[str, Tensor]) -> list[list[Tensor]]:
+    found: dict[int, dict[int, Tensor]] = {}
+    for key, tensor in tensors.items():
+        if key.startswith("matrix-"):
+            feature, region = map(int, key.split("-")[1:])
+            found.setdefault(feature, {})[region] = tensor.to(context.device)
+    return [[found[number][region] for region in sorted(found[number])] for number in sorted(found)]
+
+
+def _as_tensor(terms: LossTerms) -> Tensor:
+    return torch.tensor([terms[term.name] for term in TERMS], dtype=torch.float64)
+
+
+def _terms(values: Tensor) -> LossTerms:
+    return LossTerms(dict(zip((term.name for term in TERMS), values.tolist(), strict=True)))

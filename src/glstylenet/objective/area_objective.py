@@ -1,0 +1,300 @@
+"""AreaObjective: the total loss as a function of the pixels of one area, with all others held.
+
+A picture too large for one computation is painted by areas in turns, which is the alternating Schwarz method
+on Eq. 8: while the pixels of one area change, those around it are fixed. Pixels reach features up to ``HALO``
+pixels away. So an :class:`AreaObjective` computes the features of a *region*, the area and a halo around it,
+from the pixels of the region and another halo. Content, local and smoothness term are those of the region.
+The Gram matrix of the picture is that of all positions outside of the region, which is held, and the
+region's. What one area's descent lowers is therefore the objective of the whole picture.
+
+**Areas that change at once.** Regions that do not touch may be optimised at the same time. If each took the
+others' Gram matrices for fixed, all of them together would go too far. So each counts as if all of them
+changed as it does:
+
+    L_global(G + D_1 + ... + D_m) <= 1/m sum_i L_global(G + m D_i)
+
+where D_i is what area i changes, since Eq. 6 is convex in the matrix. The right side is the sum of what the
+areas lower, and equals the left where nothing has changed. So the whole's objective falls however many
+areas change at once, and the result does not depend on how many do.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from glstylenet.machine import Stopwatch
+from glstylenet.matching import BLOCK_BYTES, PATCH, Matches, semantic_factor
+from glstylenet.network import CONTENT_LAYER, Network
+from glstylenet.numerics import Rect
+from glstylenet.objective.gram import GlobalTerm
+from glstylenet.objective.local import LocalTerm, patch_losses
+from glstylenet.objective.loss_term import LossTargets, TileGradients
+from glstylenet.objective.objective import computed_groups
+from glstylenet.objective.stroke_votes import StrokeVotes
+from glstylenet.objective.styles import StyleGuide, group_styles
+from glstylenet.objective.target_cache import TargetCache
+from glstylenet.objective.terms import Evaluation, LossAccumulator, LossTerms, LossWeights, active_terms
+from glstylenet.objective.tile_features import FeatureExtractor, TileFeatures, crop_features
+from glstylenet.pyramid import Scheme, Tile, fused_size
+
+__all__ = ["AreaObjective", "AreaSurvey", "AreaTargets", "Matrices"]
+
+Matrices = list[list[Tensor]]
+"""Gram matrices (N, N), of each region of each fused feature."""
+
+
+class AreaTargets:
+    """What all areas of a picture of one size share: the network, the weights and what depends on the styles.
+
+    ``size``: the (height, width) of the whole picture. ``styles``: those of weight 0 are left out.
+    ``content_map`` returns the content's class channels (1, K, h, w) at the size (h, w) of a feature;
+    ``None`` without maps. ``regions``: the Gram matrices of the map's classes are compared. ``tile_side``:
+    longest side of the tiles in which the styles' features are computed, ``None`` for whole pictures.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        scheme: Scheme,
+        weights: LossWeights,
+        size: tuple[int, int],
+        styles: Sequence[StyleGuide],
+        *,
+        content_map: Callable[[tuple[int, int]], Tensor] | None = None,
+        regions: bool = False,
+        tile_side: int | None = None,
+        block_bytes: int = BLOCK_BYTES,
+    ) -> None:
+        self.network = network
+        self.weights = weights
+        self.size = size
+        self.active = active_terms(weights, has_content=True)
+        groups = scheme.groups if any(term.compares_styles for term in self.active) else ()
+        self.groups = computed_groups(groups, self.active)
+        self.compares_content = any(term.compares_content for term in self.active)
+        has_maps = content_map is not None and any(style.class_channels is not None for style in styles)
+        factor = semantic_factor(weights.semantic) if has_maps else 0.0
+        regions = regions and has_maps
+        maps = [
+            content_map(fused_size(size, group))
+            if content_map is not None and (factor > 0 or regions)
+            else None
+            for group in groups
+        ]
+        with torch.no_grad():
+            self.targets = LossTargets(
+                content=None,
+                styles=group_styles(
+                    TargetCache(),
+                    FeatureExtractor(network, tile_side),
+                    groups,
+                    styles,
+                    map_factor=factor,
+                    regions=regions,
+                    block_bytes=block_bytes,
+                ),
+                content_maps=[each if factor > 0 else None for each in maps],
+                region_maps=[each if regions else None for each in maps],
+            )
+        self._pictures = [style.picture for style in styles if style.weight > 0]
+
+    @property
+    def matches_patches(self) -> bool:
+        """Whether nearest style patches are looked for: there is a local term."""
+        return LocalTerm in self.active
+
+    def survey(self, pixels: Tensor, content: Tensor, tile: Tile) -> "AreaSurvey":
+        """Return what the whole picture needs of one of its tiles.
+
+        ``pixels`` and ``content`` (1, 3, h, w) are those of the tile's crop.
+        """
+        values = LossAccumulator(pixels.device)
+        with torch.no_grad():
+            features = self.features(pixels, tile, save_for_backward=False)
+            targets = self.with_content(content, tile)
+            matches: list[Matches] = []
+            matrices: Matrices = []
+            own = tile.positions(1).relative_to(tile.crop)
+            for term in (each(self.weights[each.name], targets) for each in self.active):
+                if isinstance(term, LocalTerm):
+                    for number in range(len(targets.styles)):
+                        share, found = _search(term, number, features)
+                        values.add(term, share)
+                        matches.append(found)
+                    continue
+                if isinstance(term, GlobalTerm):
+                    term.start()
+                    term.collect(features)
+                    matrices = term.matrices
+                    continue
+                value = term.share_of(pixels, own, self.size)
+                if value is None:
+                    value = term.add_tile(features, TileGradients([None] * len(targets.styles)))
+                assert value is not None  # a term compares pixels or features
+                values.add(term, value)
+        return AreaSurvey(LossAccumulator.terms(values.stacked()), matches, matrices)
+
+    def global_loss(self, matrices: Matrices) -> float:
+        """Return the global term for the Gram matrices of the whole picture."""
+        if GlobalTerm not in self.active:
+            return 0.0
+        return float(GlobalTerm(self.weights[GlobalTerm.name], self.targets).loss(matrices))
+
+    def search_strokes(self, pixels: Tensor, tile: Tile, penalties: list[Tensor] | None) -> Matches:
+        """Find the patches of the tile to copy strokes from, in the scheme's last fused feature.
+
+        ``pixels`` (1, 3, h, w) are those of the tile's crop, ``penalties`` those of :meth:`penalties`.
+        """
+        with torch.no_grad():
+            features = self.features(pixels, tile, save_for_backward=False)
+            number = len(self.targets.styles) - 1
+            term = LocalTerm(self.weights[LocalTerm.name], self.targets)
+            return term.find(number, features, relative=True, penalties=penalties)
+
+    @property
+    def stroke_votes(self) -> StrokeVotes:
+        """What copies the styles' pixels under the patches found."""
+        return StrokeVotes(self.targets.styles[-1], self._pictures, self.targets.content_maps[-1])
+
+    def with_content(self, content: Tensor, tile: Tile) -> LossTargets:
+        """Return the targets with F^4 of the content at the tile's positions, from those of its crop."""
+        if not self.compares_content:
+            return self.targets
+        window = tile.positions(CONTENT_LAYER)
+        group = (CONTENT_LAYER,)
+        found = crop_features(self.network, content, tile, (group,), [window], save_for_backward=False)
+        targets = self.targets
+        return LossTargets(
+            targets.styles, targets.content_maps, targets.region_maps, found.fused[0], content_window=window
+        )
+
+    def features(self, crop: Tensor, tile: Tile, *, save_for_backward: bool) -> TileFeatures:
+        """Compute the features of ``tile`` from the pixels (1, 3, h, w) of its crop."""
+        windows = [tile.patches(group[-1]).expand(PATCH - 1) for group in self.groups]
+        return crop_features(
+            self.network, crop, tile, self.groups, windows, save_for_backward=save_for_backward
+        )
+
+
+@dataclass(frozen=True)
+class AreaSurvey:
+    """`AreaSurvey` is what the whole picture needs of one of its tiles.
+
+    ``terms``: the tile's part of each term but the global one, which has none, with the matches found.
+    ``matches``: of the tile's own patches in each fused feature. ``matrices``: the tile's part of the Gram
+    matrices. The parts of all tiles add up to those of the picture.
+    """
+
+    terms: LossTerms
+    matches: list[Matches]
+    matrices: Matrices
+
+
+class AreaObjective:
+    """The objective as a function of the pixels ``free``, (top, left, bottom, right) in the whole picture.
+
+    ``region``: the tile of all positions that these pixels change. ``pixels`` and ``content`` (1, 3, h, w)
+    are those of its crop. ``matches``: of the whole picture, found before. ``matrices``: the Gram matrices of
+    the whole picture, to which these pixels belong. ``at_once``: how many areas change at the same time.
+    """
+
+    def __init__(
+        self,
+        shared: AreaTargets,
+        region: Tile,
+        free: Rect,
+        pixels: Tensor,
+        content: Tensor,
+        *,
+        matches: list[Matches],
+        matrices: Matrices,
+        at_once: int = 1,
+    ) -> None:
+        self._shared = shared
+        self._region = region
+        self._free = free.relative_to(region.crop)
+        self._pixels = pixels
+        self._at_once = at_once
+        self.stopwatch = Stopwatch()
+        with torch.no_grad():
+            targets = shared.with_content(content, region)
+            self._terms = [term(shared.weights[term.name], targets) for term in shared.active]
+            features = shared.features(pixels, region, save_for_backward=False)
+        self._global = next((term for term in self._terms if isinstance(term, GlobalTerm)), None)
+        self._before: Matrices = []
+        for term in self._terms:
+            if isinstance(term, LocalTerm):
+                term.hold(matches, features)
+            elif isinstance(term, GlobalTerm):
+                term.start()
+                term.collect(features)
+                self._before = term.matrices
+                others = [
+                    [whole - at_once * part for whole, part in zip(wholes, parts, strict=True)]
+                    for wholes, parts in zip(matrices, self._before, strict=True)
+                ]
+                term.hold_others(others, at_once)
+
+    @property
+    def start(self) -> Tensor:
+        """The free pixels (1, 3, h, w) as they were given."""
+        return self._pixels[..., *self._free.slices].contiguous()
+
+    def evaluate(self, free: Tensor, *, rematch: bool = False) -> Evaluation:
+        """Return the terms of the region and the gradient at the pixels ``free`` (1, 3, h, w) float32.
+
+        Only differences of the terms mean something: what no free pixel changes is in them, too. The matches
+        are held; ``rematch`` is not heeded, since patches outside have none of their own here.
+        """
+        del rematch
+        with torch.no_grad():
+            crop = self._pixels.clone()
+            crop[..., *self._free.slices] = free
+            values = LossAccumulator(free.device)
+            gradient = torch.zeros_like(crop)
+            for term in self._terms:
+                loss = term.of_pixels(crop, size=self._shared.size)
+                if loss is not None:
+                    values.add(term, loss.value)
+                    gradient += loss.gradient
+            if self._shared.groups:
+                features = self._shared.features(crop, self._region, save_for_backward=True)
+                if self._global is not None:
+                    self._global.start()
+                    self._global.collect(features)
+                gradients = TileGradients([None] * len(self._shared.targets.styles))
+                for term in self._terms:
+                    value = term.add_tile(features, gradients)
+                    if value is not None:
+                        values.add(term, value)
+                names = self._shared.network.layer_names
+                parts = {names[layer]: several for layer, several in gradients.by_layer(features).items()}
+                features.fused.clear()  # or it would wait in memory during the backward pass
+                gradient += self._shared.network.backward(features.saved, parts)
+            terms = LossAccumulator.terms(values.stacked())
+            return Evaluation(terms, gradient[..., *self._free.slices].contiguous())
+
+    def changed_matrices(self, free: Tensor) -> Matrices:
+        """Return by how much the pixels ``free`` change the Gram matrices of the whole picture."""
+        if self._global is None:
+            return []
+        with torch.no_grad():
+            crop = self._pixels.clone()
+            crop[..., *self._free.slices] = free
+            self._global.start()
+            self._global.collect(self._shared.features(crop, self._region, save_for_backward=False))
+            return [
+                [now - then for now, then in zip(after, before, strict=True)]
+                for after, before in zip(self._global.matrices, self._before, strict=True)
+            ]
+
+
+def _search(term: LocalTerm, number: int, features: TileFeatures) -> tuple[Tensor, Matches]:
+    """Return the part of the tile's own patches in the local term, and their nearest style patches."""
+    found = term.find(number, features)
+    styles = term.targets.styles[number]
+    share = term.weight / styles.patch_entries(features.tile.size)
+    losses = patch_losses(features.fused[number], styles.statistics, found.index)
+    return share * losses.sum(), found

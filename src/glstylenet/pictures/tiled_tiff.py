@@ -1,0 +1,85 @@
+"""Tiled TIFF: a picture of any size, written tile by tile, with reductions of itself to look at quickly."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import tifffile
+from torch import Tensor
+
+from glstylenet.files import replacing
+from glstylenet.numerics import Rect
+from glstylenet.pictures.colour_profiles import srgb_profile
+from glstylenet.pictures.resized_window import resized_window
+
+__all__ = ["write_tiled_tiff"]
+
+_TILE = 256
+"""Pixels a side of a tile; programs read a whole one for every pixel of it."""
+
+_ROW_OF_TILES = 1024
+"""Rows that are read at a time, so that neighbouring tiles share what was read."""
+
+
+def write_tiled_tiff(
+    path: Path,
+    size: tuple[int, int],
+    read: Callable[[Rect], Tensor],
+    *,
+    recipe: str | None = None,
+    overwrite: bool = False,
+) -> None:
+    """Write a BigTIFF of 8 bits in sRGB, with reductions to a half, a quarter and so on as its SubIFDs.
+
+    ``read`` returns the pixels (1, 3, h, w), 0..255, of a rectangle of the picture of ``size`` (height,
+    width). ``recipe`` is a JSON object as text. Memory does not depend on the picture's height. Raises
+    :class:`~glstylenet.errors.OutputError` if writing fails; an old file stays.
+
+    >>> import tempfile, torch
+    >>> picture = torch.zeros(1, 3, 300, 600)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "wide.tif")
+    ...     write_tiled_tiff(path, (300, 600), lambda r: picture[..., *r.slices])
+    ...     [level.shape for level in tifffile.TiffFile(path).series[0].levels]
+    [(300, 600, 3), (150, 300, 3), (75, 150, 3)]
+    """
+    sizes = [size]
+    while max(sizes[-1]) > _TILE:
+        height, width = sizes[-1]
+        sizes.append((-(-height // 2), -(-width // 2)))
+    with replacing(path, overwrite=overwrite) as file, tifffile.TiffWriter(file, bigtiff=True) as tiff:
+        for number, reduced in enumerate(sizes):
+            is_full = number == 0
+            tiff.write(
+                _tiles(read, size, reduced),
+                shape=(*reduced, 3),
+                dtype=np.uint8,
+                tile=(_TILE, _TILE),
+                photometric="rgb",
+                compression="zlib",
+                predictor=True,
+                subifds=len(sizes) - 1 if is_full else None,
+                subfiletype=0 if is_full else 1,  # 1: a reduction of another picture of the file
+                iccprofile=srgb_profile(),
+                description=recipe.encode() if is_full and recipe is not None else None,
+                metadata=None,
+                software=False,
+            )
+
+
+def _tiles(
+    read: Callable[[Rect], Tensor], size: tuple[int, int], reduced: tuple[int, int]
+) -> Iterator[npt.NDArray[np.uint8]]:
+    """Yield the tiles of one reduction, row by row; those at the border are filled up by tifffile."""
+    height, width = reduced
+    for top in range(0, height, _ROW_OF_TILES):
+        bottom = min(top + _ROW_OF_TILES, height)
+        rows = np.empty((bottom - top, width, 3), np.uint8)
+        for left in range(0, width, _ROW_OF_TILES):
+            window = Rect(top, left, bottom, min(left + _ROW_OF_TILES, width))
+            pixels = resized_window(read, size, reduced, window)
+            rows[:, window.left : window.right] = pixels[0].add(0.5).floor().permute(1, 2, 0).numpy()
+        for row in range(0, bottom - top, _TILE):
+            for column in range(0, width, _TILE):
+                yield np.ascontiguousarray(rows[row : row + _TILE, column : column + _TILE])

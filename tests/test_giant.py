@@ -1,0 +1,316 @@
+"""Giant pictures: painted area by area, from a store, to the same bytes whatever happens on the way."""
+
+import itertools
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import tifffile
+import torch
+from torch import Tensor
+
+from glstylenet.errors import InputError, OutputError, UsageError
+from glstylenet.giant import GiantOptions, GiantPicture, PartsDone, paint_giant, plan_giant
+from glstylenet.giant.paint import run_here
+from glstylenet.giant.size_context import size_context
+from glstylenet.giant.steps import Part, run_part, steps_of
+from glstylenet.giant.store import Store
+from glstylenet.memory import MemoryPlan
+from glstylenet.numerics import Rect, whole
+from glstylenet.objective.objective import Objective
+from glstylenet.objective.styles import StyleGuide
+from glstylenet.objective.terms import LossWeights
+from glstylenet.pictures import read_picture, read_recipe, write_picture, write_tiled_tiff
+from glstylenet.pyramid import SCHEMES
+from glstylenet.run.assembly import make_optimizer
+from glstylenet.run.rounds import Evaluated, optimise_in_rounds
+from glstylenet.settings import Settings
+
+SETTINGS = Settings(quality="draft", precision="float32", coarsest=64, device="cpu")
+
+AREAS = GiantOptions(area=128, sweeps=1, evaluations=3, coarse_pixels=6000)
+"""Of 64 x 330 pixels: a coarse size of 32 x 165, and then three areas."""
+
+
+def _picture(height: int, width: int, seed: int) -> npt.NDArray[np.uint8]:
+    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+CONTENT, STYLE = _picture(64, 330, 1), _picture(64, 72, 2)
+
+
+def _paint(
+    store: Path,
+    *,
+    content: npt.NDArray[np.uint8] = CONTENT,
+    options: GiantOptions = AREAS,
+    resume: bool = False,
+) -> GiantPicture:
+    picture = paint_giant(content, STYLE, store=store, settings=SETTINGS, options=options, resume=resume)
+    assert picture is not None
+    return picture
+
+
+def _pixels(picture: GiantPicture) -> Tensor:
+    return picture.read(whole(picture.size))
+
+
+@pytest.fixture(scope="module")
+def painted(tmp_path_factory: pytest.TempPathFactory) -> GiantPicture:
+    return _paint(tmp_path_factory.mktemp("giant") / "store")
+
+
+def test_every_sweep_lowers_the_objective(painted: GiantPicture) -> None:
+    before, after = painted.sweep_losses
+    assert after < before
+    assert painted.losses.total == after
+    assert painted.size == (64, 330)
+
+
+def test_one_area_is_a_plain_run(tmp_path: Path) -> None:
+    """To the last digit: from the same pixels, with the same number of evaluations."""
+    options = GiantOptions(area=512, sweeps=1, evaluations=4, coarse_pixels=6000)
+    store = tmp_path / "store"
+    manifest = plan_giant(CONTENT, STYLE, settings=SETTINGS, options=options)
+    start: list[Tensor] = []
+
+    def run(parts: Sequence[Part]) -> Iterator[None]:
+        for part in parts:
+            if part.kind == "paint":
+                context = size_context(store, part.run, 1)
+                start.append(context.read_canvas(whole(context.canvas_size), 2))
+            run_part(part)
+            yield
+
+    picture = paint_giant(CONTENT, STYLE, store=store, settings=SETTINGS, options=options, run_parts=run)
+    assert picture is not None
+    context = size_context(store, manifest.identity.digest, 1)
+    canvas = whole(context.canvas_size)
+    shared = context.targets
+    style = Store(store).read_pixels("style")
+    objective = Objective(
+        shared.network,
+        SCHEMES[SETTINGS.scheme],
+        LossWeights.of(SETTINGS),
+        context.read_content(canvas),
+        [StyleGuide(style)],
+    )
+    optimizer = make_optimizer(SETTINGS, MemoryPlan(None, 1, 10, half_history=False, needed_bytes=0))
+    steps = optimise_in_rounds(objective, optimizer, start[0], evaluations=4, round_length=4)
+    *_, last = (step for step in steps if isinstance(step, Evaluated))
+    assert torch.equal(context.read_canvas(canvas, 3), last.pixels)
+    assert not torch.equal(last.pixels, start[0])
+
+
+def test_strokes_are_copied_as_in_the_whole_picture(tmp_path: Path) -> None:
+    """Votes of three areas against those of one: the same pixels, but for patches that are equally near."""
+    whole_and_areas = [
+        _pixels(_paint(tmp_path / str(area), options=GiantOptions(area, 1, 0, 6000))) for area in (512, 128)
+    ]
+    difference = (whole_and_areas[0] - whole_and_areas[1]).abs().amax(dim=1)
+    assert (difference < 0.01).float().mean() > 0.99
+
+
+class _DeathError(Exception):
+    """What ends a run in the middle of a step."""
+
+
+def test_a_run_that_dies_anywhere_ends_with_the_same_picture(painted: GiantPicture, tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    kinds: list[str] = []
+
+    def one_then_death(parts: Sequence[Part]) -> Iterator[None]:
+        """Compute the first part of each kind that is not there, and die before the second."""
+        for part in parts:
+            run_part(part)
+            if part.kind not in kinds:
+                kinds.append(part.kind)
+                raise _DeathError
+            yield
+
+    for attempt in itertools.count():
+        try:
+            picture = paint_giant(
+                CONTENT,
+                STYLE,
+                store=store,
+                settings=SETTINGS,
+                options=AREAS,
+                resume=attempt > 0,
+                run_parts=one_then_death,
+            )
+        except _DeathError:
+            continue
+        break
+    assert picture is not None
+    assert kinds == [
+        "enlarge",
+        "search",
+        "join-search",
+        "vote",
+        "survey",
+        "join-survey",
+        "paint",
+        "join-paint",
+    ]
+    assert torch.equal(_pixels(picture), _pixels(painted))
+
+
+def test_a_stopped_run_is_resumed(painted: GiantPicture, tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    seen: list[PartsDone] = []
+
+    def listen(event: object) -> None:
+        if isinstance(event, PartsDone):
+            seen.append(event)
+
+    stopped = paint_giant(
+        CONTENT,
+        STYLE,
+        store=store,
+        settings=SETTINGS,
+        options=AREAS,
+        on_event=listen,
+        should_stop=lambda: bool(seen),
+    )
+    assert stopped is None
+    assert seen == [PartsDone(2, 2, "enlarge-0", 1, 3)]
+    assert torch.equal(_pixels(_paint(store, resume=True)), _pixels(painted))
+
+
+@pytest.mark.long
+def test_a_killed_process_leaves_a_store_to_go_on_from(painted: GiantPicture, tmp_path: Path) -> None:
+    """Killed with SIGKILL while it computes, at several moments."""
+    pictures = {"content": CONTENT, "style": STYLE}
+    for name, pixels in pictures.items():
+        np.save(tmp_path / f"{name}.npy", pixels)
+    program = (
+        "import sys, numpy as np; from pathlib import Path; from tests.test_giant import AREAS, SETTINGS\n"
+        "from glstylenet.giant import paint_giant\n"
+        "content, style = (np.load(f'{sys.argv[1]}/{name}.npy') for name in ('content', 'style'))\n"
+        "paint_giant(content, style, store=Path(sys.argv[1], 'store'), settings=SETTINGS, options=AREAS,\n"
+        "    resume=True, on_event=lambda event: print(type(event).__name__, flush=True))\n"
+    )
+    for lines in (2, 9, 5, 4):
+        child = subprocess.Popen(
+            [sys.executable, "-c", program, str(tmp_path)], stdout=subprocess.PIPE, text=True
+        )
+        assert child.stdout is not None
+        for _ in range(lines):
+            child.stdout.readline()
+        child.send_signal(signal.SIGKILL)
+        child.communicate()
+    assert torch.equal(_pixels(_paint(tmp_path / "store", resume=True)), _pixels(painted))
+
+
+def test_a_store_of_another_run_is_refused(painted: GiantPicture) -> None:
+    store = painted._context.store.folder
+    changed = CONTENT.copy()
+    changed[0, 0] ^= 1
+    with pytest.raises(InputError, match=r"store is of another run: the content is SHA-256 .*, it was SHA"):
+        _paint(store, content=changed, resume=True)
+    with pytest.raises(InputError, match="another run: sweeps is 2, it was 1"):
+        _paint(store, options=GiantOptions(128, 2, 3, 6000), resume=True)
+    with pytest.raises(OutputError, match="holds a giant run already; resume it"):
+        _paint(store)
+
+
+def test_a_damaged_manifest_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "manifest.json").write_text('{"sizes": 3}')
+    with pytest.raises(InputError, match="is not the manifest of a giant run"):
+        _paint(tmp_path, resume=True)
+
+
+def test_a_full_disk_is_told_before_anything_is_computed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda _place: SimpleNamespace(free=10))
+    with pytest.raises(OutputError, match="the store will need 1 MiB, and the disk has 0 MiB left"):
+        _paint(tmp_path / "store")
+    assert not list((tmp_path / "store").iterdir())
+
+
+@pytest.mark.parametrize("change", [{"colours": "keep"}, {"finish": "photo"}, {"iterations": 9}])
+def test_what_needs_the_whole_picture_is_refused(change: dict[str, object], tmp_path: Path) -> None:
+    settings = Settings(**{**SETTINGS.model_dump(), **change})
+    with pytest.raises(UsageError, match=next(iter(change))):
+        paint_giant(CONTENT, STYLE, store=tmp_path / "store", settings=settings, options=AREAS)
+
+
+def test_small_areas_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="area is 100 pixels a side, expected at least 128"):
+        _paint(tmp_path / "store", options=GiantOptions(area=100))
+
+
+def test_past_states_are_removed(painted: GiantPicture) -> None:
+    """What is left is the last state of the picture, the sums, the inputs and the manifest."""
+    store = painted._context.store.folder
+    assert not list(store.glob("size-0"))
+    left = {path.name.split("-")[0] for path in (store / "size-1").iterdir()}
+    assert left == {"pixels", "surveyed", "total", "matches"}
+    assert {path.name for path in (store / "size-1").glob("pixels-*")} == {
+        f"pixels-2-{n}.npy" for n in range(3)
+    }
+
+
+def test_steps_come_in_order(painted: GiantPicture) -> None:
+    names = [step.name for step in steps_of(Path("store"), painted.manifest, 1)]
+    assert names == [
+        "size-1/enlarge-0",
+        *(f"size-1/search-{turn}" for turn in range(3)),
+        "size-1/vote-0",
+        "size-1/survey-0",
+        *(f"size-1/paint-{turn}" for turn in range(4)),
+        "size-1/survey-1",
+    ]
+
+
+def test_parts_run_here_one_after_another() -> None:
+    assert list(run_here([])) == []
+
+
+def test_a_tiled_tiff_is_the_picture_and_its_reductions(tmp_path: Path) -> None:
+    ramp = torch.arange(600.0).div(600 / 255).expand(1, 3, 300, 600)
+    path, windows = tmp_path / "ramp.tif", []
+
+    def read(window: Rect) -> Tensor:
+        windows.append(window)
+        return ramp[..., *window.slices]
+
+    write_tiled_tiff(path, (300, 600), read, recipe=json.dumps({"a": 1}))
+    with tifffile.TiffFile(path) as file:
+        assert file.is_bigtiff
+        assert file.pages.first.is_tiled
+        half = file.series[0].levels[1].asarray()
+    assert half.shape == (150, 300, 3)
+    assert np.abs(half[70, :, 0] - ramp[0, 0, 0].view(300, 2).mean(1).numpy()).max() <= 1
+    assert torch.equal(read_picture(path).pixels, ramp.add(0.5).floor())
+    assert read_recipe(path) == '{"a": 1}'
+    with pytest.raises(OutputError, match="exists already"):
+        write_tiled_tiff(path, (300, 600), read)
+
+
+def test_the_command_paints_a_tiff(tmp_path: Path) -> None:
+    for name, pixels in (("content", CONTENT), ("style", STYLE)):
+        write_picture(tmp_path / f"{name}.png", torch.from_numpy(pixels).permute(2, 0, 1)[None])
+    names = [str(tmp_path / name) for name in ("content.png", "style.png")]
+    output = tmp_path / "out.tif"
+    words = ["giant", *names, "-o", str(output), "--area", "128", "--sweeps", "1", "--coarse-pixels", "6000"]
+    words += ["--quality", "preview", "--json", "--quiet"]
+    done = subprocess.run(
+        [sys.executable, "-m", "glstylenet", *words], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    table = json.loads(done.stdout)
+    assert table["size"] == [330, 64]
+    assert table["sizes"] == [[165, 32], [330, 64]]
+    assert read_picture(output).size == (64, 330)
+    assert json.loads(read_recipe(output) or "")["giant"]["area"] == 128
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["content.png", "out.tif", "style.png"]
