@@ -28,7 +28,15 @@
 from glstylenet.run.checkpoint import ALGORITHM_VERSION, checkpoint_file, remove_checkpoint
 from glstylenet.run.events import Event, Finished, Matched, ScaleStarted, Started, Step, Voted, Warned
 from glstylenet.run.final_losses import picture_losses, result_loss_maps
-from glstylenet.run.inputs import Inputs, ScaledInputs, Sources, prepare_inputs, read_result, read_sources
+from glstylenet.run.inputs import (
+    Inputs,
+    ScaledInputs,
+    Sources,
+    prepare_inputs,
+    read_result,
+    read_sources,
+    style_size_at,
+)
 from glstylenet.run.named_files import named_files
 from glstylenet.run.recipe import (
     Recipe,
@@ -42,7 +50,7 @@ from glstylenet.run.result import Result, Timings
 from glstylenet.run.scales import SMALLEST_SIDE, Scale, most_evaluations
 from glstylenet.run.start import start_pixels
 from glstylenet.run.stylize import plan_run, stylize
-from glstylenet.run.time_estimate import estimate_seconds, measure_speed
+from glstylenet.run.time_estimate import Speed, estimate_by_size, estimate_seconds, measure_speed
 
 __all__ = [
     "ALGORITHM_VERSION",
@@ -57,6 +65,7 @@ __all__ = [
     "ScaleStarted",
     "ScaledInputs",
     "Sources",
+    "Speed",
     "Started",
     "Step",
     "Timings",
@@ -64,6 +73,7 @@ __all__ = [
     "Warned",
     "checkpoint_file",
     "current_versions",
+    "estimate_by_size",
     "estimate_seconds",
     "find_inputs",
     "make_recipe",
@@ -80,5 +90,6 @@ __all__ = [
     "result_loss_maps",
     "settings_to_repeat",
     "start_pixels",
+    "style_size_at",
     "stylize",
 ]
