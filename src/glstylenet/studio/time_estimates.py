@@ -12,7 +12,7 @@ from glstylenet.pictures import fitted_size
 from glstylenet.run import Speed, estimate_by_size, measure_speed, style_size_at
 from glstylenet.settings import QUALITIES, Settings
 
-__all__ = ["EstimateRequest", "TimeEstimates"]
+__all__ = ["EstimateRequest", "PictureSize", "TimeEstimates"]
 
 
 class PictureSize(BaseModel):
