@@ -294,19 +294,6 @@ def test_slider_and_blink_show_one_in_the_place_of_the_other(
 # --- pictures
 
 
-def test_content_and_style_change_places(page: Page, pictures: dict[str, Path], tmp_path: Path) -> None:
-    choose_pictures(page, pictures)
-    assert page.locator("#pane-content .pane-head .pale").inner_text() == "80 × 64, content.png"
-    paint_both(page)
-    content, style = (saved_map(page, role, tmp_path) for role in ("content", "style"))
-    page.get_by_role("button", name="Swap content and style").click()
-    page.locator("#pane-content .pane-head", has_text="64 × 72, style.png").wait_for()
-    page.locator("#pane-style .pane-head", has_text="80 × 64, content.png").wait_for()
-    page.locator("#say", has_text="changed places").wait_for(state="attached")
-    assert np.array_equal(saved_map(page, "content", tmp_path), style)
-    assert np.array_equal(saved_map(page, "style", tmp_path), content)
-
-
 def test_a_picture_is_pasted_anywhere(page: Page, pictures: dict[str, Path]) -> None:
     for role in ("content", "style"):
         page.evaluate(
