@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help demo test all-tests check browser fuzz bench docs gallery clean
+.PHONY: help demo test all-tests check browser fuzz bench docs gallery screenshots clean
 
 help:
 	@echo "make demo    install into $(VENV) and paint the demo picture"
@@ -14,6 +14,7 @@ help:
 	@echo "make browser install Chromium for the tests of pages, where that is possible"
 	@echo "make bench   time the kernels; 'glstylenet bench' measures whole runs"
 	@echo "make gallery paint the pictures of the README anew (half an hour on two cores)"
+	@echo "make screenshots take the pictures of docs/studio.md anew (needs Chromium)"
 	@echo "make docs    build the documentation into docs/_build/html"
 	@echo "make clean   remove what make made"
 
@@ -69,6 +70,9 @@ bench: $(VENV)/installed-dev
 
 gallery: $(VENV)/installed
 	$(BIN)/python tools/gallery.py $(ONLY)
+
+screenshots: $(VENV)/installed-dev browser
+	$(BIN)/python tools/screenshots.py
 
 docs: $(VENV)/installed-docs
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html

@@ -18,7 +18,9 @@ from PIL import Image
 from glstylenet.objective.loss_term import LossTerm
 from glstylenet.objective.terms import TERMS
 from glstylenet.pictures.write import read_recipe
+from glstylenet.run.time_estimate import Speed
 from glstylenet.settings.model import Settings
+from glstylenet.studio import time_estimates
 from glstylenet.studio.application import MOST_UPLOADS, UPLOAD_BYTES, make_application
 from glstylenet.studio.event_log import EventLog
 from glstylenet.studio.job import ROLES, Job
@@ -204,6 +206,13 @@ def test_a_job_is_painted(studio: Studio) -> None:
     assert not (place / "checkpoint").exists()
     tiff = studio.ask("GET", f"/api/jobs/{job['id']}/result.tiff")
     assert tiff.headers["content-type"] == "image/tiff"
+    jpeg = studio.ask("GET", f"/api/jobs/{job['id']}/result.jpg")
+    (place / "copy.jpg").write_bytes(jpeg.content)
+    assert read_recipe(place / "copy.jpg") == read_recipe(place / "result.png")
+    with Image.open(io.BytesIO(jpeg.content)) as small, Image.open(place / "result.png") as exact:
+        assert (small.format, small.size) == ("JPEG", exact.size)
+        apart = np.abs(np.asarray(small, np.float64) - np.asarray(exact.convert("RGB"), np.float64))
+        assert apart.mean() < 4  # as far as JPEG goes, the same picture
     for name in ("preview", "thumbnail"):
         with Image.open(io.BytesIO(studio.ask("GET", done[name]).content)) as image:
             assert image.format == "JPEG"
@@ -549,3 +558,30 @@ def test_only_named_files_of_a_job_are_given(studio: Studio) -> None:
     studio.wait(job, "done")
     for name in ("job.json", "content.png", "checkpoint"):
         assert studio.ask("GET", f"/api/jobs/{job}/{name}").status_code == 404
+
+
+def test_minutes_are_told_before_a_run(idle: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a speed that is known, as by hand; the machine is measured once."""
+    measured: list[object] = []
+
+    def speed(*given: object) -> Speed:
+        measured.append(given)
+        return Speed(1e-3, 1e-4)
+
+    monkeypatch.setattr(time_estimates, "measure_speed", speed)
+    request = {
+        "content": {"width": 96, "height": 128},
+        "style": {"width": 160, "height": 80},
+        "settings": {"size": 64, "scales": 1, "round_length": 20, "iterations": 50},
+    }
+    told = idle.ask("POST", "/api/estimate", json=request).json()
+    assert (told["width"], told["height"]) == (48, 64)
+    # A canvas of 80 x 64 has 10 x 8 positions; the style of 32 x 64 has 4 x 8.
+    seconds = 50 * 80 * 64 * 1e-3 + 3 * (10 * 8) * (4 * 8) * 1e-4
+    assert told["seconds"]["fine"] == pytest.approx(seconds, abs=0.051)
+    del request["settings"]["iterations"]
+    told = idle.ask("POST", "/api/estimate", json=request).json()["seconds"]
+    assert list(told) == ["preview", "draft", "standard", "fine"]
+    assert told["preview"] < told["draft"] < told["standard"] < told["fine"]
+    assert len(measured) == 1
+    assert idle.ask("POST", "/api/estimate", json={**request, "settings": {"size": 5000}}).status_code == 400

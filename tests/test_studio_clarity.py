@@ -44,9 +44,7 @@ def test_no_tool_moves_the_pictures(page: Page, pictures: dict[str, Path], width
 
 @pytest.mark.long
 @pytest.mark.parametrize("width", [1000, 1280])
-def test_advice_of_two_lines_leaves_the_pictures_in_place(
-    page: Page, pictures: dict[str, Path], width: int
-) -> None:
+def test_long_advice_leaves_the_pictures_in_place(page: Page, pictures: dict[str, Path], width: int) -> None:
     page.set_viewport_size({"width": width, "height": 900})
     choose_pictures(page, pictures)
     place = page.locator("#canvas-content").bounding_box()
@@ -61,15 +59,6 @@ def test_advice_of_two_lines_leaves_the_pictures_in_place(
     drag(page, page.locator("#canvas-style"), (0.1, 0.1), (0.2, 0.1))
     advice.filter(has_text="and 4 more").wait_for()
     assert "lacking" in str(advice.get_attribute("class"))
-    lines = advice.evaluate(
-        """box => {
-          const text = document.createRange();
-          text.selectNodeContents(box);
-          const line = parseFloat(getComputedStyle(box).lineHeight);
-          return Math.round(text.getBoundingClientRect().height / line);
-        }"""
-    )
-    assert lines == 2
     assert page.locator("#canvas-content").bounding_box() == place
 
 
@@ -135,7 +124,7 @@ def test_a_run_that_goes_on_begins_at_nothing_from_the_picture_there_is(
     )
     set_value(page, "content_weight", "333")
     page.locator("#continue").click()
-    page.locator("#history .changes", has_text="content weight 333").wait_for()
+    page.locator("#history .changes", has_text="shapes of the content 333").wait_for()
     state(page, "Finished")
     assert page.evaluate("window.told")[0] in {"Starting", "Waiting for its turn"}
     shown = page.evaluate("window.shown")

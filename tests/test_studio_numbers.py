@@ -53,13 +53,14 @@ def test_numbers_are_read_as_they_are_written(
     [
         ("12.5", SIZE, "Size must be a whole number, 32 to 100000; it cannot be “12.5”."),
         ("31", SIZE, "Size must be a whole number, 32 to 100000; it cannot be “31”."),
-        ("-1", WEIGHT, "Content weight must be a number, 0 or more; it cannot be “-1”."),
-        ("0", SCALE, "Style scale must be a number, more than 0, at most 8; it cannot be “0”."),
-        ("much", WEIGHT, "Content weight must be a number, 0 or more; it cannot be “much”."),
+        ("-1", WEIGHT, "Shapes of the content must be a number, 0 or more; it cannot be “-1”."),
+        ("0", SCALE, "Size of the strokes must be a number, more than 0, at most 8; it cannot be “0”."),
+        ("much", WEIGHT, "Shapes of the content must be a number, 0 or more; it cannot be “much”."),
         (
             "1,000",
             WEIGHT,
-            "Content weight must be a number, 0 or more; “1,000” could be two numbers: write 1000 or 1.000.",
+            "Shapes of the content must be a number, 0 or more; "
+            "“1,000” could be two numbers: write 1000 or 1.000.",
         ),
     ],
 )
@@ -73,11 +74,11 @@ def test_a_wrong_number_is_told_at_its_field_and_beside_run(page: Page) -> None:
     assert wrong.is_visible()
     assert field.get_attribute("aria-invalid") == "true"
     assert "-wrong" in str(field.get_attribute("aria-describedby"))
-    page.locator("#run-hint", has_text="Content weight must be").wait_for()
+    page.locator("#run-hint", has_text="Shapes of the content must be").wait_for()
     sent: list[str] = []
     page.on("request", lambda request: sent.append(request.method))
     page.locator("#run").click()
-    page.locator("#notices", has_text="Content weight must be").wait_for()
+    page.locator("#notices", has_text="Shapes of the content must be").wait_for()
     assert "POST" not in sent, "told before anything was sent"
     set_value(page, "content_weight", "3")
     assert wrong.is_hidden()
@@ -95,7 +96,7 @@ def test_an_emptied_field_is_the_presets(context: BrowserContext, server: Server
         for name, value in preset["values"].items()
         if name.endswith("_weight") and value != usual[name]
     )
-    page.locator("#preset").select_option(preset)
+    page.locator(f"#presets input[value='{preset}']").check(force=True)
     field = page.locator(f"#set-{name}")
     set_value(page, name, "")
     assert float(field.input_value()) == value != usual[name]
@@ -108,12 +109,12 @@ def test_an_emptied_field_is_the_presets(context: BrowserContext, server: Server
 def test_the_page_names_no_option_of_the_command_line(page: Page) -> None:
     words = page.evaluate(
         """async () => {
-          const {inPageWords} = await import("/static/words.js");
+          const {inPageWords} = await import("/static/setting_words.js");
           return inPageWords("use a smaller --size or --style-scale, or more --memory; well-kept");
         }"""
     )
     assert words == (
-        "use a smaller “Size” or “Style scale”, "
+        "use a smaller “Longest side” or “Size of the strokes”, "
         "or more “Memory” (chosen where the studio is started); well-kept"
     )
     page.evaluate("document.getElementById('advanced').open = true")

@@ -112,6 +112,7 @@ class Watched:
 
     def __init__(self, context: BrowserContext, address: str) -> None:
         self.page = context.new_page()
+        self.page.set_default_timeout(PATIENCE)
         self.requests: list[str] = []
         self.complaints: list[str] = []
         self.page.on("request", self._note)
@@ -131,6 +132,7 @@ class Watched:
 @pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
     context = browser.new_context(viewport={"width": 1280, "height": 900}, accept_downloads=True)
+    context.set_default_timeout(PATIENCE)
     yield context
     context.close()
 
@@ -452,7 +454,7 @@ def test_keyboard_alone_paints_and_runs(page: Page, tmp_path: Path) -> None:
     tab_to(".samples")
     page.keyboard.press("Enter")
     page.locator("#canvas-style").wait_for(state="visible")
-    until(page, "document.getElementById('preset').value === 'portrait'")
+    until(page, "document.querySelector('#presets :checked').value === 'portrait'")
     page.keyboard.press("7")
     tab_to("#canvas-content")
     page.keyboard.press("ArrowRight")
@@ -464,11 +466,11 @@ def test_keyboard_alone_paints_and_runs(page: Page, tmp_path: Path) -> None:
     page.locator(".swatch", has_text="mouth").wait_for()
     tab_to("#advanced summary")
     page.keyboard.press("Enter")
-    tab_to("#set-size")
-    page.keyboard.type("64")
     tab_to("#set-iterations")
     page.keyboard.press("Control+a")
     page.keyboard.type("20")
+    tab_to("#set-size")
+    page.keyboard.type("64")
     tab_to("#run")
     page.keyboard.press("Enter")
     state(page, "Finished")

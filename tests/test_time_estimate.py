@@ -7,7 +7,7 @@ from glstylenet.memory.plan import MemoryPlan
 from glstylenet.network.weights import load_weights
 from glstylenet.run.events import Started
 from glstylenet.run.scales import Scale
-from glstylenet.run.time_estimate import Speed, estimate_seconds, measure_speed
+from glstylenet.run.time_estimate import Speed, estimate_by_size, estimate_seconds, measure_speed
 from glstylenet.settings.model import Settings
 
 
@@ -31,6 +31,13 @@ def test_a_whole_picture_by_hand() -> None:
     """64 x 48 on a canvas of 80 x 64: 10 x 8 positions, a style of half 80 x 160: 5 x 10."""
     settings = Settings(round_length=20)
     seconds = estimate_seconds(_started(Scale(0.5, (64, 48), 50), None), settings, Speed(1e-3, 1e-4))
+    assert abs(seconds - (50 * 80 * 64 * 1e-3 + 3 * (10 * 8) * (5 * 10) * 1e-4)) < 1e-9
+
+
+def test_sizes_alone_tell_the_same() -> None:
+    """The same by hand, of pictures that nobody has read: one size of 64 x 48, and a style of 40 x 80."""
+    settings = Settings(round_length=20, iterations=50, scales=1)
+    seconds = estimate_by_size((64, 48), (40, 80), settings, Speed(1e-3, 1e-4), has_maps=False)
     assert abs(seconds - (50 * 80 * 64 * 1e-3 + 3 * (10 * 8) * (5 * 10) * 1e-4)) < 1e-9
 
 

@@ -50,6 +50,18 @@ ICONS = [
     "check",
     "rotate-ccw",
     "link",
+    "arrow-left-right",
+    "panel-right-close",
+    "panel-right-open",
+    "expand",
+    "shrink",
+    "columns-2",
+    "square-split-horizontal",
+    "scan-search",
+    "file-archive",
+    "image-plus",
+    "image-down",
+    "pause",
 ]
 
 

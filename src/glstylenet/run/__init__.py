@@ -58,7 +58,7 @@ from glstylenet.run.start import start_pixels
 from glstylenet.run.strokes import FORMS_REACH, blend_detail
 from glstylenet.run.styles import GivenStyle, Style
 from glstylenet.run.stylize import plan_run, stylize
-from glstylenet.run.time_estimate import Speed, estimate_seconds, measure_speed
+from glstylenet.run.time_estimate import Speed, estimate_by_size, estimate_seconds, measure_speed
 
 __all__ = [
     "ALGORITHM_VERSION",
@@ -88,6 +88,7 @@ __all__ = [
     "canvas_size",
     "checkpoint_file",
     "current_versions",
+    "estimate_by_size",
     "estimate_memory",
     "estimate_seconds",
     "find_inputs",

@@ -7,15 +7,17 @@ import torch
 
 from glstylenet.machine import Device, default_modes
 from glstylenet.matching import EXACT_POSITIONS
+from glstylenet.memory import MemoryPlan
 from glstylenet.network import VGG19, LoadedWeights
 from glstylenet.objective import SEARCHES_OF_VOTE, LossWeights, Objective, StyleGuide
 from glstylenet.pyramid import SCHEMES, cut_into_tiles, fused_size
 from glstylenet.run.canvas import canvas_size
 from glstylenet.run.events import Started
+from glstylenet.run.scales import plan_scales
 from glstylenet.run.strokes import votes_before
-from glstylenet.settings import Settings
+from glstylenet.settings import QUALITIES, Settings
 
-__all__ = ["Speed", "estimate_seconds", "measure_speed"]
+__all__ = ["Speed", "estimate_by_size", "estimate_seconds", "measure_speed"]
 
 
 _SIDE = 256
@@ -84,6 +86,41 @@ def estimate_seconds(plan: Started, settings: Settings, speed: Speed) -> float:
         searches = rounds + votes * SEARCHES_OF_VOTE
         seconds += searches * sum(_pairs(size, each, settings) for each in style_sizes) * speed.pair
     return seconds
+
+
+def estimate_by_size(
+    size: tuple[int, int],
+    style_size: tuple[int, int],
+    settings: Settings,
+    speed: Speed,
+    *,
+    has_maps: bool,
+) -> float:
+    """Estimate the seconds of a run at ``speed`` whose pictures nobody has read yet.
+
+    ``size`` and ``style_size`` are the (height, width) in pixels that content and style will be brought to.
+    It is :func:`estimate_seconds` without tiles and without the finer first size that small classes of a map
+    ask for, so a picture that does not fit into memory takes longer.
+    """
+    scales = plan_scales(
+        size,
+        settings.iterations,
+        quality=QUALITIES[settings.quality],
+        coarsest=settings.coarsest,
+        scales=settings.scales,
+    )
+    whole = MemoryPlan(None, 1, 1, half_history=False, needed_bytes=0)
+    plan = Started(
+        device="",
+        precision="",
+        scales=tuple(scales),
+        plans=(whole,) * len(scales),
+        style_size=style_size,
+        classes="maps" if has_maps else "",
+        weights="",
+        memory_bytes=0,
+    )
+    return estimate_seconds(plan, settings, speed)
 
 
 def _pairs(size: tuple[int, int], style_size: tuple[int, int], settings: Settings) -> int:

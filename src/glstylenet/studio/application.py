@@ -27,7 +27,7 @@ from starlette.responses import Response
 import glstylenet
 from glstylenet.errors import GLStyleNetError, InputError, MemoryLimitError
 from glstylenet.pictures import output_format
-from glstylenet.studio.archive import write_archive
+from glstylenet.studio.archive import as_jpeg, write_archive
 from glstylenet.studio.event_log import Message
 from glstylenet.studio.job import FINISHED, ROLES, Job
 from glstylenet.studio.limiter import BusyError
@@ -35,6 +35,7 @@ from glstylenet.studio.requests import JobRequest, MapsRequest, Requests
 from glstylenet.studio.runner import Runner
 from glstylenet.studio.setting_schema import page_schema
 from glstylenet.studio.storage import FullError, Storage
+from glstylenet.studio.time_estimates import EstimateRequest, TimeEstimates
 
 __all__ = ["MOST_UPLOADS", "UPLOAD_BYTES", "make_application"]
 
@@ -71,10 +72,12 @@ def make_application(
         openapi_url="/api/openapi.json",
     )
     requests = Requests(storage, samples, machine)
+    estimates = TimeEstimates(machine)
     _add_error_handlers(application)
     _add_settings_and_samples(application, storage, samples)
     _add_pictures(application, storage)
     _add_jobs(application, storage, runner, requests)
+    _add_estimates(application, storage, requests, estimates)
     _add_events(application, runner)
     _add_storage(application, storage, runner)
     _add_files(application, storage, runner)
@@ -248,6 +251,16 @@ def _add_jobs(application: FastAPI, storage: Storage, runner: Runner, requests: 
         return requests.classes(request)
 
 
+def _add_estimates(
+    application: FastAPI, storage: Storage, requests: Requests, estimates: TimeEstimates
+) -> None:
+    @application.post("/api/estimate")
+    def estimate(request: EstimateRequest) -> dict[str, object]:
+        """Return the size of a run's result and its estimated ``seconds`` in each quality."""
+        settings = requests.settings(request)
+        return estimates.of(request, settings, max_pixels=storage.max_pixels)
+
+
 def _queued(job: Job, storage: Storage, runner: Runner) -> str:
     """Queue ``job`` and return its id; its folder is removed if the queue is full."""
     try:
@@ -372,6 +385,14 @@ def _add_files(application: FastAPI, storage: Storage, runner: Runner) -> None:
             filename=f"glstylenet-{name}.zip",
             background=BackgroundTask(place.unlink, missing_ok=True),
         )
+
+    @application.get("/api/jobs/{name}/result.jpg")
+    def jpeg(name: str) -> Response:
+        """Return the result as JPEG, with its recipe inside; nothing of it is kept in the folder."""
+        folder = storage.folder(name)
+        if folder is None or not (folder / "result.png").is_file():
+            raise HTTPException(404, "there is no such file")
+        return Response(as_jpeg(folder / "result.png", storage), media_type="image/jpeg")
 
     @application.get("/api/jobs/{name}/{file}")
     async def file(name: str, file: str) -> Response:

@@ -1,14 +1,16 @@
-"""Archive: a zip file with everything that repeats a run, under the names that its command uses."""
+"""Archive: a run's files as downloads: a zip file with everything that repeats it, and its result as JPEG."""
 
+import tempfile
 import zipfile
 from pathlib import Path
 from typing import IO
 
 from glstylenet.errors import ImageError
-from glstylenet.pictures import read_recipe
+from glstylenet.pictures import read_picture, read_recipe, write_picture
 from glstylenet.studio.job import ROLES, Job
+from glstylenet.studio.storage import Storage
 
-__all__ = ["write_archive"]
+__all__ = ["as_jpeg", "write_archive"]
 
 _RESULT = "result/"
 """The folder of what was painted: the command refuses to replace a picture that is there."""
@@ -37,3 +39,16 @@ def _recipe(picture: Path) -> str | None:
         return read_recipe(picture)
     except ImageError:
         return None
+
+
+def as_jpeg(picture: Path, storage: Storage) -> bytes:
+    """Return a result as the bytes of a JPEG file with the same recipe, one at a time in memory.
+
+    Raises :class:`~glstylenet.errors.ImageError` if ``picture`` cannot be read, and
+    :class:`~glstylenet.studio.limiter.BusyError` if too many wait.
+    """
+    with storage.limiter.slot(), tempfile.TemporaryDirectory(prefix="glstylenet-") as folder:
+        read = read_picture(picture, max_pixels=storage.max_pixels)
+        place = Path(folder, "result.jpg")
+        write_picture(place, read.pixels, alpha=read.alpha, recipe=_recipe(picture))
+        return place.read_bytes()

@@ -17,6 +17,7 @@ from glstylenet.settings import INIT_CHOICES, Role, Settings, preset_settings
 from glstylenet.studio.job import ROLES, Job, repeating_command
 from glstylenet.studio.setting_schema import MOST_ITERATIONS, OFFERED, PALETTE
 from glstylenet.studio.storage import Storage
+from glstylenet.studio.time_estimates import EstimateRequest
 
 __all__ = ["JobRequest", "MapsRequest", "Requests"]
 
@@ -67,7 +68,7 @@ class Requests:
             raise InputError(f"there is no picture {name!r} for the {role.replace('_', ' ')}; load it again")
         return found
 
-    def settings(self, request: JobRequest) -> Settings:
+    def settings(self, request: JobRequest | EstimateRequest) -> Settings:
         """Return the settings of a request; raise :class:`~glstylenet.errors.SettingsError` for bad ones."""
         for name in request.settings:
             if name not in OFFERED:

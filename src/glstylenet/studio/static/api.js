@@ -1,5 +1,6 @@
 // The server, as docs/studio.md describes it: JSON requests and the events of a job.
 import { isAbort } from "./supersede.js";
+import { t } from "./words.js";
 
 export class ApiError extends Error {
   constructor(message, status) {
@@ -7,8 +8,6 @@ export class ApiError extends Error {
     this.status = status;
   }
 }
-
-const SILENT = "The studio does not answer. Is “glstylenet studio” still running in its terminal?";
 
 async function ask(method, address, { body, signal } = {}) {
   const options = { method, headers: {}, signal };
@@ -20,7 +19,7 @@ async function ask(method, address, { body, signal } = {}) {
   try {
     answer = await fetch(address, options);
   } catch (error) {
-    throw isAbort(error) ? error : new ApiError(SILENT, 0);
+    throw isAbort(error) ? error : new ApiError(t("api.silent"), 0);
   }
   if (answer.status === 204) return null;
   const json = await answer.json().catch(() => null);
@@ -31,10 +30,10 @@ async function ask(method, address, { body, signal } = {}) {
 
 function refusal(status, words, json, wait) {
   if (status === 401) {
-    return new ApiError("This studio asks for a token: open the address that “glstylenet studio” printed.", 401);
+    return new ApiError(t("api.token"), 401);
   }
-  const message = json?.error ?? `The studio answered ${status} ${words}.`;
-  return new ApiError(status === 429 && wait ? `${message} Try again in ${wait} s.` : message, status);
+  const message = json?.error ?? t("api.answered", { status, words });
+  return new ApiError(status === 429 && wait ? `${message} ${t("api.again", { seconds: wait })}` : message, status);
 }
 
 const address = (id, rest = "") => `/api/jobs/${encodeURIComponent(id)}${rest}`;
@@ -45,8 +44,11 @@ export const job = (id, options) => ask("GET", address(id), options);
 export const jobs = (ids) => ask("GET", `/api/jobs?ids=${ids.map(encodeURIComponent).join(",")}`);
 export const curve = (id, options) => ask("GET", address(id, "/curve"), options);
 export const createJob = (body) => ask("POST", "/api/jobs", { body });
+export const estimate = (body, options) => ask("POST", "/api/estimate", { ...options, body });
 export const stop = (id) => ask("POST", address(id, "/stop"));
 export const resume = (id) => ask("POST", address(id, "/resume"));
+export const storage = () => ask("GET", "/api/storage");
+export const removeAll = () => ask("DELETE", "/api/storage");
 export const remove = (id) => ask("DELETE", address(id));
 
 // Send a file as it is. `onProgress` is told the share that was sent; only an XMLHttpRequest knows it.
@@ -64,7 +66,7 @@ export function upload(blob, name, { signal, onProgress } = {}) {
       if (status === 201 && response) resolve(response);
       else reject(refusal(status, statusText, response, request.getResponseHeader("Retry-After")));
     });
-    request.addEventListener("error", () => reject(new ApiError(SILENT, 0)));
+    request.addEventListener("error", () => reject(new ApiError(t("api.silent"), 0)));
     request.addEventListener("abort", () => reject(signal.reason));
     signal?.addEventListener("abort", () => request.abort());
     request.send(form);

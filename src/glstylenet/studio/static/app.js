@@ -2,9 +2,11 @@
 import * as api from "./api.js";
 import * as curve from "./curve.js";
 import * as dialogs from "./dialogs.js";
+import * as estimate from "./estimate.js";
 import * as history from "./history.js";
 import * as keys from "./keys.js";
 import { review } from "./maps.js";
+import * as namedDrafts from "./named_drafts.js";
 import * as navigation from "./navigation.js";
 import * as palette from "./palette.js";
 import * as pictures from "./pictures.js";
@@ -17,10 +19,13 @@ import { on, set, state, watch } from "./store.js";
 import * as theme from "./theme.js";
 import * as tools from "./tools.js";
 import * as views from "./views.js";
+import * as words from "./words.js";
 
 const REVIEW_PAUSE = 120;
 
 await attempt(async () => {
+  words.setup();
+  words.setupMenu(document.getElementById("language"));
   views.setup();
   dialogs.setup();
   slider.setup();
@@ -35,6 +40,7 @@ await attempt(async () => {
   keys.setup();
   run.setup();
   runPanel.setup();
+  estimate.setup();
   let timer = 0;
   watch(() => state.drawn, () => {
     clearTimeout(timer);
@@ -43,11 +49,12 @@ await attempt(async () => {
   watch(() => Boolean(state.content || state.style), (painting) => document.body.classList.toggle("painting", painting));
   on("samples", (sample) => {
     const fitting = sample.preset ?? "portrait";
-    if (settings.hasPreset(fitting)) settings.usePreset(fitting);
+    if (settings.hasPreset(fitting)) settings.choosePreset(fitting);
   });
   const samples = pictures.setupSamples();
   await navigation.setup();
   history.setup();
+  namedDrafts.setup();
   document.documentElement.dataset.ready = "true"; // for tests and measurements: the page answers from here on
   await samples;
 });

@@ -17,7 +17,7 @@ export function setup() {
   }
 }
 
-export const anyOpen = () => help.open || confirmBox.open;
+export const anyOpen = () => document.querySelector("dialog[open]") !== null;
 
 // Resolves to true if the user agrees.
 export function ask(title, text, agree, decline) {

@@ -4,6 +4,7 @@ import { openDB } from "./vendor/idb.js";
 
 const MOST = 40; // drafts that are kept
 const TAB = "glstylenet.tab";
+const KEPT = "kept"; // in place of a tab: drafts that were given a name
 
 const random = () => [...crypto.getRandomValues(new Uint32Array(4))].map((part) => part.toString(36)).join("");
 
@@ -52,8 +53,19 @@ const newestOf = (drafts) => drafts.sort((a, b) => b.when - a.when)[0] ?? null;
 
 // What was worked on last, in whichever tab.
 export async function newest() {
-  const cursor = await database?.transaction("drafts").store.index("when").openCursor(null, "prev");
+  let cursor = await database?.transaction("drafts").store.index("when").openCursor(null, "prev");
+  while (cursor?.value.tab === KEPT) cursor = await cursor.continue();
   return cursor?.value ?? null;
+}
+
+// Drafts that stay until they are deleted, by the name that they were given.
+export const keep = (name, work) => database?.put("drafts", { ...work, key: `${KEPT}/${name}`, tab: KEPT, name, when: Date.now() });
+export const keptAs = (name) => database?.get("drafts", `${KEPT}/${name}`);
+export const discard = async (name) => database?.delete("drafts", `${KEPT}/${name}`);
+
+export async function kept() {
+  const all = (await database?.getAll("drafts")) ?? [];
+  return all.filter(({ tab: owner }) => owner === KEPT).sort((a, b) => a.name.localeCompare(b.name));
 }
 
 // The file that a picture of the studio was made from, should the studio have to be given it again.
@@ -61,9 +73,11 @@ export const keepFile = (reference, file) => database?.put("files", { reference,
 export const fileOf = async (reference) => (await database?.get("files", reference))?.file ?? null;
 
 async function prune() {
-  const drafts = (await database.getAll("drafts")).sort((a, b) => b.when - a.when);
-  for (const { key } of drafts.slice(MOST)) await database.delete("drafts", key);
-  const used = new Set(drafts.slice(0, MOST).flatMap(({ content, style }) => [content?.reference, style?.reference]));
+  const all = (await database.getAll("drafts")).sort((a, b) => b.when - a.when);
+  const passing = all.filter(({ tab: owner }) => owner !== KEPT);
+  for (const { key } of passing.slice(MOST)) await database.delete("drafts", key);
+  const left = [...passing.slice(0, MOST), ...(await kept())];
+  const used = new Set(left.flatMap(({ content, style }) => [content?.reference, style?.reference]));
   for (const reference of await database.getAllKeys("files")) {
     if (!used.has(reference)) await database.delete("files", reference);
   }

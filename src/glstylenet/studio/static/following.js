@@ -5,6 +5,7 @@ import { isActive } from "./run_view.js";
 import { attempt, notice } from "./say.js";
 import { emit, set, state } from "./store.js";
 import { isAbort, supersede } from "./supersede.js";
+import { t } from "./words.js";
 
 const RETRY = 2000;
 const TURN = 2000; // how often a waiting run asks for its place
@@ -97,7 +98,7 @@ export function drop(id) {
 
 // It was deleted elsewhere.
 function gone(id) {
-  if (drop(id)) notice("The run that was shown here is no longer there: it was deleted.", "hint");
+  if (drop(id)) notice(t("run.gone"), "hint");
   emit("runs");
 }
 

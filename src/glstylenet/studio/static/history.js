@@ -1,4 +1,4 @@
-// Earlier runs of this browser: their ids are kept here, everything else on the server.
+// The strip of runs of this browser: their ids are kept here, everything else on the server.
 import * as api from "./api.js";
 import { ask } from "./dialogs.js";
 import { iconButton } from "./icon.js";
@@ -6,23 +6,35 @@ import { attempt, say } from "./say.js";
 import { differences } from "./settings.js";
 import { on, recall, remember, state, watch } from "./store.js";
 import { check, drop } from "./following.js";
-import { runName, WORDS } from "./run_view.js";
+import { tell } from "./ending.js";
+import { isActive, runName, stripView } from "./run_view.js";
 import { goto } from "./views.js";
+import { t } from "./words.js";
 
 const MOST = 40;
-const list = document.getElementById("history");
-const empty = document.getElementById("history-empty");
+const TURN = 1500; // ms between two looks at runs that go on
+const HIDDEN_TURN = 5000; // while nobody sees the page
+
+const by = (id) => document.getElementById(id);
+const list = by("history");
+const items = new Map(); // by id: an entry of the strip, which outlives a look at the server
+let going = new Set(); // ids of runs that went on when they were last looked at
+let seen = ""; // ids and states of the runs when the folder's fullness was last asked for
+let timer = 0;
+
 export function setup() {
   watch(() => state.job?.id, mark);
   on("runs", refresh);
   on("opened", keep);
+  by("delete-all").addEventListener("click", () => attempt(removeAll));
   // Another tab started or deleted a run.
   window.addEventListener("storage", ({ key }) => key === "glstylenet.runs" && refresh().then(check));
+  document.addEventListener("visibilitychange", () => document.hidden || refresh());
   if (state.job) keep(state.job.id);
   else refresh();
 }
 
-const ids = () => recall("runs", []);
+export const ids = () => recall("runs", []);
 
 export function keep(id) {
   if (!ids().includes(id)) remember("runs", [id, ...ids()].slice(0, MOST));
@@ -30,68 +42,124 @@ export function keep(id) {
 }
 
 export async function refresh() {
+  clearTimeout(timer);
   const known = ids();
-  empty.hidden = known.length > 0;
-  if (!known.length) return list.replaceChildren();
+  if (!known.length) return show([]);
   const answer = await api.jobs(known).catch(() => null);
-  if (!answer) return undefined;
+  if (!answer) {
+    again();
+    return undefined;
+  }
   // The server's retention may have taken some.
   const found = new Map(answer.jobs.map((job) => [job.id, job]));
   const left = ids().filter((id) => found.has(id));
   remember("runs", left);
-  empty.hidden = left.length > 0;
-  list.replaceChildren(...left.map((id) => item(found.get(id))));
-  mark();
+  show(left.map((id) => found.get(id)));
+  if (answer.jobs.some(isActive)) again();
   return undefined;
 }
 
+function again() {
+  clearTimeout(timer);
+  timer = setTimeout(refresh, document.hidden ? HIDDEN_TURN : TURN);
+}
+
+async function showFullness() {
+  const answer = await api.storage().catch(() => null);
+  if (!answer) return;
+  const { bytes, quota, runs, pictures } = answer;
+  by("fullness").hidden = by("delete-all").hidden = runs + pictures === 0;
+  by("fullness").textContent = t("runs.fullness", { used: size(bytes), quota: size(quota) });
+}
+
+const size = (bytes) =>
+  bytes < 2 ** 30 ? `${Math.ceil(bytes / 2 ** 20)} MB` : `${(bytes / 2 ** 30).toFixed(1)} GB`;
+
+function show(jobs) {
+  const now = jobs.map(({ id, state: word }) => `${id} ${word}`).join();
+  if (now !== seen || !now) showFullness(); // the server looks at every file for it
+  seen = now;
+  for (const job of jobs) if (going.has(job.id) && !isActive(job)) tell(job);
+  going = new Set(jobs.filter(isActive).map(({ id }) => id));
+  by("history-empty").hidden = jobs.length > 0;
+  const wanted = new Set(jobs.map(({ id }) => id));
+  for (const [id, item] of items) {
+    if (wanted.has(id)) continue;
+    item.row.remove();
+    items.delete(id);
+  }
+  for (const [place, job] of jobs.entries()) {
+    if (!items.has(job.id)) items.set(job.id, new Item(job));
+    const item = items.get(job.id);
+    item.show(job);
+    if (list.children[place] !== item.row) list.insertBefore(item.row, list.children[place] ?? null);
+  }
+  mark();
+}
+
 function mark() {
-  for (const link of list.querySelectorAll("a")) {
-    if (link.dataset.id === state.job?.id) link.setAttribute("aria-current", "true");
+  for (const [id, { link }] of items) {
+    if (id === state.job?.id) link.setAttribute("aria-current", "true");
     else link.removeAttribute("aria-current");
   }
 }
 
-function item(job) {
-  const row = document.createElement("li");
-  const link = document.createElement("a");
-  link.href = `#job=${job.id}`;
-  link.dataset.id = job.id;
-  link.addEventListener("click", (event) => {
-    if (job.id !== state.job?.id) return;
-    event.preventDefault(); // it is open, with what was painted since
-    goto("result");
-  });
-  const name = runName(job);
-  const when = new Date(typeof job.created === "number" ? job.created * 1000 : job.created);
-  const time = Number.isNaN(when.getTime()) ? "" : when.toLocaleString([], { dateStyle: "short", timeStyle: "short" });
-  const picture = job.thumbnail ?? (job.state === "queued" ? null : job.preview);
-  if (picture) {
+// One run of the strip. It is made once, so that focus and scrolling stay where they are when it is told news.
+class Item {
+  constructor(job) {
+    this.row = document.createElement("li");
+    this.link = document.createElement("a");
+    this.link.href = `#job=${job.id}`;
+    this.link.dataset.id = job.id;
+    this.link.addEventListener("click", (event) => {
+      if (job.id !== state.job?.id) return;
+      event.preventDefault(); // it is open, with what was painted since
+      goto("result");
+    });
+    this.picture = placeholder();
+    this.source = null;
+    const words = document.createElement("span");
+    this.title = document.createElement("b");
+    this.note = document.createElement("small");
+    this.progress = document.createElement("progress");
+    this.changes = document.createElement("small");
+    this.changes.className = "changes";
+    words.append(this.title, this.note, this.progress, this.changes);
+    this.link.append(this.picture, words);
+    const when = new Date(job.created * 1000);
+    this.time = Number.isNaN(when.getTime()) ? "" : when.toLocaleString([], { dateStyle: "short", timeStyle: "short" });
+    this.bin = iconButton("trash-2", t("runs.delete", { name: runName(job), time: this.time }), () => attempt(() => remove(job.id)));
+    this.row.append(this.link, this.bin);
+  }
+
+  show(job) {
+    const { words, share } = stripView(job);
+    this.title.textContent = runName(job);
+    this.note.textContent = [words, share === null ? this.time : ""].filter(Boolean).join(", ");
+    this.progress.hidden = share === null;
+    if (share !== null) {
+      this.progress.value = share;
+      this.progress.setAttribute("aria-label", words);
+    }
+    const others = differences(job).join(", ");
+    this.changes.hidden = !others;
+    this.changes.textContent = this.link.title = others;
+    this.#showPicture(job.thumbnail && `${job.thumbnail}?n=${job.preview}-${job.state}`);
+  }
+
+  #showPicture(source) {
+    if (source === this.source) return;
+    this.source = source;
+    if (!source) return;
     const image = new Image();
-    image.src = picture;
     image.alt = "";
-    image.addEventListener("error", () => image.replaceWith(placeholder()));
-    link.append(image);
-  } else {
-    link.append(placeholder());
+    image.src = source;
+    image.addEventListener("load", () => {
+      if (this.source !== source) return;
+      this.picture.replaceWith(image);
+      this.picture = image;
+    });
   }
-  const words = document.createElement("span");
-  const title = document.createElement("b");
-  title.textContent = name;
-  const note = document.createElement("small");
-  note.textContent = `${WORDS[job.state] ?? job.state}${time ? `, ${time}` : ""}`;
-  words.append(title, note);
-  const others = differences(job);
-  if (others.length) {
-    const changes = document.createElement("small");
-    changes.className = "changes";
-    changes.textContent = link.title = others.join(", ");
-    words.append(changes);
-  }
-  link.append(words);
-  const bin = iconButton("trash-2", `Delete the run ${name}, ${time}`, () => attempt(() => remove(job.id)));
-  row.append(link, bin);
-  return row;
 }
 
 function placeholder() {
@@ -101,12 +169,21 @@ function placeholder() {
 }
 
 async function remove(id) {
-  if (!(await ask("Delete this run?", "Its picture and settings go from the studio's folder for good.", "Delete", "Keep it"))) return;
+  if (!(await ask(t("runs.deleteOne"), t("runs.deleteOneText"), t("runs.deleteYes"), t("runs.deleteNo")))) return;
   await api.remove(id).catch((error) => {
     if (error.status !== 404) throw error;
   });
   remember("runs", ids().filter((other) => other !== id));
   await refresh();
-  say("Run deleted");
+  say(t("runs.deleted"));
   drop(id);
+}
+
+async function removeAll() {
+  if (!(await ask(t("runs.deleteEvery"), t("runs.deleteEveryText"), t("runs.deleteAll"), t("runs.deleteNo")))) return;
+  await api.removeAll();
+  remember("runs", []);
+  await refresh();
+  say(t("runs.deletedAll"));
+  if (state.job) drop(state.job.id);
 }

@@ -3,41 +3,43 @@ import { resizeBrush } from "./brush.js";
 import { anyOpen, openHelp } from "./dialogs.js";
 import { choose } from "./palette.js";
 import { painters } from "./pictures.js";
-import { active, run, stop } from "./run.js";
+import { run, stop } from "./run.js";
 import { on, recall, remember, set, state } from "./store.js";
 import { TOOLS } from "./tools.js";
 import { goto } from "./views.js";
+import { hasWords, t } from "./words.js";
 
 let last = null; // the painter that was used last
 
 const painter = () => last ?? painters.content;
 let shown = 0.55;
 const single = new Map([
-  ...TOOLS.map(([tool, label, , key]) => [key, [label, () => set({ tool })]]),
-  ["[", ["Smaller brush", () => resizeBrush(-1)]],
-  ["]", ["Larger brush", () => resizeBrush(1)]],
-  ["+", ["Zoom in", () => painter().zoomBy(1.4)]],
-  ["-", ["Zoom out", () => painter().zoomBy(1 / 1.4)]],
-  [".", ["Fit the picture", () => painter().fit()]],
-  ["o", ["Show or hide the maps", () => {
+  ...TOOLS.map(([tool, , key]) => [key, [`tool.${tool}`, () => set({ tool })]]),
+  ["[", ["key.smaller", () => resizeBrush(-1)]],
+  ["]", ["key.larger", () => resizeBrush(1)]],
+  ["+", ["key.in", () => painter().zoomBy(1.4)]],
+  ["-", ["key.out", () => painter().zoomBy(1 / 1.4)]],
+  [".", ["key.fit", () => painter().fit()]],
+  ["o", ["key.maps", () => {
     if (state.opacity > 0) shown = state.opacity;
     set({ opacity: state.opacity > 0 ? 0 : shown });
   }]],
-  ["p", ["Pictures and maps", () => goto("paint")]],
-  ["r", ["Result", () => goto("result")]],
-  ["?", ["This help", openHelp]],
+  ["p", ["key.paint", () => goto("paint")]],
+  ["r", ["key.result", () => goto("result")]],
+  ["?", ["key.help", openHelp]],
 ]);
 
 const LISTED = [
-  ["Ctrl + Enter", "Run; while it runs: stop"],
-  ["Ctrl + Z", "Undo on the picture used last"],
-  ["Ctrl + Shift + Z, Ctrl + Y", "Redo"],
-  ["1 … 9, 0", "Class of the palette"],
+  ["Ctrl + Enter", "key.run"],
+  ["Ctrl + Shift + Enter", "key.stop"],
+  ["Ctrl + Z", "key.undo"],
+  ["Ctrl + Shift + Z, Ctrl + Y", "key.redo"],
+  ["1 … 9, 0", "key.class"],
 ];
 const ON_PICTURE = [
-  ["Arrow keys", "On a picture: move the brush; with Shift by one pixel"],
-  ["Space", "On a picture: paint there; with the line: its two ends"],
-  ["Enter", "On a picture: brush down, and up again"],
+  ["key.arrowKeys", "key.arrows"],
+  ["key.spaceBar", "key.space"],
+  ["key.enterKey", "key.enter"],
 ];
 
 export function setup() {
@@ -47,7 +49,8 @@ export function setup() {
   box.addEventListener("change", () => remember("single-keys", box.checked));
   const body = document.querySelector("#keys tbody");
   const rows = [...LISTED, ...[...single].map(([key, [label]]) => [key.toUpperCase(), label]), ...ON_PICTURE];
-  for (const [keys, label] of rows) {
+  for (const [names, label] of rows) {
+    const keys = hasWords(names) ? t(names) : names;
     const row = body.insertRow();
     const head = document.createElement("th");
     head.scope = "row";
@@ -58,7 +61,7 @@ export function setup() {
       head.append(key);
     }
     row.append(head);
-    row.insertCell().textContent = label;
+    row.insertCell().textContent = t(label);
   }
   document.addEventListener("keydown", (event) => handle(event, box.checked));
 }
@@ -70,7 +73,7 @@ function handle(event, singleKeys) {
   const key = event.key.toLowerCase();
   if (command && key === "enter") {
     event.preventDefault();
-    if (active()) stop();
+    if (event.shiftKey) stop();
     else run();
   } else if (command && !event.altKey && (key === "z" || key === "y") && !typing) {
     event.preventDefault();

@@ -3,17 +3,18 @@ import * as api from "./api.js";
 import { BARE } from "./labels.js";
 import { classOf, classes, ground, hex, parse, percent, showShares } from "./palette.js";
 import { encodePng } from "./png.js";
+import { t } from "./words.js";
 
 const MOST_COLOURS = 24; // a loaded map with more has soft borders or noise
 const LEAST_SHARE = 0.002; // of a colour of such a map
-const MOST_NAMED = 3; // classes in a sentence of advice, whose place has two lines
+const MOST_NAMED = 3; // classes in a sentence of advice
 const SMALL = 64; // pixels; what docs/maps.md calls few
 
 const advice = document.getElementById("map-advice");
 
 // Whether one class is all that both maps have, with what is bare: such maps tell nothing apart.
 export function areUniform(...painted) {
-  const base = ground();
+  const base = ground;
   const classAt = (label) => (label === BARE ? base : label);
   const first = classAt(painted[0].labels.data[0]);
   return !painted.some(({ labels }) => labels.data.some((label) => classAt(label) !== first));
@@ -24,7 +25,7 @@ export const isPainted = (painter) => Boolean(painter.labels?.painted);
 // The map as a PNG of exact colours; what is bare has the ground's colour.
 export function mapBlob(painter) {
   const { labels } = painter;
-  const base = ground();
+  const base = ground;
   const filled = labels.data.map((label) => (label === BARE ? base : label));
   return encodePng(filled, labels.width, labels.height, classes.map(({ colour }) => colour));
 }
@@ -65,15 +66,14 @@ async function pixels(blob) {
 // Read a map picture into a painter. Returns a sentence if colours had to be snapped.
 export async function loadMap(painter, blob, signal) {
   const { data, width, height } = await pixels(blob).catch(() => {
-    throw new Error("That file is no picture that this browser can read; a map is best a PNG.");
+    throw new Error(t("map.unreadable"));
   });
   signal.throwIfAborted();
   const shape = width / height / (painter.width / painter.height);
   const rounding = 1 + Math.max(0.01, 1.5 / Math.min(width, height, painter.width, painter.height));
   if (shape > rounding || shape < 1 / rounding) {
     throw new Error(
-      `The map is ${width} × ${height} pixels and the picture ${painter.width} × ${painter.height}: their shapes differ. ` +
-        "Load the map that was drawn over this picture.",
+      t("map.shape", { map: `${width} × ${height}`, picture: `${painter.width} × ${painter.height}` }),
     );
   }
   const counts = new Map();
@@ -86,7 +86,7 @@ export async function loadMap(painter, blob, signal) {
   if (soft) codes = codes.filter(([, count]) => count >= LEAST_SHARE * width * height).slice(0, MOST_COLOURS);
   const covered = codes.reduce((sum, [, count]) => sum + count, 0) / (width * height);
   if (covered < 0.5) {
-    throw new Error("That looks like a photograph, not a map: a map has one flat colour for each kind of thing.");
+    throw new Error(t("map.photograph"));
   }
   const split = (code) => [code >> 16, (code >> 8) & 255, code & 255];
   const table = new Map(codes.map(([code]) => [code, classOf(split(code))]));
@@ -104,14 +104,14 @@ export async function loadMap(painter, blob, signal) {
     labels[k] = table.get((data[4 * k] << 16) | (data[4 * k + 1] << 8) | data[4 * k + 2]);
   }
   painter.load(labels, width, height);
-  return soft ? "The map's borders were soft: each pixel took the nearest of its main colours." : "";
+  return soft ? t("map.soft") : "";
 }
 
 // Shares of every class in both maps, shown in the palette; what to say of them, shown below it.
 export function review(content, style) {
   const counts = [content, style].map((painter) => {
     const found = painter.labels ? painter.labels.counts() : new Uint32Array(256);
-    found[ground()] += found[BARE];
+    found[ground] += found[BARE];
     return found;
   });
   const drawn = [content, style].map(isPainted);
@@ -124,22 +124,22 @@ export function review(content, style) {
   showShares(rows);
   const words = [];
   if (drawn[0] !== drawn[1] && content.labels && style.labels) {
-    words.push(`Maps come in pairs: now paint the ${drawn[0] ? "style" : "content"} in the same colours.`);
+    words.push(t(drawn[0] ? "map.paintStyle" : "map.paintContent"));
   }
   const lacking = rows
     .flatMap(({ missing, content: share }, k) => (missing ? [{ name: classes[k].name, share }] : []))
     .sort((a, b) => b.share - a.share);
   if (lacking.length) {
-    const named = lacking.slice(0, MOST_NAMED).map(({ name, share }) => `${name} (${percent(share)} of the content)`);
-    const others = lacking.length > MOST_NAMED ? ` and ${lacking.length - MOST_NAMED} more` : "";
-    words.push(`Missing in the style: ${named.join(", ")}${others}. Such places are painted as without maps.`);
+    const named = lacking.slice(0, MOST_NAMED).map(({ name, share }) => t("map.lacking", { name, share: percent(share) }));
+    const others = lacking.length > MOST_NAMED ? t("map.more", { count: lacking.length - MOST_NAMED }) : "";
+    words.push(t("map.missing", { names: `${named.join(", ")}${others}` }));
   } else if (drawn[0] && drawn[1]) {
-    for (const [side, name] of ["content", "style"].entries()) {
+    for (const [side, role] of ["content", "style"].entries()) {
       const tiny = classes.filter((_, k) => counts[side][k] > 0 && counts[side][k] < SMALL).map((each) => each.name);
-      if (tiny.length) words.push(`Very small in the ${name}: ${tiny.join(", ")}; it may get lost.`);
+      if (tiny.length) words.push(t(`map.tiny.${role}`, { names: tiny.join(", ") }));
     }
   }
-  // Advice that comes or goes moves the pictures, which must not happen under a brush.
+  // On a telephone advice that comes or goes moves what is seen, which must not happen under a brush.
   if (content.painting || style.painting) return { drawn, lacking };
   const text = words.join(" ");
   if (advice.textContent !== text) advice.textContent = text;

@@ -10,6 +10,7 @@ import { changed, hasPreset, usePreset } from "./settings.js";
 import { emit, state, watch } from "./store.js";
 import { isAbort, supersede } from "./supersede.js";
 import { goto } from "./views.js";
+import { t } from "./words.js";
 
 const PAUSE = 400;
 let current = null; // name of the draft that is on the page
@@ -33,9 +34,8 @@ function soon() {
   timer = setTimeout(saveNow, PAUSE);
 }
 
-function saveNow() {
-  clearTimeout(timer);
-  if (restoring || !current) return;
+// What is on the page, as a draft.
+export function present() {
   // Only what was changed of the settings: a draft must not keep the defaults of an earlier version.
   const work = { preset: state.preset, changes: changed(), maps: {} };
   for (const role of ROLES) {
@@ -44,7 +44,13 @@ function saveNow() {
     work[role] = Object.keys(picture).length ? picture : null;
     work.maps[role] = missing[role]?.map ?? packMap(painters[role]);
   }
-  Promise.resolve(drafts.save(current, work)).catch(() => {}); // the browser's disk is full, or it keeps nothing
+  return work;
+}
+
+function saveNow() {
+  clearTimeout(timer);
+  if (restoring || !current) return;
+  Promise.resolve(drafts.save(current, present())).catch(() => {}); // the browser's disk is full, or it keeps nothing
 }
 
 // Begin another entry, with the address of a run or the present one; the work so far stays with the entry before.
@@ -55,6 +61,22 @@ export function advance(address = location.href) {
   history.pushState({ draft: current }, "", address);
   soon();
   return former;
+}
+
+// Bring a draft that was given a name; what was on the page stays with the entry before.
+export async function openKept(name) {
+  const work = await drafts.keptAs(name);
+  advance(location.pathname);
+  following.leave();
+  clearNotices();
+  restoring += 1;
+  try {
+    await restore(work, supersedePictures());
+  } finally {
+    restoring -= 1;
+  }
+  soon();
+  goto("paint");
 }
 
 // Before a picture replaces another on which something was painted; returns what brings that back.
@@ -93,7 +115,7 @@ async function enter({ first = false } = {}) {
       emit("opened", job.id);
       following.show(job);
       goto("result");
-      say(`Run opened: ${runView(job).sentence}`);
+      say(t("run.opened", { sentence: runView(job).sentence }));
     } else if (!job && state.job) {
       following.leave();
       goto("paint");
@@ -113,7 +135,7 @@ async function runOf(id, signal) {
     return await api.job(id, { signal });
   } catch (error) {
     if (isAbort(error)) throw error;
-    notice(error.status === 404 ? "The run of this address is no longer there: it was deleted, or too old." : error.message);
+    notice(error.status === 404 ? t("viewer.gone") : error.message);
     return null;
   }
 }

@@ -5,6 +5,7 @@ import { choose, classes } from "./palette.js";
 import { emit, on, state, watch } from "./store.js";
 import { say } from "./say.js";
 import { Viewport } from "./viewport.js";
+import { t } from "./words.js";
 
 export class Painter {
   constructor(canvas, role, onChange) {
@@ -269,25 +270,25 @@ export class Painter {
       if (state.tool === "line") {
         if (this.lineFrom) {
           this.#finish();
-          say("Line drawn");
+          say(t("paint.lineDrawn"));
         } else {
           this.#begin({ ...this.cursor });
-          say("Line begins here; Space ends it");
+          say(t("paint.lineBegins"));
         }
       } else if (state.tool !== "hand" && !this.penDown) {
         this.#begin({ ...this.cursor });
         if (this.stroking) this.#finish();
-        say(`${state.tool === "eraser" ? "Erased" : `Painted ${classes[state.classIndex].name}`}`);
+        say(state.tool === "eraser" ? t("paint.erased") : t("paint.painted", { name: classes[state.classIndex].name }));
       }
     } else if (event.key === "Enter") {
       this.keyed = true;
       if (this.penDown) {
         this.#liftPen();
-        say("Brush lifted");
+        say(t("paint.lifted"));
       } else if (state.tool === "brush" || state.tool === "eraser") {
         this.#begin({ ...this.cursor });
         this.penDown = true;
-        say("Brush down; arrow keys paint, Enter lifts it");
+        say(t("paint.down"));
       }
     } else return;
     event.preventDefault();
@@ -302,7 +303,7 @@ export class Painter {
       const label = this.labels.at(this.cursor.x * this.labels.scale, this.cursor.y * this.labels.scale);
       const across = Math.round((100 * this.cursor.x) / this.width);
       const down = Math.round((100 * this.cursor.y) / this.height);
-      say(`${across} % across, ${down} % down, ${label === BARE ? "not painted" : classes[label].name}`);
+      say(t("paint.place", { across, down, name: label === BARE ? t("paint.bare") : classes[label].name }));
     }, 400);
   }
 
@@ -323,12 +324,12 @@ export class Painter {
   undo() {
     this.#liftPen();
     if (this.labels?.undo()) this.#changed();
-    else say("Nothing to undo");
+    else say(t("paint.noUndo"));
   }
 
   redo() {
     if (this.labels?.redo()) this.#changed();
-    else say("Nothing to redo");
+    else say(t("paint.noRedo"));
   }
 
   clear() {

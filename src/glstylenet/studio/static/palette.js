@@ -1,5 +1,6 @@
 // The classes: one palette for both pictures, shown as a group of radio buttons with the shares of each class.
 import { emit, set, state } from "./store.js";
+import { hasWords, t } from "./words.js";
 
 const MOST = 64; // what the engine takes
 const ROUNDING = 3; // another program's 192 may be 191
@@ -15,11 +16,12 @@ const NAMES = {
   "#ffffff": "white",
   "#000000": "black",
   "#808080": "grey",
-  "#bfbfbf": "light grey",
+  "#bfbfbf": "lightGrey",
 };
 
 const group = document.getElementById("palette");
 export const classes = []; // {name, colour: [r, g, b], row}
+export let ground = 0; // the class of all that stays unpainted
 let list;
 
 export const parse = (text) => [1, 3, 5].map((k) => parseInt(text.slice(k, k + 2), 16));
@@ -29,16 +31,11 @@ export function setup(palette) {
   list = document.createElement("div");
   list.className = "swatches";
   group.append(list);
-  for (const { name, colour } of palette) add(name, parse(colour));
-  document.getElementById("ground-name").textContent = classes[ground()].name;
-  const first = Math.min(classes.length - 1, ground() === 0 ? 1 : 0);
+  ground = Math.max(0, palette.findIndex(({ name }) => name === "background"));
+  for (const { name, colour } of palette) add(hasWords(`class.${name}`) ? t(`class.${name}`) : name, parse(colour));
+  const first = Math.min(classes.length - 1, ground === 0 ? 1 : 0);
   classes[first].input.checked = true;
   set({ classIndex: first }); // the tool stays: whoever chooses a class wants to paint, but nobody has yet
-}
-
-// The class of all that stays unpainted.
-export function ground() {
-  return Math.max(0, classes.findIndex(({ name }) => name === "background"));
 }
 
 function add(name, colour) {
@@ -85,8 +82,9 @@ export function choose(index) {
 export function classOf(colour) {
   const found = classes.findIndex((each) => each.colour.every((c, k) => Math.abs(c - colour[k]) <= ROUNDING));
   if (found >= 0) return found;
-  if (classes.length >= MOST) return ground();
-  const index = add(NAMES[hex(colour)] ?? hex(colour), colour);
+  if (classes.length >= MOST) return ground;
+  const known = NAMES[hex(colour)];
+  const index = add(known ? t(`colour.${known}`) : hex(colour), colour);
   emit("palette", classes);
   return index;
 }
@@ -97,8 +95,8 @@ export function showShares(rows) {
     const used = content > 0 || style > 0;
     row.classList.toggle("missing", missing);
     row.classList.toggle("used", used);
-    shares.textContent = !used ? "" : missing ? "not in style" : `${percent(content)} · ${percent(style)}`;
-    row.title = used ? `${percent(content)} of the content, ${percent(style)} of the style` : "";
+    shares.textContent = !used ? "" : missing ? t("palette.missing") : `${percent(content)} · ${percent(style)}`;
+    row.title = used ? t("palette.shares", { content: percent(content), style: percent(style) }) : "";
   }
 }
 

@@ -2,17 +2,15 @@
 import * as api from "./api.js";
 import * as drafts from "./drafts.js";
 import { icon, iconButton } from "./icon.js";
-import { isPainted, loadMap, saveMap } from "./maps.js";
+import { isPainted, loadMap, packMap, saveMap, unpackMap } from "./maps.js";
 import { Painter } from "./painter.js";
 import { attempt, clearNotices, notice, say } from "./say.js";
 import { emit, on, set, state, watch } from "./store.js";
 import { supersede } from "./supersede.js";
+import * as views from "./views.js";
+import { t } from "./words.js";
 
 export const ROLES = ["content", "style"];
-const TITLES = {
-  content: ["Content", "what is painted"],
-  style: ["Style", "how it is painted"],
-};
 const SHEET = { width: 512, height: 384 }; // of a doodle
 
 const TRANSIT = 0.995; // a file that is sent so far is being read
@@ -50,13 +48,15 @@ function fileButton(id, label, accept, take, iconName) {
 // `keeper`: called before a picture replaces a painted one; it returns what brings that back.
 export function setup({ limits, pictures: { names, suffixes } }, keeper) {
   keepFormer = keeper;
-  for (const [role, [title, meaning]] of Object.entries(TITLES)) {
+  for (const role of ROLES) {
+    const [title, meaning] = [t(`${role}.title`), t(`${role}.meaning`)];
     const pane = document.getElementById(`pane-${role}`);
     const head = element("div", "pane-head");
     const heading = element("h2", "", title);
     heading.id = `${role}-title`;
     const note = element("p", "pale", meaning);
-    head.append(heading, note);
+    const headTools = element("div", "head-tools");
+    head.append(heading, note, headTools);
 
     const stage = element("div", "stage");
     const canvas = element("canvas");
@@ -64,17 +64,17 @@ export function setup({ limits, pictures: { names, suffixes } }, keeper) {
     canvas.hidden = true;
     canvas.id = `canvas-${role}`;
     canvas.setAttribute("role", "application");
-    canvas.setAttribute("aria-roledescription", "painting area");
-    canvas.setAttribute("aria-label", `Map of the ${role}`);
+    canvas.setAttribute("aria-roledescription", t("canvas.role"));
+    canvas.setAttribute("aria-label", t(`${role}.canvas`));
     canvas.setAttribute("aria-describedby", "canvas-help");
     const empty = element("div", "drop");
-    const words = element("p", "big", role === "content" ? "Drop the picture to repaint" : "Drop the painting to learn from");
+    const words = element("p", "big", t(`${role}.drop`));
     const size = Math.floor(limits.upload_bytes / 2 ** 20);
-    const small = element("p", "pale", `${names}${size ? `, up to ${size} MB` : ""}`);
+    const small = element("p", "pale", size ? t("pane.formats", { names, size }) : names);
     const choices = element("div", "choices");
-    choices.append(fileButton(`file-${role}`, `Choose the ${role}`, `image/*,${suffixes}`, (file) => choose(role, file), "upload"));
+    choices.append(fileButton(`file-${role}`, t(`${role}.choose`), `image/*,${suffixes}`, (file) => choose(role, file), "upload"));
     if (role === "content") {
-      const blank = element("button", "quiet", "or draw on a bare sheet");
+      const blank = element("button", "quiet", t("pane.blank"));
       blank.type = "button";
       blank.addEventListener("click", () => openBlank());
       choices.append(blank);
@@ -87,26 +87,29 @@ export function setup({ limits, pictures: { names, suffixes } }, keeper) {
     painters[role] = painter;
     const tools = element("div", "pane-tools");
     tools.setAttribute("role", "group");
-    tools.setAttribute("aria-label", `${title}: map and view`);
+    tools.setAttribute("aria-label", t(`${role}.tools`));
     tools.append(
-      iconButton("undo-2", `Undo on the ${role}`, () => painter.undo()),
-      iconButton("redo-2", `Redo on the ${role}`, () => painter.redo()),
-      iconButton("zoom-out", `Zoom out of the ${role}`, () => painter.zoomBy(1 / 1.4)),
-      iconButton("zoom-in", `Zoom into the ${role}`, () => painter.zoomBy(1.4)),
-      iconButton("maximize", `Fit the ${role}`, () => painter.fit()),
-      fileButton(`map-${role}`, `Load a map for the ${role}`, "image/*", (file) => openMap(role, file), "folder-open"),
-      iconButton("save", `Save the map of the ${role} as PNG`, () =>
-        isPainted(painter) ? attempt(() => saveMap(painter)) : notice(`Nothing is painted on the ${role} yet.`, "hint")),
-      iconButton("trash-2", `Clear the map of the ${role}`, () => {
+      iconButton("undo-2", t(`${role}.undo`), () => painter.undo()),
+      iconButton("redo-2", t(`${role}.redo`), () => painter.redo()),
+      iconButton("zoom-out", t(`${role}.out`), () => painter.zoomBy(1 / 1.4)),
+      iconButton("zoom-in", t(`${role}.in`), () => painter.zoomBy(1.4)),
+      iconButton("maximize", t(`${role}.fit`), () => painter.fit()),
+      fileButton(`map-${role}`, t(`${role}.loadMap`), "image/*", (file) => openMap(role, file), "folder-open"),
+      iconButton("save", t(`${role}.saveMap`), () =>
+        isPainted(painter) ? attempt(() => saveMap(painter)) : notice(t(`${role}.nothing`), "hint")),
+      iconButton("trash-2", t(`${role}.clear`), () => {
         painter.clear();
-        say(`Map of the ${role} cleared; undo brings it back`);
+        say(t(`${role}.cleared`));
       }),
-      iconButton("x", `Take another picture as ${role}`, () => leave(role)),
     );
-    tools.hidden = true;
-    head.append(tools);
-    pane.append(head, stage);
-    panes[role] = { pane, stage, canvas, empty, tools, note, meaning };
+    if (role === "content") headTools.append(iconButton("arrow-left-right", t("pane.swap"), () => attempt(swap)));
+    headTools.append(
+      views.enlargeButton(role),
+      iconButton("x", t(`${role}.another`), () => leave(role)),
+    );
+    tools.hidden = headTools.hidden = true;
+    pane.append(head, stage, tools);
+    panes[role] = { pane, stage, canvas, empty, tools, headTools, note, meaning };
 
     for (const kind of ["dragenter", "dragover"]) {
       pane.addEventListener(kind, (event) => {
@@ -117,24 +120,34 @@ export function setup({ limits, pictures: { names, suffixes } }, keeper) {
     pane.addEventListener("dragleave", (event) => pane.contains(event.relatedTarget) || pane.classList.remove("over"));
     pane.addEventListener("drop", (event) => {
       event.preventDefault();
+      event.stopPropagation();
       pane.classList.remove("over");
       const [file] = event.dataTransfer.files;
       if (file) choose(role, file);
     });
     pane.addEventListener("paste", (event) => {
       const [file] = event.clipboardData.files;
-      if (file) choose(role, file);
+      if (!file) return;
+      event.stopPropagation();
+      choose(role, file);
     });
   }
   on("leaked", tellLeak);
-  // A file dropped beside the panes must not replace the page.
-  for (const kind of ["dragover", "drop"]) window.addEventListener(kind, (event) => event.preventDefault());
+  // A file dropped beside the panes must not replace the page: it goes where a picture is lacking.
+  window.addEventListener("dragover", (event) => event.preventDefault());
+  window.addEventListener("drop", (event) => {
+    event.preventDefault();
+    takeAnywhere(event.dataTransfer?.files[0]);
+  });
+  window.addEventListener("paste", (event) => takeAnywhere(event.clipboardData?.files[0]));
 }
+
+const takeAnywhere = (file) => file && choose(ROLES.find((role) => !state[role]) ?? "content", file);
 
 // Said until the fill is taken back, or something else is painted.
 function tellLeak(painter) {
   leak?.remove();
-  leak = notice(`The fill ran out through a small gap in the ${painter.role}’s map. Undo, close the gap, and fill again.`, "hint");
+  leak = notice(t(`${painter.role}.leak`), "hint");
   leakAt = painter;
 }
 
@@ -148,7 +161,7 @@ function forgetLeak() {
 export async function setupSamples() {
   const { samples } = await api.samples();
   for (const sample of samples) {
-    const label = samples.length === 1 ? "Use the samples" : `Use the samples “${sample.name}”`;
+    const label = samples.length === 1 ? t("pane.samples") : t("pane.samplesNamed", { name: sample.name });
     for (const role of ROLES) {
       const button = element("button", "button samples");
       button.type = "button";
@@ -167,13 +180,13 @@ async function openSample(sample) {
   const bringBack = role ? keepFormer() : null;
   await Promise.all(
     ROLES.map(async (role) => {
-      await open(role, { reference: `sample:${sample.name}`, name: `sample ${sample.name}` }, signals[role]);
+      await open(role, { reference: `sample:${sample.name}`, name: t("pane.sampleName") }, signals[role]);
       if (sample[`${role}_map`]) await loadMapFrom(role, sample[`${role}_map`], signals[role]);
     }),
   );
   if (role) tellReplaced(role, former, bringBack);
   emit("samples", sample);
-  say("The sample pictures and their maps are open");
+  say(t("pane.samplesOpen"));
 }
 
 // Whatever was on its way to the panes is overtaken; returns the signals of what comes now, by role.
@@ -186,19 +199,19 @@ function sending(role) {
   words.id = `sending-${role}`;
   const bar = element("progress");
   bar.setAttribute("aria-labelledby", words.id);
-  const cancel = element("button", "", "Cancel");
+  const cancel = element("button", "", t("send.cancel"));
   cancel.type = "button";
-  cancel.setAttribute("aria-label", `Do not send the ${role}`);
+  cancel.setAttribute("aria-label", t(`${role}.dontSend`));
   cancel.addEventListener("click", () => {
     supersede(role);
-    say("Sending cancelled");
+    say(t("send.cancelled"));
   });
   busy.append(words, bar, cancel);
   watch(() => state.uploads[role], (upload) => {
     busy.hidden = !upload;
     if (!upload) return;
     const isSent = upload.share >= TRANSIT;
-    words.textContent = isSent ? `Sent; the studio reads ${upload.name} …` : `${Math.floor(100 * upload.share)} % sent of ${upload.name}`;
+    words.textContent = isSent ? t("send.read", upload) : t("send.sent", { share: Math.floor(100 * upload.share), name: upload.name });
     if (isSent) bar.removeAttribute("value"); // nobody knows how long
     else bar.value = upload.share;
   });
@@ -209,12 +222,12 @@ async function choose(role, file) {
   clearNotices();
   const limit = state.schema?.limits.upload_bytes;
   if (limit && file.size > limit) {
-    notice(`${file.name} has ${Math.ceil(file.size / 2 ** 20)} MB; a picture may have ${Math.floor(limit / 2 ** 20)} MB.`);
+    notice(t("send.large", { name: file.name, size: Math.ceil(file.size / 2 ** 20), most: Math.floor(limit / 2 ** 20) }));
     return;
   }
   await attempt(async () => {
     await send(role, file, file.name, supersede(role));
-    say(`${TITLES[role][0]}: ${file.name} is open`);
+    say(t("pane.open", { title: t(`${role}.title`), name: file.name }));
     panes[role].canvas.focus({ preventScroll: true });
   });
 }
@@ -234,17 +247,51 @@ export async function send(role, file, name, signal) {
   }
 }
 
+// Content and style change places, with what is painted on them.
+async function swap() {
+  const [content, style] = [state.content, state.style];
+  if (!style || content.blank) {
+    notice(t(style ? "pane.noSwapSheet" : "lack.style"), "hint");
+    return;
+  }
+  clearNotices();
+  const signals = supersedePictures();
+  keepFormer();
+  const moves = [[content, "style", packMap(painters.content)], [style, "content", packMap(painters.style)]];
+  for (const role of ROLES) painters[role].reset();
+  await Promise.all(moves.map(async ([picture, role, map]) => {
+    await openAs(role, picture, signals[role]);
+    if (map) unpackMap(painters[role], map);
+  }));
+  say(t("pane.swapped"));
+}
+
+// A picture that is open, or an address of one, in a pane. A sample is named by its role: as another one it is sent.
+async function openAs(role, { reference, name, url }, signal) {
+  if (reference && !reference.startsWith("sample:")) return open(role, { reference, name }, signal);
+  const answer = await fetch(url, { signal });
+  if (!answer.ok) throw new Error(t("viewer.missing"));
+  return send(role, await answer.blob(), name, signal);
+}
+
+// A result becomes the picture to repaint.
+export async function takeResult(url, name) {
+  clearNotices();
+  await openAs("content", { reference: null, name, url }, supersede("content"));
+  say(t("pane.open", { title: t("content.title"), name }));
+}
+
 async function openMap(role, file) {
   await attempt(async () => {
     const remark = await loadMap(painters[role], file, supersede(`${role} map`));
     if (remark) notice(remark, "hint");
-    say(`Map of the ${role} loaded`);
+    say(t(`${role}.mapLoaded`));
   });
 }
 
 export async function loadMapFrom(role, url, signal) {
   const answer = await fetch(url, { signal });
-  if (!answer.ok) throw new Error(`The map of the ${role} is no longer there.`);
+  if (!answer.ok) throw new Error(t(`${role}.mapGone`));
   const map = await answer.blob();
   signal.throwIfAborted();
   await loadMap(painters[role], map, signal);
@@ -256,7 +303,7 @@ async function decoded(url) {
   try {
     await image.decode();
   } catch {
-    throw new Error("The picture could not be shown; it may have been deleted from the studio.");
+    throw new Error(t("viewer.missing"));
   }
   return image;
 }
@@ -282,27 +329,27 @@ export async function open(role, picture, signal, source = null) {
   const former = state[role];
   const bringBack = isPainted(painters[role]) && source ? keepFormer() : null;
   const size = { width: image.naturalWidth, height: image.naturalHeight };
-  show(role, image, size);
+  show(role, image, size, picture.name);
   set({ [role]: { ...picture, ...size, url: image.src } });
   if (bringBack) tellReplaced(role, former, bringBack);
 }
 
 function tellReplaced(role, former, bringBack) {
-  const words = `Another ${role} is open; ${former.name} is kept with what you painted on it.`;
-  notice(words, "hint", { label: "Bring it back", act: bringBack });
+  const words = t(`${role}.replaced`, { name: former.name });
+  notice(words, "hint", { label: t("pane.bringBack"), act: bringBack });
 }
 
 export function openBlank(size = SHEET) {
-  show("content", null, size);
-  set({ content: { blank: true, reference: null, name: "bare sheet", ...size } });
+  show("content", null, size, t("pane.sheet"));
+  set({ content: { blank: true, reference: null, name: t("pane.sheet"), ...size } });
 }
 
-function show(role, image, { width, height }) {
-  const { canvas, empty, tools, note, pane } = panes[role];
-  canvas.hidden = tools.hidden = false;
+function show(role, image, { width, height }, name) {
+  const { canvas, empty, tools, headTools, note, pane } = panes[role];
+  canvas.hidden = tools.hidden = headTools.hidden = false;
   empty.hidden = true;
   pane.classList.add("filled");
-  note.textContent = `${width} × ${height}`;
+  note.textContent = note.title = `${width} × ${height}${name ? `, ${name}` : ""}`;
   painters[role].open(image, width, height);
   drawn();
 }
@@ -317,11 +364,12 @@ function leave(role) {
 }
 
 export function forget(role) {
-  const { canvas, empty, tools, note, pane, meaning } = panes[role];
-  canvas.hidden = tools.hidden = true;
+  const { canvas, empty, tools, headTools, note, pane, meaning } = panes[role];
+  views.shrink(role);
+  canvas.hidden = tools.hidden = headTools.hidden = true;
   empty.hidden = false;
   pane.classList.remove("filled");
-  note.textContent = meaning;
+  note.textContent = note.title = meaning;
   painters[role].close();
   set({ [role]: null });
   drawn();

@@ -5,12 +5,14 @@ import * as history from "./history.js";
 import { areUniform, isPainted, uploadMaps } from "./maps.js";
 import { advance } from "./navigation.js";
 import { painters } from "./pictures.js";
+import { askForLeave } from "./ending.js";
 import { isActive } from "./run_view.js";
 import { attempt, clearNotices, notice } from "./say.js";
 import { changed, firstProblem } from "./settings.js";
 import { computed, state, watch } from "./store.js";
 import { supersede } from "./supersede.js";
 import { goto } from "./views.js";
+import { t } from "./words.js";
 
 const by = (id) => document.getElementById(id);
 const PAUSE = 120;
@@ -24,8 +26,8 @@ export function setup() {
   by("stop").addEventListener("click", () => stop());
   by("continue").addEventListener("click", () => run(state.job.id));
   by("resume").addEventListener("click", () => following.change(api.resume));
-  by("copy-command").addEventListener("click", () => copy(state.job.command, "Command copied"));
-  by("copy-link").addEventListener("click", () => copy(location.href, "Address of the run copied"));
+  by("copy-command").addEventListener("click", () => copy(state.job.command, t("copy.command")));
+  by("copy-link").addEventListener("click", () => copy(location.href, t("copy.address")));
   const phase = computed(() => state.job?.state);
   const sending = computed(uploading);
   watch(() => [state.content, state.style, state.problems, phase.value, sending.value], hint);
@@ -41,7 +43,7 @@ async function copy(text, done) {
     await navigator.clipboard.writeText(text);
     notice(done, "done");
   } catch {
-    notice(`The browser does not let the page copy. Here it is: ${text}`, "hint");
+    notice(t("copy.refused", { text }), "hint");
   }
 }
 
@@ -50,18 +52,18 @@ const uploading = () => Object.values(state.uploads).find(Boolean)?.name;
 // What still keeps the run from starting, or null.
 function lacking() {
   const { content, style } = state;
-  if (uploading()) return `${uploading()} is still being sent.`;
+  if (uploading()) return t("lack.sending", { name: uploading() });
   const problem = firstProblem();
   if (problem) return problem;
-  if (!content && !style) return "Choose a content picture and a style picture first.";
-  if (!content) return "Choose a content picture first.";
-  if (!style) return "Choose a style picture first.";
+  if (!content && !style) return t("lack.both");
+  if (!content) return t("lack.content");
+  if (!style) return t("lack.style");
   const drawn = [painters.content, painters.style].map(isPainted);
   if (content.blank && !(drawn[0] && drawn[1])) {
-    return "A bare sheet needs maps: draw on it, and paint the style in the same colours.";
+    return t("lack.sheet");
   }
   if (drawn[0] !== drawn[1]) {
-    return `Maps come in pairs: paint the ${drawn[0] ? "style" : "content"} too, or clear the map of the ${drawn[0] ? "content" : "style"}.`;
+    return t(drawn[0] ? "lack.styleMap" : "lack.contentMap");
   }
   return null;
 }
@@ -70,19 +72,19 @@ function hint() {
   const missing = lacking();
   const painted = state.content && isPainted(painters.content);
   const useless = !missing && painted && areUniform(painters.content, painters.style);
-  by("run-hint").textContent = active() ? "" : (missing ?? readiness(painted, useless));
+  by("run-hint").textContent = missing ?? readiness(painted, useless);
   by("run").classList.toggle("unready", Boolean(missing));
   const done = [state.content && state.style, painted && isPainted(painters.style) && !useless, state.job?.state === "done"];
   for (const [k, name] of ["pictures", "maps", "run"].entries()) by(`lead-${name}`).classList.toggle("done", Boolean(done[k]));
 }
 
 function readiness(painted, useless) {
-  if (!painted) return "Ready, without maps.";
-  return useless ? "Ready, but both maps are of one class: they tell nothing apart." : "Ready, with maps.";
+  if (!painted) return t("ready.noMaps");
+  return t(useless ? "ready.oneClass" : "ready.maps");
 }
 
 export async function run(continueFrom = null) {
-  if (active() || starting) return;
+  if (starting) return;
   clearNotices();
   const missing = lacking();
   if (missing) {
@@ -91,6 +93,7 @@ export async function run(continueFrom = null) {
     return;
   }
   starting = true;
+  askForLeave(state.estimate?.seconds[state.values.quality] ?? 0);
   const signal = supersede("entry");
   by("run").setAttribute("aria-busy", "true");
   await attempt(async () => {
@@ -105,6 +108,10 @@ export async function run(continueFrom = null) {
     });
     history.keep(job.id);
     if (signal.aborted) return; // another run was opened meanwhile: this one is among the earlier ones
+    if (active()) {
+      notice(t("runs.queued"), "done"); // what grows stays in sight
+      return;
+    }
     advance(`#job=${job.id}`);
     following.show(job);
     goto("result");

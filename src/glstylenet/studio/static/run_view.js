@@ -1,67 +1,64 @@
 // What the page shows of "the run or none": one function, without any state of its own.
 
+import { presetName } from "./setting_words.js";
+import { hasWords, language, t } from "./words.js";
+
 const NAME = "glstylenet studio";
 const ACTIVE = new Set(["queued", "running", "stopping"]);
-export const WORDS = {
-  queued: "waiting",
-  running: "running",
-  stopping: "stopping",
-  done: "finished",
-  stopped: "stopped",
-  failed: "failed",
-  interrupted: "interrupted",
-};
+
+export const stateWord = (state) => t(`state.${state}`);
 
 export const isActive = (job) => Boolean(job && ACTIVE.has(job.state));
 
 const capital = (text) => `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
 
-export const runName = (job) => (job.preset ? job.preset.replaceAll("-", " ") : "own settings");
+export const runName = (job) => (job.preset ? presetName(job.preset) : t("run.own"));
 
-const duration = (seconds) => {
-  if (seconds < 1.5) return "1 s";
-  if (seconds < 90) return `${Math.round(seconds)} s`;
-  return seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
+export const duration = (seconds) => {
+  if (seconds < 1.5) return t("time.seconds", { count: 1 });
+  if (seconds < 90) return t("time.seconds", { count: Math.round(seconds) });
+  if (seconds < 5400) return t("time.minutes", { count: Math.round(seconds / 60) });
+  return t("time.hours", { count: Number((seconds / 3600).toFixed(1)).toLocaleString(language) });
 };
 
 function waiting(job) {
-  return job.queue_position > 0 ? `Waiting: ${job.queue_position} before it.` : "Waiting for its turn.";
+  return job.queue_position > 0 ? t("run.waitingBehind", { count: job.queue_position }) : t("run.waiting");
 }
 
 function sentence(job, connected) {
-  if (!connected && isActive(job)) return "The studio does not answer; trying again …";
-  const time = job.seconds ? ` after ${duration(job.seconds)}` : "";
-  const picture = job.result || job.preview ? "the picture so far is kept" : "there was no picture yet";
+  if (!connected && isActive(job)) return t("run.lost");
+  const time = job.seconds ? t("run.after", { time: duration(job.seconds) }) : "";
+  const picture = job.result || job.preview ? t("run.kept") : t("run.noneYet");
   switch (job.state) {
     case "queued":
       return waiting(job);
     case "running":
-      return "Running. You may close this tab: the run goes on, and its address brings you back.";
+      return t("run.running");
     case "stopping":
-      return "Stopping after this step …";
+      return t("run.stopping");
     case "done":
-      return `Finished${time}.`;
+      return t("run.finished", { time });
     case "stopped":
-      return `Stopped${time}; ${picture}.`;
+      return t("run.stopped", { time, picture });
     case "interrupted":
-      return "The studio was closed during this run. It can go on from where it was.";
+      return t("run.interrupted");
     default:
-      return "It could not be finished.";
+      return t("run.failed");
   }
 }
 
 // After an evaluation, or after strokes were copied: then there are no losses. A run that only copies strokes has
 // no evaluations to count, so its bar counts the sizes, and one part more for measuring the result.
 function progressView(job) {
-  if (job.state === "queued") return { share: 0, text: "Waiting for its turn", quarter: 0, left: "" };
-  if (!job.progress) return { share: 0, text: "Starting", quarter: 0, left: "" };
+  if (job.state === "queued") return { share: 0, text: t("run.turn"), quarter: 0, left: "" };
+  if (!job.progress) return { share: 0, text: t("run.starting"), quarter: 0, left: "" };
   const { evaluation, evaluations, scale, scales, seconds_left: seconds, losses } = job.progress;
   const share = evaluations ? Math.min(1, evaluation / evaluations) : scale / (scales + 1);
-  const left = seconds == null ? "" : `about ${duration(seconds)} left`;
+  const left = seconds == null ? "" : t("run.left", { time: duration(seconds) });
   const parts = [
     evaluations ? `${Math.floor(100 * share)} %` : "",
-    scales > 1 ? `size ${scale} of ${scales}` : "",
-    Object.keys(losses ?? {}).length ? "" : "strokes copied",
+    scales > 1 ? t("run.scale", { scale, scales }) : "",
+    Object.keys(losses ?? {}).length ? "" : t("run.strokes"),
     left,
   ];
   return { share, text: capital(parts.filter(Boolean).join(", ")), quarter: evaluations ? Math.floor(share * 4) : 0, left };
@@ -72,14 +69,23 @@ function heading(job) {
   return [
     capital(runName(job)),
     job.width ? `${job.width} × ${job.height}` : "",
-    quality ? `${quality} quality` : "",
-    iterations ? `${iterations} iterations` : "",
+    quality ? t("run.ofQuality", { quality: hasWords(`quality.${quality}`) ? t(`quality.${quality}`) : quality }) : "",
+    iterations ? t("run.iterations", { count: iterations }) : "",
   ].filter(Boolean).join(", ");
 }
 
 function pageTitle(job, progress) {
   if (job.state === "done") return `✓ ${NAME}`;
   return job.state !== "queued" && progress && job.progress ? `${progress.text.split(", ")[0]} – ${NAME}` : NAME;
+}
+
+// A run in the strip: {words, share}; the share of its work that is done, or null where nothing goes on.
+export function stripView(job) {
+  const word = stateWord(job.state);
+  if (!isActive(job)) return { words: word, share: null };
+  const { share, left } = progressView(job);
+  const place = job.state === "queued" && job.queue_position > 0 ? `${job.queue_position}` : "";
+  return { words: left || [word, place].filter(Boolean).join(", "), share };
 }
 
 export const NO_RUN = {
@@ -132,7 +138,7 @@ export function runView(job, { connected = true, pictureUrl = () => null } = {})
     content: job.content ? pictureUrl(job.content, "content") : null,
     size: job.width && job.height ? [job.width, job.height] : null,
     note: picture ? "" : noteOf(job, active),
-    downloads: job.result ? { png: job.result, tiff: `${address}/result.tiff`, file } : null,
+    downloads: job.result ? { png: job.result, jpeg: `${address}/result.jpg`, tiff: `${address}/result.tiff`, zip: `${address}/archive.zip`, file } : null,
     stoppable: active && job.state !== "stopping",
     continuable: !active && Boolean(job.result),
     resumable: ["stopped", "interrupted"].includes(job.state),
@@ -141,6 +147,6 @@ export function runView(job, { connected = true, pictureUrl = () => null } = {})
 }
 
 function noteOf(job, active) {
-  if (!active) return "This run left no picture.";
-  return job.state === "queued" ? "Waiting for its turn." : "The first preview is on its way.";
+  if (!active) return t("run.noPicture");
+  return job.state === "queued" ? "Waiting for its turn." : t("run.onItsWay");
 }

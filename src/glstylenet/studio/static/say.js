@@ -1,7 +1,8 @@
 // Words to the user: a notice that is seen, and a sentence that a screen reader reads.
 import { icon } from "./icon.js";
 import { isAbort } from "./supersede.js";
-import { inPageWords } from "./words.js";
+import { inPageWords } from "./setting_words.js";
+import { t } from "./words.js";
 
 const notices = document.getElementById("notices");
 const status = document.getElementById("say");
@@ -19,7 +20,7 @@ export function notice(text, kind = "error", action = null) {
   const close = document.createElement("button");
   close.type = "button";
   close.className = "quiet";
-  close.setAttribute("aria-label", "Close this notice");
+  close.setAttribute("aria-label", t("notice.close"));
   close.append(icon("x"));
   close.addEventListener("click", () => box.remove());
   box.append(words);

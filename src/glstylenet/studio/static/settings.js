@@ -1,16 +1,17 @@
 // Presets and sliders, made from what GET /api/settings says: no default or range stands here.
-import { set, state, watch } from "./store.js";
-import { inPageWords, label } from "./words.js";
+import { recall, remember, set, state, watch } from "./store.js";
+import { choiceName, effectOf, inPageWords, label, paperName, presetMeaning, presetName } from "./setting_words.js";
+import { hasWords, t } from "./words.js";
 
 const STEPS = 240; // of a slider over a wide range
 const REACH = 30; // how far a slider goes beyond the smallest and largest value that a preset has
 const NO_LIMIT = 1e6;
 const FIRST = ["content_weight", "local_weight", "semantic_weight", "global_weight", "smoothness", "style_scale"];
-const ABOVE_RUN = "quality";
+const ABOVE_RUN = ["quality", "size"]; // beside Run, not among the settings
 const GREEK = { alpha: "α", beta: "β", beta1: "β₁", gamma: "γ", sigma: "σ" };
 
 const fields = new Map(); // name -> {setting, show(value)}
-const presetBox = document.getElementById("preset");
+const cards = new Map(); // name of a preset, "" for none -> its radio button
 const presetNote = document.getElementById("preset-note");
 
 export function setup(schema) {
@@ -22,7 +23,7 @@ export function setup(schema) {
     if (setting) first.append(field(setting, schema));
   }
   for (const group of schema.groups) {
-    const rest = listed.filter((each) => each.group === group && ![...FIRST, ABOVE_RUN].includes(each.name));
+    const rest = listed.filter((each) => each.group === group && ![...FIRST, ...ABOVE_RUN].includes(each.name));
     if (!rest.length) continue;
     const box = document.createElement("fieldset");
     const legend = document.createElement("legend");
@@ -31,14 +32,22 @@ export function setup(schema) {
     advanced.append(box);
   }
   offerQualities(schema.qualities);
-  for (const { name } of schema.presets) presetBox.add(new Option(label(name), name));
-  presetBox.add(new Option("the plain defaults", ""));
-  presetBox.addEventListener("change", () => usePreset(presetBox.value || null));
-  document.getElementById("reset").addEventListener("click", () => usePreset(state.preset));
+  offerSize(listed.find(({ name }) => name === "size"), schema);
+  for (const { name } of [...schema.presets, { name: "" }]) offerPreset(name);
+  const readers = document.getElementById("readers");
+  const showPaper = () => document.body.classList.toggle("readers", readers.checked);
+  readers.checked = recall("readers", false);
+  readers.addEventListener("change", () => {
+    remember("readers", readers.checked);
+    showPaper();
+  });
+  showPaper();
+  document.getElementById("reset").addEventListener("click", () => choosePreset(state.preset));
   const preferred = schema.presets.find(({ name }) => name === "artistic") ?? schema.presets[0];
   usePreset(preferred?.name ?? null);
 }
 
+const capital = (text) => `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
 const preset = (name) => state.schema.presets.find((each) => each.name === name);
 
 // Every setting's value as the preset has it.
@@ -50,12 +59,15 @@ function base(name) {
 // `changes` may hold settings that the page does not offer (a job tells all of its own): these are left out.
 export function usePreset(name, changes = {}) {
   const offered = Object.entries(changes).filter(([key]) => fields.has(key));
-  // How much work to spend is no part of a kind of pictures: it stays when another preset is chosen.
-  const kept = state.values[ABOVE_RUN] ? { [ABOVE_RUN]: state.values[ABOVE_RUN] } : {};
-  set({ preset: name, values: { ...base(name), ...kept, ...Object.fromEntries(offered) }, problems: {} });
-  presetBox.value = name ?? "";
-  presetNote.textContent = preset(name)?.description ?? "";
+  set({ preset: name, values: { ...base(name), ...Object.fromEntries(offered) }, problems: {} });
+  cards.get(name ?? "").checked = true;
+  presetNote.textContent = preset(name) ? presetMeaning(preset(name)) : "";
   for (const [key, each] of fields) each.show(state.values[key]);
+}
+
+// How large and how fine is no part of a kind of pictures: it stays when another preset is chosen.
+export function choosePreset(name) {
+  usePreset(name, Object.fromEntries(ABOVE_RUN.map((key) => [key, state.values[key]])));
 }
 
 // What differs from the preset: all that a job needs to be told.
@@ -69,8 +81,10 @@ export function differences(job) {
   const start = base(hasPreset(job.preset) ? job.preset : null);
   return Object.keys(start)
     .filter((name) => name in job.settings && job.settings[name] !== start[name])
-    .map((name) => `${label(name).toLowerCase()} ${plain(job.settings[name] ?? "auto")}`);
+    .map((name) => `${label(name).toLowerCase()} ${differing(job.settings[name])}`);
 }
+
+const differing = (value) => (value === null ? t("settings.auto") : typeof value === "string" ? choiceName(value) : plain(value));
 
 export const hasPreset = (name) => Boolean(preset(name));
 
@@ -87,6 +101,37 @@ function refuse(name, problem) {
 // What is wrong with the first field that is.
 export const firstProblem = () => Object.values(state.problems).find(Boolean) ?? null;
 
+// A preset as a card: what it makes of the samples.
+function offerPreset(name) {
+  const card = document.createElement("label");
+  card.className = "card";
+  const radio = document.createElement("input");
+  radio.type = "radio";
+  radio.name = "preset";
+  radio.value = name;
+  radio.addEventListener("change", () => choosePreset(name || null));
+  const picture = name ? new Image() : document.createElement("span"); // nothing chosen looks like nothing
+  picture.className = "example";
+  if (name) picture.src = `/static/presets/${name}.jpg`;
+  if (name) picture.alt = "";
+  const words = document.createElement("span");
+  words.textContent = name ? presetName(name) : t("settings.plain");
+  card.append(radio, picture, words);
+  document.getElementById("presets").append(card);
+  cards.set(name, radio);
+}
+
+// The longest side, and beside it what the result will have.
+function offerSize(setting, schema) {
+  if (!setting) return;
+  const row = field(setting, schema);
+  const size = document.createElement("output");
+  size.id = "result-size";
+  size.className = "pale";
+  row.querySelector("input").after(size);
+  document.getElementById("size").append(row);
+}
+
 function offerQualities(qualities) {
   const box = document.getElementById("quality");
   const note = document.getElementById("quality-note");
@@ -94,18 +139,21 @@ function offerQualities(qualities) {
     const row = document.createElement("label");
     const radio = document.createElement("input");
     radio.type = "radio";
-    radio.name = ABOVE_RUN;
+    radio.name = "quality";
     radio.value = name;
-    radio.addEventListener("change", () => take(ABOVE_RUN, name));
+    radio.addEventListener("change", () => take("quality", name));
     const word = document.createElement("b");
-    word.textContent = label(name);
+    word.textContent = hasWords(`quality.${name}`) ? capital(t(`quality.${name}`)) : capital(name);
     const hint = document.createElement("small");
-    hint.textContent = meaning;
-    row.append(radio, word, " ", hint);
+    hint.textContent = hasWords(`quality.${name}.meaning`) ? t(`quality.${name}.meaning`) : meaning;
+    const time = document.createElement("output");
+    time.className = "time";
+    time.dataset.quality = name;
+    row.append(radio, word, " ", hint, time);
     box.append(row);
     return radio;
   });
-  fields.set(ABOVE_RUN, {
+  fields.set("quality", {
     show(value) {
       for (const radio of radios) radio.checked = radio.value === value;
     },
@@ -113,7 +161,7 @@ function offerQualities(qualities) {
   });
   watch(() => state.values.iterations, (iterations) => {
     note.hidden = iterations == null;
-    note.textContent = note.hidden ? "" : `Iterations, under Advanced, is ${iterations} and overrides the amount of work.`;
+    note.textContent = note.hidden ? "" : t("run.overridden", { count: iterations });
   });
 }
 
@@ -124,16 +172,20 @@ function field(setting, schema) {
   const head = document.createElement("label");
   head.htmlFor = id;
   head.textContent = label(setting.name);
+  const paper = document.createElement("small");
+  paper.className = "paper";
+  if (paperName(setting.name) !== label(setting.name)) paper.append(paperName(setting.name).toLowerCase());
   if (setting.symbol) {
     const symbol = document.createElement("var");
     symbol.textContent = GREEK[setting.symbol] ?? setting.symbol;
-    head.append(" ", symbol);
+    paper.append(" ", symbol);
   }
+  if (paper.childNodes.length) head.append(" ", paper);
   const hint = document.createElement("p");
   hint.id = `${id}-hint`;
   hint.className = "pale";
-  const limits = setting.minimum == null ? "" : `; ${range(setting)}`;
-  const meaning = inPageWords(setting.effect || setting.description);
+  const limits = setting.minimum == null ? "" : range(setting);
+  const meaning = effectOf(setting);
   if (setting.effect) hint.title = inPageWords(setting.description);
   const wrong = document.createElement("p");
   wrong.id = `${id}-wrong`;
@@ -152,7 +204,7 @@ function field(setting, schema) {
       const start = base(state.preset)[setting.name];
       const problem = state.problems[setting.name];
       row.classList.toggle("changed", state.values[setting.name] !== start);
-      hint.textContent = `${meaning}${start == null ? "" : `; this preset has ${plain(start)}`}${limits}`;
+      hint.textContent = [meaning, start == null ? "" : t("settings.has", { value: typeof start === "string" ? choiceName(start) : plain(start) }), limits].filter(Boolean).join("; ");
       wrong.hidden = !problem;
       wrong.textContent = problem ?? "";
       for (const input of inputs) input.setAttribute("aria-invalid", String(Boolean(problem)));
@@ -174,7 +226,7 @@ function make(setting, id, schema) {
   if (options?.length) {
     const box = document.createElement("select");
     box.id = id;
-    for (const each of options) box.add(new Option(each, each));
+    for (const each of options) box.add(new Option(choiceName(each), each));
     box.addEventListener("change", () => take(name, box.value));
     return {
       parts: [box],
@@ -197,7 +249,7 @@ function make(setting, id, schema) {
   number.inputMode = kind === "int" ? "numeric" : "decimal";
   number.autocomplete = "off";
   number.id = id;
-  if (setting.default === null) number.placeholder = name === "iterations" ? "by quality" : "auto";
+  if (setting.default === null) number.placeholder = t(name === "iterations" ? "settings.byQuality" : "settings.auto");
   const accept = () => {
     const { value, problem } = readNumber(number.value, setting, base(state.preset)[name]);
     if (problem) {
@@ -248,14 +300,14 @@ export function readNumber(text, setting, usual) {
   const { name, kind, minimum, maximum, excludes_minimum: above } = setting;
   const written = text.trim().replace("−", "-");
   if (written === "") return { value: usual };
-  const wish = `${label(name)} must be ${kind === "int" ? "a whole number" : "a number"}${minimum == null ? "" : `, ${range(setting)}`}`;
+  const wish = t(kind === "int" ? "number.whole" : "number.any", { name: label(name), range: minimum == null ? "" : `, ${range(setting)}` });
   if (/^[+-]?\d{1,3}(,\d{3})+$/.test(written)) {
-    return { problem: `${wish}; “${written}” could be two numbers: write ${written.replaceAll(",", "")} or ${written.replace(",", ".")}.` };
+    return { problem: t("number.two", { wish, written, one: written.replaceAll(",", ""), other: written.replace(",", ".") }) };
   }
   const value = Number(written.replace(",", "."));
   const isWrong = !Number.isFinite(value) || (kind === "int" && !Number.isInteger(value));
   const isOutside = (minimum != null && (value < minimum || (above && value === minimum))) || (maximum != null && value > maximum);
-  return isWrong || isOutside ? { problem: `${wish}; it cannot be “${written}”.` } : { value };
+  return isWrong || isOutside ? { problem: t("number.wrong", { wish, written }) } : { value };
 }
 
 // Slider positions of a weight: even steps of its logarithm around what the presets use; 0 at the left end
@@ -281,8 +333,8 @@ export function logarithmic({ name, default: usual, minimum, maximum }, { preset
 // A limit that only keeps numbers sane tells a reader nothing.
 function range({ minimum, maximum, excludes_minimum: above }) {
   const isOpen = maximum == null || maximum >= NO_LIMIT;
-  if (above) return isOpen ? `more than ${plain(minimum)}` : `more than ${plain(minimum)}, at most ${plain(maximum)}`;
-  return isOpen ? `${plain(minimum)} or more` : `${plain(minimum)} to ${plain(maximum)}`;
+  if (above) return t(isOpen ? "range.above" : "range.aboveMost", { minimum: plain(minimum), maximum: plain(maximum) });
+  return t(isOpen ? "range.least" : "range.between", { minimum: plain(minimum), maximum: plain(maximum) });
 }
 
 function plain(value) {

@@ -1,4 +1,5 @@
 // Before and after: the content to the left of a divider, the result to its right.
+import { t } from "./words.js";
 
 const figure = document.getElementById("compare");
 const before = document.getElementById("before");
@@ -9,7 +10,6 @@ const line = figure.querySelector(".divider");
 let showing = ""; // address of the newest picture of the result
 let fetching = false;
 let sized = false; // the run, or its result, has told its size
-
 
 export function setup() {
   range.addEventListener("input", place);
@@ -32,7 +32,7 @@ function place() {
   line.style.left = `${share}%`;
   figure.classList.toggle("left-shown", share > 12);
   figure.classList.toggle("right-shown", share < 88);
-  range.setAttribute("aria-valuetext", `${Math.round(share)} % content`);
+  range.setAttribute("aria-valuetext", t("result.share", { share: Math.round(share) }));
 }
 
 // Another run than the one before. The result that it goes on from, or else the content, fills the place until the

@@ -27,6 +27,7 @@ export const state = fields({
   brush: 24, // diameter in pixels of the picture
   tolerance: 28,
   opacity: 0.55,
+  estimate: null, // {width, height, seconds by quality} of the run that Run would begin
   job: null, // the run that is shown, as the server tells of it
   connected: true, // the server answers to who follows the run
 });

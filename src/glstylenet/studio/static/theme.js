@@ -1,7 +1,7 @@
 // Light, dark, or as the system.
 import { recall, remember } from "./store.js";
+import { t } from "./words.js";
 
-const NAMES = { "": "as the system", light: "light", dark: "dark" };
 const button = document.getElementById("theme");
 
 export function setup(changed) {
@@ -9,7 +9,7 @@ export function setup(changed) {
   const apply = () => {
     if (theme) document.documentElement.dataset.theme = theme;
     else delete document.documentElement.dataset.theme;
-    const label = `Light or dark: ${NAMES[theme]}`;
+    const label = t(`theme.${theme || "system"}`);
     button.setAttribute("aria-label", label);
     button.title = label;
     changed();

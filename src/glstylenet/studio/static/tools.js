@@ -2,14 +2,15 @@
 import { MAX_BRUSH } from "./brush.js";
 import { icon } from "./icon.js";
 import { set, state, watch } from "./store.js";
+import { t } from "./words.js";
 
 export const TOOLS = [
-  ["brush", "Brush", "brush", "b"],
-  ["eraser", "Eraser", "eraser", "e"],
-  ["line", "Line", "slash", "l"],
-  ["fill", "Fill an area", "paint-bucket", "f"],
-  ["wand", "Fill what looks alike", "wand-sparkles", "w"],
-  ["hand", "Move the picture", "hand", "h"],
+  ["brush", "brush", "b"],
+  ["eraser", "eraser", "e"],
+  ["line", "slash", "l"],
+  ["fill", "paint-bucket", "f"],
+  ["wand", "wand-sparkles", "w"],
+  ["hand", "hand", "h"],
 ];
 
 const by = (id) => document.getElementById(id);
@@ -18,7 +19,8 @@ export function setup() {
   // Where fingers scroll, nothing is painted before a tool or a class was touched.
   if (matchMedia("(hover: none) and (pointer: coarse)").matches) set({ tool: "hand" });
   const group = by("tools");
-  for (const [tool, label, picture, key] of TOOLS) {
+  for (const [tool, picture, key] of TOOLS) {
+    const label = t(`tool.${tool}`);
     const row = document.createElement("label");
     row.className = "tool";
     row.title = `${label} (${key.toUpperCase()})`;
@@ -30,7 +32,7 @@ export function setup() {
     input.checked = tool === state.tool;
     input.addEventListener("change", () => set({ tool }));
     const words = document.createElement("span");
-    words.textContent = label.split(" ")[0] === "Fill" ? (tool === "wand" ? "Alike" : "Fill") : label.split(" ")[0];
+    words.textContent = t(`tool.${tool}.short`);
     words.setAttribute("aria-hidden", "true");
     row.append(input, icon(picture), words);
     group.append(row);
@@ -49,7 +51,7 @@ export function setup() {
   const showBrush = (brush) => {
     if (document.activeElement !== size) size.value = position(brush);
     by("brush-size-out").textContent = `${brush} px`;
-    size.setAttribute("aria-valuetext", `${brush} pixels`);
+    size.setAttribute("aria-valuetext", t("tools.pixels", { brush }));
   };
   watch(() => state.brush, showBrush);
   by("opacity").addEventListener("input", ({ target }) => set({ opacity: target.value / 100 }));

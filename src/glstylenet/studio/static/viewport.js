@@ -31,7 +31,7 @@ export class Viewport {
 
   // Zoom about a place of the canvas, by default its middle.
   zoomBy(factor, x = this.canvas.width / 2, y = this.canvas.height / 2) {
-    const zoom = Math.min(Math.max(this.zoom * factor, this.whole / 2), Math.max(NEAREST, this.whole));
+    const zoom = Math.min(Math.max(this.zoom * factor, Math.min(this.whole / 2, 1)), Math.max(NEAREST, this.whole));
     const ratio = zoom / this.zoom;
     this.zoom = zoom;
     this.x = x - (x - this.x) * ratio;

@@ -1,0 +1,31 @@
+// What settings, presets and qualities are called. The library names them in English, and its advice names options of
+// the command line; on the page they are settings, or the studio's own.
+import { state } from "./store.js";
+import { hasWords, t } from "./words.js";
+
+const plainName = (name) => {
+  const text = name.replace(/[_-]/g, " ");
+  return text[0].toUpperCase() + text.slice(1);
+};
+
+// A setting by what it does.
+export const label = (name) => (hasWords(`setting.${name}`) ? t(`setting.${name}`) : plainName(name));
+
+// As the paper has it.
+export const paperName = (name) => plainName(name);
+
+export const presetName = (name) => (hasWords(`preset.${name}`) ? t(`preset.${name}`) : name.replaceAll("-", " "));
+export const presetMeaning = ({ name, description }) => (hasWords(`preset.${name}.meaning`) ? t(`preset.${name}.meaning`) : description);
+
+export const choiceName = (value) => (hasWords(`choice.${value}`) ? t(`choice.${value}`) : value);
+
+export const effectOf = ({ name, effect, description }) =>
+  hasWords(`effect.${name}`) ? t(`effect.${name}`) : inPageWords(effect || description);
+
+export function inPageWords(text) {
+  return text.replace(/--([a-z][a-z0-9]*(?:-[a-z0-9]+)*)/g, (_, option) => {
+    const name = option.replaceAll("-", "_");
+    const offered = state.schema?.settings.some((setting) => setting.name === name);
+    return offered ? `“${label(name)}”` : t("setting.server", { name: label(name) });
+  });
+}

@@ -1,0 +1,88 @@
+"""Time estimates: the minutes of a run in each quality, before it is queued."""
+
+import threading
+from collections.abc import Mapping
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from glstylenet.errors import SettingsError
+from glstylenet.machine import choose_device
+from glstylenet.network import load_weights
+from glstylenet.pictures import fitted_size
+from glstylenet.run import Speed, estimate_by_size, measure_speed, style_size_at
+from glstylenet.settings import QUALITIES, Settings
+
+__all__ = ["EstimateRequest", "PictureSize", "TimeEstimates"]
+
+
+class PictureSize(BaseModel):
+    """`PictureSize` is the size of a picture in pixels."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    width: int = Field(ge=1, le=10**6)
+    height: int = Field(ge=1, le=10**6)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """The size as (height, width)."""
+        return self.height, self.width
+
+
+class EstimateRequest(BaseModel):
+    """`EstimateRequest` is the request of estimates: the sizes of the pictures, and the settings of a run."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    content: PictureSize
+    style: PictureSize
+    has_maps: bool = False
+    preset: str | None = Field(default=None, max_length=100)
+    settings: dict[str, bool | int | float | str | None] = Field(default_factory=dict)
+
+
+class TimeEstimates:
+    """`TimeEstimates` measures this machine once, when it is first asked, and estimates runs from that.
+
+    ``machine``: the settings that the server chooses.
+    """
+
+    def __init__(self, machine: Mapping[str, object]) -> None:
+        self._machine = machine
+        self._lock = threading.Lock()
+        self._speed: Speed | None = None
+
+    def of(self, request: EstimateRequest, settings: Settings, *, max_pixels: int) -> dict[str, object]:
+        """Return the size of the result and the seconds of each quality, the shortest first.
+
+        Where ``settings`` name a number of iterations, that overrides every quality. Raises
+        :class:`~glstylenet.errors.SettingsError` for a result of more than ``max_pixels``.
+        """
+        size = fitted_size(request.content.size, settings.size)
+        if size[0] * size[1] > max_pixels:
+            raise SettingsError(
+                f"the picture would have {size[1]} x {size[0]} pixels, and at most {max_pixels:,} in all are "
+                "painted here; choose a smaller size"
+            )
+        style_size = style_size_at(request.style.size, size, settings.style_scale)
+        speed = self._measured()
+        seconds = {
+            name: estimate_by_size(
+                size, style_size, settings.replace(quality=name), speed, has_maps=request.has_maps
+            )
+            for name in QUALITIES
+        }
+        return {
+            "width": size[1],
+            "height": size[0],
+            "seconds": {name: round(value, 1) for name, value in seconds.items()},
+        }
+
+    def _measured(self) -> Speed:
+        """Return the speed of this machine; whoever asks while it is measured waits for it."""
+        with self._lock:
+            if self._speed is None:
+                settings = Settings(**dict(self._machine))
+                device = choose_device(settings.device, settings.precision)
+                self._speed = measure_speed(settings, device, load_weights(settings.weights))
+            return self._speed
