@@ -123,6 +123,7 @@ def test_wrong_options_are_usage_errors(
     assert message in capsys.readouterr().err
 
 
+@pytest.mark.long
 def test_a_dry_run_checks_and_counts_further_styles(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
     memory = []
     for words in (STYLES[:1], (*STYLES, "--region", "red=1")):

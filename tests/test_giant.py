@@ -109,6 +109,7 @@ def test_one_area_is_a_plain_run(tmp_path: Path) -> None:
     assert not torch.equal(last.pixels, start[0])
 
 
+@pytest.mark.long
 def test_strokes_are_copied_as_in_the_whole_picture(tmp_path: Path) -> None:
     """Votes of three areas against those of one: the same pixels, but for patches that are equally near."""
     whole_and_areas = [
@@ -122,6 +123,7 @@ class _DeathError(Exception):
     """What ends a run in the middle of a step."""
 
 
+@pytest.mark.long
 def test_a_run_that_dies_anywhere_ends_with_the_same_picture(painted: GiantPicture, tmp_path: Path) -> None:
     store = tmp_path / "store"
     kinds: list[str] = []
@@ -163,6 +165,7 @@ def test_a_run_that_dies_anywhere_ends_with_the_same_picture(painted: GiantPictu
     assert torch.equal(_pixels(picture), _pixels(painted))
 
 
+@pytest.mark.long
 def test_a_stopped_run_is_resumed(painted: GiantPicture, tmp_path: Path) -> None:
     store = tmp_path / "store"
     seen: list[PartsDone] = []

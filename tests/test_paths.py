@@ -46,6 +46,7 @@ CALLS: dict[str, Sequence[str]] = {
     "weights fetch": [],
     "bench": ["--content", "content.png", "--style", "style.png"],
     "sweep": ["content.png", "style.png", "-o", "swept", "--local-weight", "1,2"],
+    "giant": ["content.png", "style.png", "-o", "giant.tif"],
     "tune": ["content.png", "style.png", "-o", "tuned"],
     "reproduce": ["fig8", "-o", "reproduced"],
     "studio": [],
@@ -55,6 +56,7 @@ CALLS: dict[str, Sequence[str]] = {
 
 PLACES = {
     "stylize": 2,
+    "giant": 2,
     "loss": 3,
     "evaluate": 3,
     "maps check": 2,
@@ -143,10 +145,14 @@ def test_every_path_of_a_command_is_looked_at() -> None:
         if parameter.info.parser is None and parameter.takes & {Path, str}
     }
     texts = {*Settings.model_fields, "preset", "quota", "token", "host", "figures"}
-    # The last two stay text: a batch goes on past a bad content, and "made/" is a folder by its last letter.
+    # A batch goes on past a bad content, "made/" is a folder by its last letter, and "none" is no map:
+    # these stay text. The last two are no paths.
     assert {each for each in unchecked if each.split()[-1] not in texts} == {
         "stylize pictures",
         "stylize output",
+        "stylize add_style_map",
+        "stylize style_weights",
+        "stylize region",
     }
 
 

@@ -221,6 +221,7 @@ def test_a_run_on_proposed_maps_is_that_on_the_written_ones(files: list[str], tm
     assert not torch.equal(without.pixels, auto.pixels)
 
 
+@pytest.mark.long
 def test_the_recipe_names_proposals_and_repeats(files: list[str], tmp_path: Path) -> None:
     picture, again = tmp_path / "out.png", tmp_path / "out.again.png"
     words = ["stylize", *files, "--maps", "auto", "--classes", "2", "--iterations", "2", "--scales", "1"]

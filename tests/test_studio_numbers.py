@@ -15,9 +15,10 @@ from tests.test_studio_page import (
     ready,
     server,
     set_value,
+    still_page,
 )
 
-__all__ = ["browser", "context", "page", "pictures", "pytestmark", "server"]  # fixtures
+__all__ = ["browser", "context", "page", "pictures", "pytestmark", "server", "still_page"]  # fixtures
 
 WEIGHT = {"name": "content_weight", "kind": "float", "minimum": 0, "maximum": 1e9, "excludes_minimum": False}
 SIZE = {"name": "size", "kind": "int", "minimum": 32, "maximum": 100_000, "excludes_minimum": False}
@@ -43,16 +44,16 @@ def read(page: Page, text: str, setting: dict[str, object]) -> dict[str, object]
     ],
 )
 def test_numbers_are_read_as_they_are_written(
-    page: Page, text: str, setting: dict[str, object], value: float
+    still_page: Page, text: str, setting: dict[str, object], value: float
 ) -> None:
-    assert read(page, text, setting) == {"value": value}
+    assert read(still_page, text, setting) == {"value": value}
 
 
 @pytest.mark.parametrize(
     ("text", "setting", "says"),
     [
-        ("12.5", SIZE, "Size must be a whole number, 32 to 100000; it cannot be “12.5”."),
-        ("31", SIZE, "Size must be a whole number, 32 to 100000; it cannot be “31”."),
+        ("12.5", SIZE, "Longest side must be a whole number, 32 to 100000; it cannot be “12.5”."),
+        ("31", SIZE, "Longest side must be a whole number, 32 to 100000; it cannot be “31”."),
         ("-1", WEIGHT, "Shapes of the content must be a number, 0 or more; it cannot be “-1”."),
         ("0", SCALE, "Size of the strokes must be a number, more than 0, at most 8; it cannot be “0”."),
         ("much", WEIGHT, "Shapes of the content must be a number, 0 or more; it cannot be “much”."),
@@ -64,8 +65,10 @@ def test_numbers_are_read_as_they_are_written(
         ),
     ],
 )
-def test_what_is_no_number_here_is_said(page: Page, text: str, setting: dict[str, object], says: str) -> None:
-    assert read(page, text, setting) == {"problem": says}
+def test_what_is_no_number_here_is_said(
+    still_page: Page, text: str, setting: dict[str, object], says: str
+) -> None:
+    assert read(still_page, text, setting) == {"problem": says}
 
 
 def test_a_wrong_number_is_told_at_its_field_and_beside_run(page: Page) -> None:

@@ -146,6 +146,18 @@ def page(context: BrowserContext, server: Server) -> Iterator[Page]:
 
 
 @pytest.fixture(scope="module")
+def still_page(browser: Browser, server: Server) -> Iterator[Page]:
+    """A page for questions that change nothing on it: a file's tests share it."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    context.set_default_timeout(PATIENCE)
+    watched = Watched(context, server.address)
+    ready(watched.page, server.address)
+    yield watched.page
+    watched.check()
+    context.close()
+
+
+@pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("pictures")
     rng = np.random.default_rng(7)

@@ -28,11 +28,12 @@ from tests.test_studio_page import (
     server,
     start,
     state,
+    still_page,
     tool,
     until,
 )
 
-__all__ = ["browser", "context", "page", "pictures", "pytestmark", "server"]  # fixtures
+__all__ = ["browser", "context", "page", "pictures", "pytestmark", "server", "still_page"]  # fixtures
 
 BACKGROUND, SKIN, SKY = "#ff0000", "#00ff00", "#00ffff"
 RUN: dict[str, Any] = {
@@ -99,12 +100,12 @@ def tall(tmp_path_factory: pytest.TempPathFactory) -> Path:
 # --- what is shown of a run
 
 
-def test_no_run_is_a_page_that_can_run(page: Page) -> None:
-    shown = page.evaluate("async () => (await import('/static/run_view.js')).runView(null)")
+def test_no_run_is_a_page_that_can_run(still_page: Page) -> None:
+    shown = still_page.evaluate("async () => (await import('/static/run_view.js')).runView(null)")
     assert shown["id"] is None
     assert shown["active"] is False
     assert shown["pageTitle"] == "glstylenet studio"
-    assert set(shown) == set(view(page)), "each view says all of it, so nothing of another run is left"
+    assert set(shown) == set(view(still_page)), "each view says all of it, so nothing of another run is left"
 
 
 @pytest.mark.parametrize(
@@ -115,9 +116,9 @@ def test_no_run_is_a_page_that_can_run(page: Page) -> None:
         ("queued", False, "Waiting: 4 before it."),
     ],
 )
-def test_the_words_fit_the_picture(page: Page, state: str, has_picture: bool, says: str) -> None:
+def test_the_words_fit_the_picture(still_page: Page, state: str, has_picture: bool, says: str) -> None:
     picture = "/api/jobs/x/preview.jpg?n=1" if has_picture else None
-    shown = view(page, state=state, preview=picture, queue_position=4)
+    shown = view(still_page, state=state, preview=picture, queue_position=4)
     assert says in str(shown["sentence"])
     assert ("left no picture" in str(shown["note"])) == (state == "stopped" and not has_picture)
 

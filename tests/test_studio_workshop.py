@@ -230,6 +230,7 @@ def open_viewer(context: BrowserContext, server: Server, name: str) -> Watched:
     return watched
 
 
+@pytest.mark.long
 def test_two_pictures_move_in_step(context: BrowserContext, server: Server, painted: str) -> None:
     """Twice the same picture: whatever is done, both halves are the same, and other than before."""
     watched = open_viewer(context, server, painted)
@@ -267,6 +268,7 @@ def test_two_pictures_move_in_step(context: BrowserContext, server: Server, pain
     watched.check()
 
 
+@pytest.mark.long
 def test_slider_and_blink_show_one_in_the_place_of_the_other(
     context: BrowserContext, server: Server, painted: str
 ) -> None:
@@ -383,6 +385,7 @@ def test_every_language_has_every_word(page: Page) -> None:
         assert places == sorted(part.split("}")[0] for part in german[name].split("{")[1:]), name
 
 
+@pytest.mark.long
 def test_the_page_speaks_the_browsers_language(browser: Browser, server: Server) -> None:
     context = browser.new_context(viewport={"width": 1280, "height": 800}, locale="de-AT")
     watched = Watched(context, server.address)

@@ -41,7 +41,8 @@ def write_tiled_tiff(
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = Path(folder, "wide.tif")
     ...     write_tiled_tiff(path, (300, 600), lambda r: picture[..., *r.slices])
-    ...     [level.shape for level in tifffile.TiffFile(path).series[0].levels]
+    ...     with tifffile.TiffFile(path) as tiff:
+    ...         [level.shape for level in tiff.series[0].levels]
     [(300, 600, 3), (150, 300, 3), (75, 150, 3)]
     """
     sizes = [size]
