@@ -86,6 +86,16 @@ def test_the_viewer_zooms_and_compares(browser: Browser, page_file: Path) -> Non
         dialog.get_by_label("Divider").fill("90")
         shot = Image.open(_screenshot(page, page_file.parent)).convert("RGB")
         assert _is(shot.getpixel((right, middle)), (200, 0, 0))
+        dialog.get_by_role("button", name="Blink").click()
+        assert dialog.get_by_label("Divider").is_hidden()
+        seen = set()
+        for _ in range(8):
+            shot = Image.open(_screenshot(page, page_file.parent)).convert("RGB")
+            seen.add(_is(shot.getpixel((left, middle)), (200, 0, 0)))
+            page.wait_for_timeout(250)
+        assert seen == {True, False}
+        page.keyboard.press("b")
+        assert dialog.get_by_label("Divider").is_visible()
         page.keyboard.press("Escape")
         assert not dialog.is_visible()
 

@@ -67,7 +67,7 @@ SUBJECTS = (
         "styles",
         SAMPLES / "content.png",
         SAMPLES / "style.png",
-        ("--preset", "portrait", "--region", "red=2", "--style-weights", "1,0", "--size", "256"),
+        ("--preset", "portrait", "--region", "red=2", "--style-weights", "1,0"),
         (SAMPLES / "content_map.png", SAMPLES / "style_map.png"),
         (INPUTS / "landscape-style.jpg",),
         ("standard",),

@@ -1,5 +1,5 @@
 "use strict";
-// The viewer: one picture large, with zoom and pan, or two of them with a divider between.
+// The viewer: one picture large, with zoom and pan, or two of them with a divider between, or in turns.
 (() => {
   const dialog = document.querySelector("dialog.viewer");
   if (!dialog) return;
@@ -8,11 +8,14 @@
   const other = dialog.querySelector("select");
   const divider = dialog.querySelector("input[type=range]");
   const dividerLabel = divider.closest("label");
+  const blink = dialog.querySelector(".blink");
   const buttons = [...document.querySelectorAll("button.open")];
   const back = new Image();
   const front = new Image();
   stage.append(front, back);
   let current = 0;
+  let timer = 0;
+  let turn = false;
   let view = { scale: 1, x: 0, y: 0 };
 
   for (const [number, button] of buttons.entries()) {
@@ -39,7 +42,9 @@
     const number = Number(other.value);
     const both = other.value !== "" && number !== current;
     front.hidden = !both;
-    dividerLabel.hidden = !both;
+    blink.hidden = !both;
+    if (!both) setBlinking(false);
+    dividerLabel.hidden = !both || timer !== 0;
     title.textContent = buttons[current].dataset.title;
     if (both) {
       front.src = buttons[number].querySelector("img").src;
@@ -54,11 +59,20 @@
     // The second picture may have another size: it is laid over the first.
     const stretch = front.naturalWidth ? back.naturalWidth / front.naturalWidth : 1;
     front.style.transform = `translate(${view.x}px, ${view.y}px) scale(${view.scale * stretch})`;
-    const share = divider.value + "%";
+    const share = timer === 0 ? divider.value + "%" : turn ? "0%" : "100%";
     back.style.clipPath = front.hidden ? "" : `inset(0 calc(100% - ${share}) 0 0)`;
     front.style.clipPath = `inset(0 0 0 ${share})`;
     back.classList.toggle("magnified", view.scale > 2);
     front.classList.toggle("magnified", view.scale > 2);
+  }
+
+  function setBlinking(on) {
+    clearInterval(timer);
+    turn = false;
+    timer = on ? setInterval(() => { turn = !turn; draw(); }, 700) : 0;
+    blink.setAttribute("aria-pressed", String(on));
+    dividerLabel.hidden = on || front.hidden;
+    draw();
   }
 
   function fit() {
@@ -85,7 +99,8 @@
   dialog.querySelector(".fit").addEventListener("click", fit);
   dialog.querySelector(".in").addEventListener("click", () => zoom(1.5));
   dialog.querySelector(".out").addEventListener("click", () => zoom(1 / 1.5));
-  dialog.addEventListener("close", () => buttons[current].focus());
+  blink.addEventListener("click", () => setBlinking(timer === 0));
+  dialog.addEventListener("close", () => { setBlinking(false); buttons[current].focus(); });
   stage.addEventListener("wheel", (event) => {
     event.preventDefault();
     const box = stage.getBoundingClientRect();
@@ -103,6 +118,7 @@
     const step = 40;
     const moves = {
       "+": () => zoom(1.25), "=": () => zoom(1.25), "-": () => zoom(0.8), "0": fit,
+      b: () => { if (!front.hidden) setBlinking(timer === 0); },
       n: () => { show(current + 1); fit(); }, p: () => { show(current - 1); fit(); },
       ArrowLeft: () => { view.x += step; draw(); }, ArrowRight: () => { view.x -= step; draw(); },
       ArrowUp: () => { view.y += step; draw(); }, ArrowDown: () => { view.y -= step; draw(); },
