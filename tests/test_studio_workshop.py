@@ -321,6 +321,34 @@ def test_a_result_becomes_the_content(
     watched.check()
 
 
+def test_content_and_style_change_places(page: Page, pictures: dict[str, Path], tmp_path: Path) -> None:
+    choose_pictures(page, pictures)
+    assert page.locator("#pane-content .pane-head .pale").inner_text() == "80 × 64, content.png"
+    paint_both(page)
+    content, style = (saved_map(page, role, tmp_path) for role in ("content", "style"))
+    page.get_by_role("button", name="Swap content and style").click()
+    page.locator("#pane-content .pane-head", has_text="64 × 72, style.png").wait_for()
+    page.locator("#pane-style .pane-head", has_text="80 × 64, content.png").wait_for()
+    page.locator("#say", has_text="changed places").wait_for(state="attached")
+    assert np.array_equal(saved_map(page, "content", tmp_path), style)
+    assert np.array_equal(saved_map(page, "style", tmp_path), content)
+
+
+def test_a_swap_that_fails_brings_back_what_was_painted(
+    context: BrowserContext, server: Server, pictures: dict[str, Path], tmp_path: Path
+) -> None:
+    page = context.new_page()
+    ready(page, server.address)
+    choose_pictures(page, pictures)
+    paint_both(page)
+    content = saved_map(page, "content", tmp_path)
+    page.route("**/api/pictures/*", lambda route: route.fulfill(status=404))
+    page.get_by_role("button", name="Swap content and style").click()
+    page.locator("#notices", has_text="The picture could not be shown").wait_for()
+    assert page.locator("#pane-content .pane-head .pale").inner_text() == "80 × 64, content.png"
+    assert np.array_equal(saved_map(page, "content", tmp_path), content)
+
+
 def test_drafts_are_kept_by_name(page: Page, pictures: dict[str, Path], tmp_path: Path) -> None:
     choose_pictures(page, pictures)
     paint_both(page)

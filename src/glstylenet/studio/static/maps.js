@@ -30,11 +30,12 @@ export function mapBlob(painter) {
   return encodePng(filled, labels.width, labels.height, classes.map(({ colour }) => colour));
 }
 
-// The map for a draft: its labels and what they mean, with what is bare; null where nothing is painted.
+// The map for a draft: its labels and what they mean, with what is bare; null where nothing is painted. It stays as it
+// is when the painter goes on.
 export function packMap(painter) {
   if (!isPainted(painter)) return null;
   const { data, width, height } = painter.labels;
-  return { width, height, labels: data, colours: classes.map(({ colour }) => hex(colour)) };
+  return { width, height, labels: data.slice(), colours: classes.map(({ colour }) => hex(colour)) };
 }
 
 export function unpackMap(painter, { width, height, labels, colours }) {

@@ -6,7 +6,7 @@ import { isPainted, loadMap, packMap, saveMap, unpackMap } from "./maps.js";
 import { Painter } from "./painter.js";
 import { attempt, clearNotices, notice, say } from "./say.js";
 import { emit, on, set, state, watch } from "./store.js";
-import { supersede } from "./supersede.js";
+import { isAbort, supersede } from "./supersede.js";
 import * as views from "./views.js";
 import { t } from "./words.js";
 
@@ -256,13 +256,18 @@ async function swap() {
   }
   clearNotices();
   const signals = supersedePictures();
-  keepFormer();
+  const bringBack = keepFormer();
   const moves = [[content, "style", packMap(painters.content)], [style, "content", packMap(painters.style)]];
   for (const role of ROLES) painters[role].reset();
-  await Promise.all(moves.map(async ([picture, role, map]) => {
-    await openAs(role, picture, signals[role]);
-    if (map) unpackMap(painters[role], map);
-  }));
+  try {
+    await Promise.all(moves.map(async ([picture, role, map]) => {
+      await openAs(role, picture, signals[role]);
+      if (map) unpackMap(painters[role], map);
+    }));
+  } catch (error) {
+    if (!isAbort(error)) await bringBack();
+    throw error;
+  }
   say(t("pane.swapped"));
 }
 
