@@ -10,6 +10,7 @@
 """
 
 from glstylenet.proposals.drawn import snap_map
+from glstylenet.proposals.face_models import has_face_models
 from glstylenet.proposals.portrait import PORTRAIT_CLASSES, propose_portrait_maps
 from glstylenet.proposals.proposal import DEFAULT_CLASSES, Proposal, propose_maps
 
@@ -17,6 +18,7 @@ __all__ = [
     "DEFAULT_CLASSES",
     "PORTRAIT_CLASSES",
     "Proposal",
+    "has_face_models",
     "propose_maps",
     "propose_portrait_maps",
     "snap_map",

@@ -6,6 +6,8 @@ Shapes: N points, D dimensions, K clusters.
 import torch
 from torch import Tensor
 
+from glstylenet.numerics import interruption_point
+
 __all__ = ["k_means"]
 
 
@@ -54,6 +56,7 @@ def _descend(points: Tensor, centres: Tensor) -> tuple[Tensor, float]:
     """Return the clusters (N) that Lloyd's steps reach from ``centres``, and the sum of squared distances."""
     members = torch.full((len(points),), -1)
     for _ in range(_MOST_STEPS):
+        interruption_point()
         squared, found = _squared_distances(points, centres).min(1)
         if torch.equal(found, members):
             break

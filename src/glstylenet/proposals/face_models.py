@@ -8,6 +8,7 @@ them: boxes at anchors (Bazarevsky et al. 2019, BlazeFace), and 468 points (Kart
 import contextlib
 import hashlib
 import importlib.resources
+import importlib.util
 import math
 import os
 import sys
@@ -23,7 +24,7 @@ from torch.nn import functional as F
 from glstylenet.errors import UsageError, WeightsError
 from glstylenet.numerics import picture_size
 
-__all__ = ["FaceModels", "Points"]
+__all__ = ["FaceModels", "Points", "has_face_models"]
 
 
 Points = NDArray[np.float64]
@@ -64,6 +65,11 @@ _FACE_MARGIN = 1.5
 
 _RIGHT_EYE, _LEFT_EYE = 33, 263
 """Points at the outer corners of the eyes."""
+
+
+def has_face_models() -> bool:
+    """Return whether ai-edge-litert is installed, without which the models cannot run."""
+    return importlib.util.find_spec("ai_edge_litert") is not None
 
 
 class FaceModels:

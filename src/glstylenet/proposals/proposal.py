@@ -14,6 +14,7 @@ from torch import Tensor
 
 from glstylenet.machine import return_freed_memory
 from glstylenet.network import EMBEDDED, VGG19, load_deeper_weights, load_weights
+from glstylenet.numerics import interruption_point
 from glstylenet.proposals.borders import merge_islands, snap_borders
 from glstylenet.proposals.clusters import k_means
 from glstylenet.proposals.descriptors import describe
@@ -99,6 +100,7 @@ def propose_maps(
     clusters = torch.split(k_means(points, classes, seed=seed), sizes)
     labels = []
     for members, each, picture in zip(clusters, described, pictures, strict=True):
+        interruption_point()
         labels.append(merge_islands(snap_borders(members.view(each.shape[-2:]), picture)))
         return_freed_memory()
     return _ordered(labels, classes)

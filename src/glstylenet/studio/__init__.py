@@ -6,6 +6,7 @@
 - ``security``: refuses foreign hosts, missing tokens and oversized requests.
 - ``timed_protocol``: closes connections whose request does not arrive.
 - ``archive``: packs what repeats a run into a zip file, and its result as JPEG.
+- ``map_proposals``: proposes maps in the page's palette, for one request at a time.
 - ``time_estimates``: estimates the time of a run before it is queued.
 - ``limiter``: lets one large task run at a time, and a few wait.
 - ``storage``: keeps pictures and runs on disk within a quota.

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, BinaryIO
 
+import anyio.from_thread
 import anyio.to_thread
 from anyio import CapacityLimiter
 from fastapi import Depends, FastAPI, Header, HTTPException, Request
@@ -26,11 +27,13 @@ from starlette.responses import Response
 
 import glstylenet
 from glstylenet.errors import GLStyleNetError, InputError, MemoryLimitError
+from glstylenet.numerics import Interrupted
 from glstylenet.pictures import output_format
 from glstylenet.studio.archive import as_jpeg, write_archive
 from glstylenet.studio.event_log import Message
 from glstylenet.studio.job import FINISHED, ROLES, Job
 from glstylenet.studio.limiter import BusyError
+from glstylenet.studio.map_proposals import MapProposals, ProposalRequest
 from glstylenet.studio.requests import JobRequest, MapsRequest, Requests
 from glstylenet.studio.runner import Runner
 from glstylenet.studio.setting_schema import page_schema
@@ -77,6 +80,7 @@ def make_application(
     _add_settings_and_samples(application, storage, samples)
     _add_pictures(application, storage)
     _add_jobs(application, storage, runner, requests)
+    _add_maps(application, runner, requests, MapProposals(storage, requests))
     _add_estimates(application, storage, requests, estimates)
     _add_events(application, runner)
     _add_storage(application, storage, runner)
@@ -245,10 +249,24 @@ def _add_jobs(application: FastAPI, storage: Storage, runner: Runner, requests: 
         runner.delete(name)
         return Response(status_code=204)
 
+
+def _add_maps(application: FastAPI, runner: Runner, requests: Requests, proposals: MapProposals) -> None:
     @application.post("/api/maps/check")
     def check(request: MapsRequest) -> dict[str, object]:
         """Return the classes of two maps and their shares."""
         return requests.classes(request)
+
+    @application.post("/api/maps/propose")
+    def propose(wanted: ProposalRequest, request: Request) -> dict[str, object]:
+        """Propose maps of two pictures, and return their ids, the classes, and notes."""
+
+        def should_stop() -> bool:
+            return runner.is_closing or anyio.from_thread.run(request.is_disconnected)
+
+        try:
+            return proposals.of(wanted, should_stop)
+        except Interrupted as error:
+            raise HTTPException(503, "the studio is being closed; propose the maps again") from error
 
 
 def _add_estimates(

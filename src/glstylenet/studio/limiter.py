@@ -15,7 +15,7 @@ class BusyError(UsageError):
 
 
 class Limiter:
-    """`Limiter` lets one task run at a time.
+    """`Limiter` lets one task run at a time; ``task`` says in a refusal what is going on.
 
     A picture of 40 megapixels takes half a gigabyte as float32, and reading it makes copies.
 
@@ -28,7 +28,8 @@ class Limiter:
     glstylenet.studio.limiter.BusyError: too many pictures are being read; try again in a moment
     """
 
-    def __init__(self, most_waiting: int = 8) -> None:
+    def __init__(self, most_waiting: int = 8, task: str = "pictures are being read") -> None:
+        self._task = task
         self._places = threading.BoundedSemaphore(most_waiting + 1)
         self._lock = threading.Lock()
 
@@ -36,7 +37,7 @@ class Limiter:
     def slot(self) -> Iterator[None]:
         """Wait for the slot and hold it; raises :class:`BusyError` at once if too many wait."""
         if not self._places.acquire(blocking=False):
-            raise BusyError("too many pictures are being read; try again in a moment")
+            raise BusyError(f"too many {self._task}; try again in a moment")
         try:
             with self._lock:
                 try:

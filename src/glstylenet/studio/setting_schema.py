@@ -9,6 +9,7 @@ from typing import Any
 
 from glstylenet.objective import TERMS
 from glstylenet.pictures import picture_suffixes, readable_names
+from glstylenet.proposals import has_face_models
 from glstylenet.settings import GROUPS, INIT_CHOICES, PRESETS, QUALITIES, Settings, field_help
 
 __all__ = ["MOST_ITERATIONS", "OFFERED", "PALETTE", "page_schema"]
@@ -45,8 +46,8 @@ PALETTE: Mapping[str, str] = MappingProxyType(
 def page_schema(*, upload_bytes: int, max_pixels: int) -> dict[str, object]:
     """Return everything that the page has to know, as one JSON object.
 
-    These are settings with range and default, presets, qualities, starts, loss terms, palette, limits and
-    formats.
+    These are settings with range and default, presets, qualities, starts, loss terms, palette, limits,
+    formats, and whether portraits' maps can be proposed.
     """
     return {
         "groups": list(GROUPS),
@@ -71,6 +72,7 @@ def page_schema(*, upload_bytes: int, max_pixels: int) -> dict[str, object]:
         "palette": [{"name": name, "colour": colour} for name, colour in PALETTE.items()],
         "limits": {"upload_bytes": upload_bytes, "max_pixels": max_pixels},
         "pictures": {"names": readable_names(), "suffixes": list(picture_suffixes())},
+        "proposals": {"portrait": has_face_models()},
     }
 
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pydantic import TypeAdapter
+from torch import Tensor
 
 from glstylenet.errors import ImageError, MemoryLimitError, OutputError
 from glstylenet.files import claim_output, open_regular, parse_json, write_text
@@ -104,6 +105,13 @@ class Storage:
             "bytes": place.stat().st_size,
             "url": f"/api/pictures/{name}",
         }
+
+    def keep_pixels(self, pixels: Tensor) -> str:
+        """Store ``pixels`` (1, 3, H, W), uint8, as a picture, and return its id; raise :class:`FullError`."""
+        name = self.new_id()
+        self.make_room(pixels.numel())
+        write_picture(self._pictures / f"{name}.png", pixels)
+        return name
 
     def picture(self, name: str) -> Path | None:
         """Return the file of a stored picture; ``None`` for an unknown name."""

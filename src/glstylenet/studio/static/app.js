@@ -10,6 +10,7 @@ import * as namedDrafts from "./named_drafts.js";
 import * as navigation from "./navigation.js";
 import * as palette from "./palette.js";
 import * as pictures from "./pictures.js";
+import * as proposals from "./proposals.js";
 import * as run from "./run.js";
 import * as runPanel from "./run_panel.js";
 import { attempt } from "./say.js";
@@ -37,6 +38,7 @@ await attempt(async () => {
   curve.setup(schema.terms);
   settings.setup(schema);
   pictures.setup(schema, navigation.keepFormer);
+  proposals.setup(schema.proposals);
   keys.setup();
   run.setup();
   runPanel.setup();

@@ -349,8 +349,13 @@ export class Painter {
     this.#changed();
   }
 
-  // A whole map of palette indices.
+  // A whole map of palette indices, as one step. A stroke that is being painted ends before it.
   load(data, width, height) {
+    if (this.gesture === "paint") {
+      this.gesture = null;
+      this.#finish();
+    }
+    this.#liftPen();
     this.labels.replace(data, width, height);
     this.#changed();
   }

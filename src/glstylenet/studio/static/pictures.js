@@ -190,7 +190,10 @@ async function openSample(sample) {
 }
 
 // Whatever was on its way to the panes is overtaken; returns the signals of what comes now, by role.
-export const supersedePictures = () => Object.fromEntries(ROLES.map((role) => [role, supersede(role)]));
+export function supersedePictures() {
+  supersede("proposal");
+  return Object.fromEntries(ROLES.map((role) => [role, supersede(role)]));
+}
 
 // The words, the bar and the button that a pane shows while it sends a file.
 function sending(role) {
@@ -294,12 +297,16 @@ async function openMap(role, file) {
   });
 }
 
-export async function loadMapFrom(role, url, signal) {
+export async function fetchMap(role, url, signal) {
   const answer = await fetch(url, { signal });
   if (!answer.ok) throw new Error(t(`${role}.mapGone`));
   const map = await answer.blob();
   signal.throwIfAborted();
-  await loadMap(painters[role], map, signal);
+  return map;
+}
+
+export async function loadMapFrom(role, url, signal) {
+  await loadMap(painters[role], await fetchMap(role, url, signal), signal);
 }
 
 async function decoded(url) {

@@ -1,0 +1,112 @@
+"""Map proposals: maps of a content and a style picture that the library proposes, in the page's colours."""
+
+import functools
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from typing import cast
+
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor
+
+from glstylenet.numerics import interruptible, interruption_point, picture_size
+from glstylenet.pictures import fitted_size, read_picture, resize
+from glstylenet.proposals import DEFAULT_CLASSES, Proposal, propose_maps, propose_portrait_maps
+from glstylenet.settings import Role
+from glstylenet.studio.limiter import Limiter
+from glstylenet.studio.requests import Requests
+from glstylenet.studio.setting_schema import PALETTE
+from glstylenet.studio.storage import Storage
+
+__all__ = ["MAP_SIDE", "MapProposals", "ProposalRequest", "in_palette_colours"]
+
+
+MAP_SIDE = 1600
+"""The longest side of a proposed map in pixels, as of a map that is painted on the page."""
+
+
+_ROLES = (Role.CONTENT, Role.STYLE)
+
+
+class ProposalRequest(BaseModel):
+    """`ProposalRequest` is the request of maps for two pictures, named by their ids or ``sample:demo``."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    content: str = Field(max_length=100)
+    style: str = Field(max_length=100)
+    portrait: bool = False
+    classes: int | None = Field(default=None, ge=1, le=len(PALETTE))
+
+
+class MapProposals:
+    """`MapProposals` proposes maps, those of one request at a time, and stores them as pictures."""
+
+    def __init__(self, storage: Storage, requests: Requests) -> None:
+        self._storage, self._requests = storage, requests
+        self._limiter = Limiter(most_waiting=3, task="maps are being proposed")
+
+    def of(self, request: ProposalRequest, should_stop: Callable[[], bool]) -> dict[str, object]:
+        """Return the ids of two maps, the classes with their shares, and notes.
+
+        Raises :class:`~glstylenet.numerics.Interrupted` soon after ``should_stop`` returns True,
+        :class:`~glstylenet.errors.InputError` for a missing picture,
+        :class:`~glstylenet.errors.UsageError` for a portrait without the models' package, and
+        :class:`~glstylenet.studio.limiter.BusyError` if too many requests wait.
+        """
+        with interruptible(should_stop), self._limiter.slot():
+            interruption_point()  # it may have waited
+            pictures = [self._read(request, role) for role in _ROLES]
+            if request.portrait:
+                found = propose_portrait_maps(pictures, roles=_ROLES, classes=request.classes)
+            else:
+                found = propose_maps(pictures, roles=_ROLES, classes=request.classes or DEFAULT_CLASSES)
+            proposal = in_palette_colours(found)
+            maps = [self._storage.keep_pixels(proposal.picture(number)) for number in range(len(_ROLES))]
+        names = proposal.names or (None,) * len(proposal.colours)
+        return {
+            "content_map": maps[0],
+            "style_map": maps[1],
+            "classes": [
+                {
+                    "colour": "#{:02x}{:02x}{:02x}".format(*colour),
+                    "name": name,
+                    "content_share": shares[0],
+                    "style_share": shares[1],
+                }
+                for colour, name, shares in zip(proposal.colours, names, proposal.shares, strict=True)
+            ],
+            "notes": list(proposal.notes),
+        }
+
+    def _read(self, request: ProposalRequest, role: Role) -> Tensor:
+        """Return the pixels of a picture, at most as large as its map will be."""
+        with self._storage.limiter.slot():
+            pixels = read_picture(self._requests.file(getattr(request, role), role)).over_white
+            size = picture_size(pixels)
+            return resize(pixels, fitted_size(size, min(MAP_SIDE, max(size)))).round().byte()
+
+
+def in_palette_colours(proposal: Proposal) -> Proposal:
+    """Return ``proposal`` in the colours of the page's palette, at most one class in each.
+
+    A class whose name the palette has gets that colour. Every other one, in order, gets the nearest colour
+    that is still free. There may be as many classes as the palette has colours.
+
+    >>> found = Proposal((), ((255, 0, 0), (250, 10, 10), (0, 255, 255)), (), ("", "", "eyes"))
+    >>> in_palette_colours(found).colours
+    ((255, 0, 0), (255, 128, 0), (192, 192, 192))
+    """
+    named: dict[str, tuple[int, int, int]] = {
+        name: cast(tuple[int, int, int], tuple(bytes.fromhex(colour[1:]))) for name, colour in PALETTE.items()
+    }
+    names = proposal.names or ("",) * len(proposal.colours)
+    free = [colour for name, colour in named.items() if name not in names]
+    colours = []
+    for name, colour in zip(names, proposal.colours, strict=True):
+        if name in named:
+            colours.append(named[name])
+        else:
+            colours.append(min(free, key=functools.partial(math.dist, colour)))
+            free.remove(colours[-1])
+    return replace(proposal, colours=tuple(colours))
