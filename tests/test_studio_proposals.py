@@ -147,7 +147,7 @@ def test_four_at_once_and_no_more(
     proposals = MapProposals(idle.storage, Requests(idle.storage, samples, {}))
     request = ProposalRequest(content="sample:demo", style="sample:demo")
     ended = threading.Event()
-    inside = []
+    inside: list[int] = []
 
     def wait(*_arguments: object, **_options: object) -> Proposal:
         inside.append(len(inside))

@@ -1,5 +1,6 @@
 """Maps proposed on the studio's page, in a real browser: edited, taken back, painted with, and given up."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -127,7 +128,12 @@ def test_a_proposal_is_cancelled_and_overtaken(page: Page, pictures: dict[str, P
     page.on("requestfailed", lambda request: given_up.append(request.url))
     choose_pictures(page, pictures)
     button = page.locator("#propose")
-    for overtake in (button.click, lambda: page.set_input_files("#file-style", pictures["content"])):
+
+    def choose_another() -> None:
+        page.set_input_files("#file-style", pictures["content"])
+
+    overtakers: tuple[Callable[[], None], ...] = (button.click, choose_another)
+    for overtake in overtakers:
         count = len(given_up)
         button.click()
         page.locator("#proposing", has_text="Comparing").wait_for()
