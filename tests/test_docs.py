@@ -83,6 +83,7 @@ def test_options_that_are_named_exist() -> None:
     known = {name for _, command in CONF["commands"]() for option in command.params for name in option.opts}
     known |= {"--help", "--version", "--install-completion"}
     of_others = {"--index-url", "--class-num"}
+    of_others |= {"--protocol", "--port", "--nthreads", "--nworkers", "--memory-limit"}  # dask's
     for page, text in {"README.md": README, **PAGES}.items():
         named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*[a-z]", text))
         assert named <= known | of_others, f"{page}: {sorted(named - known - of_others)}"
@@ -142,7 +143,9 @@ def test_notes_of_trials_are_in_the_notebook() -> None:
 def test_every_dependency_has_its_reason() -> None:
     project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     lists = re.findall(
-        r"^(?:dependencies|report|maps|studio|dev|docs) = \[(.*?)\]$", project, flags=re.MULTILINE | re.DOTALL
+        r"^(?:dependencies|report|maps|giant|studio|dev|docs) = \[(.*?)\]$",
+        project,
+        flags=re.MULTILINE | re.DOTALL,
     )
     names = re.findall(r'"([\w-]+)', "".join(lists))
     assert len(names) > 15

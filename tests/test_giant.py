@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import tifffile
 import torch
 from torch import Tensor
 
+from glstylenet.cli import main
 from glstylenet.errors import InputError, OutputError, UsageError
 from glstylenet.giant import GiantOptions, GiantPicture, PartsDone, paint_giant, plan_giant
 from glstylenet.giant.paint import run_here
@@ -81,13 +83,13 @@ def test_one_area_is_a_plain_run(tmp_path: Path) -> None:
     manifest = plan_giant(CONTENT, STYLE, settings=SETTINGS, options=options)
     start: list[Tensor] = []
 
-    def run(parts: Sequence[Part]) -> Iterator[None]:
+    def run(parts: Sequence[Part]) -> Iterator[Part]:
         for part in parts:
             if part.kind == "paint":
                 context = size_context(store, part.run, 1)
                 start.append(context.read_canvas(whole(context.canvas_size), 2))
             run_part(part)
-            yield
+            yield part
 
     picture = paint_giant(CONTENT, STYLE, store=store, settings=SETTINGS, options=options, run_parts=run)
     assert picture is not None
@@ -128,14 +130,14 @@ def test_a_run_that_dies_anywhere_ends_with_the_same_picture(painted: GiantPictu
     store = tmp_path / "store"
     kinds: list[str] = []
 
-    def one_then_death(parts: Sequence[Part]) -> Iterator[None]:
+    def one_then_death(parts: Sequence[Part]) -> Iterator[Part]:
         """Compute the first part of each kind that is not there, and die before the second."""
         for part in parts:
             run_part(part)
             if part.kind not in kinds:
                 kinds.append(part.kind)
                 raise _DeathError
-            yield
+            yield part
 
     for attempt in itertools.count():
         try:
@@ -300,10 +302,69 @@ def test_a_tiled_tiff_is_the_picture_and_its_reductions(tmp_path: Path) -> None:
         write_tiled_tiff(path, (300, 600), read)
 
 
-def test_the_command_paints_a_tiff(tmp_path: Path) -> None:
+def test_maps_hold_in_every_area(tmp_path: Path) -> None:
+    """The style is red on its left and blue on its right; the maps ask for blue left and red right."""
+    rng = np.random.default_rng(3)
+    style = rng.integers(0, 60, (64, 72, 3), dtype=np.uint8)
+    style[:, :36, 0] += 180
+    style[:, 36:, 2] += 180
+    content = rng.integers(100, 140, (64, 330, 3), dtype=np.uint8)
+
+    def left_and_right(width: int, *, is_swapped: bool) -> npt.NDArray[np.uint8]:
+        marks = np.zeros((64, width, 3), dtype=np.uint8)
+        marks[:, width // 2 :] = 255
+        return 255 - marks if is_swapped else marks
+
+    options = GiantOptions(area=128, sweeps=1, evaluations=1, coarse_pixels=6000)
+    picture = paint_giant(
+        content,
+        style,
+        content_map=left_and_right(330, is_swapped=True),
+        style_map=left_and_right(72, is_swapped=False),
+        store=tmp_path / "store",
+        settings=SETTINGS.replace(quality="preview"),
+        options=options,
+    )
+    assert picture is not None
+    red, _, blue = _pixels(picture)[0]
+    redder = (red - blue).mean(0)
+    # Two windows on each side of the middle: of the outer areas, and of the one between them.
+    left = [redder[columns].mean() for columns in (slice(0, 110), slice(120, 155))]
+    right = [redder[columns].mean() for columns in (slice(175, 210), slice(220, 330))]
+    assert max(left) < -20
+    assert min(right) > 20
+
+
+def _write_pictures(folder: Path) -> list[str]:
     for name, pixels in (("content", CONTENT), ("style", STYLE)):
-        write_picture(tmp_path / f"{name}.png", torch.from_numpy(pixels).permute(2, 0, 1)[None])
-    names = [str(tmp_path / name) for name in ("content.png", "style.png")]
+        write_picture(folder / f"{name}.png", torch.from_numpy(pixels).permute(2, 0, 1)[None])
+    return [str(folder / name) for name in ("content.png", "style.png")]
+
+
+def test_a_dry_run_tells_what_a_run_takes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    names = _write_pictures(tmp_path)
+    words = ["giant", *names, "-o", str(tmp_path / "out.tif"), "--area", "128", "--coarse-pixels", "6000"]
+    words += ["--dry-run", "--quality", "draft"]
+    assert main([*words, "--json", "--workers", "2"]) == 0
+    table = json.loads(capsys.readouterr().out)
+    assert table["size"] == [330, 64]
+    assert table["coarse"]["size"] == [165, 32]
+    [size] = table["sizes"]
+    # Three areas side by side, of which the first and the last have one colour; 6 evaluations in two sweeps.
+    assert (size["areas"], size["at_once"], size["evaluations"]) == (3, 2, 6)
+    assert table["workers"] == 2
+    assert table["memory_bytes"] >= 2 * size["memory_bytes"]
+    assert table["disk_bytes"] > 2 * 12 * 330 * 64
+    assert main(words) == 0
+    first, second, last = capsys.readouterr().out.splitlines()
+    assert first.startswith("size 1, 165 x 32: painted whole, about ")
+    assert second.startswith("size 2, 330 x 64: 3 areas, 6 evaluations each, about ")
+    assert re.fullmatch(r"in all about .*, [\d.]+ \w+ of memory, 1 MiB of disk", last)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["content.png", "style.png"]
+
+
+def test_the_command_paints_a_tiff(tmp_path: Path) -> None:
+    names = _write_pictures(tmp_path)
     output = tmp_path / "out.tif"
     words = ["giant", *names, "-o", str(output), "--area", "128", "--sweeps", "1", "--coarse-pixels", "6000"]
     words += ["--quality", "preview", "--json", "--quiet"]

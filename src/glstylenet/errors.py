@@ -11,6 +11,7 @@
     ├── WeightsError                           4   the network's weights are missing or wrong
     ├── OutputError                            5   the result cannot be written
     ├── MemoryLimitError                       6   the run does not fit
+    ├── ClusterError                           5   the workers of a giant picture cannot be used
     ├── BatchError                             7   a part of a batch failed
     └── OptimizationError                      1   no finite step could be made
 
@@ -22,6 +23,7 @@ from typing import ClassVar
 
 __all__ = [
     "BatchError",
+    "ClusterError",
     "GLStyleNetError",
     "ImageError",
     "InputError",
@@ -73,6 +75,12 @@ class WeightsError(GLStyleNetError):
 
 class OutputError(GLStyleNetError):
     """The result cannot be written where it was asked for."""
+
+    exit_code = 5
+
+
+class ClusterError(GLStyleNetError):
+    """The scheduler or its workers cannot be reached, or are not fit to compute with."""
 
     exit_code = 5
 

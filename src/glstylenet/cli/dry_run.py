@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 
-from glstylenet.cli.console import complain, inform, print_json, print_result
+from glstylenet.cli.console import PROGRAM, complain, inform, print_json, print_result
 from glstylenet.cli.durations import duration
 from glstylenet.cli.existing import split_existing
+from glstylenet.cli.giant_advice import giant_advice
 from glstylenet.cli.jobs import BatchPlan, Job
 from glstylenet.cli.outputs import OutputOptions, check_outputs
 from glstylenet.cli.progress import describe_plan
@@ -30,6 +31,9 @@ def print_dry_run(plan: BatchPlan, settings: Settings, options: OutputOptions, *
     tables = []
     for job, started, seconds in _estimated(plan.jobs, settings):
         tables.append(_as_dict(str(job.output), started, seconds))
+        advice = giant_advice(job, settings, started)
+        if advice is not None:
+            inform(f"{PROGRAM}: warning: {advice}")
         if not as_json:
             lines = [f"{job.output}: about {duration(seconds)}", *describe_plan(started)]
             print_result("\n".join(lines))

@@ -26,7 +26,7 @@ EXIT_CODES: Mapping[int, str] = MappingProxyType(
         2: "wrong usage",
         3: "bad input",
         4: "weights",
-        5: "output",
+        5: "output, or no workers",
         6: "out of memory",
         7: "part of a batch failed",
         129: "stopped by SIGHUP",

@@ -3,7 +3,8 @@
 import json
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from glstylenet.cli.console import complain, inform, print_json, print_result
+from glstylenet.cli.durations import duration
 from glstylenet.cli.options import (
     ConfigOption,
     ContentMapOption,
@@ -26,11 +28,11 @@ from glstylenet.cli.options import (
 )
 from glstylenet.cli.paths import input_path, output_path
 from glstylenet.cli.signals import StopSignals
-from glstylenet.errors import SettingsError
+from glstylenet.errors import SettingsError, UsageError
 from glstylenet.settings import Settings
 
 if TYPE_CHECKING:
-    from glstylenet.giant import GiantPicture, Manifest, PartsDone
+    from glstylenet.giant import Cluster, GiantPicture, Manifest, PartsDone
     from glstylenet.run import Event
 
 __all__ = ["giant_command"]
@@ -89,6 +91,31 @@ def giant_command(
     resume: Annotated[
         bool, typer.Option("--resume", help="continue from the store; the result is the same picture")
     ] = False,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            "--workers",
+            metavar="N",
+            min=1,
+            help="paint N areas at once on this machine, each in a process with one thread and with the "
+            "memory of an area; by default one after another, with all threads",
+        ),
+    ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            "--scheduler",
+            metavar="ADDRESS",
+            help="paint on the workers of a dask scheduler, tls://host:port, that share the store's folder",
+        ),
+    ] = None,
+    insecure: Annotated[
+        bool,
+        typer.Option(
+            "--insecure",
+            help="allow a --scheduler tcp://host:port on another machine, without encryption or passwords",
+        ),
+    ] = False,
     preset: PresetOption = None,
     config: ConfigOption = None,
     dry_run: Annotated[
@@ -105,10 +132,14 @@ def giant_command(
     del debug  # read where errors are printed
     if output.suffix.lower() not in (".tif", ".tiff"):
         raise SettingsError(f"output {output}: has the suffix {output.suffix!r}. Expected .tif or .tiff.")
+    if workers is not None and scheduler is not None:
+        raise UsageError("got --workers and --scheduler; give one of them, or neither")
+    if insecure and scheduler is None:
+        raise UsageError("got --insecure without --scheduler, whose connection it is about; leave it out")
     settings = resolve_settings(options, preset=preset, config=config)
     with StopSignals() as stop:
         from glstylenet.files import FileSet, claim_output
-        from glstylenet.giant import GiantOptions, paint_giant, plan_giant
+        from glstylenet.giant import GiantOptions, paint_giant, plan_giant, run_here
         from glstylenet.pictures import check_output, write_tiled_tiff
         from glstylenet.run import named_files
 
@@ -125,10 +156,14 @@ def giant_command(
         inputs = FileSet([content, style, *maps, *named_files(settings), *config_files(config)])
         check_output(output, manifest.sizes[-1], overwrite=overwrite, inputs=inputs)
         if dry_run:
-            return _print_forecast(manifest, content, style, content_map, style_map, as_json=as_json)
+            return _print_forecast(
+                manifest, content, style, content_map, style_map, workers=workers, as_json=as_json
+            )
         folder = store or output.with_name(f"{output.name}.store")
         began = time.perf_counter()
-        with claim_output(output):
+        with claim_output(output), _cluster(workers, scheduler, insecure=insecure) as cluster:
+            if cluster is not None and cluster.dashboard is not None and not quiet:
+                inform(f"the workers can be watched at {cluster.dashboard}")
             stop.graceful = True  # whatever was painted is in the store
             picture = paint_giant(
                 content,
@@ -139,6 +174,7 @@ def giant_command(
                 settings=settings,
                 options=giant_options,
                 resume=resume,
+                run_parts=run_here if cluster is None else cluster.run_parts,
                 on_event=_progress(quiet=quiet),
                 should_stop=stop.should_stop,
             )
@@ -177,9 +213,33 @@ def _progress(*, quiet: bool) -> "Callable[[Event | PartsDone], None]":
         now = time.monotonic()
         if not quiet and (event.done == event.parts or now - last >= _LINE_SECONDS):
             last = now
-            inform(f"size {event.size}/{event.sizes}, {event.step}: {event.done} of {event.parts} areas")
+            inform(_describe(event))
 
     return listen
+
+
+def _describe(event: "PartsDone") -> str:
+    """Return one line about areas that are done."""
+    left = "" if event.seconds_left is None else f"; {duration(event.seconds_left)} left"
+    return (
+        f"size {event.size}/{event.sizes}, {event.step}: {event.done} of {event.parts} areas, "
+        f"{event.megapixels_a_minute:.3g} megapixels a minute{left}"
+    )
+
+
+@contextmanager
+def _cluster(workers: int | None, scheduler: str | None, *, insecure: bool) -> "Iterator[Cluster | None]":
+    """Yield the workers that were asked for, ``None`` if this process is to paint alone."""
+    from glstylenet.giant import cluster_at, local_cluster
+
+    if workers is not None:
+        with local_cluster(workers) as cluster:
+            yield cluster
+    elif scheduler is not None:
+        with cluster_at(scheduler, insecure=insecure) as cluster:
+            yield cluster
+    else:
+        yield None
 
 
 def _recipe(picture: "GiantPicture", content: Path, style: Path) -> str:
@@ -222,24 +282,28 @@ def _print_forecast(
     content_map: Path | None,
     style_map: Path | None,
     *,
+    workers: int | None,
     as_json: bool,
 ) -> int:
-    """Print what the run would take."""
-    from glstylenet.cli.durations import duration
+    """Print what the run would take; ``workers`` is ``None`` if this process would paint alone."""
     from glstylenet.giant import coarse_settings, forecast_sizes, needed_disk
-    from glstylenet.machine import choose_device
+    from glstylenet.machine import choose_device, using_threads
     from glstylenet.memory import format_bytes
     from glstylenet.network import load_weights
     from glstylenet.run import estimate_seconds, measure_speed, plan_run
 
     settings = coarse_settings(manifest)
     device = choose_device(settings.device, settings.precision)
-    speed = measure_speed(settings, device, load_weights(settings.weights))
+    weights = load_weights(settings.weights)
+    speed = measure_speed(settings, device, weights)
+    with using_threads(None if workers is None else 1):
+        speed_of_worker = speed if workers is None else measure_speed(settings, device, weights)
     started = plan_run(content, style, content_map=content_map, style_map=style_map, settings=settings)
     coarse = estimate_seconds(started, settings, speed)
-    sizes = forecast_sizes(manifest, device, speed)
+    sizes = forecast_sizes(manifest, device, speed_of_worker, workers=workers or 1)
     seconds = coarse + sum(each.seconds for each in sizes)
-    memory = max([started.memory_bytes, *(each.memory_bytes for each in sizes)])
+    memory_of_worker = max((each.memory_bytes for each in sizes), default=0)
+    memory = max(started.memory_bytes, memory_of_worker * (workers or 1))
     if as_json:
         print_json(
             {
@@ -249,6 +313,7 @@ def _print_forecast(
                 "disk_bytes": needed_disk(manifest),
                 "coarse": {"size": list(reversed(manifest.sizes[0])), "seconds": round(coarse, 1)},
                 "sizes": [{**asdict(each), "size": list(reversed(each.size))} for each in sizes],
+                "workers": workers or 0,
             }
         )
         return 0

@@ -9,6 +9,7 @@ from glstylenet.cli.console import complain, inform, print_json
 from glstylenet.cli.durations import duration
 from glstylenet.cli.existing import split_existing
 from glstylenet.cli.exit_codes import describe_failure, report_failure
+from glstylenet.cli.giant_advice import giant_advice
 from glstylenet.cli.jobs import BatchPlan, Job
 from glstylenet.cli.outputs import OutputOptions, check_outputs, preview_path
 from glstylenet.cli.progress import Listener, Verbosity, describe_losses, open_progress
@@ -131,7 +132,7 @@ def _paint_one(job: Job, context: _Context, *, curve: LossCurve) -> Result:
         claim_checkpoint(options.checkpoint),
         open_progress(context.verbosity) as emit,
     ):
-        observer = _RunObserver(job, options, stop, emit, curve)
+        observer = _RunObserver(job, settings, options, stop, emit, curve)
         try:
             result = stylize(
                 job.content,
@@ -174,6 +175,7 @@ class _RunObserver:
     """
 
     job: Job
+    settings: Settings
     options: OutputOptions
     stop: StopSignals
     emit: Listener
@@ -186,6 +188,9 @@ class _RunObserver:
         match event:
             case Started():
                 self.full_size = event.scales[-1].size
+                advice = giant_advice(self.job, self.settings, event)
+                if advice is not None:
+                    self.emit(Warned(advice))
             case Step() | Voted():
                 self.latest = event
                 self.stop.graceful = True

@@ -7,9 +7,12 @@
 - ``steps``: computes one area's part of every step.
 - ``paint``: carries out all steps of a run.
 - ``forecast``: tells what a run will take before it computes.
+- ``progress``: measures how much is done, and how long the rest will take.
+- ``cluster``: runs parts of a step on workers, here or on other machines.
 """
 
 from glstylenet.giant.areas import SMALLEST_AREA
+from glstylenet.giant.cluster import CONNECT_SECONDS, Cluster, cluster_at, local_cluster
 from glstylenet.giant.forecast import SizeForecast, forecast_sizes
 from glstylenet.giant.manifest import GiantOptions, Manifest
 from glstylenet.giant.paint import (
@@ -17,20 +20,28 @@ from glstylenet.giant.paint import (
     PartsDone,
     coarse_settings,
     needed_disk,
+    needs_whole_picture,
     paint_giant,
     plan_giant,
+    run_here,
 )
 
 __all__ = [
+    "CONNECT_SECONDS",
     "SMALLEST_AREA",
+    "Cluster",
     "GiantOptions",
     "GiantPicture",
     "Manifest",
     "PartsDone",
     "SizeForecast",
+    "cluster_at",
     "coarse_settings",
     "forecast_sizes",
+    "local_cluster",
     "needed_disk",
+    "needs_whole_picture",
     "paint_giant",
     "plan_giant",
+    "run_here",
 ]

@@ -13,14 +13,14 @@ from glstylenet.objective import SEARCHES_OF_VOTE
 from glstylenet.run import Speed, estimate_memory
 from glstylenet.settings import Settings
 
-__all__ = ["SizeForecast", "forecast_sizes"]
+__all__ = ["SizeForecast", "forecast_sizes", "passes_of"]
 
 _FORWARD_SHARE = 0.4
 """Share of an evaluation that is its forward pass."""
 
-_FORWARD_PASSES = 5
-"""Forward passes of a visit besides the evaluations: two of the survey, and of the content, the pixels before
-and the pixels after."""
+_FORWARD_PASSES = {"search": 1, "survey": 2, "paint": 3}
+"""Forward passes of a part besides its evaluations: of pixels and content; where an area is painted, of the
+content, the pixels before and the pixels after."""
 
 _MOST_BYTES = 2**63
 """More than any machine can address: a forecast says what is needed, whatever there is."""
@@ -31,8 +31,8 @@ class SizeForecast:
     """`SizeForecast` says what one size takes that is painted by areas.
 
     ``size``: (height, width). ``areas``: how many; ``at_once``: most of one colour, which may be painted at
-    once. ``evaluations``: of each area in all sweeps. ``memory_bytes``: of one process. ``seconds``: of one
-    process for all areas.
+    once. ``evaluations``: of each area in all sweeps. ``memory_bytes``: of one process. ``seconds``: for
+    all areas.
     """
 
     size: tuple[int, int]
@@ -43,8 +43,13 @@ class SizeForecast:
     seconds: float
 
 
-def forecast_sizes(manifest: Manifest, device: Device, speed: Speed) -> Sequence[SizeForecast]:
-    """Return what every size takes that is painted by areas, at the ``speed`` measured on ``device``."""
+def forecast_sizes(
+    manifest: Manifest, device: Device, speed: Speed, *, workers: int = 1
+) -> Sequence[SizeForecast]:
+    """Return what every size takes that is painted by areas.
+
+    ``speed``: that of one of the ``workers``, measured on ``device``.
+    """
     settings = Settings(**manifest.settings)
     sweeps = manifest.options.sweeps if manifest.evaluations else 0
     found = []
@@ -55,15 +60,15 @@ def forecast_sizes(manifest: Manifest, device: Device, speed: Speed) -> Sequence
         crops = [area.region.crop.size for area in areas]
         pixels = sum(height * width for height, width in crops)
         searches = SEARCHES_OF_VOTE if copies_strokes(settings) else 0
-        passes = (
-            sweeps * (manifest.evaluations + _FORWARD_PASSES * _FORWARD_SHARE) + searches * _FORWARD_SHARE
-        )
+        visit = passes_of("survey", manifest.evaluations) + passes_of("paint", manifest.evaluations)
+        passes = sweeps * visit + searches * passes_of("search", manifest.evaluations)
         largest = max(crops, key=lambda crop: crop[0] * crop[1])
         factor = manifest.factor(number)
         style_size = (
             max(1, round(manifest.style_size[0] * factor)),
             max(1, round(manifest.style_size[1] * factor)),
         )
+        at_once = max(sum(area.colour == colour for area in areas) for colour in range(COLOURS))
         estimate = estimate_memory(
             settings,
             device,
@@ -78,10 +83,19 @@ def forecast_sizes(manifest: Manifest, device: Device, speed: Speed) -> Sequence
             SizeForecast(
                 size=size,
                 areas=len(areas),
-                at_once=max(sum(area.colour == colour for area in areas) for colour in range(COLOURS)),
+                at_once=at_once,
                 evaluations=sweeps * manifest.evaluations,
                 memory_bytes=plan_memory(estimate, _MOST_BYTES).needed_bytes,
-                seconds=passes * pixels * speed.evaluation,
+                seconds=passes * pixels * speed.evaluation / min(workers, at_once),
             )
         )
     return found
+
+
+def passes_of(kind: str, evaluations: int) -> float:
+    """Return what a part of this ``kind`` costs, in evaluations of its area, of which painting has so many.
+
+    >>> passes_of("paint", 12)
+    13.2
+    """
+    return (evaluations if kind == "paint" else 0) + _FORWARD_PASSES.get(kind, 0) * _FORWARD_SHARE

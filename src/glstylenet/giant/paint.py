@@ -3,7 +3,7 @@
 import math
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -13,11 +13,13 @@ from glstylenet.errors import InputError, OutputError, UsageError
 from glstylenet.files import remove_strays
 from glstylenet.giant.areas import COLOURS, SMALLEST_AREA
 from glstylenet.giant.manifest import GiantOptions, Manifest, read_manifest, write_manifest
+from glstylenet.giant.progress import Progress
 from glstylenet.giant.size_context import SizeContext, size_context
 from glstylenet.giant.steps import (
     Part,
     Step,
     copies_strokes,
+    is_done,
     last_generation,
     run_part,
     steps_of,
@@ -50,17 +52,26 @@ __all__ = [
     "RunParts",
     "coarse_settings",
     "needed_disk",
+    "needs_whole_picture",
     "paint_giant",
     "plan_giant",
     "run_here",
     "sizes_of",
 ]
 
-RunParts = Callable[[Sequence[Part]], Iterable[None]]
-"""Runs parts of a step in any order, and yields after each that is done."""
+RunParts = Callable[[Sequence[Part]], Iterable[Part]]
+"""Runs parts of a step in any order, and yields each that is done."""
 
 _COARSE = "coarse"
 """The name of the step that paints the coarsest size whole."""
+
+_BY_AREAS: Mapping[str, str | bool] = {
+    "colours": "style",
+    "finish": "none",
+    "maps": "given",
+    "soft_maps": False,
+}
+"""Settings that need the whole picture at once, with the only value that does not."""
 
 _CANVAS_BYTES = 12
 """Bytes of a pixel of the canvas: three colours of float32."""
@@ -68,13 +79,19 @@ _CANVAS_BYTES = 12
 
 @dataclass(frozen=True)
 class PartsDone:
-    """`PartsDone` says that ``done`` of ``parts`` areas of a step are done, at size ``size`` of ``sizes``."""
+    """`PartsDone` says that ``done`` of ``parts`` areas of a step are done, at size ``size`` of ``sizes``.
+
+    ``seconds_left``: an estimate for the rest of the run; ``None`` as long as nothing is known.
+    ``megapixels_a_minute``: how fast the picture is gone over in this step.
+    """
 
     size: int
     sizes: int
     step: str
     done: int
     parts: int
+    seconds_left: float | None = field(default=None, compare=False)
+    megapixels_a_minute: float = field(default=0.0, compare=False)
 
 
 @dataclass(frozen=True)
@@ -99,11 +116,11 @@ class GiantPicture:
         return self._context.read_canvas(on_canvas, last_generation(self._context) + 1)
 
 
-def run_here(parts: Sequence[Part]) -> Iterable[None]:
+def run_here(parts: Sequence[Part]) -> Iterable[Part]:
     """Run parts one after another in this process."""
     for part in parts:
         run_part(part)
-        yield
+        yield part
 
 
 @default_modes()
@@ -155,9 +172,10 @@ def paint_giant(
     run = _Run(folder, manifest, run_parts, on_event, should_stop)
     if _COARSE not in manifest.done and not run.paint_coarse(content, style, content_map, style_map):
         return None
+    progress = Progress(folder, run.manifest)
     for number in range(1, len(manifest.sizes)):
         for step in steps_of(folder, manifest, number):
-            if step.name not in run.manifest.done and not run.carry_out(step, number):
+            if step.name not in run.manifest.done and not run.carry_out(step, number, progress):
                 return None
         Store(folder).remove(f"size-{number - 1}")
     return run.picture()
@@ -192,6 +210,15 @@ def coarse_settings(manifest: Manifest) -> Settings:
     longest = max(manifest.sizes[0])
     style_scale = max(manifest.style_size) * manifest.factor(0) / min(max(manifest.own_style_size), longest)
     return Settings(**manifest.settings).replace(size=longest, style_scale=style_scale)
+
+
+def needs_whole_picture(settings: Settings) -> str | None:
+    """Return the name of a setting with which a picture cannot be painted by areas, ``None`` if none has.
+
+    >>> needs_whole_picture(Settings(colours="keep"))
+    'colours'
+    """
+    return next((name for name, only in _BY_AREAS.items() if getattr(settings, name) != only), None)
 
 
 def sizes_of(size: tuple[int, int], coarse_pixels: int) -> list[tuple[int, int]]:
@@ -262,11 +289,24 @@ class _Run:
         self._save(manifest.with_done(_COARSE))
         store.remove(_COARSE)
 
-    def carry_out(self, step: Step, number: int) -> bool:
-        """Run all parts of a step; return whether it was not stopped."""
+    def carry_out(self, step: Step, number: int, progress: Progress) -> bool:
+        """Run the parts of a step that are not there yet; return whether it was not stopped."""
         sizes, parts = len(self.manifest.sizes), len(step.parts)
-        for done, _ in enumerate(self.run_parts(step.parts), start=1):
-            self.emit(PartsDone(number + 1, sizes, step.name.split("/")[1], done, parts))
+        left = [part for part in step.parts if not is_done(part)]
+        progress.begin_step([part for part in step.parts if part not in left])
+        for done, part in enumerate(self.run_parts(left), start=parts - len(left) + 1):
+            progress.finish(part)
+            self.emit(
+                PartsDone(
+                    number + 1,
+                    sizes,
+                    step.name.split("/")[1],
+                    done,
+                    parts,
+                    progress.seconds_left,
+                    progress.megapixels_a_minute,
+                )
+            )
             if self.should_stop():
                 return False
         if step.last is not None:
@@ -413,12 +453,12 @@ def _refuse_settings(settings: Settings, options: GiantOptions) -> None:
         raise UsageError(f"the area is {options.area} pixels a side, expected at least {SMALLEST_AREA}")
     if options.sweeps < 1:
         raise UsageError(f"got {options.sweeps} sweeps, expected at least 1")
-    for name, only in (("colours", "style"), ("finish", "none"), ("maps", "given"), ("soft_maps", False)):
-        if getattr(settings, name) != only:
-            raise UsageError(
-                f"{name} is {getattr(settings, name)}, which needs the whole picture at once; a giant "
-                f"picture is painted by areas, so leave {name} at {only}"
-            )
+    name = needs_whole_picture(settings)
+    if name is not None:
+        raise UsageError(
+            f"{name} is {getattr(settings, name)}, which needs the whole picture at once; a giant "
+            f"picture is painted by areas, so leave {name} at {_BY_AREAS[name]}"
+        )
     if settings.iterations is not None:
         raise UsageError(
             "iterations counts the evaluations of a run that is painted whole; choose a quality instead"

@@ -21,10 +21,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from glstylenet.errors import MemoryLimitError
 from glstylenet.giant.areas import COLOURS, Area
 from glstylenet.giant.manifest import Manifest
 from glstylenet.giant.size_context import SizeContext, areas_of, size_context
-from glstylenet.machine import default_modes
+from glstylenet.machine import default_modes, out_of_memory
 from glstylenet.matching import PATCH
 from glstylenet.memory import HISTORY, MemoryPlan
 from glstylenet.numerics import Rect
@@ -43,6 +44,7 @@ __all__ = [
     "Part",
     "Step",
     "copies_strokes",
+    "is_done",
     "last_generation",
     "run_part",
     "steps_of",
@@ -112,10 +114,27 @@ def copies_strokes(settings: Settings) -> bool:
 
 @default_modes()
 def run_part(part: Part) -> None:
-    """Compute what ``part`` writes, unless it is there."""
+    """Compute what ``part`` writes, unless it is there.
+
+    Raises :class:`~glstylenet.errors.MemoryLimitError` where the machine has not enough memory.
+    """
+    if is_done(part):
+        return
+    try:
+        _KINDS[part.kind](size_context(part.folder, part.run, part.number), part)
+    except (MemoryError, RuntimeError) as error:
+        if not out_of_memory(error):
+            raise
+        raise MemoryLimitError(
+            "the machine ran out of memory in an area; use smaller areas, fewer workers if there are "
+            "several, or a smaller style, or close other programs"
+        ) from error
+
+
+def is_done(part: Part) -> bool:
+    """Return whether what ``part`` writes is there."""
     context = size_context(part.folder, part.run, part.number)
-    if not context.store.has(context.name(_written(part))):
-        _KINDS[part.kind](context, part)
+    return context.store.has(context.name(_written(part)))
 
 
 def total_losses(folder: Path, manifest: Manifest, number: int, sweep: int) -> LossTerms:
