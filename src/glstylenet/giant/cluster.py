@@ -162,7 +162,7 @@ def _run_checked(part: Part, software: Mapping[str, str]) -> None:
         run_part(part)
 
 
-def _raise_failure(task: "Future") -> None:
+def _raise_failure(task: "Future[None]") -> None:
     """Raise what a task raised, in the library's words where it is an error of dask's."""
     from distributed import KilledWorker  # noqa: PLC0415 - an extra
 
