@@ -51,7 +51,7 @@ PUBLISHED: Mapping[str, tuple[str, tuple[int, int, int, int]]] = MappingProxyTyp
         "artistic-1": ("artistic.jpg", (178, 396, 450, 578)),
         "artistic-2": ("artistic.jpg", (474, 396, 654, 578)),
         "photorealistic-2": ("photorealistic.jpg", (478, 430, 784, 630)),
-        "photorealistic-3": ("photorealistic.jpg", (1100, 432, 1366, 630)),
+        "photorealistic-3": ("photorealistic.jpg", (814, 432, 1080, 630)),
         "chinese": ("chinese.jpg", (885, 4, 1317, 274)),
         "chinese-detail": ("chinese.jpg", (885, 571, 1317, 841)),
     }

@@ -35,7 +35,7 @@ def _judge(records: Records) -> list[Finding]:
     symmetry = Finding(
         "subjects of strict symmetry may get structural artefacts",
         "not measured",
-        "the symmetric subject of the figure, a bottle, is not among the authors' inputs",
+        "there is no measure of symmetry; the bottle of photorealistic-3 is such a subject",
     )
     return [*found, symmetry]
 
