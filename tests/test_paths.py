@@ -144,7 +144,7 @@ def test_every_path_of_a_command_is_looked_at() -> None:
         for parameter in parameters
         if parameter.info.parser is None and parameter.takes & {Path, str}
     }
-    texts = {*Settings.model_fields, "preset", "quota", "token", "host", "figures"}
+    texts = {*Settings.model_fields, "preset", "quota", "token", "host", "figures", "scheduler"}
     # A batch goes on past a bad content, "made/" is a folder by its last letter, and "none" is no map:
     # these stay text. The last two are no paths.
     assert {each for each in unchecked if each.split()[-1] not in texts} == {

@@ -12,7 +12,7 @@ __all__ = ["giant_advice"]
 
 _GIANT_PIXELS = 16_000_000
 """Pixels of a result that is better painted by areas where memory is too short for the whole: an evaluation
-of all tiles then takes more than a minute on two cores, and the run hours (docs/performance.md)."""
+of all tiles then takes more than a minute on two cores, and the run hours (docs/giant.md)."""
 
 
 def giant_advice(job: Job, settings: Settings, started: Started) -> str | None:
