@@ -46,10 +46,16 @@ _LINE_SECONDS = 5.0
 
 @with_options_of(*(name for name in Settings.model_fields if name not in _WHOLE_PICTURE))
 def giant_command(
-    content: Annotated[Path, typer.Argument(parser=input_path, help="the picture to repaint")],
+    content: Annotated[
+        Path, typer.Argument(metavar="CONTENT", parser=input_path, help="the picture to repaint")
+    ],
     style: Annotated[
         Path,
-        typer.Argument(parser=input_path, help="the picture that gives the brushwork, large if it can be"),
+        typer.Argument(
+            metavar="STYLE",
+            parser=input_path,
+            help="the picture that gives the brushwork, large if it can be",
+        ),
     ],
     *,
     output: Annotated[
