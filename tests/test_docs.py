@@ -172,3 +172,8 @@ def test_every_route_of_the_studio_is_described() -> None:
     application = make_application(cast(Storage, None), cast(Runner, None), {})
     for path in application.openapi()["paths"]:
         assert re.search(rf"`(GET|POST|DELETE) {re.escape(path)}[`?]", PAGES["studio.md"]), path
+
+
+@pytest.mark.parametrize("name", sorted(TABLES))
+def test_every_table_of_the_documentation_can_be_made(name: str) -> None:
+    assert TABLES[name]()
