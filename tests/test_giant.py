@@ -227,6 +227,12 @@ def test_a_store_of_another_run_is_refused(painted: GiantPicture) -> None:
         _paint(store)
 
 
+def test_a_store_of_other_numerics_is_refused(painted: GiantPicture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("glstylenet.giant.paint.ALGORITHM_VERSION", 10_000)
+    with pytest.raises(InputError, match="another run: algorithm_version is 10000, it was"):
+        _paint(painted._context.store.folder, resume=True)
+
+
 def test_a_damaged_manifest_is_refused(tmp_path: Path) -> None:
     (tmp_path / "manifest.json").write_text('{"sizes": 3}')
     with pytest.raises(InputError, match="is not the manifest of a giant run"):

@@ -15,6 +15,7 @@ from glstylenet.cli.console import complain, inform, print_json, print_result
 from glstylenet.cli.durations import duration
 from glstylenet.cli.options import (
     ConfigOption,
+    ContentArgument,
     ContentMapOption,
     DebugOption,
     JsonOption,
@@ -46,9 +47,7 @@ _LINE_SECONDS = 5.0
 
 @with_options_of(*(name for name in Settings.model_fields if name not in _WHOLE_PICTURE))
 def giant_command(
-    content: Annotated[
-        Path, typer.Argument(metavar="CONTENT", parser=input_path, help="the picture to repaint")
-    ],
+    content: ContentArgument,
     style: Annotated[
         Path,
         typer.Argument(

@@ -10,13 +10,15 @@ from glstylenet.cli.maps_check import check_command
 from glstylenet.cli.maps_snap import snap_command
 from glstylenet.cli.options import (
     ConfigOption,
+    ContentArgument,
     DebugOption,
     JsonOption,
     OverwriteOption,
+    StyleArgument,
     resolve_settings,
     with_options_of,
 )
-from glstylenet.cli.paths import input_path, output_path
+from glstylenet.cli.paths import output_path
 
 if TYPE_CHECKING:
     from glstylenet.proposals import Proposal
@@ -38,21 +40,8 @@ def _maps() -> None:
 @maps_app.command("propose")
 @with_options_of("classes", "seed", "max_pixels")
 def _propose_command(
-    content: Annotated[
-        Path,
-        typer.Argument(
-            metavar="CONTENT", parser=input_path, help="the picture to repaint", show_default=False
-        ),
-    ],
-    style: Annotated[
-        Path,
-        typer.Argument(
-            metavar="STYLE",
-            parser=input_path,
-            help="the picture that gives the brushwork",
-            show_default=False,
-        ),
-    ],
+    content: ContentArgument,
+    style: StyleArgument,
     *,
     folder: Annotated[
         Path,

@@ -17,6 +17,7 @@ import platformdirs
 import typer
 
 from glstylenet.cli.paths import input_path
+from glstylenet.errors import UsageError
 from glstylenet.settings import (
     GROUPS,
     PRESETS,
@@ -31,17 +32,20 @@ from glstylenet.settings import (
 __all__ = [
     "ENVIRONMENT",
     "ConfigOption",
+    "ContentArgument",
     "ContentMapOption",
     "DebugOption",
     "JsonOption",
     "OverwriteOption",
     "PresetOption",
     "QuietOption",
+    "StyleArgument",
     "StyleMapOption",
     "VerboseOption",
     "config_files",
     "environment_settings",
     "given_settings",
+    "refuse_single_map",
     "resolve_settings",
     "user_config",
     "with_options_of",
@@ -53,6 +57,16 @@ ENVIRONMENT: Mapping[str, str] = {"device": "GLSTYLENET_DEVICE", "weights": "GLS
 
 _MAPS = field_help("semantic_weight").group
 
+ContentArgument = Annotated[
+    Path,
+    typer.Argument(metavar="CONTENT", parser=input_path, help="the picture to repaint", show_default=False),
+]
+StyleArgument = Annotated[
+    Path,
+    typer.Argument(
+        metavar="STYLE", parser=input_path, help="the picture that gives the brushwork", show_default=False
+    ),
+]
 ContentMapOption = Annotated[
     Path | None,
     typer.Option(
@@ -147,6 +161,13 @@ def environment_settings(environment: Mapping[str, str] = os.environ) -> dict[st
 def given_settings(options: Mapping[str, object]) -> dict[str, object]:
     """Return the settings that the command line names."""
     return {name: value for name, value in options.items() if value is not None}
+
+
+def refuse_single_map(content_map: Path | None, style_map: Path | None) -> None:
+    """Raise :class:`~glstylenet.errors.UsageError` if one picture has a map and the other none."""
+    if (content_map is None) != (style_map is None):
+        lacking = "--style-map" if style_map is None else "--content-map"
+        raise UsageError(f"got one map; both pictures need one, so add {lacking}, or leave both out")
 
 
 def resolve_settings(

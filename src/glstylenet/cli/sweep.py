@@ -20,6 +20,7 @@ from glstylenet.cli.options import (
     config_files,
     environment_settings,
     given_settings,
+    refuse_single_map,
     with_setting_options,
 )
 from glstylenet.cli.paths import input_path, output_path
@@ -148,7 +149,5 @@ def _parse_pictures(words: Sequence[Path], content_map: Path | None, style_map: 
             f"got {len(words)} pictures, expected CONTENT and STYLE; STYLE alone is enough for a doodle, "
             f"which needs --content-map and --style-map"
         )
-    if (content_map is None) != (style_map is None):
-        lacking = "--style-map" if style_map is None else "--content-map"
-        raise UsageError(f"got one map; both pictures need one, so add {lacking}, or leave both out")
+    refuse_single_map(content_map, style_map)
     return Pictures(None if is_doodle else words[0], words[-1], content_map, style_map)

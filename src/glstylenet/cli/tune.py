@@ -8,21 +8,24 @@ import typer
 from glstylenet.cli.console import complain, inform, print_json
 from glstylenet.cli.durations import duration
 from glstylenet.cli.options import (
+    ContentArgument,
     ContentMapOption,
     DebugOption,
     JsonOption,
     OverwriteOption,
     PresetOption,
     QuietOption,
+    StyleArgument,
     StyleMapOption,
     environment_settings,
     given_settings,
+    refuse_single_map,
     with_options_of,
 )
-from glstylenet.cli.paths import input_path, output_path
+from glstylenet.cli.paths import output_path
 from glstylenet.cli.signals import StopSignals
 from glstylenet.cli.task_progress import describe_progress, ignore_event
-from glstylenet.errors import BatchError, UsageError
+from glstylenet.errors import BatchError
 from glstylenet.settings import Pictures, Settings, preset_settings
 
 if TYPE_CHECKING:
@@ -36,21 +39,8 @@ _SIZE = 192
 
 @with_options_of("size", "quality", "statistics", "device", "precision", "memory", "weights", "seed")
 def tune_command(
-    content: Annotated[
-        Path,
-        typer.Argument(
-            metavar="CONTENT", parser=input_path, help="the picture to repaint", show_default=False
-        ),
-    ],
-    style: Annotated[
-        Path,
-        typer.Argument(
-            metavar="STYLE",
-            parser=input_path,
-            help="the picture that gives the brushwork",
-            show_default=False,
-        ),
-    ],
+    content: ContentArgument,
+    style: StyleArgument,
     *,
     output: Annotated[
         Path,
@@ -83,9 +73,7 @@ def tune_command(
     """
     given = {"size": _SIZE, **environment_settings(), **given_settings(options)}
     base = Settings(**given) if preset is None else preset_settings(preset, **given)
-    if (content_map is None) != (style_map is None):
-        lacking = "--style-map" if style_map is None else "--content-map"
-        raise UsageError(f"got one map; both pictures need one, so add {lacking}, or leave both out")
+    refuse_single_map(content_map, style_map)
     pictures = Pictures(content, style, content_map, style_map)
     with StopSignals() as stop:
         from glstylenet.files import claim_output

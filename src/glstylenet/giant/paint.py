@@ -33,6 +33,7 @@ from glstylenet.numerics import Rect
 from glstylenet.objective import LossTerms
 from glstylenet.pictures import Picture, PictureSource, fitted_size, read_picture, resize
 from glstylenet.run import (
+    ALGORITHM_VERSION,
     MARGIN,
     SMALLEST_SIDE,
     Event,
@@ -383,7 +384,9 @@ def _manifest(
     device = choose_device(settings.device, settings.precision)
     settings = settings.replace(precision=device.precision)
     identity = Identity.of_parts(settings, digests, load_weights(settings.weights).digest)
-    identity = replace(identity, settings={**identity.settings, **asdict(options)})
+    # A checkpoint holds the version of the numerics in its header; a store has nothing but this.
+    decisive = {**identity.settings, **asdict(options), "algorithm_version": ALGORITHM_VERSION}
+    identity = replace(identity, settings=decisive)
     evaluations = options.evaluations
     if evaluations is None:
         evaluations = math.ceil(QUALITIES[settings.quality].full / options.sweeps)
