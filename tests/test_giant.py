@@ -308,6 +308,37 @@ def test_a_tiled_tiff_is_the_picture_and_its_reductions(tmp_path: Path) -> None:
         write_tiled_tiff(path, (300, 600), read)
 
 
+@pytest.mark.long
+def test_maps_hold_in_every_area(tmp_path: Path) -> None:
+    """The style is red on its left and blue on its right; the maps ask for blue left and red right.
+
+    Without maps all of it becomes red. That the areas keep what the coarse part has is tested; that their own
+    search uses the maps is not, as the coarse colours alone would keep it.
+    """
+    rng = np.random.default_rng(0)
+    content = rng.integers(90, 166, (64, 330, 3), dtype=np.uint8)
+    style = rng.integers(0, 80, (96, 96, 3), dtype=np.uint8)
+    style[:, :48, 0] += 150
+    style[:, 48:, 2] += 150
+    content_map, style_map = np.zeros_like(content), np.zeros_like(style)
+    content_map[:, 165:], style_map[:, :48] = 255, 255
+    picture = paint_giant(
+        content,
+        style,
+        content_map=content_map,
+        style_map=style_map,
+        store=tmp_path / "store",
+        settings=SETTINGS.replace(semantic_weight=20, init="tinted"),
+        options=GiantOptions(128, 1, 6, 6000),
+    )
+    assert picture is not None
+    red, _, blue = _pixels(picture)[0]
+    redder = (red - blue).mean(0)
+    # Windows of the outer areas, and of the one between them, on both sides of the middle.
+    assert max(redder[columns].mean() for columns in (slice(0, 110), slice(120, 150))) < -100
+    assert min(redder[columns].mean() for columns in (slice(180, 210), slice(220, 330))) > 100
+
+
 def _write_pictures(folder: Path) -> list[str]:
     for name, pixels in (("content", CONTENT), ("style", STYLE)):
         write_picture(folder / f"{name}.png", torch.from_numpy(pixels).permute(2, 0, 1)[None])
