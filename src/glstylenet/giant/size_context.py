@@ -27,7 +27,7 @@ __all__ = ["SizeContext", "areas_of", "size_context"]
 
 
 class SizeContext:
-    """The size ``number`` of the run of a store."""
+    """`SizeContext` holds what all steps of the size ``number`` of a store's run share."""
 
     def __init__(self, folder: Path, manifest: Manifest, number: int) -> None:
         self.store = Store(folder)

@@ -33,7 +33,7 @@ __all__ = ["Store"]
 
 
 class Store:
-    """A store in ``folder``; its names are paths below it, without a suffix."""
+    """`Store` keeps the files of a run in ``folder``; its names are paths below it, without a suffix."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

@@ -46,7 +46,7 @@ Matrices = list[list[Tensor]]
 
 
 class AreaTargets:
-    """What all areas of a picture of one size share: the network, the weights and what depends on the styles.
+    """`AreaTargets` holds what all areas of one size share: network, weights and what depends on the styles.
 
     ``size``: the (height, width) of the whole picture. ``styles``: those of weight 0 are left out.
     ``content_map`` returns the content's class channels (1, K, h, w) at the size (h, w) of a feature;
@@ -193,7 +193,7 @@ class AreaSurvey:
 
 
 class AreaObjective:
-    """The objective as a function of the pixels ``free``, (top, left, bottom, right) in the whole picture.
+    """`AreaObjective` is the objective as a function of the pixels in ``free``, a rectangle of the picture.
 
     ``region``: the tile of all positions that these pixels change. ``pixels`` and ``content`` (1, 3, h, w)
     are those of its crop. ``matches``: of the whole picture, found before. ``matrices``: the Gram matrices of

@@ -49,7 +49,7 @@ class StyleGuide:
 
 @dataclass(frozen=True)
 class GroupStyles:
-    """All styles of one fused feature, of the deepest layer's size.
+    """`GroupStyles` holds all styles of one fused feature, of the deepest layer's size.
 
     ``weights``: at least one is positive. ``bound``: the place in ``targets`` of the only style of a class,
     by the class's number; the other classes are painted from all styles of positive weight.

@@ -28,7 +28,7 @@ _BORDER_EPSILON = 6.5
 
 
 class CellGrid:
-    """A grid of cells over a picture of ``size`` (height, width), and Gaussian means over cells.
+    """`CellGrid` divides a picture of ``size`` (height, width) into cells, and has Gaussian means over them.
 
     ``cells`` are those along the longest side, at most one a pixel; ``deviation`` is a window's, in cells.
     """

@@ -73,7 +73,7 @@ def has_face_models() -> bool:
 
 
 class FaceModels:
-    """The three models, loaded and checked.
+    """`FaceModels` holds the three models, loaded and checked.
 
     Raises :class:`~glstylenet.errors.UsageError` if ai-edge-litert is missing and
     :class:`~glstylenet.errors.WeightsError` if a model's file is missing or damaged.
@@ -133,7 +133,7 @@ class FaceModels:
 
 
 class _Square:
-    """A square of a picture, turned so that a face in it stands upright.
+    """`_Square` is a square of a picture, turned so that a face in it stands upright.
 
     ``centre`` (2) and ``side`` are in pixels; ``across`` and ``down`` (2) are unit vectors along its sides.
     """

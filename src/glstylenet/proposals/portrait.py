@@ -82,7 +82,7 @@ _WINDOW = 5.0
 
 
 class _Faces(NamedTuple):
-    """Faces of a picture, at the size of its copy.
+    """`_Faces` holds the faces of a picture, at the size of its copy.
 
     ``across`` and ``up`` (h, w) are the place of each pixel in the frame of the nearest face: 0 in its
     middle, -0.5 and 0.5 at its sides, at chin and forehead. ``inside`` (h, w) are the pixels of
