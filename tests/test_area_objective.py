@@ -78,7 +78,7 @@ class _Picture:
         return AreaObjective(
             self.shared,
             area.region,
-            area.free,
+            area.painted,
             self.crop(self.pixels, window),
             self.crop(self.content, window),
             matches=matches,
@@ -123,12 +123,12 @@ def test_an_area_has_the_gradient_and_the_changes_of_the_whole(picture: _Picture
     area = picture.areas[1]
     objective = picture.objective(area)
     start = objective.evaluate(objective.start)
-    expected = before.gradient[..., *area.free.slices]
+    expected = before.gradient[..., *area.painted.slices]
     assert (start.gradient - expected).abs().max() < 1e-5 * expected.abs().max()
     moved = picture.pixels.clone()
-    moved[..., *area.free.slices] = _random(*area.free.size, 5)
+    moved[..., *area.painted.slices] = _random(*area.painted.size, 5)
     after = picture.whole.evaluate(moved)
-    change = objective.evaluate(moved[..., *area.free.slices]).terms
+    change = objective.evaluate(moved[..., *area.painted.slices]).terms
     for name, value in after.terms.values.items():
         told = change[name] - start.terms[name]
         assert told == pytest.approx(value - before.terms[name], rel=1e-3, abs=1e-4 * before.terms.total)
@@ -146,7 +146,7 @@ def test_areas_that_change_at_once_promise_no_more_than_they_keep(picture: _Pict
         start = objective.evaluate(objective.start)
         step = objective.start - start.gradient / start.gradient.abs().max()
         promised += objective.evaluate(step).terms.total - start.terms.total
-        moved[..., *area.free.slices] = step
+        moved[..., *area.painted.slices] = step
     change = picture.whole.evaluate(moved).terms.total - before
     assert change <= promised + 1e-5 * before
     assert promised < 0
@@ -155,10 +155,10 @@ def test_areas_that_change_at_once_promise_no_more_than_they_keep(picture: _Pict
 def test_the_change_of_the_gram_matrices_is_that_of_the_whole(picture: _Picture) -> None:
     _, _, before = picture.joined()
     area = picture.areas[0]
-    painted = _random(*area.free.size, 6)
+    painted = _random(*area.painted.size, 6)
     changed = picture.objective(area).changed_matrices(painted)
     moved = picture.pixels.clone()
-    moved[..., *area.free.slices] = painted
+    moved[..., *area.painted.slices] = painted
     after = _Picture(moved, picture.content, picture.whole, picture.shared, picture.areas).joined()[2]
     for then, change, now in zip(before[0], changed[0], after[0], strict=True):
         torch.testing.assert_close(then + change, now, rtol=1e-4, atol=1e-5 * float(now.abs().max()))

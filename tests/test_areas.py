@@ -25,24 +25,37 @@ def test_areas_of_a_colour_do_not_touch(size: tuple[int, int], side: int) -> Non
     for one, other in itertools.permutations(areas, 2):
         if one.colour == other.colour:
             assert not _meet(one.region.cells, other.region.cells)
-            assert not _meet(one.region.crop, other.free)
+            assert not _meet(one.region.crop, other.painted)
 
 
 @pytest.mark.parametrize("size", SIZES)
 def test_areas_are_the_picture_each_pixel_once(size: tuple[int, int]) -> None:
     count = torch.zeros(size)
     for area in cut_into_areas(size, SMALLEST_AREA):
-        count[area.free.slices] += 1
+        count[area.core.slices] += 1
     assert torch.equal(count, torch.ones(size))
 
 
-def test_a_region_is_the_area_and_what_its_pixels_reach() -> None:
-    """Of 12 x 12 cells, the second area of three in a row has cells 4 to 8; its region goes 5 further."""
+def test_a_region_is_what_the_painted_pixels_reach() -> None:
+    """Of three areas of 128 pixels, the outer two leave 128, of which 80 are halos: 24 for each band."""
     middle = cut_into_areas((128, 384), 128)[1]
-    assert middle == Area(1, 1, middle.tile)
-    assert middle.free == Rect(0, 128, 128, 256)
-    assert middle.region.cells == Rect(0, 11, 16, 37)
-    assert middle.region.crop == Rect(0, 48, 128, 336)
+    assert middle == Area(1, 1, middle.tile, band=24)
+    assert middle.core == Rect(0, 128, 128, 256)
+    assert middle.painted == Rect(0, 104, 128, 280)
+    assert middle.region.cells == Rect(0, 8, 16, 40)
+    assert middle.region.crop == Rect(0, 24, 128, 360)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_windows_add_up_to_one_and_end_at_nothing(size: tuple[int, int]) -> None:
+    total = torch.zeros(size)
+    for area in cut_into_areas(size, 256):
+        window = area.window[0, 0]
+        assert window.shape == area.painted.size
+        assert area.painted.top == 0 or float(window[0].max()) < 0.001
+        assert area.painted.right == size[1] or float(window[:, -1].max()) < 0.001
+        total[area.painted.slices] += window
+    torch.testing.assert_close(total, torch.ones(size))
 
 
 @pytest.mark.parametrize("target", [(80, 60), (33, 47), (20, 15), (40, 30)])

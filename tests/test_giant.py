@@ -20,6 +20,7 @@ from torch import Tensor
 from glstylenet.cli import main
 from glstylenet.errors import InputError, OutputError, UsageError
 from glstylenet.giant import GiantOptions, GiantPicture, PartsDone, paint_giant, plan_giant
+from glstylenet.giant.areas import cut_into_areas
 from glstylenet.giant.paint import run_here
 from glstylenet.giant.size_context import size_context
 from glstylenet.giant.steps import Part, run_part, steps_of
@@ -32,7 +33,9 @@ from glstylenet.objective.terms import LossWeights
 from glstylenet.pictures import read_picture, read_recipe, write_picture, write_tiled_tiff
 from glstylenet.pyramid import SCHEMES
 from glstylenet.run.assembly import make_optimizer
+from glstylenet.run.canvas import MARGIN
 from glstylenet.run.rounds import Evaluated, optimise_in_rounds
+from glstylenet.run.time_estimate import Speed
 from glstylenet.settings import Settings
 
 SETTINGS = Settings(quality="draft", precision="float32", coarsest=64, device="cpu")
@@ -74,6 +77,23 @@ def test_every_sweep_lowers_the_objective(painted: GiantPicture) -> None:
     assert after < before
     assert painted.losses.total == after
     assert painted.size == (64, 330)
+
+
+def test_areas_end_without_an_edge(tmp_path: Path) -> None:
+    """On a flat picture that changes much, a step from one area to the next is one like those around it."""
+    flat = np.full_like(CONTENT, 128)
+    style = _picture(16, 18, 2).repeat(4, 0).repeat(4, 1)
+    settings = SETTINGS.replace(voting="none")
+    options = GiantOptions(area=128, sweeps=1, evaluations=6, coarse_pixels=6000)
+    picture = paint_giant(flat, style, store=tmp_path / "store", settings=settings, options=options)
+    assert picture is not None
+    pixels = _pixels(picture)[0]
+    steps = (pixels[:, :, 1:] - pixels[:, :, :-1]).abs().mean((0, 1))
+    height, width = CONTENT.shape[:2]
+    areas = cut_into_areas((height + 2 * MARGIN, width + 2 * MARGIN), options.area)
+    for edge in (area.core.left - MARGIN for area in areas[1:]):
+        around = torch.cat((steps[edge - 9 : edge - 2], steps[edge + 1 : edge + 8]))
+        assert float(steps[edge - 1]) < 2.5 * float(around.mean())
 
 
 def test_one_area_is_a_plain_run(tmp_path: Path) -> None:
@@ -345,7 +365,10 @@ def _write_pictures(folder: Path) -> list[str]:
     return [str(folder / name) for name in ("content.png", "style.png")]
 
 
-def test_a_dry_run_tells_what_a_run_takes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_dry_run_tells_what_a_run_takes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("glstylenet.run.measure_speed", lambda *_arguments: Speed(1e-6, 1e-12))
     names = _write_pictures(tmp_path)
     words = ["giant", *names, "-o", str(tmp_path / "out.tif"), "--area", "128", "--coarse-pixels", "6000"]
     words += ["--dry-run", "--quality", "draft"]

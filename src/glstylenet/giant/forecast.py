@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 from glstylenet.giant.areas import COLOURS
 from glstylenet.giant.manifest import Manifest
-from glstylenet.giant.size_context import areas_of
-from glstylenet.giant.steps import copies_strokes
+from glstylenet.giant.size_context import areas_of, copies_strokes
 from glstylenet.machine import Device
 from glstylenet.memory import HeldPictures, plan_memory
 from glstylenet.objective import SEARCHES_OF_VOTE

@@ -8,6 +8,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 from pydantic import TypeAdapter
 
@@ -42,7 +43,8 @@ class Manifest:
     ``sizes``: the (height, width) of the picture from the coarse one to the result's, each double the one
     before. ``own_style_size``: of the style as it was read, ``style_size``: at full size. ``evaluations``: of
     each area in each sweep. ``settings``: all that take effect, as JSON. ``is_grey``: whether the result is
-    to be grey; known once the coarse part is done. ``done``: the names of the steps that are done.
+    to be grey; known once the coarse part is done. ``format``: changes with what a store holds. ``done``: the
+    names of the steps that are done.
     """
 
     identity: Identity
@@ -52,6 +54,7 @@ class Manifest:
     options: GiantOptions
     evaluations: int
     settings: dict[str, bool | int | float | str | None]
+    format: Literal[2]
     is_grey: bool = False
     done: tuple[str, ...] = ()
 

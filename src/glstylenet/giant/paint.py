@@ -14,11 +14,10 @@ from glstylenet.files import remove_strays
 from glstylenet.giant.areas import COLOURS, SMALLEST_AREA
 from glstylenet.giant.manifest import GiantOptions, Manifest, read_manifest, write_manifest
 from glstylenet.giant.progress import Progress
-from glstylenet.giant.size_context import SizeContext, size_context
+from glstylenet.giant.size_context import SizeContext, areas_of, copies_strokes, size_context
 from glstylenet.giant.steps import (
     Part,
     Step,
-    copies_strokes,
     is_done,
     last_generation,
     run_part,
@@ -239,8 +238,11 @@ def sizes_of(size: tuple[int, int], coarse_pixels: int) -> list[tuple[int, int]]
 
 def needed_disk(manifest: Manifest) -> int:
     """Return the bytes that a run's store will occupy at most."""
-    last = math.prod(manifest.sizes[-1])
-    before = math.prod(manifest.sizes[-2]) if len(manifest.sizes) > 1 else 0
+    painted = [
+        sum(math.prod(area.painted.size) for area in areas_of(manifest, number))
+        for number in range(len(manifest.sizes))
+    ]
+    last, before = painted[-1], painted[-2] if len(painted) > 1 else 0
     # Two states of the last size, one of the size before, the content and an eighth for matches and sums.
     return int(1.125 * (2 * _CANVAS_BYTES * last + _CANVAS_BYTES * before)) + _CANVAS_BYTES * last // 4
 
@@ -398,6 +400,7 @@ def _manifest(
         options=options,
         evaluations=evaluations,
         settings=settings.model_dump(mode="json"),
+        format=2,
     )
 
 

@@ -48,7 +48,7 @@ class Progress:
         work = self._work(part)
         self._left -= work
         self._done += work
-        height, width = self._areas[part.number][part.area].free.size
+        height, width = self._areas[part.number][part.area].core.size
         self._step_pixels += height * width
 
     @property

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from glstylenet.errors import InputError
-from glstylenet.giant.areas import Area, cut_into_areas
+from glstylenet.giant.areas import COLOURS, Area, cut_into_areas
 from glstylenet.giant.manifest import Manifest, read_manifest
 from glstylenet.giant.store import Store
 from glstylenet.machine import choose_device
@@ -23,7 +23,7 @@ from glstylenet.pyramid import SCHEMES
 from glstylenet.run import MARGIN, SMALLEST_SIDE, canvas_size
 from glstylenet.settings import Settings
 
-__all__ = ["SizeContext", "areas_of", "size_context"]
+__all__ = ["SizeContext", "areas_of", "copies_strokes", "size_context"]
 
 
 class SizeContext:
@@ -70,21 +70,30 @@ class SizeContext:
         """Free the memory of the targets: the size is done."""
         self.__dict__.pop("targets", None)
 
+    @property
+    def start_generation(self) -> int:
+        """The generation of the pixels that the first sweep finds."""
+        return int(self.number > 0 and copies_strokes(self.settings))
+
     def read_canvas(self, window: Rect, generation: int, colours: int = 0) -> Tensor:
         """Return the canvas (1, 3, h, w) in ``window`` before ``generation`` is whole.
 
         Areas of the first ``colours`` colours are those of this generation, the others those of the one
-        before it.
+        before it. Where painted areas overlap, the last one was painted on what the others left.
         """
         pixels = torch.empty((1, 3, *window.size))
-        for area in self.areas:
-            shared = _intersection(area.free, window)
-            if shared is None:
-                continue
-            this = generation if area.colour < colours else generation - 1
-            part = self.store.read_pixels(self.pixels_name(this, area), shared.relative_to(area.free))
-            pixels[..., *shared.relative_to(window).slices] = part
+        self._read_generation(pixels, window, generation - 1, COLOURS)
+        self._read_generation(pixels, window, generation, colours)
         return pixels
+
+    def _read_generation(self, pixels: Tensor, window: Rect, generation: int, colours: int) -> None:
+        """Replace in ``pixels`` what areas of the first ``colours`` colours have of a generation."""
+        for area in sorted(self.areas, key=lambda area: area.colour):
+            stored = area.painted if generation > self.start_generation else area.core
+            shared = _intersection(stored, window)
+            if shared is not None and area.colour < colours:
+                part = self.store.read_pixels(self.pixels_name(generation, area), shared.relative_to(stored))
+                pixels[..., *shared.relative_to(window).slices] = part
 
     def read_content(self, window: Rect) -> Tensor:
         """Return the content (1, 3, h, w) at this size in ``window`` of the canvas."""
@@ -159,6 +168,11 @@ def size_context(folder: Path, run: str, number: int) -> SizeContext:
     if manifest.identity.digest != run:
         raise InputError(f"{folder}: now holds another giant run; give every run a store of its own")
     return SizeContext(folder, manifest, number)
+
+
+def copies_strokes(settings: Settings) -> bool:
+    """Return whether strokes are copied at each size."""
+    return settings.voting != "none" and settings.local_weight > 0
 
 
 def areas_of(manifest: Manifest, number: int) -> list[Area]:

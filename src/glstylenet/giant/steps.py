@@ -24,7 +24,7 @@ from torch import Tensor
 from glstylenet.errors import MemoryLimitError
 from glstylenet.giant.areas import COLOURS, Area
 from glstylenet.giant.manifest import Manifest
-from glstylenet.giant.size_context import SizeContext, areas_of, size_context
+from glstylenet.giant.size_context import SizeContext, areas_of, copies_strokes, size_context
 from glstylenet.machine import default_modes, out_of_memory
 from glstylenet.matching import PATCH
 from glstylenet.memory import HISTORY, MemoryPlan
@@ -43,7 +43,6 @@ from glstylenet.settings import Settings
 __all__ = [
     "Part",
     "Step",
-    "copies_strokes",
     "is_done",
     "last_generation",
     "run_part",
@@ -107,11 +106,6 @@ def steps_of(folder: Path, manifest: Manifest, number: int) -> Iterator[Step]:
         yield step("survey", sweeps, joins="join-survey")
 
 
-def copies_strokes(settings: Settings) -> bool:
-    """Return whether strokes are copied at each size."""
-    return settings.voting != "none" and settings.local_weight > 0
-
-
 @default_modes()
 def run_part(part: Part) -> None:
     """Compute what ``part`` writes, unless it is there.
@@ -157,24 +151,19 @@ def _written(part: Part) -> str:
     }[part.kind]
 
 
-def _start_generation(context: SizeContext) -> int:
-    """Return the generation of the pixels that the first sweep finds."""
-    return 1 if copies_strokes(context.settings) else 0
-
-
 def last_generation(context: SizeContext) -> int:
     """Return the generation of the pixels that a size ends with."""
     if context.number == 0:
         return 0
     sweeps = context.manifest.options.sweeps if context.manifest.evaluations else 0
-    return _start_generation(context) + sweeps
+    return context.start_generation + sweeps
 
 
 def _enlarge(context: SizeContext, part: Part) -> None:
     area = context.areas[part.area]
     before = size_context(part.folder, part.run, part.number - 1)
     before.forget_targets()
-    pixels = context.read_enlarged(before, last_generation(before), area.free)
+    pixels = context.read_enlarged(before, last_generation(before), area.core)
     context.store.write_pixels(context.pixels_name(0, area), pixels)
 
 
@@ -217,15 +206,15 @@ def _joined(pieces: Mapping[Area, Tensor], layer: int) -> Tensor:
 
 def _vote(context: SizeContext, part: Part) -> None:
     area, votes = context.areas[part.area], context.targets.stroke_votes
-    free, cell = area.free, votes.cell
+    core, cell = area.core, votes.cell
     index = context.store.read_index(context.name(f"search-{SEARCHES_OF_VOTE - 1}")).to(context.device)
     reach = math.ceil(FORMS_REACH / cell) * cell
     height, width = context.canvas_size
     window = Rect(
-        max(0, free.top - reach),
-        max(0, free.left - reach),
-        min(height, free.bottom + reach),
-        min(width, free.right + reach),
+        max(0, core.top - reach),
+        max(0, core.left - reach),
+        min(height, core.bottom + reach),
+        min(width, core.right + reach),
     )
     # The patches over the window's cells, and those around them, which say how coherent they are.
     cells = Rect(window.top // cell, window.left // cell, -(-window.bottom // cell), -(-window.right // cell))
@@ -248,30 +237,30 @@ def _vote(context: SizeContext, part: Part) -> None:
     pixels[..., *inner.slices] = voted[..., *painted.relative_to(patches.scale(cell)).slices]
     if context.settings.voting == "detail":
         pixels = blend_detail(canvas, pixels)
-    pixels = pixels.clamp(0.0, 255.0)[..., *free.relative_to(window).slices]
+    pixels = pixels.clamp(0.0, 255.0)[..., *core.relative_to(window).slices]
     if context.manifest.is_grey:
         pixels = make_grey(pixels.contiguous())
-    context.store.write_pixels(context.pixels_name(1, area), _with_new_margin(pixels, free, (height, width)))
+    context.store.write_pixels(context.pixels_name(1, area), _with_new_margin(pixels, core, (height, width)))
 
 
-def _with_new_margin(pixels: Tensor, free: Rect, size: tuple[int, int]) -> Tensor:
-    """Return ``pixels`` of the area ``free`` with what lies in the canvas's margin mirrored anew."""
+def _with_new_margin(pixels: Tensor, core: Rect, size: tuple[int, int]) -> Tensor:
+    """Return ``pixels`` of an area's ``core`` with what lies in the canvas's margin mirrored anew."""
     inner = Rect(
-        MARGIN if free.top == 0 else 0,
-        MARGIN if free.left == 0 else 0,
-        free.size[0] - (MARGIN if free.bottom == size[0] else 0),
-        free.size[1] - (MARGIN if free.right == size[1] else 0),
+        MARGIN if core.top == 0 else 0,
+        MARGIN if core.left == 0 else 0,
+        core.size[0] - (MARGIN if core.bottom == size[0] else 0),
+        core.size[1] - (MARGIN if core.right == size[1] else 0),
     )
     padded = with_margin(pixels[..., *inner.slices])
     # Where the area does not reach the margin, what was padded is cut off again.
     top, left = MARGIN - inner.top, MARGIN - inner.left
-    return padded[..., top : top + free.size[0], left : left + free.size[1]]
+    return padded[..., top : top + core.size[0], left : left + core.size[1]]
 
 
 def _survey(context: SizeContext, part: Part) -> None:
     area = context.areas[part.area]
     crop = area.tile.crop
-    generation = _start_generation(context) + part.turn
+    generation = context.start_generation + part.turn
     pixels = context.read_canvas(crop, generation + 1).to(context.device)
     content = context.read_content(crop).to(context.device)
     survey = context.targets.survey(pixels, content, area.tile)
@@ -332,19 +321,22 @@ def _write_total(context: SizeContext, part: Part, total: dict[str, Tensor]) -> 
 def _paint(context: SizeContext, part: Part) -> None:
     area, settings = context.areas[part.area], context.settings
     sweep, colour = divmod(part.turn, COLOURS)
-    generation = _start_generation(context) + sweep + 1
+    generation = context.start_generation + sweep + 1
     crop = area.region.crop
     targets = context.targets
     total = _total_before(context, part.turn)
     objective = AreaObjective(
         targets,
         area.region,
-        area.free,
+        area.painted,
         context.read_canvas(crop, generation, colour).to(context.device),
         context.read_content(crop).to(context.device),
         matches=context.read_matches(sweep) if targets.matches_patches else [],
         matrices=_from_names(context, total),
-        at_once=sum(other.colour == colour for other in context.areas),
+        window=area.window.to(context.device),
+        # More than change at once. If each took only those of its colour into account, the first colour would
+        # make up for what the whole picture lacks, and end with other colours than the last.
+        at_once=len(context.areas),
     )
     terms: list[LossTerms] = []
 
@@ -362,7 +354,7 @@ def _paint(context: SizeContext, part: Part) -> None:
     tensors = _by_name(objective.changed_matrices(free))
     changes = {name: terms[found][name] - terms[0][name] for name in terms[0].values}
     tensors["terms"] = _as_tensor(LossTerms(changes))
-    context.store.write_pixels(context.pixels_name(generation, area), free)
+    context.store.write_pixels(context.pixels_name(generation, area), objective.pixels(free))
     context.store.write_tensors(context.name(_written(part)), tensors)
 
 

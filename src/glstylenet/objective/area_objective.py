@@ -15,7 +15,7 @@ changed as it does:
 
 where D_i is what area i changes, since Eq. 6 is convex in the matrix. The right side is the sum of what the
 areas lower, and equals the left where nothing has changed. So the whole's objective falls however many
-areas change at once, and the result does not depend on how many do.
+areas change at once, and the result does not depend on how many do. The same holds for any larger m.
 """
 
 from collections.abc import Callable, Sequence
@@ -195,9 +195,12 @@ class AreaSurvey:
 class AreaObjective:
     """`AreaObjective` is the objective as a function of the pixels in ``free``, a rectangle of the picture.
 
+    With a ``window`` w (1, 1, h, w) of 0..1 it is a function of x where the pixels are x0 + w (x - x0), x0
+    those that were given: where w is 0, nothing changes, and where it rises slowly, changes have no edge.
     ``region``: the tile of all positions that these pixels change. ``pixels`` and ``content`` (1, 3, h, w)
     are those of its crop. ``matches``: of the whole picture, found before. ``matrices``: the Gram matrices of
-    the whole picture, to which these pixels belong. ``at_once``: how many areas change at the same time.
+    the whole picture, to which these pixels belong. ``at_once``: how many areas change at the same time, or
+    more.
     """
 
     def __init__(
@@ -210,9 +213,11 @@ class AreaObjective:
         *,
         matches: list[Matches],
         matrices: Matrices,
+        window: Tensor | None = None,
         at_once: int = 1,
     ) -> None:
         self._shared = shared
+        self._window = window
         self._region = region
         self._free = free.relative_to(region.crop)
         self._pixels = pixels
@@ -242,8 +247,12 @@ class AreaObjective:
         """The free pixels (1, 3, h, w) as they were given."""
         return self._pixels[..., *self._free.slices].contiguous()
 
+    def pixels(self, free: Tensor) -> Tensor:
+        """Return the free pixels (1, 3, h, w) for the variable ``free``, as the window lets them change."""
+        return free if self._window is None else torch.lerp(self.start, free, self._window)
+
     def evaluate(self, free: Tensor, *, rematch: bool = False) -> Evaluation:
-        """Return the terms of the region and the gradient at the pixels ``free`` (1, 3, h, w) float32.
+        """Return the terms of the region and the gradient for the variable ``free`` (1, 3, h, w) float32.
 
         Only differences of the terms mean something: what no free pixel changes is in them, too. The matches
         are held; ``rematch`` is not heeded, since patches outside have none of their own here.
@@ -251,7 +260,7 @@ class AreaObjective:
         del rematch
         with torch.no_grad():
             crop = self._pixels.clone()
-            crop[..., *self._free.slices] = free
+            crop[..., *self._free.slices] = self.pixels(free)
             values = LossAccumulator(free.device)
             gradient = torch.zeros_like(crop)
             for term in self._terms:
@@ -274,15 +283,16 @@ class AreaObjective:
                 features.fused.clear()  # or it would wait in memory during the backward pass
                 gradient += self._shared.network.backward(features.saved, parts)
             terms = LossAccumulator.terms(values.stacked())
-            return Evaluation(terms, gradient[..., *self._free.slices].contiguous())
+            own = gradient[..., *self._free.slices].contiguous()
+            return Evaluation(terms, own if self._window is None else own.mul_(self._window))
 
     def changed_matrices(self, free: Tensor) -> Matrices:
-        """Return by how much the pixels ``free`` change the Gram matrices of the whole picture."""
+        """Return by how much the variable ``free`` changes the Gram matrices of the whole picture."""
         if self._global is None:
             return []
         with torch.no_grad():
             crop = self._pixels.clone()
-            crop[..., *self._free.slices] = free
+            crop[..., *self._free.slices] = self.pixels(free)
             self._global.start()
             self._global.collect(self._shared.features(crop, self._region, save_for_backward=False))
             return [
