@@ -23,8 +23,8 @@ def record(name: str, **metrics: float) -> Record:
     return Record(name, "key", f"pictures/{name}.png", "", (8, 8), 1.0, 1, {}, {}, "", metrics=metrics)
 
 
-def trial(structure: float, style: float) -> Trial:
-    return Trial(record(f"{structure}-{style}"), {"content_weight": 1.0}, structure, style)
+def trial(structure: float, style: float, worst: float = 9.0) -> Trial:
+    return Trial(record(f"{structure}-{style}"), {"content_weight": 1.0}, structure, style, worst)
 
 
 def test_the_front_is_what_nothing_else_beats() -> None:
@@ -35,16 +35,27 @@ def test_the_front_is_what_nothing_else_beats() -> None:
     assert front_of([middle, equal]) == [middle, equal]
 
 
-def test_recipes_are_extremes_that_are_no_copies() -> None:
+def test_recipes_are_extremes_that_are_no_copies_and_what_is_worse_in_nothing() -> None:
     copy, content, balanced, style, painting = (
-        trial(*each) for each in ((0.1, 3.0), (0.7, 1.2), (0.8, 0.9), (1.2, 0.7), (5.0, 0.1))
+        trial(*each)
+        for each in ((0.1, 3.0), (0.7, 1.2, 1.3), (0.95, 0.99, 0.99), (0.8, 0.9, 1.1), (5.0, 0.1))
     )
     found = chosen_recipes([painting, style, balanced, content, copy])
     assert list(found) == list(RECIPES)
     assert [found[name] for name in RECIPES] == [content, balanced, style]
     # The preset's own is a recipe where nothing else keeps both.
-    preset = trial(1.0, 1.0)
+    preset = trial(1.0, 1.0, 1.0)
     assert list(chosen_recipes([painting, preset, copy]).values()) == [preset] * 3
+
+
+def test_the_worst_distance_counts(tmp_path: Path) -> None:
+    """Nearer patches do not make up for colours that are farther away."""
+    tuning = tuned(tmp_path, Formula(12, colour=0.5))
+    for each in tuning.trials[1:]:
+        colour = each.record.metrics["colour_distance"]
+        assert colour is not None
+        ratios = [each.structure, each.style, colour / 0.5]
+        assert each.worst == pytest.approx(max(ratios))
 
 
 @dataclass
@@ -53,6 +64,7 @@ class Formula:
 
     stop_after: int
     fails: Sequence[int] = ()
+    colour: float | None = None
     painted: list[Task] = field(default_factory=list)
 
     def should_stop(self) -> bool:
@@ -65,9 +77,11 @@ class Formula:
         if number in self.fails:
             return [record(task.name)]
         balance = math.log(task.settings.content_weight / 10) - math.log(task.settings.local_weight / 100)
+        colours = {} if self.colour is None else {"colour_distance": self.colour * (1 + abs(balance))}
         return [
             record(
                 task.name,
+                **colours,
                 self_similarity_distance=0.2 * math.exp(-balance),
                 texture_distance=0.1 * math.exp(balance),
                 plausibility_distance=0.3 * math.exp(balance),

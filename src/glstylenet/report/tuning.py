@@ -7,8 +7,12 @@ loss minimises, each relative to the preset's picture:
     t = (texture distance / the preset's + plausibility distance / the preset's) / 2
 
 s tells how much of the content is lost, t how far the style is. No picture is best in both. Those to which no
-other is nearer in both at once are the front; three of them become recipes. The sampler is Optuna's tree of
-Parzen estimators for several objectives (Ozaki et al. 2022), which proposes weights near those of the front.
+other is nearer in both at once are the front, and its ends become recipes. A third recipe is the picture
+whose worst number is the best: of s, both parts of t, and the coverage and colour distances, each relative to
+the preset's, the largest counts. A mean would let it buy nearer patches with wrong colours.
+
+The sampler is Optuna's tree of Parzen estimators for several objectives (Ozaki et al. 2022), which proposes
+weights near those of the front.
 """
 
 import time
@@ -54,12 +58,16 @@ _MOST_LOST = 1.25
 
 @dataclass(frozen=True)
 class Trial:
-    """`Trial` is one picture with its ``weights``: ``structure`` is s, ``style`` is t; 1 is the preset's."""
+    """`Trial` is one picture with its ``weights``: ``structure`` is s, ``style`` is t; 1 is the preset's.
+
+    ``worst``: the largest of all distances relative to the preset's.
+    """
 
     record: Record
     weights: Mapping[str, float]
     structure: float
     style: float
+    worst: float
 
 
 @dataclass
@@ -169,21 +177,25 @@ class Tuning:
                 )
             study.tell(suggested, state=TrialState.FAIL)
             return
-        study.tell(suggested, distances)
+        study.tell(suggested, distances[:2])
         self.trials.append(Trial(record, weights, *distances))
 
     def _gallery(self, recipes: Mapping[str, Trial]) -> Gallery:
         """Return the preset and the front in one row, from the content's side to the style's."""
         names = {trial.record.name: name for name, trial in recipes.items()}
-        shown = [*self.trials[:1], *(trial for trial in front_of(self.trials) if trial != self.trials[0])]
+        first, front = self.trials[0], front_of(self.trials)
+        others = {trial.record.name: trial for trial in (*front, *recipes.values()) if trial != first}
+        shown = [first, *sorted(others.values(), key=lambda trial: trial.structure)]
         items = tuple(self._item(trial, names.get(trial.record.name, "")) for trial in shown)
-        labels = tuple(
-            "preset" if trial is self.trials[0] else f"front {number}" for number, trial in enumerate(shown)
-        )
+        labels = ("preset", *(names.get(trial.record.name, "front") for trial in shown[1:]))
         return Gallery("From the content's side to the style's", ("",), labels, (items,))
 
     def _item(self, trial: Trial, recipe: str) -> GalleryItem:
-        facts = {"structure": format_number(trial.structure), "style": format_number(trial.style)}
+        facts = {
+            "structure": format_number(trial.structure),
+            "style": format_number(trial.style),
+            "worst": format_number(trial.worst),
+        }
         facts |= {name.replace("_", " "): format_number(value) for name, value in trial.weights.items()}
         file = self.results.folder / str(trial.record.file)
         return GalleryItem(recipe or trial.record.name, file, facts=facts, command=trial.record.command)
@@ -193,7 +205,7 @@ class Tuning:
         lines = [
             f"# Weights found by glstylenet tune: {name}.",
             f"# Beside the preset's picture: {trial.structure:.2f} of its distance to the content,",
-            f"# {trial.style:.2f} of that to the style.",
+            f"# {trial.style:.2f} of that to the style; at most {trial.worst:.2f} of each of five distances.",
         ]
         if minutes is not None:
             lines.append(f"# A run at the pictures' own size takes about {minutes:.1f} minutes here.")
@@ -247,33 +259,43 @@ def front_of(trials: Sequence[Trial]) -> list[Trial]:
 
 
 def chosen_recipes(trials: Sequence[Trial]) -> dict[str, Trial]:
-    """Return the recipes by name, each of the front.
+    """Return the recipes by name: the best structure of the front, the best worst number, the best style.
 
-    They have the best structure, the lowest product of both distances, and the best style. Only pictures
-    count that lose at most a quarter on the other side, so that no recipe is the content or the style itself.
+    Of the front only pictures count that lose at most a quarter on the other side, so that no recipe is the
+    content or the style itself.
     """
     front = front_of(trials)
     content = [trial for trial in front if trial.style <= _MOST_LOST] or front
     style = [trial for trial in front if trial.structure <= _MOST_LOST] or front
-    both = [trial for trial in content if trial in style] or front
     chosen = (
         min(content, key=lambda trial: trial.structure),
-        min(both, key=lambda trial: trial.structure * trial.style),
+        min(trials, key=lambda trial: trial.worst),
         min(style, key=lambda trial: trial.style),
     )
     return dict(zip(RECIPES, chosen, strict=True))
 
 
-def _relative(record: Record, first: Record) -> tuple[float, float] | None:
-    """Return s and t of ``record``, relative to ``first``; ``None`` if a number is missing."""
-    by_class = first.metrics.get("texture_distance_by_class") is not None
-    texture = "texture_distance_by_class" if by_class else "texture_distance"
-    keys = ("self_similarity_distance", texture, "plausibility_distance")
-    ratios = [_ratio(record.metrics.get(key), first.metrics.get(key)) for key in keys]
-    known: list[float] = [ratio for ratio in ratios if ratio is not None]
-    if not record.is_done or len(known) < len(keys):
+def _relative(record: Record, first: Record) -> tuple[float, float, float] | None:
+    """Return s, t and the worst of ``record``, relative to ``first``; ``None`` if a number is missing."""
+    structure, texture, plausibility, *others = (
+        _ratio(record.metrics.get(key), first.metrics.get(key))
+        for key in (
+            "self_similarity_distance",
+            _by_class(first, "texture_distance"),
+            "plausibility_distance",
+            "coverage_distance",
+            _by_class(first, "colour_distance"),
+        )
+    )
+    if not record.is_done or structure is None or texture is None or plausibility is None:
         return None
-    return known[0], (known[1] + known[2]) / 2
+    known = [ratio for ratio in others if ratio is not None]
+    return structure, (texture + plausibility) / 2, max(structure, texture, plausibility, *known)
+
+
+def _by_class(first: Record, key: str) -> str:
+    """Return the key of the distance by class, where there are classes."""
+    return f"{key}_by_class" if first.metrics.get(f"{key}_by_class") is not None else key
 
 
 def _ratio(value: Any, base: Any) -> float | None:
