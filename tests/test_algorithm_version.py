@@ -140,6 +140,7 @@ def test_the_numbers_are_those_of_this_version(name: str) -> None:
     _check(name, _numbers(_run(name)))
 
 
+@pytest.mark.long
 def test_tiles_have_the_numbers_of_a_whole_picture(monkeypatch: pytest.MonkeyPatch) -> None:
     tiles: list[int] = []
 

@@ -135,6 +135,7 @@ def test_a_resumed_run_ends_with_the_picture_of_an_undisturbed_one(
     assert steps[0].seconds_left >= 0
 
 
+@pytest.mark.long
 def test_what_the_optimiser_knew_matters(tmp_path: Path) -> None:
     """Else the test above would pass without it."""
     _stopped(tmp_path, 7)
@@ -149,6 +150,7 @@ def _without_knowledge(state: State) -> State:
     return replace(state, optimizer_state=OptimizerState({}, numbers))
 
 
+@pytest.mark.long
 def test_a_run_may_be_interrupted_twice(tmp_path: Path) -> None:
     _stopped(tmp_path, 5)
     steps: list[Event] = []

@@ -37,6 +37,7 @@ from glstylenet.run.stylize import stylize
 from glstylenet.settings.command_line import option_name
 from glstylenet.settings.model import GROUPS, Settings, field_help
 from glstylenet.settings.presets import PRESETS, Preset
+from tests.long_cases import rest_is_long
 from tests.losses import loss_terms
 
 FAST = ("--iterations", "2", "--precision", "float32")
@@ -703,7 +704,8 @@ def long_run(desk: Path) -> Iterator[subprocess.Popen[str]]:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
 @pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+    ("number", "code"),
+    rest_is_long([(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)], short=1),
 )
 def test_a_signal_saves_the_best_picture_so_far(
     desk: Path, long_run: subprocess.Popen[str], number: signal.Signals, code: int

@@ -75,6 +75,7 @@ def address() -> Iterator[str]:
         yield workers.scheduler_address
 
 
+@pytest.mark.long
 def test_two_workers_paint_the_same_picture(painted: Tensor, address: str, tmp_path: Path) -> None:
     with cluster_at(address) as workers:
         assert torch.equal(_paint(tmp_path / "store", workers.run_parts), painted)

@@ -35,6 +35,7 @@ from glstylenet.run.rounds import Evaluated, optimise_in_rounds
 from glstylenet.run.scales import Scale
 from glstylenet.run.stylize import plan_run, stylize
 from glstylenet.settings.model import Settings
+from tests.long_cases import rest_is_long
 from tests.told import warnings_of
 
 # The modules themselves, to put scripted parts into.
@@ -140,11 +141,14 @@ def test_what_goes_on_starts_at_the_best_pixels(
 
 @pytest.mark.parametrize(
     "error",
-    [
-        MemoryError(),
-        torch.OutOfMemoryError("CUDA out of memory."),
-        RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"),
-    ],
+    rest_is_long(
+        [
+            torch.OutOfMemoryError("CUDA out of memory."),
+            MemoryError(),
+            RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"),
+        ],
+        short=1,
+    ),
     ids=lambda error: type(error).__name__,
 )
 def test_the_second_time_ends_the_run(
@@ -160,6 +164,7 @@ def test_the_second_time_ends_the_run(
     assert len(warnings_of(events)) == 1
 
 
+@pytest.mark.long
 def test_every_size_has_its_own_second_chance(
     monkeypatch: pytest.MonkeyPatch, content: Picture, style: Picture
 ) -> None:

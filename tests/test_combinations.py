@@ -26,6 +26,7 @@ from glstylenet.run import picture_losses, stylize
 from glstylenet.settings import INIT_CHOICES, PRESETS, Settings, preset_settings
 from glstylenet.settings.command_line import option_name
 from glstylenet.studio.setting_schema import OFFERED
+from tests.long_cases import rest_is_long
 from tests.test_studio import Studio, samples, studio
 
 __all__ = ["samples", "studio"]  # fixtures
@@ -142,7 +143,7 @@ def _settings(row: Row) -> Settings:
     return Settings(**{**FEW, **{name: value for name, value in row.items() if name != MAPS}})
 
 
-@pytest.mark.parametrize("row", _every_value(), ids=_name)
+@pytest.mark.parametrize("row", rest_is_long(([row] for row in _every_value()), short=3), ids=_name)
 def test_every_value_is_painted_resumed_explained_and_measured(row: Row, tmp_path: Path) -> None:
     _walk(_settings(row), _maps(row[MAPS]), tmp_path)
 

@@ -189,6 +189,7 @@ def _picture(seed: int, *channels: slice) -> Any:
     return values.repeat(4, 0).repeat(4, 1)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("finish", ["none", "photo"])
 def test_a_result_keeps_the_chroma_before_its_finish(finish: str) -> None:
     content, style = _picture(1), _picture(2)

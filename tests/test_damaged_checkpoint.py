@@ -229,6 +229,7 @@ CASES: list[tuple[str, Damage]] = [
 ]
 
 
+@pytest.mark.long
 def test_a_rewritten_checkpoint_is_as_good_as_the_first(
     checkpoints: dict[str, Path], tmp_path: Path, resume: Resume
 ) -> None:

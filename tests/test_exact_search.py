@@ -22,6 +22,7 @@ from glstylenet.matching.exact import (
     semantic_factor,
 )
 from tests.allocations import peak_of, recorded
+from tests.long_cases import rest_is_long
 
 
 def _features(seed: int, channels: int, *sizes: tuple[int, int]) -> list[torch.Tensor]:
@@ -94,7 +95,7 @@ def _similarity_of(
     return total
 
 
-@pytest.mark.parametrize("block_bytes", [1, 4096, 30_000, 10**9])
+@pytest.mark.parametrize("block_bytes", rest_is_long([4096, 1, 30_000, 10**9], short=1))
 def test_same_neighbours_for_any_block_size(block_bytes: int) -> None:
     query, style = _features(3, 16, (13, 9), (8, 17))
     similarity = literal_similarity(unit_vectors(patch_vectors(query)), unit_vectors(patch_vectors(style)))

@@ -68,6 +68,7 @@ def test_an_existing_explanation_is_refused_before_painting(
     assert not (desk / "out.png").exists()
 
 
+@pytest.mark.long
 def test_an_existing_explanation_is_replaced_when_asked(desk: Path) -> None:
     (desk / "out.explain").mkdir()
     (desk / "out.explain" / "index.html").write_text("old", encoding="utf-8")

@@ -90,6 +90,7 @@ def test_maps_are_as_many_as_further_styles() -> None:
 STYLES = ("first.png", "--add-style", "second.png", "--content-map", "map.png", "--region", "blue=2")
 
 
+@pytest.mark.long
 def test_a_recipe_repeats_a_run_with_several_styles(desk: Path) -> None:
     words = ("content.png", *STYLES, "--region", "red=1", "--style-weights", "1,0.5")
     assert main(["stylize", *words, "-o", "out.png", *FAST]) == 0

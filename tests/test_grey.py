@@ -12,6 +12,7 @@ from glstylenet.run.events import Event, Step
 from glstylenet.run.final_losses import picture_losses
 from glstylenet.run.stylize import stylize
 from glstylenet.settings.model import Settings
+from tests.long_cases import rest_is_long
 
 Picture = NDArray[np.uint8]
 HEIGHT, WIDTH = 48, 56
@@ -39,15 +40,18 @@ def _chroma(pixels: Tensor) -> float:
 
 @pytest.mark.parametrize(
     "changes",
-    [
-        {},
-        {"init": "tinted", "scales": 2},
-        {"init": "noise"},
-        {"optimizer": "adam"},
-        {"finish": "photo"},
-        {"round_length": 1},
-        {"precision": "bfloat16", "iterations": 4},
-    ],
+    rest_is_long(
+        [
+            {},
+            {"init": "tinted", "scales": 2},
+            {"init": "noise"},
+            {"optimizer": "adam"},
+            {"finish": "photo"},
+            {"round_length": 1},
+            {"precision": "bfloat16", "iterations": 4},
+        ],
+        short=3,
+    ),
     ids=str,
 )
 def test_grey_pictures_give_a_grey_picture(changes: dict[str, object]) -> None:
@@ -62,6 +66,7 @@ def test_the_loss_still_falls() -> None:
     assert stylize(CONTENT, STYLE, settings=_settings(iterations=20)).losses.total < before.total / 2
 
 
+@pytest.mark.long
 def test_a_resumed_run_ends_with_the_same_grey(tmp_path: Path) -> None:
     settings = _settings(round_length=4)
     whole = stylize(CONTENT, STYLE, settings=settings)

@@ -16,6 +16,7 @@ from glstylenet.run.events import Event, Step
 from glstylenet.run.result import Result
 from glstylenet.run.stylize import stylize
 from glstylenet.settings.model import Settings
+from tests.long_cases import rest_is_long
 from tests.losses import loss_terms
 from tests.stripes import Picture, content, style
 
@@ -62,7 +63,7 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("what", "changes", "first", "for_good"), CASES)
+@pytest.mark.parametrize(("what", "changes", "first", "for_good"), rest_is_long(reversed(CASES), short=5))
 def test_a_run_paints_or_says_that_it_could_not(
     monkeypatch: pytest.MonkeyPatch,
     content: Picture,
@@ -93,7 +94,9 @@ def test_a_run_paints_or_says_that_it_could_not(
     assert totals[-1] < totals[0]
 
 
-@pytest.mark.parametrize(("evaluations", "precision"), [(2, "float32"), (2, "bfloat16"), (24, "float32")])
+@pytest.mark.parametrize(
+    ("evaluations", "precision"), rest_is_long([(2, "float32"), (2, "bfloat16"), (24, "float32")], short=1)
+)
 def test_nothing_painted_is_an_error_however_short_the_run(
     monkeypatch: pytest.MonkeyPatch, content: Picture, style: Picture, evaluations: int, precision: str
 ) -> None:
@@ -112,6 +115,7 @@ def test_nothing_painted_is_an_error_however_short_the_run(
     assert bool(steps[-1].pixels.isfinite().all())
 
 
+@pytest.mark.long
 def test_a_size_that_only_enlarged_the_one_before_is_no_result(
     monkeypatch: pytest.MonkeyPatch, style: Picture
 ) -> None:

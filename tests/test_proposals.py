@@ -23,6 +23,7 @@ from glstylenet.proposals.descriptors import STRIDE, describe, working_size
 from glstylenet.proposals.proposal import Proposal, class_colours, load_network, propose_maps
 from glstylenet.run.stylize import plan_run, stylize
 from glstylenet.settings.model import Settings
+from tests.long_cases import rest_is_long
 
 Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 ROLES = ("content", "style")
@@ -75,6 +76,7 @@ def test_a_drawn_scene_is_found_in_both_pictures_with_one_palette() -> None:
     assert agreement.min() > 0.9
 
 
+@pytest.mark.long
 def test_there_is_no_frame() -> None:
     """Noise has no border: what lies at the picture's edge looks like what lies inside."""
     noise = np.random.default_rng(0).integers(0, 256, (80, 80, 3), dtype=np.uint8)
@@ -92,6 +94,7 @@ def test_the_same_seed_proposes_the_same_maps() -> None:
     assert any(not torch.equal(*pair) for pair in zip(first.labels, other.labels, strict=True))
 
 
+@pytest.mark.long
 def test_the_largest_class_comes_first_and_none_is_empty() -> None:
     found = proposed(6)
     sums = [sum(shares) for shares in found.shares]
@@ -171,7 +174,9 @@ def test_a_proposal_has_no_small_islands() -> None:
             assert np.bincount(parts.ravel())[1:].min() >= 0.002 * labels.numel()
 
 
-@pytest.mark.parametrize("size", [(3000, 4000), (100, 4000), (33, 32), (1, 500)])
+@pytest.mark.parametrize(
+    "size", rest_is_long([[(33, 32)], [(1, 500)], [(100, 4000)], [(3000, 4000)]], short=2)
+)
 def test_every_shape_is_described(size: tuple[int, int]) -> None:
     height, width = working_size(size)
     assert height % 16 == width % 16 == 0
@@ -182,6 +187,7 @@ def test_every_shape_is_described(size: tuple[int, int]) -> None:
     )
 
 
+@pytest.mark.long
 def test_the_command_writes_two_maps_that_a_run_takes(
     files: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

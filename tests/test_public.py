@@ -18,6 +18,7 @@ def test_every_public_name_is_there() -> None:
     assert sorted(glstylenet._HOMES) == sorted(set(glstylenet.__all__) - {"__version__"})
 
 
+@pytest.mark.long
 def test_the_entry_stays_a_function_whatever_was_imported_before() -> None:
     code = "import glstylenet.run.stylize, glstylenet.cli, glstylenet; assert callable(glstylenet.stylize)"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -26,6 +26,7 @@ from glstylenet.pyramid.tiles import cut_into_tiles
 from glstylenet.run.events import Event, Step
 from glstylenet.run.stylize import stylize
 from glstylenet.settings.model import Settings
+from tests.long_cases import rest_is_long
 from tests.losses import loss_weights
 from tests.networks import exact, network, tensors
 
@@ -116,7 +117,7 @@ def test_a_gradient_of_a_region_leaves_other_positions() -> None:
     )
 
 
-@pytest.mark.parametrize("scheme", ["a", "g", "h"])
+@pytest.mark.parametrize("scheme", rest_is_long(["g", "a", "h"], short=1))
 @pytest.mark.parametrize("fewest", [1.0, 6.0])
 def test_equals_the_formula_of_all_classes(
     exact: VGG19, scheme: str, fewest: float, monkeypatch: pytest.MonkeyPatch

@@ -105,6 +105,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return result
 
 
+@pytest.mark.long
 def test_it_stands_beside_its_theme(found: dict[str, Any]) -> None:
     fields = list(Settings.model_fields)
     after = fields.index("smoothness") + 1

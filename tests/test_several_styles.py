@@ -397,6 +397,7 @@ def test_another_weight_or_class_is_another_run() -> None:
     assert ours.differences(identity(first, Style(SECOND, weight=0.5, regions=["blue"])))
 
 
+@pytest.mark.long
 def test_a_resumed_run_ends_with_the_same_picture(tmp_path: Path) -> None:
     settings = FAST.replace(iterations=5, round_length=2)
     styles = [Style(FIRST, FIRST_MAP), Style(SECOND, weight=0.5, regions=["blue"])]

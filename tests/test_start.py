@@ -48,6 +48,7 @@ def _step(pixels: Tensor) -> float:
 SIDES = st.integers(32, 300)
 
 
+@pytest.mark.long
 @settings(deadline=None, max_examples=40)
 @given(height=SIDES, width=SIDES, seed=st.integers(0, 2**63 - 1))
 def test_noise_is_smooth_at_every_size(height: int, width: int, seed: int) -> None:

@@ -15,6 +15,7 @@ from glstylenet.run.events import Finished, Step, Voted
 from glstylenet.run.result import Result
 from glstylenet.run.stylize import stylize
 from glstylenet.settings.model import Settings
+from tests.long_cases import rest_is_long
 
 CONTENT, STYLE = np.random.default_rng(8).integers(0, 256, (2, 40, 48, 3), dtype=np.uint8)
 ONE_SIZE = {"precision": "float32", "device": "cpu", "iterations": 6, "scales": 1, "round_length": 3}
@@ -62,7 +63,7 @@ def unmeasured(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("unmeasured")
-@pytest.mark.parametrize("points", [0, 5, 30])
+@pytest.mark.parametrize("points", rest_is_long([30, 0, 5], short=1))
 def test_a_run_stopped_within_an_evaluation_reports_the_one_before(points: int) -> None:
     watcher = Watcher(Step, 2, points)
     result = watcher.paint()
@@ -95,7 +96,7 @@ def test_a_run_stopped_while_it_is_measured_keeps_its_picture() -> None:
     assert stopped.losses == last.terms != whole.losses
 
 
-@pytest.mark.parametrize("points", [3, 40])
+@pytest.mark.parametrize("points", rest_is_long([40, 3], short=1))
 def test_a_run_stopped_within_an_evaluation_goes_on_to_the_same_picture(tmp_path: Path, points: int) -> None:
     Watcher(Step, 4, points).paint(checkpoint=tmp_path)
     settings = Settings(**ONE_SIZE)
@@ -105,7 +106,7 @@ def test_a_run_stopped_within_an_evaluation_goes_on_to_the_same_picture(tmp_path
     assert resumed.losses == whole.losses
 
 
-@pytest.mark.parametrize("points", range(0, 400, 50))
+@pytest.mark.parametrize("points", rest_is_long([100, 300, *range(0, 400, 50)], short=2))
 def test_a_checkpoint_that_is_interrupted_leaves_the_one_before(tmp_path: Path, points: int) -> None:
     """Whatever is given up, saving included, what is in the folder can be gone on from."""
     Watcher(Step, 3, points).paint(checkpoint=tmp_path)

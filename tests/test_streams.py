@@ -81,6 +81,7 @@ PAIRS = [
 ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("out", "err"), PAIRS)
 def test_a_picture_is_worth_more_than_messages(desk: Path, out: str, err: str) -> None:
     place = desk / f"{out}-{err}.png"

@@ -179,6 +179,7 @@ def test_each_word_costs_more_and_is_better() -> None:
     assert losses == sorted(losses, reverse=True)
 
 
+@pytest.mark.long
 def test_evaluations_are_weighed_by_their_pixels() -> None:
     events: list[Event] = []
     result = _run(events, iterations=12, scales=2)
@@ -215,6 +216,7 @@ def test_detail_is_copied_into_forms_in_the_style_s_colours() -> None:
     assert near < 0.2 * far
 
 
+@pytest.mark.long
 def test_a_run_stopped_within_a_vote_goes_on_to_the_same_picture(tmp_path: Path) -> None:
     """Stopped while the finer size is voted, after all evaluations of the coarser one."""
     settings = Settings(precision="float32", device="cpu", iterations=8, scales=2, round_length=3)

@@ -95,6 +95,7 @@ def test_one_finger_paints_and_two_zoom(
     context.close()
 
 
+@pytest.mark.long
 def test_what_is_copied(context: BrowserContext, server: Server, pictures: dict[str, Path]) -> None:
     context.grant_permissions(["clipboard-read", "clipboard-write"])
     watched = Watched(context, server.address)

@@ -492,6 +492,7 @@ def test_keyboard_alone_paints_and_runs(page: Page, tmp_path: Path) -> None:
     page.locator("#help").wait_for(state="hidden")
 
 
+@pytest.mark.long
 def test_phone_sized_window(browser: Browser, server: Server, pictures: dict[str, Path]) -> None:
     context = browser.new_context(
         viewport={"width": PHONE_WIDTH, "height": 844},

@@ -53,6 +53,7 @@ def propose(page: Page) -> None:
     page.locator("#notices", has_text="classes are proposed").wait_for()
 
 
+@pytest.mark.long
 def test_proposed_maps_are_edited_taken_back_and_painted_with(
     page: Page, pictures: dict[str, Path], tmp_path: Path
 ) -> None:
@@ -114,6 +115,7 @@ def test_without_two_pictures_it_says_what_is_lacking(page: Page, pictures: dict
     page.locator("#notices", has_text="Choose a style picture first").wait_for()
 
 
+@pytest.mark.long
 def test_a_portrait_without_faces_says_so(page: Page, pictures: dict[str, Path]) -> None:
     choose_pictures(page, pictures)
     page.get_by_label("Portrait (faces)").check()

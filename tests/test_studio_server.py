@@ -114,6 +114,7 @@ def test_memory_stays_flat_however_many_come(tmp_path: Path) -> None:
     assert max(held[3:]) - max(held[:3]) < 32 * 2**20
 
 
+@pytest.mark.long
 def test_another_address_asks_for_a_token(tmp_path: Path) -> None:
     with running(tmp_path, "--host", "0.0.0.0") as server:
         bare, _, token = server.url.partition("?token=")

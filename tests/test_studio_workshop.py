@@ -348,6 +348,7 @@ def test_a_swap_that_fails_brings_back_what_was_painted(
     assert np.array_equal(saved_map(page, "content", tmp_path), content)
 
 
+@pytest.mark.long
 def test_drafts_are_kept_by_name(page: Page, pictures: dict[str, Path], tmp_path: Path) -> None:
     choose_pictures(page, pictures)
     paint_both(page)

@@ -124,6 +124,7 @@ def test_the_maps_decide_which_colours_go_where(
     assert warmth[1] < -60
 
 
+@pytest.mark.long
 def test_the_same_run_twice_is_the_same_picture(content: Picture, style: Picture) -> None:
     settings = _settings(init="noise", seed=7)
     first, second = (stylize(content, style, settings=settings) for _ in range(2))

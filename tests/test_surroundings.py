@@ -15,6 +15,7 @@ from glstylenet.machine import default_modes
 from glstylenet.metrics import evaluate_picture
 from glstylenet.run import Result, picture_losses, plan_run, stylize
 from glstylenet.settings import Settings
+from tests.long_cases import rest_is_long
 from tests.stripes import Picture, content, style
 
 __all__ = ["content", "style"]  # fixtures
@@ -78,7 +79,7 @@ def plain(content: Picture, style: Picture) -> Result:
     return _paint(content, style)
 
 
-@pytest.mark.parametrize("name", SURROUNDINGS)
+@pytest.mark.parametrize("name", rest_is_long(SURROUNDINGS, short=3))
 def test_a_run_computes_the_same_numbers(name: str, plain: Result, content: Picture, style: Picture) -> None:
     with SURROUNDINGS[name]():
         before = _modes()
@@ -97,6 +98,7 @@ def _all_at_once() -> Iterator[None]:
         yield
 
 
+@pytest.mark.long
 def test_so_does_every_other_entry(plain: Result, content: Picture, style: Picture) -> None:
     pytest.importorskip("skimage")
 

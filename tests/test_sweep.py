@@ -250,6 +250,7 @@ def test_a_sweep_paints_every_cell(
     assert "http" not in page.replace("http-equiv", "")
 
 
+@pytest.mark.long
 def test_the_command_of_a_cell_paints_the_same_picture(pair: tuple[str, str], tmp_path: Path) -> None:
     folder = tmp_path / "sweep"
     assert _sweep(pair, folder, "--local-weight", "10,100") == 0
@@ -284,6 +285,7 @@ def test_a_second_run_paints_only_what_is_missing(
     assert painted == [100.0, 1000.0]
 
 
+@pytest.mark.long
 def test_another_sweep_in_the_folder_is_refused(
     pair: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -22,6 +22,7 @@ from glstylenet.objective.target_cache import TargetCache
 from glstylenet.objective.tile_features import FeatureExtractor, TileFeatures, tile_features
 from glstylenet.pyramid.fuse import fuse
 from glstylenet.pyramid.schemes import PAPER_SCHEMES, fused_size
+from tests.long_cases import rest_is_long
 
 CLASSES = 3
 
@@ -73,7 +74,7 @@ def test_the_content_target_is_the_whole_s_feature(
 
 
 @pytest.mark.parametrize("side", [None, 32, 64])
-@pytest.mark.parametrize("scheme", ["a", "g", "h"])
+@pytest.mark.parametrize("scheme", rest_is_long(["g", "a", "h"], short=1))
 def test_the_style_target_is_the_whole_s_fusion(exact: VGG19, scheme: str, side: int | None) -> None:
     style = _picture((151, 67))
     found = _features(exact, style)

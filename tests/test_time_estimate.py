@@ -1,5 +1,6 @@
 """Forecast: seconds worked by hand from a speed, and a speed that is one."""
 
+import pytest
 import torch
 
 from glstylenet.machine.device import Device
@@ -51,6 +52,7 @@ def test_tiles_are_seen_with_what_surrounds_them_and_twice_where_not_kept() -> N
     assert abs(seconds - 2 * (168 * 64) * 4e-3) < 1e-9
 
 
+@pytest.mark.long
 def test_the_measured_speed_is_positive() -> None:
     speed = measure_speed(Settings(), Device(torch.device("cpu"), "float32"), load_weights("embedded"))
     assert speed.evaluation > 0
