@@ -9,6 +9,8 @@ import itertools
 import math
 from dataclasses import dataclass, replace
 
+import torch
+
 from glstylenet.machine import LARGEST_REPLAYED
 from glstylenet.matching import BLOCK_BYTES
 from glstylenet.network import CONTENT_LAYER, LAYER_CHANNELS, layer_size
@@ -18,7 +20,12 @@ from glstylenet.pyramid import CELL, HALO, LONGEST_REST, Scheme, crop_lengths, t
 __all__ = ["PIXEL_BYTES", "HeldPictures", "MemoryEstimate"]
 
 
-_BASE_BYTES = 400 * 2**20
+_CUDA_BUILD_BYTES = 240 * 2**20
+"""What a PyTorch that is built with CUDA takes in addition, even where it computes on the CPU: runs of 256
+and 512 pixels a side took 241 and 243 MiB more with it. Plans lie above what was measured with either."""
+
+
+_BASE_BYTES = 400 * 2**20 + (_CUDA_BUILD_BYTES if torch.version.cuda else 0)
 """Python, PyTorch and the network's weights."""
 
 
@@ -32,7 +39,8 @@ _WINOGRAD_BYTES = 106 * 2**20
 # 1024 pixels a side, and 1516 MiB at 765; 689, 929, 1325, 1797, 1874 and 1666 MiB are planned. The bound is
 # tight at 768 only, where glibc keeps the most freed blocks.
 # bfloat16 on a CPU was measured before :mod:`~glstylenet.network.banded_block` and
-# :mod:`~glstylenet.network.relu_mask` saved most of it: an upper bound, for lack of hardware to measure it.
+# :mod:`~glstylenet.network.relu_mask` saved most of it: an upper bound. Since then, on a CPU with AMX: 800
+# and 964 MiB at 256 and 512 pixels a side, where 887 and 1306 are planned.
 _NETWORK_BYTES = {"float32": 600, "bfloat16": 1680}
 
 
