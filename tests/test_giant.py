@@ -386,7 +386,10 @@ def test_a_dry_run_tells_what_a_run_takes(
     first, second, last = capsys.readouterr().out.splitlines()
     assert first.startswith("size 1, 165 x 32: painted whole, about ")
     assert second.startswith("size 2, 330 x 64: 3 areas, 6 evaluations each, about ")
-    assert re.fullmatch(r"in all about .*, [\d.]+ \w+ of memory, 1 MiB of disk", last)
+    assert re.fullmatch(
+        r"in all about .*, [\d.]+ \w+ of memory, 1 MiB of disk \(1 MiB for the store, 1 MiB for the file\)",
+        last,
+    )
     assert sorted(path.name for path in tmp_path.iterdir()) == ["content.png", "style.png"]
 
 

@@ -20,6 +20,7 @@ ORDER = (
     "files",
     "settings",
     "pictures",
+    "deep_zoom",
     "maps",
     "network",
     "proposals",

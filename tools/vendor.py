@@ -1,4 +1,4 @@
-"""Fetch what others wrote and the studio's page or its test ship: ``python tools/vendor.py``.
+"""Fetch what others wrote and the pages or their tests ship: ``python tools/vendor.py``.
 
 Each package comes from the npm registry at a fixed version, is compared with a fixed SHA-256, and leaves a
 few files beside its licence. The icons become one file of symbols. Nothing here runs when glstylenet is
@@ -16,6 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "src" / "glstylenet" / "studio" / "static" / "vendor"
+DEEP_ZOOM = ROOT / "src" / "glstylenet" / "deep_zoom" / "vendor"
 TESTS = ROOT / "tests" / "vendor"
 
 ICONS = [
@@ -97,6 +98,15 @@ PACKAGES = (
         "8.0.4",
         "569a715333d656d77792476083647eaefeb27b23d18bff226ad42776efb8f08a",
         {"build/index.js": PAGE / "idb.js", "LICENSE": PAGE / "idb.LICENSE.txt"},
+    ),
+    Package(
+        "openseadragon",
+        "6.1.1",
+        "b4ab2942f33b90e0448e4d20fc5ed14cee049f1f3ae49d70afd4b05e9a2f92d0",
+        {
+            "build/openseadragon/openseadragon.min.js": DEEP_ZOOM / "openseadragon.js",
+            "LICENSE.txt": DEEP_ZOOM / "openseadragon.LICENSE.txt",
+        },
     ),
     Package(
         "lucide-static",

@@ -36,6 +36,7 @@ What they share:
 - ``saving``: writes a result, or the best picture of a run that failed.
 - ``checkpoints``: reserves and removes the checkpoint of a run.
 - ``dry_run``: prints what a batch would do.
+- ``giant_outputs``: checks and writes the outputs of a giant run.
 - ``giant_advice``: says when a picture is better painted by areas.
 - ``durations``: gives seconds in words.
 - ``progress``: shows the progress of a run as a bar or as lines.

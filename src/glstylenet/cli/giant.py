@@ -1,6 +1,5 @@
 """``glstylenet giant``: the command that paints a picture of any size, area by area."""
 
-import json
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -33,6 +32,7 @@ from glstylenet.errors import SettingsError, UsageError
 from glstylenet.settings import Settings
 
 if TYPE_CHECKING:
+    from glstylenet.cli.giant_outputs import GiantOutputs
     from glstylenet.giant import Cluster, GiantPicture, Manifest, PartsDone
     from glstylenet.run import Event
 
@@ -121,6 +121,16 @@ def giant_command(
             help="allow a --scheduler tcp://host:port on another machine, without encryption or passwords",
         ),
     ] = False,
+    deepzoom: Annotated[
+        Path | None,
+        typer.Option(
+            "--deepzoom",
+            metavar="DIR",
+            parser=output_path,
+            help="also write tiles in the Deep Zoom format into this folder, and a page that pans and zooms "
+            "the picture from disk",
+        ),
+    ] = None,
     preset: PresetOption = None,
     config: ConfigOption = None,
     dry_run: Annotated[
@@ -143,9 +153,9 @@ def giant_command(
         raise UsageError("got --insecure without --scheduler, whose connection it is about; leave it out")
     settings = resolve_settings(options, preset=preset, config=config)
     with StopSignals() as stop:
+        from glstylenet.cli.giant_outputs import GiantOutputs
         from glstylenet.files import FileSet, claim_output
         from glstylenet.giant import GiantOptions, paint_giant, plan_giant, run_here
-        from glstylenet.pictures import check_output, write_tiled_tiff
         from glstylenet.run import named_files
 
         giant_options = GiantOptions(area, sweeps, None, coarse)
@@ -159,12 +169,14 @@ def giant_command(
         )
         maps = [each for each in (content_map, style_map) if each is not None]
         inputs = FileSet([content, style, *maps, *named_files(settings), *config_files(config)])
-        check_output(output, manifest.sizes[-1], overwrite=overwrite, inputs=inputs)
+        folder = store or output.with_name(f"{output.name}.store")
+        outputs = GiantOutputs(output, folder, deepzoom, content, style)
+        outputs.check(manifest, overwrite=overwrite, resume=resume, inputs=inputs)
         if dry_run:
             return _print_forecast(
-                manifest, content, style, content_map, style_map, workers=workers, as_json=as_json
+                manifest, outputs, content_map, style_map, workers=workers, as_json=as_json
             )
-        folder = store or output.with_name(f"{output.name}.store")
+        outputs.check_room(manifest)
         began = time.perf_counter()
         with claim_output(output), _cluster(workers, scheduler, insecure=insecure) as cluster:
             if cluster is not None and cluster.dashboard is not None and not quiet:
@@ -186,17 +198,18 @@ def giant_command(
             if picture is None:
                 complain(f"stopped; what was painted is in {folder}; the same command with --resume goes on")
                 return stop.exit_code
-            recipe = _recipe(picture, content, style)
-            write_tiled_tiff(output, picture.size, picture.read, recipe=recipe, overwrite=overwrite)
+            outputs.write(picture, overwrite=overwrite, resume=resume)
         if store is None:
             shutil.rmtree(folder, ignore_errors=True)
-    table = _as_dict(picture, output, time.perf_counter() - began)
+    table = _as_dict(picture, outputs, time.perf_counter() - began)
     if as_json:
         print_json(table)
     elif not quiet:
         height, width = picture.size
         by_areas = f", loss {picture.losses.total:.4g}" if picture.losses.values else ", painted whole"
         inform(f"{output}: {width} x {height} pixels{by_areas}")
+        if deepzoom is not None:
+            inform(f"{deepzoom / 'index.html'}: the picture at any zoom")
     return 0
 
 
@@ -247,29 +260,12 @@ def _cluster(workers: int | None, scheduler: str | None, *, insecure: bool) -> "
         yield None
 
 
-def _recipe(picture: "GiantPicture", content: Path, style: Path) -> str:
-    """Return what the picture was made from and how, as one line of JSON without folders."""
-    from glstylenet.run import current_versions
-
-    manifest = picture.manifest
-    return json.dumps(
-        {
-            "versions": current_versions(),
-            "settings": manifest.settings,
-            "giant": asdict(manifest.options),
-            "inputs": {"content": content.name, "style": style.name},
-            "sha256": dict(manifest.identity.inputs),
-            "weights": {"digest": manifest.identity.weights},
-            "losses": picture.losses.as_dict(),
-        }
-    )
-
-
-def _as_dict(picture: "GiantPicture", output: Path, seconds: float) -> dict[str, object]:
+def _as_dict(picture: "GiantPicture", outputs: "GiantOutputs", seconds: float) -> dict[str, object]:
     """Return the JSON object of a result; sizes are [width, height]."""
     manifest = picture.manifest
     return {
-        "output": str(output),
+        "output": str(outputs.file),
+        "deepzoom": None if outputs.deep_zoom is None else str(outputs.deep_zoom),
         "size": [picture.size[1], picture.size[0]],
         "seconds": round(seconds, 3),
         "sizes": [[width, height] for height, width in manifest.sizes],
@@ -282,8 +278,7 @@ def _as_dict(picture: "GiantPicture", output: Path, seconds: float) -> dict[str,
 
 def _print_forecast(
     manifest: "Manifest",
-    content: Path,
-    style: Path,
+    outputs: "GiantOutputs",
     content_map: Path | None,
     style_map: Path | None,
     *,
@@ -291,7 +286,7 @@ def _print_forecast(
     as_json: bool,
 ) -> int:
     """Print what the run would take; ``workers`` is ``None`` if this process would paint alone."""
-    from glstylenet.giant import coarse_settings, forecast_sizes, needed_disk
+    from glstylenet.giant import coarse_settings, forecast_sizes
     from glstylenet.machine import choose_device, using_threads
     from glstylenet.memory import format_bytes
     from glstylenet.network import load_weights
@@ -303,19 +298,23 @@ def _print_forecast(
     speed = measure_speed(settings, device, weights)
     with using_threads(None if workers is None else 1):
         speed_of_worker = speed if workers is None else measure_speed(settings, device, weights)
-    started = plan_run(content, style, content_map=content_map, style_map=style_map, settings=settings)
+    started = plan_run(
+        outputs.content, outputs.style, content_map=content_map, style_map=style_map, settings=settings
+    )
     coarse = estimate_seconds(started, settings, speed)
     sizes = forecast_sizes(manifest, device, speed_of_worker, workers=workers or 1)
     seconds = coarse + sum(each.seconds for each in sizes)
     memory_of_worker = max((each.memory_bytes for each in sizes), default=0)
     memory = max(started.memory_bytes, memory_of_worker * (workers or 1))
+    disk = outputs.needed_bytes(manifest)
     if as_json:
         print_json(
             {
                 "size": [manifest.sizes[-1][1], manifest.sizes[-1][0]],
                 "seconds": round(seconds, 1),
                 "memory_bytes": memory,
-                "disk_bytes": needed_disk(manifest),
+                "disk_bytes": sum(disk.values()),
+                "disk": {what.replace(" ", "_"): count for what, count in disk.items()},
                 "coarse": {"size": list(reversed(manifest.sizes[0])), "seconds": round(coarse, 1)},
                 "sizes": [{**asdict(each), "size": list(reversed(each.size))} for each in sizes],
                 "workers": workers or 0,
@@ -330,9 +329,10 @@ def _print_forecast(
             f"size {number}, {width} x {height}: {each.areas} areas, {each.evaluations} evaluations each, "
             f"about {duration(each.seconds)}"
         )
+    shares = ", ".join(f"{format_bytes(count)} for the {what}" for what, count in disk.items())
     lines.append(
         f"in all about {duration(seconds)}, {format_bytes(memory)} of memory, "
-        f"{format_bytes(needed_disk(manifest))} of disk"
+        f"{format_bytes(sum(disk.values()))} of disk ({shares})"
     )
     print_result("\n".join(lines))
     return 0

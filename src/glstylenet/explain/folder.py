@@ -1,18 +1,16 @@
 """Folder: an explanation as files, all of them or none."""
 
 import json
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
 from PIL import Image
 
-from glstylenet.errors import OutputError
 from glstylenet.explain.charts import class_chart, curve_chart
 from glstylenet.explain.explanation import Explanation
 from glstylenet.explain.page import explanation_page
 from glstylenet.explain.panels import correspondence_sheet
-from glstylenet.files import FileSet, claim_output, remove_strays, replacing_folder
+from glstylenet.files import check_whole_folder, claim_output, replacing_folder
 
 __all__ = ["FILES", "check_folder", "explanation_folder", "write_explanation"]
 
@@ -35,23 +33,9 @@ def check_folder(folder: Path, *, overwrite: bool, inputs: Iterable[Path] = ()) 
     With ``overwrite`` an earlier explanation may be replaced, but neither a folder with other files nor one
     with one of the ``inputs``. To be called before anything is computed.
     """
-    remove_strays(folder.parent)  # a killed run may have left the folder under another name
-    if not os.path.lexists(folder):
-        return
-    if not overwrite:
-        raise OutputError(
-            f"{folder}: exists already. Choose another output, or give --overwrite to replace it."
-        )
-    if folder.is_symlink() or not folder.is_dir():
-        raise OutputError(f"{folder}: is no folder, and the explanation would go there. Move it away.")
-    strange = sorted({path.name for path in folder.iterdir()} - set(FILES))
-    if strange:
-        raise OutputError(
-            f"{folder}: holds {strange[0]}, which no explanation wrote, and --overwrite would remove it. "
-            f"Move it away, or choose another output."
-        )
-    if (path := FileSet(inputs).find_inside(folder)) is not None:
-        raise OutputError(f"{folder}: holds the input {path}. Choose another output.")
+    check_whole_folder(
+        folder, holds="explanation", is_own=FILES.__contains__, overwrite=overwrite, inputs=inputs
+    )
 
 
 def write_explanation(explanation: Explanation, folder: Path, *, overwrite: bool = False) -> None:

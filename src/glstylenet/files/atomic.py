@@ -91,7 +91,7 @@ def replacing_folder(folder: Path, *, overwrite: bool) -> Iterator[Path]:
         mode = _creation_mode(folder, 0o777, overwrite=overwrite)
         with temporary_folder(folder, mode) as part:
             yield part
-            for path in part.iterdir():
+            for path in part.rglob("*"):
                 _flush(path)
             _flush(part)
             if overwrite and os.path.lexists(folder):

@@ -41,7 +41,7 @@ from glstylenet.pictures.read import Picture, read_picture
 from glstylenet.pictures.resize import fitted_size, resize
 from glstylenet.pictures.resized_window import resized_window
 from glstylenet.pictures.source import PictureSource
-from glstylenet.pictures.tiled_tiff import write_tiled_tiff
+from glstylenet.pictures.tiled_tiff import tiled_tiff_bytes, write_tiled_tiff
 from glstylenet.pictures.transparency import over_white, present_pixels
 from glstylenet.pictures.write import check_output, read_recipe, write_picture
 
@@ -65,6 +65,7 @@ __all__ = [
     "readable_names",
     "resize",
     "resized_window",
+    "tiled_tiff_bytes",
     "with_chroma_of",
     "write_picture",
     "write_tiled_tiff",

@@ -13,13 +13,16 @@ from glstylenet.numerics import Rect
 from glstylenet.pictures.colour_profiles import srgb_profile
 from glstylenet.pictures.resized_window import resized_window
 
-__all__ = ["write_tiled_tiff"]
+__all__ = ["tiled_tiff_bytes", "write_tiled_tiff"]
 
 _TILE = 256
 """Pixels a side of a tile; programs read a whole one for every pixel of it."""
 
 _ROW_OF_TILES = 1024
 """Rows that are read at a time, so that neighbouring tiles share what was read."""
+
+_BYTES_OF_HEADER = 2**16
+"""What a file holds besides its tiles: directories, the profile and the recipe."""
 
 
 def write_tiled_tiff(
@@ -45,10 +48,7 @@ def write_tiled_tiff(
     ...         [level.shape for level in tiff.series[0].levels]
     [(300, 600, 3), (150, 300, 3), (75, 150, 3)]
     """
-    sizes = [size]
-    while max(sizes[-1]) > _TILE:
-        height, width = sizes[-1]
-        sizes.append((-(-height // 2), -(-width // 2)))
+    sizes = _reductions(size)
     with replacing(path, overwrite=overwrite) as file, tifffile.TiffWriter(file, bigtiff=True) as tiff:
         for number, reduced in enumerate(sizes):
             is_full = number == 0
@@ -67,6 +67,26 @@ def write_tiled_tiff(
                 metadata=None,
                 software=False,
             )
+
+
+def tiled_tiff_bytes(size: tuple[int, int]) -> int:
+    """Return the bytes that the file of a picture of that ``size`` (height, width) takes at most.
+
+    >>> tiled_tiff_bytes((300, 600)) // 1000
+    1844
+    """
+    tiles = (-(-height // _TILE) * -(-width // _TILE) for height, width in _reductions(size))
+    # Noise does not get smaller, and a little larger: deflate adds five bytes to each block of it.
+    return sum(tiles) * (3 * _TILE * _TILE + 1024) + _BYTES_OF_HEADER
+
+
+def _reductions(size: tuple[int, int]) -> list[tuple[int, int]]:
+    """Return the sizes of the picture and its reductions, the largest first."""
+    sizes = [size]
+    while max(sizes[-1]) > _TILE:
+        height, width = sizes[-1]
+        sizes.append((-(-height // 2), -(-width // 2)))
+    return sizes
 
 
 def _tiles(
