@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -30,8 +31,9 @@ from glstylenet.numerics import Rect, whole
 from glstylenet.objective.objective import Objective
 from glstylenet.objective.styles import StyleGuide
 from glstylenet.objective.terms import LossWeights
-from glstylenet.pictures import read_picture, read_recipe, write_picture, write_tiled_tiff
+from glstylenet.pictures import read_picture, read_recipe, resize, write_picture, write_tiled_tiff
 from glstylenet.pyramid import SCHEMES
+from glstylenet.run import Warned
 from glstylenet.run.assembly import make_optimizer
 from glstylenet.run.canvas import MARGIN
 from glstylenet.run.rounds import Evaluated, optimise_in_rounds
@@ -387,7 +389,7 @@ def test_a_dry_run_tells_what_a_run_takes(
     assert first.startswith("size 1, 165 x 32: painted whole, about ")
     assert second.startswith("size 2, 330 x 64: 3 areas, 6 evaluations each, about ")
     assert re.fullmatch(
-        r"in all about .*, [\d.]+ \w+ of memory, 1 MiB of disk \(1 MiB for the store, 1 MiB for the file\)",
+        r"in all about .*, [\d.]+ \w+ of memory, 2 MiB of disk \(1 MiB for the store, 1 MiB for the file\)",
         last,
     )
     assert sorted(path.name for path in tmp_path.iterdir()) == ["content.png", "style.png"]
@@ -408,3 +410,115 @@ def test_the_command_paints_a_tiff(tmp_path: Path) -> None:
     assert read_picture(output).size == (64, 330)
     assert json.loads(read_recipe(output) or "")["giant"]["area"] == 128
     assert sorted(path.name for path in tmp_path.iterdir()) == ["content.png", "out.tif", "style.png"]
+
+
+@pytest.mark.parametrize("begins_whole", [True, False])
+def test_a_store_holds_bytes_as_long_as_they_lose_nothing(
+    begins_whole: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("glstylenet.giant.store._AT_ONCE", 4)
+    store = Store(tmp_path)
+    picture = torch.arange(3 * 7 * 5).reshape(1, 3, 7, 5).float()
+    parts = [Rect(0, 0, 3, 5), Rect(3, 2, 7, 5), Rect(3, 0, 7, 2)]
+    store.write_picture("bytes", (7, 5), ((each, picture[..., *each.slices]) for each in parts))
+    assert np.load(tmp_path / "bytes.npy").dtype == np.uint8
+    assert torch.equal(store.read_pixels("bytes"), picture)
+    fraction = picture.clone()
+    fraction[0, 1, 6 if begins_whole else 0, 0] += 0.25
+    store.write_picture("floats", (7, 5), ((each, fraction[..., *each.slices]) for each in parts))
+    assert np.load(tmp_path / "floats.npy").dtype == np.float32
+    assert torch.equal(store.read_pixels("floats"), fraction)
+
+
+def test_a_picture_of_the_store_is_resized_in_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("glstylenet.giant.store._BLOCK", 8)
+    store = Store(tmp_path)
+    picture = torch.rand(1, 3, 40, 60, generator=torch.Generator().manual_seed(0)) * 255
+    store.write_pixels("a", picture)
+    for size in ((40, 60), (13, 21)):
+        assert (store.read_resized("a", size) - resize(picture, size)).abs().max() < 1e-3
+
+
+def test_a_larger_content_is_stored_as_its_reduction(tmp_path: Path) -> None:
+    """As tiled TIFF files, which are read in strips, it is what it is as an array, which is resized here."""
+    content, style = _picture(96, 495, 1), _picture(96, 108, 2)
+    for name, pixels in (("content", content), ("style", style)):
+        tifffile.imwrite(tmp_path / f"{name}.tif", pixels, tile=(16, 16), photometric="rgb")
+    stopped = paint_giant(
+        tmp_path / "content.tif",
+        tmp_path / "style.tif",
+        store=tmp_path / "store",
+        settings=SETTINGS.replace(size=330),
+        options=AREAS,
+        should_stop=lambda: True,
+    )
+    assert stopped is None
+    store = Store(tmp_path / "store")
+    for name, pixels, size in (("content", content, (64, 330)), ("style", style, (96, 108))):
+        expected = resize(read_picture(pixels).pixels, size)
+        assert (store.read_pixels(name) - expected).abs().max() < 1e-3
+
+
+def test_a_transparent_content_is_warned_of(tmp_path: Path) -> None:
+    content = np.concatenate([CONTENT, np.full((64, 330, 1), 200, np.uint8)], axis=2)
+    events: list[object] = []
+    paint_giant(
+        content,
+        STYLE,
+        store=tmp_path / "store",
+        settings=SETTINGS,
+        options=AREAS,
+        on_event=events.append,
+        should_stop=lambda: True,
+    )
+    words = "the content is transparent in parts; it is painted as it looks on white"
+    assert Warned(words) in events
+
+
+MEMORY = """
+import resource, sys
+from pathlib import Path
+from glstylenet.giant.store import Store
+from glstylenet.pictures import open_strips
+store = Store(Path(sys.argv[2]))
+with open_strips(sys.argv[1], max_pixels=10**10) as picture:
+    size = (300, 300)
+    store.write_picture("content", size, picture.resized(size))
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+def _write_large_tiff(path: Path, side: int) -> None:
+    """Write a deflated picture of tiles that are all the same."""
+    tile = np.zeros((512, 512, 3), np.uint8)
+    tile[..., 0] = np.arange(512) // 2
+    data = zlib.compress(tile.tobytes())
+    count = (side // 512) ** 2
+    tifffile.imwrite(
+        path,
+        (data for _ in range(count)),
+        shape=(side, side, 3),
+        dtype=np.uint8,
+        tile=(512, 512),
+        photometric="rgb",
+        compression="zlib",
+        bigtiff=True,
+    )
+
+
+@pytest.mark.long
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems count in other units")
+def test_memory_does_not_grow_with_the_content(tmp_path: Path) -> None:
+    """Of 0.26 and of 26 megapixels, which are 300 MiB and more if read whole; as the system counts it."""
+    peaks = []
+    for side in (512, 5120):
+        path = tmp_path / f"{side}.tif"
+        _write_large_tiff(path, side)
+        done = subprocess.run(
+            [sys.executable, "-c", MEMORY, str(path), str(tmp_path)],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        peaks.append(int(done.stdout) * 1024)
+    assert peaks[1] - peaks[0] < 100 * 2**20

@@ -19,7 +19,7 @@ from pydantic import TypeAdapter
 import glstylenet
 from glstylenet.files import parse_json
 from glstylenet.network import load_weights
-from glstylenet.pictures import read_picture, read_recipe, write_picture
+from glstylenet.pictures import open_strips, read_picture, read_recipe, write_picture
 from glstylenet.report.results_file import Record, ResultsFile
 from glstylenet.run import find_inputs, parse_recipe, prepare_inputs, read_sources, settings_to_repeat
 from glstylenet.run.assembly import make_optimizer
@@ -68,6 +68,7 @@ def draw_subjects(folder: Path) -> list[Subject]:
         os.mkfifo(beside / "pipe")
     return [
         Subject("picture", pictures, BINARY, _read_picture),
+        Subject("picture in strips", pictures, BINARY, _read_in_strips),
         Subject("map", _maps(), BINARY, _map_reader(beside / "content.png")),
         Subject("recipe", {"recipe.json": _recipe(beside)}, (*TEXT, _tree), _recipe_reader(beside)),
         Subject("config", {"config.toml": _CONFIG}, TEXT, _read_config),
@@ -146,6 +147,12 @@ def _tiff(samples: NDArray[np.generic], photometric: str = "rgb", **options: obj
 def _read_picture(path: Path) -> None:
     read_picture(path, max_pixels=MAX_PIXELS)
     read_recipe(path)
+
+
+def _read_in_strips(path: Path) -> None:
+    with open_strips(path, max_pixels=MAX_PIXELS) as picture:
+        for _ in picture.resized((7, 9)):
+            pass
 
 
 # Maps

@@ -286,11 +286,11 @@ def _print_forecast(
     as_json: bool,
 ) -> int:
     """Print what the run would take; ``workers`` is ``None`` if this process would paint alone."""
-    from glstylenet.giant import coarse_settings, forecast_sizes
+    from glstylenet.giant import coarse_settings, forecast_sizes, plan_coarse
     from glstylenet.machine import choose_device, using_threads
     from glstylenet.memory import format_bytes
     from glstylenet.network import load_weights
-    from glstylenet.run import estimate_seconds, measure_speed, plan_run
+    from glstylenet.run import estimate_seconds, measure_speed
 
     settings = coarse_settings(manifest)
     device = choose_device(settings.device, settings.precision)
@@ -298,9 +298,7 @@ def _print_forecast(
     speed = measure_speed(settings, device, weights)
     with using_threads(None if workers is None else 1):
         speed_of_worker = speed if workers is None else measure_speed(settings, device, weights)
-    started = plan_run(
-        outputs.content, outputs.style, content_map=content_map, style_map=style_map, settings=settings
-    )
+    started = plan_coarse(manifest, content_map=content_map, style_map=style_map)
     coarse = estimate_seconds(started, settings, speed)
     sizes = forecast_sizes(manifest, device, speed_of_worker, workers=workers or 1)
     seconds = coarse + sum(each.seconds for each in sizes)

@@ -22,6 +22,7 @@ from glstylenet.giant.paint import (
     needed_disk,
     needs_whole_picture,
     paint_giant,
+    plan_coarse,
     plan_giant,
     run_here,
 )
@@ -42,6 +43,7 @@ __all__ = [
     "needed_disk",
     "needs_whole_picture",
     "paint_giant",
+    "plan_coarse",
     "plan_giant",
     "run_here",
 ]

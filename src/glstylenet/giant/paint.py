@@ -2,10 +2,13 @@
 
 import math
 import shutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -30,7 +33,7 @@ from glstylenet.memory import format_bytes
 from glstylenet.network import load_weights
 from glstylenet.numerics import Rect
 from glstylenet.objective import LossTerms
-from glstylenet.pictures import Picture, PictureSource, fitted_size, read_picture, resize
+from glstylenet.pictures import PictureSource, PictureStrips, fitted_size, open_strips
 from glstylenet.run import (
     ALGORITHM_VERSION,
     MARGIN,
@@ -38,8 +41,10 @@ from glstylenet.run import (
     Event,
     Identity,
     Result,
+    Started,
     Warned,
     checkpoint_file,
+    plan_run,
     style_size_at,
     stylize,
     with_margin,
@@ -54,6 +59,7 @@ __all__ = [
     "needed_disk",
     "needs_whole_picture",
     "paint_giant",
+    "plan_coarse",
     "plan_giant",
     "run_here",
     "sizes_of",
@@ -150,27 +156,25 @@ def paint_giant(
     :class:`~glstylenet.errors.OutputError` where the disk has no room.
     """
     folder = Path(store)
-    manifest, pictures = _prepare(
+    with _prepared(
         content,
         style,
         content_map=content_map,
         style_map=style_map,
         settings=settings or Settings(),
         options=options or GiantOptions(),
-    )
-    saved = _open(folder, manifest, resume=resume)
-    if saved is None:
-        _check_room(folder, manifest)
-        _write_pictures(folder, pictures, manifest)
-        write_manifest(folder, manifest)
-    else:
-        manifest = saved
-    for role, picture in pictures.items():
-        if picture.alpha is not None:
-            on_event(Warned(f"the {role} is transparent in parts; it is painted as it looks on white"))
-    del pictures
+    ) as (planned, pictures):
+        manifest = _open(folder, planned, resume=resume)
+        if manifest is None:
+            manifest = planned
+            _check_room(folder, manifest)
+            _write_pictures(folder, pictures, manifest)
+            write_manifest(folder, manifest)
+            for role, picture in pictures.items():
+                for warning in _warnings(role, picture):
+                    on_event(Warned(warning))
     run = _Run(folder, manifest, run_parts, on_event, should_stop)
-    if _COARSE not in manifest.done and not run.paint_coarse(content, style, content_map, style_map):
+    if _COARSE not in manifest.done and not run.paint_coarse(content_map, style_map):
         return None
     progress = Progress(folder, run.manifest)
     for number in range(1, len(manifest.sizes)):
@@ -195,21 +199,44 @@ def plan_giant(
 
     Raises what :func:`paint_giant` would raise before it computes, but for what concerns its store.
     """
-    return _prepare(
+    with _prepared(
         content,
         style,
         content_map=content_map,
         style_map=style_map,
         settings=settings or Settings(),
         options=options or GiantOptions(),
-    )[0]
+    ) as (manifest, _pictures):
+        return manifest
+
+
+@default_modes()
+def plan_coarse(
+    manifest: Manifest,
+    *,
+    content_map: PictureSource | None = None,
+    style_map: PictureSource | None = None,
+) -> Started:
+    """Return what the coarse part of a run will do, without computing it or reading its pictures."""
+    content, style = (
+        np.full((*size, 3), 0.1, np.float32) for size in (manifest.sizes[0], _coarse_style_size(manifest))
+    )
+    return plan_run(
+        content, style, content_map=content_map, style_map=style_map, settings=coarse_settings(manifest)
+    )
 
 
 def coarse_settings(manifest: Manifest) -> Settings:
-    """Return the settings of the coarse part, in which the style is as large beside it as at full size."""
-    longest = max(manifest.sizes[0])
-    style_scale = max(manifest.style_size) * manifest.factor(0) / min(max(manifest.own_style_size), longest)
+    """Return the settings of the coarse part, whose pictures have the sizes that they are painted at."""
+    longest, longest_of_style = max(manifest.sizes[0]), max(_coarse_style_size(manifest))
+    style_scale = longest_of_style / min(longest_of_style, longest)
     return Settings(**manifest.settings).replace(size=longest, style_scale=style_scale)
+
+
+def _coarse_style_size(manifest: Manifest) -> tuple[int, int]:
+    """Return the size at which the style is as large beside the coarse part as at full size."""
+    longest = max(manifest.style_size) * manifest.factor(0)
+    return fitted_size(manifest.own_style_size, max(1, round(longest)))
 
 
 def needs_whole_picture(settings: Settings) -> str | None:
@@ -243,8 +270,10 @@ def needed_disk(manifest: Manifest) -> int:
         for number in range(len(manifest.sizes))
     ]
     last, before = painted[-1], painted[-2] if len(painted) > 1 else 0
-    # Two states of the last size, one of the size before, the content and an eighth for matches and sums.
-    return int(1.125 * (2 * _CANVAS_BYTES * last + _CANVAS_BYTES * before)) + _CANVAS_BYTES * last // 4
+    # Two states of the last size, one of the size before, and an eighth for matches and sums; content and
+    # style, in bytes where nothing is lost by it, which is known when they are read.
+    inputs = _CANVAS_BYTES * (math.prod(manifest.sizes[-1]) + math.prod(manifest.style_size))
+    return int(1.125 * (2 * _CANVAS_BYTES * last + _CANVAS_BYTES * before)) + inputs
 
 
 @dataclass
@@ -255,18 +284,12 @@ class _Run:
     emit: Callable[[Event | PartsDone], None]
     should_stop: Callable[[], bool]
 
-    def paint_coarse(
-        self,
-        content: PictureSource,
-        style: PictureSource,
-        content_map: PictureSource | None,
-        style_map: PictureSource | None,
-    ) -> bool:
+    def paint_coarse(self, content_map: PictureSource | None, style_map: PictureSource | None) -> bool:
         """Paint the coarsest size whole; return whether it was not stopped."""
-        checkpoint = self.folder / _COARSE
+        checkpoint, store = self.folder / _COARSE, Store(self.folder)
         result = stylize(
-            content,
-            style,
+            _as_array(store.read_resized("content", self.manifest.sizes[0])),
+            _as_array(store.read_resized("style", _coarse_style_size(self.manifest))),
             content_map=content_map,
             style_map=style_map,
             settings=coarse_settings(self.manifest),
@@ -353,7 +376,8 @@ class _Run:
         )
 
 
-def _prepare(
+@contextmanager
+def _prepared(
     content: PictureSource,
     style: PictureSource,
     *,
@@ -361,25 +385,34 @@ def _prepare(
     style_map: PictureSource | None,
     settings: Settings,
     options: GiantOptions,
-) -> tuple[Manifest, dict[str, Picture]]:
-    """Read the pictures; return what the run will be, and content and style."""
+) -> Iterator[tuple[Manifest, dict[str, PictureStrips]]]:
+    """Open the pictures; yield what the run will be, and content and style, of which no pixel is read yet."""
     _refuse_settings(settings, options)
-    pictures: dict[str, Picture] = {
-        Role.CONTENT: _read(content, settings),
-        Role.STYLE: _read(style, settings),
-    }
-    digests: dict[str, str] = {role: picture.sha256 for role, picture in pictures.items()}
-    maps = ((Role.CONTENT_MAP, content_map), (Role.STYLE_MAP, style_map))
-    digests |= {role: _read(source, settings).sha256 for role, source in maps if source is not None}
-    return _manifest(pictures, digests, settings, options), pictures
+    maps = {Role.CONTENT_MAP: content_map, Role.STYLE_MAP: style_map}
+    with ExitStack() as stack:
+
+        def opened(source: PictureSource) -> PictureStrips:
+            return stack.enter_context(open_strips(source, max_pixels=settings.max_pixels))
+
+        pictures: dict[str, PictureStrips] = {Role.CONTENT: opened(content), Role.STYLE: opened(style)}
+        digests: dict[str, str] = {role: picture.sha256 for role, picture in pictures.items()}
+        digests |= {role: opened(source).sha256 for role, source in maps.items() if source is not None}
+        yield _manifest(pictures, digests, settings, options), pictures
 
 
-def _read(source: PictureSource, settings: Settings) -> Picture:
-    return read_picture(source, max_pixels=settings.max_pixels)
+def _warnings(role: str, picture: PictureStrips) -> Iterator[str]:
+    """Yield what deserves a warning in a picture that was read."""
+    for note in picture.notes:
+        yield f"{picture.name}: {note}"
+    if picture.is_transparent:
+        yield f"the {role} is transparent in parts; it is painted as it looks on white"
 
 
 def _manifest(
-    pictures: Mapping[str, Picture], digests: Mapping[str, str], settings: Settings, options: GiantOptions
+    pictures: Mapping[str, PictureStrips],
+    digests: Mapping[str, str],
+    settings: Settings,
+    options: GiantOptions,
 ) -> Manifest:
     content, style = pictures[Role.CONTENT], pictures[Role.STYLE]
     size = fitted_size(content.size, settings.size)
@@ -440,18 +473,23 @@ def _check_room(folder: Path, manifest: Manifest) -> None:
         )
 
 
-def _write_pictures(folder: Path, pictures: Mapping[str, Picture], manifest: Manifest) -> None:
-    """Write content and style as all steps read them: on white, the style at its full size."""
+def _write_pictures(folder: Path, pictures: Mapping[str, PictureStrips], manifest: Manifest) -> None:
+    """Write content and style as all steps read them: on white, no larger than they are painted from."""
     store = Store(folder)
-    store.write_pixels("content", _compact(pictures[Role.CONTENT].over_white))
-    style = resize(pictures[Role.STYLE].over_white, manifest.style_size)
-    store.write_pixels("style", _compact(style))
+    content, size = pictures[Role.CONTENT], manifest.sizes[-1]
+    sizes = {
+        Role.CONTENT: content.size if max(content.size) < max(size) else size,
+        Role.STYLE: manifest.style_size,
+    }
+    for role, target in sizes.items():
+        store.write_picture(role, target, pictures[role].resized(target))
 
 
-def _compact(pixels: Tensor) -> Tensor:
-    """Return bytes where they are the same numbers."""
-    whole = pixels.to(torch.uint8)
-    return whole if torch.equal(whole.to(pixels.dtype), pixels) else pixels
+def _as_array(pixels: Tensor) -> npt.NDArray[np.generic]:
+    """Return pixels (1, 3, H, W), 0..255, as (H, W, 3): bytes where they are the same numbers, else 0..1."""
+    values = pixels[0].permute(1, 2, 0).contiguous()
+    whole = values.to(torch.uint8)
+    return whole.numpy() if torch.equal(whole.to(values.dtype), values) else values.div(255).numpy()
 
 
 def _refuse_settings(settings: Settings, options: GiantOptions) -> None:

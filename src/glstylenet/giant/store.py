@@ -3,7 +3,7 @@
 ::
 
     manifest.json             what the run is, and which of its steps are done
-    content.npy, style.npy    the pictures (3, H, W), bytes where these lose nothing; maps beside them
+    content.npy, style.npy    the pictures (3, H, W), at the size they are painted from; maps beside them
     coarse/                   the checkpoint of the coarse part
     size-2/pixels-1-17.npy    area 17 of the picture at its second size, as the first step left it
 
@@ -13,9 +13,11 @@ whose files are there. Files are NumPy's and safetensors': both are read in part
 any process on any machine that sees the folder.
 """
 
+import math
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -28,8 +30,15 @@ from torch import Tensor
 
 from glstylenet.files import replacing
 from glstylenet.numerics import Rect
+from glstylenet.pictures import resized_window
 
 __all__ = ["Store"]
+
+_BLOCK = 256
+"""Pixels a side that are resized at a time."""
+
+_AT_ONCE = 2**20
+"""Numbers that are converted at a time."""
 
 
 class Store:
@@ -42,6 +51,37 @@ class Store:
         """Write ``pixels`` (1, C, H, W) of any type."""
         with self._replacing(f"{name}.npy") as file:
             np.save(file, pixels[0].cpu().contiguous().numpy(), allow_pickle=False)
+
+    def write_picture(self, name: str, size: tuple[int, int], parts: Iterable[tuple[Rect, Tensor]]) -> None:
+        """Write a picture of ``size`` (height, width) that comes in ``parts``: rectangles and their pixels.
+
+        It is stored in bytes as long as these are the same numbers, else as float32.
+        """
+        dtype: np.dtype[Any] = np.dtype(np.uint8)
+        with self._replacing(f"{name}.npy") as file:
+            start = _begin_array(file, (3, *size), dtype)
+            for window, pixels in parts:
+                values = pixels[0].numpy()
+                if dtype == np.uint8 and not np.array_equal(values, values.astype(np.uint8)):
+                    _widen(file, start, 3 * size[0] * size[1])
+                    dtype = np.dtype(np.float32)
+                    _begin_array(file, (3, *size), dtype)
+                # Mapped anew for every part: what stays mapped counts as the process's memory.
+                stored = np.memmap(file, dtype, "r+", start, (3, *size))
+                stored[:, *window.slices] = values
+
+    def read_resized(self, name: str, size: tuple[int, int]) -> Tensor:
+        """Return pixels (1, C, h, w) resized to ``size``, in the memory of these."""
+        own, blocks = self.size_of(name), []
+        for top in range(0, size[0], _BLOCK):
+            rows = Rect(top, 0, min(top + _BLOCK, size[0]), size[1])
+            columns = (
+                Rect(rows.top, left, rows.bottom, min(left + _BLOCK, size[1]))
+                for left in range(0, size[1], _BLOCK)
+            )
+            read = partial(self.read_pixels, name)
+            blocks.append(torch.cat([resized_window(read, own, size, each) for each in columns], dim=3))
+        return torch.cat(blocks, dim=2)
 
     def read_pixels(self, name: str, window: Rect | None = None) -> Tensor:
         """Return pixels (1, C, h, w) in ``window``, by default all, as float32 on the CPU."""
@@ -93,3 +133,24 @@ class Store:
         path = self.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         return replacing(path, overwrite=True)
+
+
+def _begin_array(file: IO[bytes], shape: tuple[int, ...], dtype: "np.dtype[Any]") -> int:
+    """Write the header of an array, and make the file long enough; return where its numbers begin."""
+    file.seek(0)
+    description = np.lib.format.dtype_to_descr(dtype)
+    header = {"descr": description, "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(file, header)
+    start = file.tell()
+    file.truncate(start + math.prod(shape) * dtype.itemsize)
+    return start
+
+
+def _widen(file: IO[bytes], start: int, count: int) -> None:
+    """Replace ``count`` bytes from ``start`` on by the same numbers as float32, the last ones first."""
+    for begin in reversed(range(0, count, _AT_ONCE)):
+        file.seek(start + begin)
+        values = np.frombuffer(file.read(min(_AT_ONCE, count - begin)), np.uint8)
+        file.seek(start + 4 * begin)
+        file.write(values.astype(np.float32).tobytes())
+    file.flush()

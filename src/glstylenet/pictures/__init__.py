@@ -6,6 +6,8 @@
 - ``read``: decodes a file, an array or a Pillow image to sRGB.
 - ``source``: says what may be handed in as a picture.
 - ``write``: encodes a result, with its recipe, in the format of its suffix.
+- ``strips``: reads pictures from top to bottom, without the whole in memory.
+- ``decoding``: turns errors and warnings of decoders into ours.
 - ``raster``: holds decoded samples and limits their size.
 - ``decode``: decodes files and images with Pillow.
 - ``png``: decodes PNG files, leaving out damaged metadata.
@@ -41,6 +43,7 @@ from glstylenet.pictures.read import Picture, read_picture
 from glstylenet.pictures.resize import fitted_size, resize
 from glstylenet.pictures.resized_window import resized_window
 from glstylenet.pictures.source import PictureSource
+from glstylenet.pictures.strips import PictureStrips, open_strips
 from glstylenet.pictures.tiled_tiff import tiled_tiff_bytes, write_tiled_tiff
 from glstylenet.pictures.transparency import over_white, present_pixels
 from glstylenet.pictures.write import check_output, read_recipe, write_picture
@@ -48,6 +51,7 @@ from glstylenet.pictures.write import check_output, read_recipe, write_picture
 __all__ = [
     "Picture",
     "PictureSource",
+    "PictureStrips",
     "apply_maps",
     "check_output",
     "fitted_size",
@@ -55,6 +59,7 @@ __all__ = [
     "list_pictures",
     "match_colours",
     "match_distribution",
+    "open_strips",
     "output_format",
     "over_white",
     "photo_finish",

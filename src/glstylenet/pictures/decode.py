@@ -24,7 +24,7 @@ from glstylenet.pictures.raster import (
     to_float_samples,
 )
 
-__all__ = ["PillowPlugin", "decode_with_pillow", "raster_of_image"]
+__all__ = ["PillowPlugin", "decode_with_pillow", "pillow_metadata", "raster_of_image"]
 
 
 _DEEP_COLOUR = re.compile(r"(RGB|RGBA|RGBa|RGBX|LA);16[BLN]")
@@ -91,6 +91,19 @@ def decode_with_pillow(
     if counts_frames:
         file.seek(0)
         raster.note_frames(getattr(plugin(file), "n_frames", 1))
+    return raster
+
+
+def pillow_metadata(plugin: PillowPlugin, file: BinaryIO) -> Raster:
+    """Return what Pillow reads of profile, encoding and orientation, without samples.
+
+    Not for formats of which it decodes the samples first. Raises any exception for a damaged file.
+    """
+    file.seek(0)
+    image = plugin(file)
+    _preload_exif(image)
+    raster = Raster(np.empty(0, np.uint8), profile=image.info.get("icc_profile"))
+    _read_metadata(raster, image, file)
     return raster
 
 

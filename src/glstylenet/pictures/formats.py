@@ -25,10 +25,10 @@ from glstylenet.pictures.encode import (
 )
 from glstylenet.pictures.jpeg import decode_jpeg
 from glstylenet.pictures.picture_end import bmp_end, gif_end, jpeg_end, png_end, webp_end
-from glstylenet.pictures.png import decode_png
+from glstylenet.pictures.png import decode_png, png_strips
 from glstylenet.pictures.png16 import Samples
-from glstylenet.pictures.raster import Raster, SizeLimits
-from glstylenet.pictures.tiff import decode_tiff, encode_tiff, tiff_recipe
+from glstylenet.pictures.raster import Raster, RasterStrips, SizeLimits
+from glstylenet.pictures.tiff import decode_tiff, encode_tiff, tiff_recipe, tiff_strips
 from glstylenet.pictures.tiff_directory import tiff_end
 from glstylenet.pictures.webp import decode_webp
 
@@ -37,6 +37,7 @@ __all__ = [
     "Decoder",
     "Encoder",
     "PictureFormat",
+    "StripsDecoder",
     "format_of_content",
     "join_names",
     "output_format",
@@ -50,6 +51,10 @@ Decoder = Callable[[BinaryIO, SizeLimits], Raster]
 """Decodes a file, checking the size before anything else is read. May raise anything if it is damaged."""
 
 
+StripsDecoder = Callable[[BinaryIO, SizeLimits], RasterStrips | None]
+"""Decodes a file in strips, which then are rows of what a :data:`Decoder` returns; None where it cannot."""
+
+
 Encoder = Callable[[IO[bytes], Samples, str | None], tuple[str, ...]]
 """Writes samples and the recipe to a file; returns notes on what the file could not take."""
 
@@ -59,9 +64,10 @@ class PictureFormat:
     """All that the program knows of one picture format.
 
     ``name`` is the word in messages; ``suffixes`` are in lower case, the usual one first; ``signature`` is a
-    regular expression for the first bytes; ``decode`` reads; ``find_end`` returns the place where the
-    picture's own data end, None where that cannot be told, and ``may_go_on`` says that programs keep data of
-    their own behind it. ``encode`` writes, None if the format is only read; the rest is of formats that are
+    regular expression for the first bytes; ``decode`` reads, ``decode_strips`` some rows at a time;
+    ``find_end`` returns the place where the picture's own data end, None where that cannot be told, and
+    ``may_go_on`` says that programs keep data of their own behind it. ``encode`` writes, None if the format
+    is only read; the rest is of formats that are
     written: ``bits`` are the bits per channel that it holds, ``longest_side`` the most pixels on a side
     (None: no limit), ``recipe_place`` where the recipe lies and ``read_recipe`` what reads the text there,
     ``details`` how it is written, in words.
@@ -72,6 +78,7 @@ class PictureFormat:
     signature: bytes
     media_type: str
     decode: Decoder
+    decode_strips: StripsDecoder = lambda _file, _limits: None
     find_end: Callable[[BinaryIO], int | None] = lambda _file: None
     may_go_on: bool = False
     encode: Encoder | None = None
@@ -90,6 +97,7 @@ FORMATS: tuple[PictureFormat, ...] = (
         signature=rb"\x89PNG\r\n\x1a\n",
         media_type="image/png",
         decode=decode_png,
+        decode_strips=png_strips,
         find_end=png_end,
         encode=encode_png,
         bits=(8, 16),
@@ -129,6 +137,7 @@ FORMATS: tuple[PictureFormat, ...] = (
         signature=rb"II[*+]\0|MM\0[*+]",
         media_type="image/tiff",
         decode=decode_tiff,
+        decode_strips=tiff_strips,
         find_end=tiff_end,
         may_go_on=True,
         encode=encode_tiff,

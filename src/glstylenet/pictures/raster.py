@@ -5,6 +5,7 @@ Shapes: H height, W width, C colour channels (1 grey, 3 RGB or CIELAB, 4 CMYK).
 
 import struct
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -20,6 +21,7 @@ __all__ = [
     "DECODING_ERRORS",
     "FloatArray",
     "Raster",
+    "RasterStrips",
     "Samples",
     "SizeLimits",
     "divide_by_alpha",
@@ -90,6 +92,18 @@ class Raster:
         """Note that only the first of ``count`` is used, if there are several; ``frames`` is their name."""
         if count > 1:
             self.notes.append(f"holds {count} {frames}; only the first is used")
+
+
+@dataclass(frozen=True)
+class RasterStrips:
+    """A picture that is decoded from top to bottom, some rows at a time: it never is in memory as a whole.
+
+    ``size`` is its (rows, columns) as stored; ``rasters`` yields its rows, once, and raises any exception for
+    a damaged file. What the first one says of the picture, its notes included, holds for all.
+    """
+
+    size: tuple[int, int]
+    rasters: Iterator[Raster]
 
 
 @dataclass(frozen=True)

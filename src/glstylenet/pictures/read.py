@@ -5,13 +5,9 @@ becomes 255.0, nothing is rounded to 8 bits), and transparency is kept apart fro
 (:mod:`~glstylenet.pictures.transparency`). Shapes: H height, W width, C colour channels.
 """
 
-import contextlib
 import hashlib
 import io
 import os
-import threading
-import warnings
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -22,10 +18,19 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from glstylenet.errors import GLStyleNetError, ImageError, MemoryLimitError
+from glstylenet.errors import ImageError
 from glstylenet.machine import available_memory
 from glstylenet.pictures.colour_profiles import to_srgb
 from glstylenet.pictures.decode import raster_of_image
+from glstylenet.pictures.decoding import (
+    SWAPPED,
+    damaged,
+    errors_as_image_error,
+    file_digest,
+    notes_on_end,
+    refuse_hdr,
+    with_warnings_as_notes,
+)
 from glstylenet.pictures.file_type import expected, format_of_file, open_picture, refuse_polyglot
 from glstylenet.pictures.formats import PictureFormat
 from glstylenet.pictures.raster import FloatArray, Raster, Samples, SizeLimits, to_float_samples
@@ -33,13 +38,6 @@ from glstylenet.pictures.source import PictureSource, stream_bytes, unknown_sour
 from glstylenet.pictures.transparency import fill_hidden, over_white
 
 __all__ = ["Picture", "read_picture"]
-
-
-_WARNING_FILTERS = threading.Lock()
-
-
-_SWAPPED = (5, 6, 7, 8)
-"""Orientations in which rows and columns are stored exchanged."""
 
 
 _STRIPS, _SMALLEST_STRIP = 16, 2**18
@@ -110,8 +108,8 @@ def read_picture(
         return _finish(_from_array(source, limits("the array")), "array")
     if isinstance(source, Image.Image):
         limits("the image").check(*source.size, bytes_per_pixel=50)
-        with _errors_as_image_error(lambda error: f"The image cannot be decoded: {error}. {expected()}."):
-            raster = _with_warnings_as_notes(lambda: raster_of_image(source))
+        with errors_as_image_error(lambda error: f"The image cannot be decoded: {error}. {expected()}."):
+            raster = with_warnings_as_notes(lambda: raster_of_image(source))
             return _finish(raster, "image")
     if isinstance(source, str | os.PathLike):
         path = Path(source)
@@ -128,57 +126,12 @@ def read_picture(
 def _read_file(
     file: BinaryIO, form: PictureFormat, limits: SizeLimits, name: str, path: Path | None
 ) -> Picture:
-    def message(error: Exception) -> str:
-        return (
-            f"{limits.where}: begins like a {form.name} picture but cannot be decoded ({error}). "
-            "The file is cut short, damaged or of a rare kind. "
-            f"{expected()}; fetch it again, or save it as PNG elsewhere."
-        )
-
-    with file, _errors_as_image_error(message):
+    with file, errors_as_image_error(damaged(limits.where, form)):
         end = refuse_polyglot(file, limits.where, form)
         file.seek(0)
-        raster = _with_warnings_as_notes(lambda: form.decode(file, limits))
-        size = file.seek(0, io.SEEK_END)
-        if end is not None and end < size and not form.may_go_on:
-            raster.notes.append(f"goes on for {size - end:,} bytes after the picture's end; they are ignored")
-        return _finish(raster, name, path, _file_digest(file))
-
-
-def _file_digest(file: BinaryIO) -> str:
-    """Return the SHA-256 of all bytes of ``file``."""
-    digest = hashlib.sha256()
-    file.seek(0)
-    while block := file.read(2**20):
-        digest.update(block)
-    return digest.hexdigest()
-
-
-@contextlib.contextmanager
-def _errors_as_image_error(message: Callable[[Exception], str]) -> Iterator[None]:
-    """Turn whatever decoders raise for damaged data into ImageError, with ``message`` about it."""
-    try:
-        yield
-    except GLStyleNetError:
-        raise
-    except MemoryError as error:
-        raise MemoryLimitError(
-            f"The machine ran out of memory while a picture was read. {message(error)}"
-        ) from error
-    except Exception as error:
-        raise ImageError(message(error)) from error
-
-
-def _with_warnings_as_notes(decode: Callable[[], Raster]) -> Raster:
-    """Return what ``decode`` returns; Pillow's warnings of damaged metadata become notes."""
-    # Warning filters belong to the whole process. So threads take turns here, and a warning that some other
-    # thread gives meanwhile ends up among these.
-    record = warnings.catch_warnings(record=True, action="always", category=UserWarning)
-    with _WARNING_FILTERS, record as caught:
-        raster = decode()
-    words = (" ".join(str(each.message).split()).rstrip(".") for each in caught)
-    raster.notes.extend(f"has damaged metadata ({each})" for each in dict.fromkeys(words))
-    return raster
+        raster = with_warnings_as_notes(lambda: form.decode(file, limits))
+        raster.notes += notes_on_end(file, end, form)
+        return _finish(raster, name, path, file_digest(file))
 
 
 def _from_array(array: npt.NDArray[np.generic], limits: SizeLimits) -> Raster:
@@ -212,11 +165,7 @@ def _digest(*planes: Tensor | None) -> str:
 
 def _finish(raster: Raster, name: str, path: Path | None = None, sha256: str | None = None) -> Picture:
     """Convert ``raster`` to sRGB, fill what is hidden, turn it upright; its own digest is the default."""
-    if raster.encoding is not None and raster.encoding.hdr:
-        raise ImageError(
-            f"{path or f'The {name}'}: holds colours of high dynamic range ({raster.encoding.hdr}), for "
-            "which sRGB has no equal. Expected a picture of standard range; convert it where HDR is shown."
-        )
+    refuse_hdr(raster, str(path or f"The {name}"))
     rows, columns = raster.colour.shape[:2]
     pixels, stored = _upright(rows, columns, 3, raster.orientation)
     notes: list[str] = []
@@ -232,7 +181,7 @@ def _finish(raster: Raster, name: str, path: Path | None = None, sha256: str | N
         alpha, stored_alpha = _upright(rows, columns, 1, raster.orientation)
         stored_alpha[..., 0] = raster.alpha
     full_size = raster.full_size
-    if full_size is not None and raster.orientation in _SWAPPED:
+    if full_size is not None and raster.orientation in SWAPPED:
         full_size = full_size[::-1]
     digest = sha256 or _digest(pixels, alpha)
     return Picture(pixels, alpha, name, path, digest, (*raster.notes, *dict.fromkeys(notes)), full_size)
@@ -243,7 +192,7 @@ def _upright(rows: int, columns: int, channels: int, orientation: int) -> tuple[
 
     ``orientation`` is EXIF's.
     """
-    swapped = orientation in _SWAPPED
+    swapped = orientation in SWAPPED
     pixels = np.empty((channels, columns, rows) if swapped else (channels, rows, columns), np.float32)
     stored = np.moveaxis(pixels, 0, 2)
     if orientation in (2, 3, 6, 7):

@@ -1,8 +1,10 @@
 """TIFF files: with the layouts and the depth that Pillow does not read or write."""
 
+import contextlib
 import logging
+from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, BinaryIO
+from typing import IO, Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -11,11 +13,12 @@ from PIL import TiffImagePlugin
 
 from glstylenet.errors import ImageError
 from glstylenet.pictures.colour_profiles import srgb_profile
-from glstylenet.pictures.decode import decode_with_pillow
+from glstylenet.pictures.decode import decode_with_pillow, pillow_metadata
 from glstylenet.pictures.png16 import Samples as WrittenSamples
 from glstylenet.pictures.raster import (
     FloatArray,
     Raster,
+    RasterStrips,
     Samples,
     SizeLimits,
     divide_by_alpha,
@@ -24,7 +27,7 @@ from glstylenet.pictures.raster import (
 )
 from glstylenet.pictures.tiff_directory import camera_raw, count_pages
 
-__all__ = ["decode_tiff", "encode_tiff", "tiff_recipe"]
+__all__ = ["decode_tiff", "encode_tiff", "tiff_recipe", "tiff_strips"]
 
 
 _DESCRIPTION = 270  # the tag ImageDescription, which holds the recipe
@@ -42,11 +45,26 @@ _BITS_PER_SAMPLE, _SAMPLE_FORMAT = 258, 339
 _UNSIGNED = 1
 
 
+_ALPHAS = {tifffile.EXTRASAMPLE.ASSOCALPHA, tifffile.EXTRASAMPLE.UNASSALPHA}
+
+
+_LARGEST_ROW = 192 * 2**20
+"""Bytes that a row of tiles, or a strip, may take for the picture to be decoded row by row."""
+
+
+_PIXELS_AT_ONCE = 2**20
+"""Pixels whose colours are computed at a time."""
+
+
 _SMALL_SEGMENT = 32 * 2**20
 """Bytes that a tile may have, however small the picture is."""
 
 
-_LAYOUTS = {
+_Layout = tuple[str, int]
+"""A colour space and its channels."""
+
+
+_LAYOUTS: dict[tifffile.PHOTOMETRIC, _Layout] = {
     tifffile.PHOTOMETRIC.MINISWHITE: ("L", 1),
     tifffile.PHOTOMETRIC.MINISBLACK: ("L", 1),
     tifffile.PHOTOMETRIC.RGB: ("RGB", 3),
@@ -65,11 +83,7 @@ def decode_tiff(file: BinaryIO, limits: SizeLimits) -> Raster:
 
     Pillow decodes samples of up to 8 bits in the layouts that it knows, tifffile all others.
     """
-    if (kind := camera_raw(file)) is not None:
-        raise ImageError(
-            f"{limits.where}: is {kind}, which holds what the sensor measured and not yet a picture. Develop "
-            "it in a raw converter, and save it as a 16-bit TIFF or PNG file."
-        )
+    _refuse_raw(file, limits)
     file.seek(0)
     with tifffile.TiffFile(file) as tiff:
         page = tiff.pages.first
@@ -78,6 +92,125 @@ def decode_tiff(file: BinaryIO, limits: SizeLimits) -> Raster:
         raster = _decode_with_pillow(file, page, limits) or _decode_with_tifffile(page, limits, segment_bytes)
     raster.note_frames(count_pages(file), "pages")
     return raster
+
+
+def tiff_strips(file: BinaryIO, limits: SizeLimits) -> RasterStrips | None:
+    """Return the first page of a file, to be decoded a row of tiles, or a strip, at a time.
+
+    None for layouts that only the whole is read of: palettes, fewer than 8 bits, signed integers, CIELAB,
+    YCbCr that is not JPEG, and segments of more than :data:`_LARGEST_ROW`, unless they are stored as they
+    are. Raises any exception for a damaged file, ImageError for a camera raw.
+    """
+    _refuse_raw(file, limits)
+    file.seek(0)
+    tiff = tifffile.TiffFile(file)  # closed with the file
+    page = tiff.pages.first
+    _check_segments(page)
+    layout = _layout_of_strips(page)
+    rows = None if layout is None else _rows_of_segments(page)
+    if layout is None or rows is None:
+        return None
+    limits.check(page.imagewidth, page.imagelength, bytes_per_pixel=0)
+    metadata = _metadata_of_bytes(file, page)
+    metadata.note_frames(count_pages(file), "pages")
+
+    def rasters() -> Iterator[Raster]:
+        at_once = max(1, _PIXELS_AT_ONCE // page.imagewidth)
+        for strip in rows:
+            for top in range(0, len(strip), at_once):
+                raster = _raster_of_samples(strip[top : top + at_once], page, layout)
+                raster.encoding = metadata.encoding
+                raster.notes += metadata.notes
+                yield raster
+
+    return RasterStrips((page.imagelength, page.imagewidth), rasters())
+
+
+def _refuse_raw(file: BinaryIO, limits: SizeLimits) -> None:
+    if (kind := camera_raw(file)) is not None:
+        raise ImageError(
+            f"{limits.where}: is {kind}, which holds what the sensor measured and not yet a picture. Develop "
+            "it in a raw converter, and save it as a 16-bit TIFF or PNG file."
+        )
+
+
+def _layout_of_strips(page: tifffile.TiffPage) -> _Layout | None:
+    """Return the layout if strips are decoded to what the whole is, which Pillow decodes up to 8 bits."""
+    bits = set(np.atleast_1d(page.tags.valueof(_BITS_PER_SAMPLE, default=1)).tolist())
+    layout = _LAYOUTS.get(tifffile.PHOTOMETRIC(page.photometric))
+    if page.photometric == tifffile.PHOTOMETRIC.YCBCR and page.compression == tifffile.COMPRESSION.JPEG:
+        layout = ("RGB", 3)  # converted by the codec
+    if layout is None or len(bits) > 1 or page.imagedepth > 1 or page.dtype is None or max(bits) < 8:
+        return None
+    space, count = layout
+    if space == "LAB" or page.dtype.kind not in "uf" or page.samplesperpixel not in (count, count + 1):
+        return None
+    if page.samplesperpixel == count + 1 and not set(page.extrasamples) <= _ALPHAS:
+        return None
+    return layout
+
+
+def _metadata_of_bytes(file: BinaryIO, page: tifffile.TiffPage) -> Raster:
+    """Return the encoding that the whole is read with, and notes: of deep samples, no tags of colours are."""
+    if page.bitspersample <= 8:
+        with contextlib.suppress(SyntaxError):  # what Pillow does not know
+            return pillow_metadata(TiffImagePlugin.TiffImageFile, file)
+    return Raster(np.empty(0, np.uint8))
+
+
+def _rows_of_segments(page: tifffile.TiffPage) -> Iterator[npt.NDArray[Any]] | None:
+    """Return the samples (rows, W, samples) of each row of tiles or strips; None if these are too large."""
+    segment_rows = min(page.tilelength if page.is_tiled else page.rowsperstrip, page.imagelength)
+    row_bytes = page.imagewidth * page.samplesperpixel * (-(-page.bitspersample // 8))
+    if segment_rows * row_bytes <= _LARGEST_ROW:
+        return _decoded_rows(page, segment_rows)
+    in_planes = page.planarconfig == tifffile.PLANARCONFIG.SEPARATE and page.samplesperpixel > 1
+    return _stored_rows(page) if page.is_memmappable and not in_planes else None
+
+
+def _decoded_rows(page: tifffile.TiffPage, segment_rows: int) -> Iterator[npt.NDArray[Any]]:
+    """Decode the segments of each row of them, into the same array: what is yielded holds until the next.
+
+    Tiles at the borders reach beyond the picture.
+    """
+    in_planes = page.planarconfig == tifffile.PLANARCONFIG.SEPARATE and page.samplesperpixel > 1
+    planes = page.samplesperpixel if in_planes else 1
+    across = -(-page.imagewidth // page.tilewidth) if page.is_tiled else 1
+    down = -(-page.imagelength // segment_rows)
+    handle = page.parent.filehandle
+    decoded = np.empty((segment_rows, page.imagewidth, page.samplesperpixel), page.dtype)
+    for row in range(down):
+        top = row * segment_rows
+        strip = decoded[: page.imagelength - top]
+        for plane in range(planes):
+            for column in range(across):
+                index = (plane * down + row) * across + column
+                handle.seek(page.dataoffsets[index])
+                data = handle.read(page.databytecounts[index])
+                segment, _, _ = page.decode(
+                    data, index, jpegtables=page.jpegtables, jpegheader=page.jpegheader
+                )
+                if segment is None:
+                    raise ValueError("a part of the samples is missing")
+                left = column * page.tilewidth if page.is_tiled else 0
+                piece = segment[0, : len(strip), : page.imagewidth - left]
+                samples = slice(plane, plane + 1) if in_planes else slice(None)
+                strip[: piece.shape[0], left : left + piece.shape[1], samples] = piece
+        yield strip
+
+
+def _stored_rows(page: tifffile.TiffPage) -> Iterator[npt.NDArray[Any]]:
+    """Read samples that lie in the file as they are, one after another."""
+    handle = page.parent.filehandle
+    stored = np.dtype(page.dtype).newbyteorder(page.parent.byteorder)
+    row_samples = page.imagewidth * page.samplesperpixel
+    at_once = max(1, _PIXELS_AT_ONCE // page.imagewidth)
+    for top in range(0, page.imagelength, at_once):
+        rows = min(at_once, page.imagelength - top)
+        handle.seek(page.dataoffsets[0] + top * row_samples * stored.itemsize)
+        data = handle.read(rows * row_samples * stored.itemsize)
+        values = np.frombuffer(data, stored).reshape(rows, page.imagewidth, page.samplesperpixel)
+        yield values.astype(page.dtype)
 
 
 def encode_tiff(file: IO[bytes], samples: WrittenSamples, recipe: str | None) -> tuple[str, ...]:
@@ -147,9 +280,8 @@ def _decode_with_tifffile(page: tifffile.TiffPage, limits: SizeLimits, segment_b
     )
     if layout is None or len(bits) > 1 or page.imagedepth > 1 or page.dtype is None:
         raise ValueError(f"{found}, a layout that is not read")
-    space, count = layout
-    if page.samplesperpixel < count:
-        raise ValueError(f"{found}; expected {count} or more")
+    if page.samplesperpixel < layout[1]:
+        raise ValueError(f"{found}; expected {layout[1]} or more")
     limits.check(
         page.imagewidth,
         page.imagelength,
@@ -158,6 +290,12 @@ def _decode_with_tifffile(page: tifffile.TiffPage, limits: SizeLimits, segment_b
     )
     planes = page.asarray(squeeze=False)  # (planes, 1, H, W, samples)
     samples = planes[0, 0] if planes.shape[0] == 1 else np.moveaxis(planes[:, 0, ..., 0], 0, -1)
+    return _raster_of_samples(samples, page, layout)
+
+
+def _raster_of_samples(samples: npt.NDArray[Any], page: tifffile.TiffPage, layout: _Layout) -> Raster:
+    """Return what the ``samples`` (H, W, samples of a pixel) of some rows mean."""
+    space, count = layout
     tags = {
         code: page.tags.valueof(code, default=default)
         for code, default in ((_ORIENTATION, 1), (_ICC_PROFILE, None))
@@ -166,11 +304,11 @@ def _decode_with_tifffile(page: tifffile.TiffPage, limits: SizeLimits, segment_b
     if space == "LAB":
         colour: Samples = _cielab(samples[..., :count], page)
     else:
-        colour, raster.notes = _scaled(samples[..., :count], bits.pop())
+        colour, raster.notes = _scaled(samples[..., :count], int(page.bitspersample))
     if page.photometric == tifffile.PHOTOMETRIC.MINISWHITE:
         colour = (65535 if colour.dtype == np.uint16 else 255) - colour
     extra = page.extrasamples[:1]
-    if extra and extra[0] in (tifffile.EXTRASAMPLE.ASSOCALPHA, tifffile.EXTRASAMPLE.UNASSALPHA):
+    if extra and extra[0] in _ALPHAS:
         alpha, _ = _scaled(samples[..., count], page.bitspersample)
         raster.alpha = to_float_samples(alpha) if alpha.dtype != np.float32 else alpha.astype(np.float32)
         raster.alpha /= 255
@@ -180,7 +318,7 @@ def _decode_with_tifffile(page: tifffile.TiffPage, limits: SizeLimits, segment_b
     return raster
 
 
-def _scaled(samples: npt.NDArray[np.generic], bits: int) -> tuple[Samples, list[str]]:
+def _scaled(samples: npt.NDArray[Any], bits: int) -> tuple[Samples, list[str]]:
     """Return samples as a raster holds them, and notes; ValueError for types and values without a meaning."""
     if samples.dtype.kind == "i":
         return integers_as_samples(samples)
@@ -193,7 +331,7 @@ def _scaled(samples: npt.NDArray[np.generic], bits: int) -> tuple[Samples, list[
     return to_float_samples(samples), []
 
 
-def _cielab(samples: npt.NDArray[np.generic], page: tifffile.TiffPage) -> FloatArray:
+def _cielab(samples: npt.NDArray[Any], page: tifffile.TiffPage) -> FloatArray:
     """Return CIELAB as a raster holds it: L* 255 / 100, a* + 128, b* + 128.
 
     TIFF has two encodings (TIFF 6.0, section 23; Adobe Photoshop TIFF Technical Notes, 2002): CIELAB with
