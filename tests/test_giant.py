@@ -330,6 +330,28 @@ def test_a_tiled_tiff_is_the_picture_and_its_reductions(tmp_path: Path) -> None:
         write_tiled_tiff(path, (300, 600), read)
 
 
+def test_a_wide_tiff_is_written_from_few_pixels_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its smallest reduction is of all of it, and equals what is resized from the whole."""
+    monkeypatch.setattr("glstylenet.pictures.tiled_tiff._SOURCE_SIDE", 256)
+    picture = (torch.linspace(0, 155, 2000) + torch.linspace(0, 100, 300)[:, None]).expand(1, 3, 300, 2000)
+    windows: list[Rect] = []
+
+    def read(window: Rect) -> Tensor:
+        windows.append(window)
+        return picture[..., *window.slices]
+
+    write_tiled_tiff(tmp_path / "wide.tif", (300, 2000), read)
+    assert max(max(window.size) for window in windows) < 300  # and what a kernel reaches beyond
+    with tifffile.TiffFile(tmp_path / "wide.tif") as file:
+        levels = [torch.from_numpy(level.asarray()) for level in file.series[0].levels]
+    assert levels[-1].shape == (38, 250, 3)
+    for level in levels:
+        expected = resize(picture, (level.shape[0], level.shape[1]))[0].permute(1, 2, 0)
+        assert (level - expected).abs().max() <= 0.51
+
+
 @pytest.mark.long
 def test_maps_hold_in_every_area(tmp_path: Path) -> None:
     """The style is red on its left and blue on its right; the maps ask for blue left and red right.

@@ -1,5 +1,6 @@
 """Tiled TIFF: a picture of any size, written tile by tile, with reductions of itself to look at quickly."""
 
+import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -19,7 +20,13 @@ _TILE = 256
 """Pixels a side of a tile; programs read a whole one for every pixel of it."""
 
 _ROW_OF_TILES = 1024
-"""Rows that are read at a time, so that neighbouring tiles share what was read."""
+"""Rows and columns that are read at a time, so that neighbouring tiles share what was read."""
+
+_PIXELS_OF_ROW = 2**24
+"""Pixels that are held at a time: of wide pictures, fewer rows of tiles."""
+
+_SOURCE_SIDE = 8192
+"""Pixels a side of the picture that are resized at a time: its reductions depend on many of them."""
 
 _BYTES_OF_HEADER = 2**16
 """What a file holds besides its tiles: directories, the profile and the recipe."""
@@ -36,7 +43,7 @@ def write_tiled_tiff(
     """Write a BigTIFF of 8 bits in sRGB, with reductions to a half, a quarter and so on as its SubIFDs.
 
     ``read`` returns the pixels (1, 3, h, w), 0..255, of a rectangle of the picture of ``size`` (height,
-    width). ``recipe`` is a JSON object as text. Memory does not depend on the picture's height. Raises
+    width). ``recipe`` is a JSON object as text. A row of tiles is in memory at a time. Raises
     :class:`~glstylenet.errors.OutputError` if writing fails; an old file stays.
 
     >>> import tempfile, torch
@@ -94,13 +101,15 @@ def _tiles(
 ) -> Iterator[npt.NDArray[np.uint8]]:
     """Yield the tiles of one reduction, row by row; those at the border are filled up by tifffile."""
     height, width = reduced
-    for top in range(0, height, _ROW_OF_TILES):
-        bottom = min(top + _ROW_OF_TILES, height)
+    at_once = max(_TILE, min(_ROW_OF_TILES, _PIXELS_OF_ROW // width // _TILE * _TILE))
+    side = min(_ROW_OF_TILES, max(1, _SOURCE_SIDE * max(reduced) // max(size)))
+    for top in range(0, height, at_once):
+        bottom = min(top + at_once, height)
         rows = np.empty((bottom - top, width, 3), np.uint8)
-        for left in range(0, width, _ROW_OF_TILES):
-            window = Rect(top, left, bottom, min(left + _ROW_OF_TILES, width))
-            pixels = resized_window(read, size, reduced, window)
-            rows[:, window.left : window.right] = pixels[0].add(0.5).floor().permute(1, 2, 0).numpy()
+        for row, column in itertools.product(range(top, bottom, side), range(0, width, side)):
+            window = Rect(row, column, min(row + side, bottom), min(column + side, width))
+            pixels = resized_window(read, size, reduced, window)[0].add(0.5).floor()
+            rows[window.top - top : window.bottom - top, window.left : window.right] = pixels.permute(1, 2, 0)
         for row in range(0, bottom - top, _TILE):
             for column in range(0, width, _TILE):
                 yield np.ascontiguousarray(rows[row : row + _TILE, column : column + _TILE])
