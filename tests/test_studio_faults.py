@@ -20,6 +20,7 @@ import pytest
 
 from glstylenet.cli import main
 from glstylenet.errors import UsageError
+from glstylenet.run import Style
 from glstylenet.settings.model import Settings
 from glstylenet.studio.event_log import EventLog
 from glstylenet.studio.job import ROLES, Job
@@ -278,13 +279,14 @@ def test_a_folder_that_vanished_does_not_end_the_painting(
 ) -> None:
     painted: list[Path] = []
 
-    def paint(_content: object, style: Path, *_arguments: object, **_options: object) -> None:
-        painted.append(style.parent)
-        raise UsageError(f"{style}: enough")
+    def paint(_content: object, styles: list[Style], *_arguments: object, **_options: object) -> None:
+        place = Path(str(styles[0].picture))
+        painted.append(place.parent)
+        raise UsageError(f"{place}: enough")
 
     monkeypatch.setattr("glstylenet.studio.runner.stylize", paint)
     storage = Storage(tmp_path)
-    jobs = [Job(name * 22, float(k), None, {}, dict.fromkeys(ROLES), "") for k, name in enumerate("AB")]
+    jobs = [Job(name * 22, float(k), None, {}, dict.fromkeys(ROLES, "a"), "") for k, name in enumerate("AB")]
     for job in jobs:
         storage.make_folder(job.id)
         storage.write(job)

@@ -82,6 +82,19 @@ def test_maps_of_both_pictures_are_proposed(idle: Studio) -> None:
     assert len(checked["classes"]) == 2
 
 
+def test_maps_of_several_styles_have_one_palette(idle: Studio) -> None:
+    """The third picture is the second one again: so is its map."""
+    pictures = scenes(idle)
+    request = {**pictures, "further_styles": [pictures["style"]], "classes": 2}
+    found = idle.ask("POST", ADDRESS, json=request).json()
+    [further] = found["further_style_maps"]
+    assert np.array_equal(picture(idle, further), picture(idle, found["style_map"]))
+    for each in found["classes"]:
+        assert each["further_style_shares"] == [each["style_share"]]
+    missing = {**request, "further_styles": ["A" * 22]}
+    assert "for the style 2" in idle.ask("POST", ADDRESS, json=missing).json()["error"]
+
+
 def maps_of(found: Mapping[str, Any]) -> dict[str, str]:
     return {name: found[name] for name in ("content_map", "style_map")}
 

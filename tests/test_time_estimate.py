@@ -38,7 +38,7 @@ def test_a_whole_picture_by_hand() -> None:
 def test_sizes_alone_tell_the_same() -> None:
     """The same by hand, of pictures that nobody has read: one size of 64 x 48, and a style of 40 x 80."""
     settings = Settings(round_length=20, iterations=50, scales=1)
-    seconds = estimate_by_size((64, 48), (40, 80), settings, Speed(1e-3, 1e-4), has_maps=False)
+    seconds = estimate_by_size((64, 48), [(40, 80)], settings, Speed(1e-3, 1e-4), has_maps=False)
     assert abs(seconds - (50 * 80 * 64 * 1e-3 + 3 * (10 * 8) * (5 * 10) * 1e-4)) < 1e-9
 
 

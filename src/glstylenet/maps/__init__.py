@@ -10,11 +10,13 @@
 - ``sheet``: draws maps over their pictures, side by side.
 """
 
+from glstylenet.maps.blends import MAX_CLASSES
 from glstylenet.maps.labels import PictureMap, check_map_size, label_maps, map_at, resize_labels
 from glstylenet.maps.semantics import Semantics, find_class
 from glstylenet.maps.sheet import draw_sheet
 
 __all__ = [
+    "MAX_CLASSES",
     "PictureMap",
     "Semantics",
     "check_map_size",

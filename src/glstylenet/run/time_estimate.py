@@ -1,6 +1,7 @@
 """An estimate of how long a run will take on this machine, from one small evaluation."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -90,7 +91,7 @@ def estimate_seconds(plan: Started, settings: Settings, speed: Speed) -> float:
 
 def estimate_by_size(
     size: tuple[int, int],
-    style_size: tuple[int, int],
+    style_sizes: Sequence[tuple[int, int]],
     settings: Settings,
     speed: Speed,
     *,
@@ -98,7 +99,8 @@ def estimate_by_size(
 ) -> float:
     """Estimate the seconds of a run at ``speed`` whose pictures nobody has read yet.
 
-    ``size`` and ``style_size`` are the (height, width) in pixels that content and style will be brought to.
+    ``size`` and ``style_sizes`` are the (height, width) in pixels that the content and each style will be
+    brought to.
     It is :func:`estimate_seconds` without tiles and without the finer first size that small classes of a map
     ask for, so a picture that does not fit into memory takes longer.
     """
@@ -109,13 +111,15 @@ def estimate_by_size(
         coarsest=settings.coarsest,
         scales=settings.scales,
     )
+    first, *further = style_sizes
     whole = MemoryPlan(None, 1, 1, half_history=False, needed_bytes=0)
     plan = Started(
         device="",
         precision="",
         scales=tuple(scales),
         plans=(whole,) * len(scales),
-        style_size=style_size,
+        style_size=first,
+        further_style_sizes=tuple(further),
         classes="maps" if has_maps else "",
         weights="",
         memory_bytes=0,

@@ -1,7 +1,8 @@
 """Command line: the ``glstylenet stylize`` command that repeats a run."""
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from glstylenet.settings.model import Settings
 from glstylenet.settings.presets import PRESETS
@@ -19,10 +20,20 @@ def option_name(field: str) -> str:
     return "--" + field.replace("_", "-")
 
 
-def command_line(pictures: Pictures, settings: Settings, output: str, *, preset: str | None = None) -> str:
+def command_line(
+    pictures: Pictures,
+    settings: Settings,
+    output: str,
+    *,
+    preset: str | None = None,
+    style_weights: Sequence[float] = (),
+    regions: Mapping[str, int] = MappingProxyType({}),
+) -> str:
     """Return the command that paints ``pictures`` with ``settings`` into ``output``, quoted for a shell.
 
-    It names only the settings that differ from the defaults, or from ``preset``'s values.
+    It names only the settings that differ from the defaults, or from ``preset``'s values. ``style_weights``
+    are those of all styles, the first included; ``regions`` says by its colour from which style, from 1, a
+    class is painted.
 
     >>> from pathlib import Path
     >>> command_line(Pictures(Path("a.png"), Path("b.png")), Settings(seed=7), "out.png")
@@ -35,6 +46,7 @@ def command_line(pictures: Pictures, settings: Settings, output: str, *, preset:
         words += ["--content-map", str(pictures.content_map)]
     if pictures.style_map is not None:
         words += ["--style-map", str(pictures.style_map)]
+    words += _styles(pictures, style_weights, regions)
     if preset is not None:
         words += ["--preset", preset]
     for name, value in _differences(settings, preset).items():
@@ -43,6 +55,21 @@ def command_line(pictures: Pictures, settings: Settings, output: str, *, preset:
         else:
             words += [option_name(name), str(value)]
     return shlex.join(words)
+
+
+def _styles(pictures: Pictures, weights: Sequence[float], regions: Mapping[str, int]) -> list[str]:
+    """Return the options of further styles, what all styles weigh, and the classes of each."""
+    words = []
+    for picture, _ in pictures.further:
+        words += ["--add-style", str(picture)]
+    if any(style_map is not None for _, style_map in pictures.further):
+        for _, style_map in pictures.further:
+            words += ["--add-style-map", "none" if style_map is None else str(style_map)]
+    if len(set(weights)) > 1:
+        words += ["--style-weights", ",".join(f"{weight:g}" for weight in weights)]
+    for colour, number in regions.items():
+        words += ["--region", f"{colour}={number}"]
+    return words
 
 
 def _differences(settings: Settings, preset: str | None) -> dict[str, object]:

@@ -1,6 +1,6 @@
 """Roles: what the pictures of a run are for, and the files that fill them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
@@ -42,23 +42,29 @@ def style_map_role(number: int) -> str:
 
 @dataclass(frozen=True)
 class Pictures:
-    """The files that a run paints from. ``content`` is ``None`` for a doodle, painted from its map."""
+    """The files that a run paints from. ``content`` is ``None`` for a doodle, painted from its map.
+
+    ``further`` are the pictures of style 2 and the following, each with its map or ``None``.
+    """
 
     content: Path | None
     style: Path
     content_map: Path | None = None
     style_map: Path | None = None
+    further: tuple[tuple[Path, Path | None], ...] = field(default=(), kw_only=True)
 
-    def as_dict(self) -> dict[Role, Path]:
+    def as_dict(self) -> dict[str, Path]:
         """Return the files by role, without the roles that have none.
 
         >>> [str(role) for role in Pictures(None, Path("style.png")).as_dict()]
         ['style']
         """
-        roles = {
+        roles: dict[str, Path | None] = {
             Role.CONTENT: self.content,
             Role.STYLE: self.style,
             Role.CONTENT_MAP: self.content_map,
             Role.STYLE_MAP: self.style_map,
         }
+        for number, (style, style_map) in enumerate(self.further, start=2):
+            roles |= {style_role(number): style, style_map_role(number): style_map}
         return {role: path for role, path in roles.items() if path is not None}

@@ -258,7 +258,7 @@ def _add_maps(application: FastAPI, runner: Runner, requests: Requests, proposal
 
     @application.post("/api/maps/propose")
     def propose(wanted: ProposalRequest, request: Request) -> dict[str, object]:
-        """Propose maps of two pictures, and return their ids, the classes, and notes."""
+        """Propose maps of all pictures, and return their ids, the classes, and notes."""
 
         def should_stop() -> bool:
             return runner.is_closing or anyio.from_thread.run(request.is_disconnected)

@@ -7,7 +7,7 @@ from typing import IO
 
 from glstylenet.errors import ImageError
 from glstylenet.pictures import read_picture, read_recipe, write_picture
-from glstylenet.studio.job import ROLES, Job
+from glstylenet.studio.job import Job
 from glstylenet.studio.storage import Storage
 
 __all__ = ["as_jpeg", "write_archive"]
@@ -24,7 +24,7 @@ def write_archive(file: IO[bytes], job: Job, folder: Path) -> None:
     # Pictures are compressed already.
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         archive.writestr("command.txt", f"{job.command}\n")
-        for name in (*(f"{role}.png" for role in ROLES), "start.png"):
+        for name in (*(f"{role}.png" for role in job.pictures), "start.png"):
             if (folder / name).is_file():
                 archive.write(folder / name, name)
         result = folder / "result.png"

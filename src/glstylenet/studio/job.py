@@ -2,16 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from glstylenet.errors import GLStyleNetError
-from glstylenet.settings import Pictures, Role, Settings, command_line
+from glstylenet.run import Style
+from glstylenet.settings import Pictures, Role, Settings, command_line, style_map_role, style_role
 
-__all__ = ["ACTIVE", "FINISHED", "ROLES", "Job", "repeating_command"]
+__all__ = ["ACTIVE", "FINISHED", "ROLES", "Job", "repeating_command", "styles_of"]
 
 ROLES = (Role.CONTENT, Role.STYLE, Role.CONTENT_MAP, Role.STYLE_MAP)
-"""The pictures of a job."""
+"""The pictures of a job with one style."""
 
 ACTIVE = frozenset({"queued", "running", "stopping"})
 FINISHED = frozenset({"done", "stopped", "failed"})
@@ -22,9 +24,13 @@ class Job:
     """`Job` holds what is written into ``job.json``.
 
     ``state``: queued, running, stopping, done, stopped, failed or interrupted. ``pictures``: the page's name
-    of each picture, by role. ``settings``: the values of all settings. ``progress``: that of the latest
-    evaluation, or of the latest copies of strokes, whose ``seconds_left`` is ``None`` and ``losses`` empty; a
-    run that only copies strokes has 0 ``evaluations``. ``preview``: the number of previews written so far.
+    of each picture, by role; further styles and their maps have the roles of
+    :func:`~glstylenet.settings.style_role`. ``style_weights``: what each style weighs. ``regions``: by the
+    colours of classes the number of the style, from 1, that alone they are painted from. ``class_names``: by
+    colours, what the page's user calls classes. ``settings``: the values of all settings. ``progress``: that
+    of the latest evaluation, or of the latest copies of strokes, whose ``seconds_left`` is ``None`` and
+    ``losses`` empty; a run that only copies strokes has 0 ``evaluations``. ``preview``: the number of
+    previews written so far.
     """
 
     id: str
@@ -44,6 +50,15 @@ class Job:
     warnings: list[str] = field(default_factory=list)
     preview: int = 0
     has_result: bool = False
+    style_weights: list[float] = field(default_factory=list)
+    regions: dict[str, int] = field(default_factory=dict)
+    class_names: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def style_roles(self) -> list[tuple[str, str]]:
+        """The roles of each style's picture and map, the first style first."""
+        roles = [(style_role(number), style_map_role(number)) for number in range(1, len(self.pictures))]
+        return [each for each in roles if self.pictures.get(each[0]) is not None]
 
     def as_dict(self) -> dict[str, Any]:
         """Return the job for its file."""
@@ -58,12 +73,32 @@ class Job:
         return {
             **table,
             **{role: self.pictures.get(role) for role in ROLES},
+            "further_styles": [
+                {"style": self.pictures[style], "style_map": self.pictures.get(style_map)}
+                for style, style_map in self.style_roles[1:]
+            ],
             "continue_from": self.continued_from,
             "queue_position": queue_position,
             "preview": f"{start}/preview.jpg?n={self.preview}" if self.preview else None,
             "thumbnail": f"{start}/thumbnail.jpg" if self.preview or self.has_result else None,
             "result": f"{start}/result.png" if self.has_result else None,
         }
+
+
+def styles_of(job: Job, files: Mapping[str, Path]) -> list[Style]:
+    """Return the styles of ``job``, whose pictures and maps are ``files`` by role."""
+    weights = job.style_weights or [1.0] * len(job.style_roles)
+    return [
+        Style(
+            files[style],
+            files.get(style_map),
+            weight,
+            [colour for colour, bound in job.regions.items() if bound == number],
+        )
+        for number, ((style, style_map), weight) in enumerate(
+            zip(job.style_roles, weights, strict=True), start=1
+        )
+    ]
 
 
 _REPEATED = ("device", "precision", "weights")
@@ -82,11 +117,18 @@ def repeating_command(job: Job, machine: Mapping[str, object]) -> str:
         settings = settings.replace(weights=Path(settings.weights).name)
     if job.continued_from is not None:
         settings = settings.replace(init="start.png")
-    place = {role: Path(f"{role}.png") for role in ROLES if job.pictures.get(role) is not None}
+    place = {role: Path(f"{role}.png") for role, name in job.pictures.items() if name is not None}
     pictures = Pictures(
-        place.get(Role.CONTENT), place[Role.STYLE], place.get(Role.CONTENT_MAP), place.get(Role.STYLE_MAP)
+        place.get(Role.CONTENT),
+        place[Role.STYLE],
+        place.get(Role.CONTENT_MAP),
+        place.get(Role.STYLE_MAP),
+        further=tuple((place[style], place.get(style_map)) for style, style_map in job.style_roles[1:]),
+    )
+    command = partial(
+        command_line, pictures, settings, "result.png", style_weights=job.style_weights, regions=job.regions
     )
     try:
-        return command_line(pictures, settings, "result.png", preset=job.preset)
+        return command(preset=job.preset)
     except GLStyleNetError:
-        return command_line(pictures, settings, "result.png")
+        return command()

@@ -1,10 +1,10 @@
-"""Map proposals: maps of a content and a style picture that the library proposes, in the page's colours."""
+"""Map proposals: maps of a content picture and of styles that the library proposes, in the page's colours."""
 
 import functools
 import math
 from collections.abc import Callable
 from dataclasses import replace
-from typing import cast
+from typing import Annotated, cast
 
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
@@ -12,10 +12,10 @@ from torch import Tensor
 from glstylenet.numerics import interruptible, interruption_point, picture_size
 from glstylenet.pictures import fitted_size, read_picture, resize
 from glstylenet.proposals import DEFAULT_CLASSES, Proposal, propose_maps, propose_portrait_maps
-from glstylenet.settings import Role
+from glstylenet.settings import Role, style_role
 from glstylenet.studio.limiter import Limiter
 from glstylenet.studio.requests import Requests
-from glstylenet.studio.setting_schema import PALETTE
+from glstylenet.studio.setting_schema import MOST_STYLES, PALETTE
 from glstylenet.studio.storage import Storage
 
 __all__ = ["MAP_SIDE", "MapProposals", "ProposalRequest", "in_palette_colours"]
@@ -25,18 +25,25 @@ MAP_SIDE = 1600
 """The longest side of a proposed map in pixels, as of a map that is painted on the page."""
 
 
-_ROLES = (Role.CONTENT, Role.STYLE)
+_Name = Annotated[str, Field(max_length=100)]
 
 
 class ProposalRequest(BaseModel):
-    """`ProposalRequest` is the request of maps for two pictures, named by their ids or ``sample:demo``."""
+    """`ProposalRequest` is the request of maps for pictures, named by their ids or ``sample:demo``."""
 
     model_config = ConfigDict(extra="forbid")
 
     content: str = Field(max_length=100)
     style: str = Field(max_length=100)
+    further_styles: list[_Name] = Field(default_factory=list, max_length=MOST_STYLES - 1)
     portrait: bool = False
     classes: int | None = Field(default=None, ge=1, le=len(PALETTE))
+
+    @property
+    def pictures(self) -> dict[str, str]:
+        """The names of all pictures by role."""
+        further = {style_role(number): name for number, name in enumerate(self.further_styles, start=2)}
+        return {Role.CONTENT.value: self.content, Role.STYLE.value: self.style, **further}
 
 
 class MapProposals:
@@ -47,7 +54,7 @@ class MapProposals:
         self._limiter = Limiter(most_waiting=3, task="maps are being proposed")
 
     def of(self, request: ProposalRequest, should_stop: Callable[[], bool]) -> dict[str, object]:
-        """Return the ids of two maps, the classes with their shares, and notes.
+        """Return the ids of the pictures' maps, the classes with their shares, and notes.
 
         Raises :class:`~glstylenet.numerics.Interrupted` soon after ``should_stop`` returns True,
         :class:`~glstylenet.errors.InputError` for a missing picture,
@@ -56,33 +63,36 @@ class MapProposals:
         """
         with interruptible(should_stop), self._limiter.slot():
             interruption_point()  # it may have waited
-            pictures = [self._read(request, role) for role in _ROLES]
+            pictures = [self._read(name, role) for role, name in request.pictures.items()]
+            roles = [role.replace("_", " ") for role in request.pictures]
             if request.portrait:
-                found = propose_portrait_maps(pictures, roles=_ROLES, classes=request.classes)
+                found = propose_portrait_maps(pictures, roles=roles, classes=request.classes)
             else:
-                found = propose_maps(pictures, roles=_ROLES, classes=request.classes or DEFAULT_CLASSES)
+                found = propose_maps(pictures, roles=roles, classes=request.classes or DEFAULT_CLASSES)
             proposal = in_palette_colours(found)
-            maps = [self._storage.keep_pixels(proposal.picture(number)) for number in range(len(_ROLES))]
+            maps = [self._storage.keep_pixels(proposal.picture(number)) for number in range(len(pictures))]
         names = proposal.names or (None,) * len(proposal.colours)
         return {
             "content_map": maps[0],
             "style_map": maps[1],
+            "further_style_maps": maps[2:],
             "classes": [
                 {
                     "colour": "#{:02x}{:02x}{:02x}".format(*colour),
                     "name": name,
                     "content_share": shares[0],
                     "style_share": shares[1],
+                    "further_style_shares": list(shares[2:]),
                 }
                 for colour, name, shares in zip(proposal.colours, names, proposal.shares, strict=True)
             ],
             "notes": list(proposal.notes),
         }
 
-    def _read(self, request: ProposalRequest, role: Role) -> Tensor:
+    def _read(self, name: str, role: str) -> Tensor:
         """Return the pixels of a picture, at most as large as its map will be."""
         with self._storage.limiter.slot():
-            pixels = read_picture(self._requests.file(getattr(request, role), role)).over_white
+            pixels = read_picture(self._requests.file(name, role)).over_white
             size = picture_size(pixels)
             return resize(pixels, fitted_size(size, min(MAP_SIDE, max(size)))).round().byte()
 

@@ -5,27 +5,54 @@ import shutil
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from glstylenet.errors import InputError, SettingsError, UsageError
-from glstylenet.maps import PictureMap, label_maps
+from glstylenet.maps import MAX_CLASSES, PictureMap, label_maps
 from glstylenet.pictures import Picture, read_picture
 from glstylenet.run import Sources, prepare_inputs, read_sources
-from glstylenet.settings import INIT_CHOICES, Role, Settings, preset_settings
-from glstylenet.studio.job import ROLES, Job, repeating_command
-from glstylenet.studio.setting_schema import MOST_ITERATIONS, OFFERED, PALETTE
+from glstylenet.settings import (
+    INIT_CHOICES,
+    Role,
+    Settings,
+    preset_settings,
+    style_map_role,
+    style_role,
+)
+from glstylenet.studio.job import ROLES, Job, repeating_command, styles_of
+from glstylenet.studio.setting_schema import MOST_ITERATIONS, MOST_STYLES, OFFERED, PALETTE
 from glstylenet.studio.storage import Storage
 from glstylenet.studio.time_estimates import EstimateRequest
 
-__all__ = ["JobRequest", "MapsRequest", "Requests"]
+__all__ = ["JobRequest", "MapsRequest", "Requests", "StyleRequest"]
 
 _SAMPLE = "sample:"
 
+_NAMES = {colour: name for name, colour in PALETTE.items()}
+
+_Colour = Annotated[str, Field(pattern="^#[0-9a-f]{6}$")]
+
+_ClassName = Annotated[str, Field(min_length=1, max_length=80)]
+
+
+class StyleRequest(BaseModel):
+    """`StyleRequest` names the picture of a further style, and its map where it has one."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    style: str = Field(max_length=100)
+    style_map: str | None = Field(default=None, max_length=100)
+
 
 class JobRequest(BaseModel):
-    """`JobRequest` is the request of a run. Pictures are named by their ids, or ``sample:demo``."""
+    """`JobRequest` is the request of a run. Pictures are named by their ids, or ``sample:demo``.
+
+    ``style_weights``: how much each style counts, the first included, relative to the others; all alike if
+    there are none. ``regions``: by the colours of classes the number of the style, from 1, that alone they
+    are painted from. ``class_names``: by colours, what classes are called; they change nothing.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -33,9 +60,21 @@ class JobRequest(BaseModel):
     style: str = Field(max_length=100)
     content_map: str | None = Field(default=None, max_length=100)
     style_map: str | None = Field(default=None, max_length=100)
+    further_styles: list[StyleRequest] = Field(default_factory=list)
+    style_weights: list[float] = Field(default_factory=list)
+    regions: dict[str, int] = Field(default_factory=dict, max_length=MAX_CLASSES)
+    class_names: dict[_Colour, _ClassName] = Field(default_factory=dict, max_length=MAX_CLASSES)
     preset: str | None = Field(default=None, max_length=100)
     settings: dict[str, bool | int | float | str | None] = Field(default_factory=dict)
     continue_from: str | None = Field(default=None, max_length=100)
+
+    @property
+    def pictures(self) -> dict[str, str | None]:
+        """The names of all pictures by role."""
+        named: dict[str, str | None] = {role: getattr(self, role) for role in ROLES}
+        for number, each in enumerate(self.further_styles, start=2):
+            named |= {style_role(number): each.style, style_map_role(number): each.style_map}
+        return named
 
 
 class MapsRequest(BaseModel):
@@ -65,7 +104,7 @@ class Requests:
         else:
             found = self._storage.picture(name)
         if found is None:
-            raise InputError(f"there is no picture {name!r} for the {role.replace('_', ' ')}; load it again")
+            raise InputError(f"there is no picture {name!r} for the {_words(role)}; load it again")
         return found
 
     def settings(self, request: JobRequest | EstimateRequest) -> Settings:
@@ -88,31 +127,35 @@ class Requests:
         Raises the errors of :mod:`glstylenet.errors` for inputs that cannot be painted.
         """
         settings = self.settings(request)
+        _check_styles(request)
         files: dict[str, Path] = {
-            role: self.file(name, role) for role in ROLES if (name := getattr(request, role)) is not None
+            role: self.file(name, role) for role, name in request.pictures.items() if name is not None
         }
+        job = Job(
+            id=self._storage.new_id(),
+            created=time.time(),
+            preset=request.preset,
+            settings=settings.model_dump(mode="json"),
+            pictures=request.pictures,
+            command="",
+            continued_from=request.continue_from,
+            style_weights=request.style_weights,
+            regions=request.regions,
+            class_names=dict(request.class_names),
+        )
         chosen = settings if before is None else settings.replace(init=str(before))
         with self._storage.limiter.slot():
             sources = read_sources(
                 files.get(Role.CONTENT),
-                files[Role.STYLE],
+                styles_of(job, files),
                 content_map=files.get(Role.CONTENT_MAP),
-                style_map=files.get(Role.STYLE_MAP),
+                style_map=None,
                 settings=chosen,
             )
             self._check_sizes(sources)  # before memory of these sizes is allocated
             prepare_inputs(sources, chosen)
             del sources
         self._storage.make_room(sum(file.stat().st_size for file in files.values()))
-        job = Job(
-            id=self._storage.new_id(),
-            created=time.time(),
-            preset=request.preset,
-            settings=settings.model_dump(mode="json"),
-            pictures={role: getattr(request, role) for role in ROLES},
-            command="",
-            continued_from=request.continue_from,
-        )
         job.command = repeating_command(job, self._machine)
         folder = self._storage.make_folder(job.id)
         try:
@@ -127,7 +170,10 @@ class Requests:
 
     def _check_sizes(self, sources: Sources) -> None:
         """Refuse a result or a style with more pixels than the server allows."""
-        sizes = {"picture": (sources.size, "size"), "style": (sources.style_size, "style_scale")}
+        sizes = {
+            "picture": (sources.size, "size"),
+            **{style.name: (style.size, "style_scale") for style in sources.styles},
+        }
         for what, ((height, width), setting) in sizes.items():
             if height * width > self._storage.max_pixels:
                 raise SettingsError(
@@ -147,12 +193,11 @@ class Requests:
                     for role in (Role.CONTENT, Role.STYLE)
                 ]
             )
-        names = {colour: name for name, colour in PALETTE.items()}
         return {
             "classes": [
                 {
                     "colour": each.colour_name,
-                    "name": names.get(each.colour_name, each.colour_name),
+                    "name": _NAMES.get(each.colour_name, each.colour_name),
                     "content_share": each.shares[0],
                     "style_share": each.shares[1],
                     "missing_in_style": each.shares[1] == 0,
@@ -161,6 +206,34 @@ class Requests:
             ],
             "warnings": list(semantics.warnings),
         }
+
+
+def _check_styles(request: JobRequest) -> None:
+    """Raise :class:`~glstylenet.errors.SettingsError` for styles that a run cannot have together."""
+    count = 1 + len(request.further_styles)
+    if count > MOST_STYLES:
+        raise SettingsError(f"got {count} styles, and at most {MOST_STYLES} are painted from here")
+    if len(request.style_weights) not in (0, count):
+        raise SettingsError(
+            f"the number of weights is {len(request.style_weights)}, and that of styles {count}; give one "
+            "weight for each style, or none"
+        )
+    for colour, number in request.regions.items():
+        if not 1 <= number <= count:
+            name = request.class_names.get(colour) or _NAMES.get(colour, "")
+            called = f"{name} ({colour})" if name else colour
+            styles = "there is one style" if count == 1 else f"the styles are 1 to {count}"
+            raise SettingsError(f"{called[:120]} is to be painted from style {number}, and {styles}")
+
+
+def _words(role: str) -> str:
+    """Return what messages call the picture of ``role``.
+
+    >>> _words("content_map"), _words("style_2"), _words("style_map_2")
+    ('content map', 'style 2', 'map of style 2')
+    """
+    numbered = role.removeprefix(f"{Role.STYLE_MAP}_")
+    return role.replace("_", " ") if numbered == role else f"map of style {numbered}"
 
 
 def _copy(source: Path, place: Path) -> None:

@@ -34,7 +34,7 @@ from glstylenet.run import (
 )
 from glstylenet.settings import Role, Settings
 from glstylenet.studio.event_log import EventLog, Message
-from glstylenet.studio.job import ACTIVE, FINISHED, Job, repeating_command
+from glstylenet.studio.job import ACTIVE, FINISHED, Job, repeating_command, styles_of
 from glstylenet.studio.limiter import BusyError
 from glstylenet.studio.storage import Storage
 
@@ -321,16 +321,15 @@ class _Painter:
     def paint(self) -> Result:
         """Run the job, from its checkpoint if there is one."""
         job, folder = self._entry.job, self._folder
-        files = {role: folder / f"{role}.png" for role in job.pictures}
+        files = {role: folder / f"{role}.png" for role, name in job.pictures.items() if name is not None}
         settings = Settings(**{**job.settings, **self._machine})
         if (folder / "start.png").is_file():
             settings = settings.replace(init=str(folder / "start.png"))
         checkpoint = folder / "checkpoint"
         return stylize(
-            files[Role.CONTENT] if files[Role.CONTENT].is_file() else None,
-            files[Role.STYLE],
-            content_map=files[Role.CONTENT_MAP] if files[Role.CONTENT_MAP].is_file() else None,
-            style_map=files[Role.STYLE_MAP] if files[Role.STYLE_MAP].is_file() else None,
+            files.get(Role.CONTENT),
+            styles_of(job, files),
+            content_map=files.get(Role.CONTENT_MAP),
             settings=settings,
             on_event=self.on_event,
             should_stop=lambda: self._runner.should_stop(self._entry),

@@ -12,11 +12,15 @@ from glstylenet.pictures import picture_suffixes, readable_names
 from glstylenet.proposals import has_face_models
 from glstylenet.settings import GROUPS, INIT_CHOICES, PRESETS, QUALITIES, Settings, field_help
 
-__all__ = ["MOST_ITERATIONS", "OFFERED", "PALETTE", "page_schema"]
+__all__ = ["MOST_ITERATIONS", "MOST_STYLES", "OFFERED", "PALETTE", "page_schema"]
 
 
 MOST_ITERATIONS = 100_000
 """The most evaluations of one run: each adds a line to its event log."""
+
+
+MOST_STYLES = 4
+"""The most styles of one run: as many as a page has room to paint on."""
 
 
 OFFERED = tuple(name for name in Settings.model_fields if field_help(name).effect)
@@ -70,7 +74,7 @@ def page_schema(*, upload_bytes: int, max_pixels: int) -> dict[str, object]:
             for term in TERMS
         ],
         "palette": [{"name": name, "colour": colour} for name, colour in PALETTE.items()],
-        "limits": {"upload_bytes": upload_bytes, "max_pixels": max_pixels},
+        "limits": {"upload_bytes": upload_bytes, "max_pixels": max_pixels, "styles": MOST_STYLES},
         "pictures": {"names": readable_names(), "suffixes": list(picture_suffixes())},
         "proposals": {"portrait": has_face_models()},
     }

@@ -11,6 +11,7 @@ from glstylenet.network import load_weights
 from glstylenet.pictures import fitted_size
 from glstylenet.run import Speed, estimate_by_size, measure_speed, style_size_at
 from glstylenet.settings import QUALITIES, Settings
+from glstylenet.studio.setting_schema import MOST_STYLES
 
 __all__ = ["EstimateRequest", "PictureSize", "TimeEstimates"]
 
@@ -36,6 +37,7 @@ class EstimateRequest(BaseModel):
 
     content: PictureSize
     style: PictureSize
+    further_styles: list[PictureSize] = Field(default_factory=list, max_length=MOST_STYLES - 1)
     has_maps: bool = False
     preset: str | None = Field(default=None, max_length=100)
     settings: dict[str, bool | int | float | str | None] = Field(default_factory=dict)
@@ -64,11 +66,14 @@ class TimeEstimates:
                 f"the picture would have {size[1]} x {size[0]} pixels, and at most {max_pixels:,} in all are "
                 "painted here; choose a smaller size"
             )
-        style_size = style_size_at(request.style.size, size, settings.style_scale)
+        style_sizes = [
+            style_size_at(style.size, size, settings.style_scale)
+            for style in (request.style, *request.further_styles)
+        ]
         speed = self._measured()
         seconds = {
             name: estimate_by_size(
-                size, style_size, settings.replace(quality=name), speed, has_maps=request.has_maps
+                size, style_sizes, settings.replace(quality=name), speed, has_maps=request.has_maps
             )
             for name in QUALITIES
         }
