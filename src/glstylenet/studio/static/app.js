@@ -13,10 +13,12 @@ import * as pictures from "./pictures.js";
 import * as proposals from "./proposals.js";
 import * as run from "./run.js";
 import * as runPanel from "./run_panel.js";
+import { openRoles, regions, styleRoles } from "./roles.js";
 import { attempt } from "./say.js";
 import * as settings from "./settings.js";
 import * as slider from "./slider.js";
 import { on, set, state, watch } from "./store.js";
+import * as styles from "./styles.js";
 import * as theme from "./theme.js";
 import * as tools from "./tools.js";
 import * as views from "./views.js";
@@ -38,17 +40,19 @@ await attempt(async () => {
   curve.setup(schema.terms);
   settings.setup(schema);
   pictures.setup(schema, navigation.keepFormer);
+  styles.setup(navigation.keepFormer);
+  palette.offerStyles();
   proposals.setup(schema.proposals);
   keys.setup();
   run.setup();
   runPanel.setup();
   estimate.setup();
   let timer = 0;
-  watch(() => state.drawn, () => {
+  watch(() => [state.drawn, state.styles, state.regions, state.classNames], () => {
     clearTimeout(timer);
-    timer = setTimeout(() => review(pictures.painters.content, pictures.painters.style), REVIEW_PAUSE);
+    timer = setTimeout(reviewMaps, REVIEW_PAUSE);
   });
-  watch(() => Boolean(state.content || state.style), (painting) => document.body.classList.toggle("painting", painting));
+  watch(() => openRoles().some((role) => state[role]), (painting) => document.body.classList.toggle("painting", painting));
   on("samples", (sample) => {
     const fitting = sample.preset ?? "portrait";
     if (settings.hasPreset(fitting)) settings.choosePreset(fitting);
@@ -60,3 +64,8 @@ await attempt(async () => {
   document.documentElement.dataset.ready = "true"; // for tests and measurements: the page answers from here on
   await samples;
 });
+
+function reviewMaps() {
+  const painters = styleRoles().map((role) => pictures.painters[role]);
+  review(pictures.painters.content, painters, regions());
+}

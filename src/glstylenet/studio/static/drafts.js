@@ -77,7 +77,7 @@ async function prune() {
   const passing = all.filter(({ tab: owner }) => owner !== KEPT);
   for (const { key } of passing.slice(MOST)) await database.delete("drafts", key);
   const left = [...passing.slice(0, MOST), ...(await kept())];
-  const used = new Set(left.flatMap(({ content, style }) => [content?.reference, style?.reference]));
+  const used = new Set(left.flatMap((work) => Object.values(work).map((each) => each?.reference)));
   for (const reference of await database.getAllKeys("files")) {
     if (!used.has(reference)) await database.delete("files", reference);
   }

@@ -3,6 +3,7 @@ import * as api from "./api.js";
 import { BARE } from "./labels.js";
 import { classOf, classes, ground, hex, parse, percent, showShares } from "./palette.js";
 import { encodePng } from "./png.js";
+import { mapRole, words } from "./roles.js";
 import { t } from "./words.js";
 
 const MOST_COLOURS = 24; // a loaded map with more has soft borders or noise
@@ -47,7 +48,7 @@ export function unpackMap(painter, { width, height, labels, colours }) {
 export async function saveMap(painter) {
   const link = document.createElement("a");
   link.href = URL.createObjectURL(await mapBlob(painter));
-  link.download = `${painter.role}_map.png`;
+  link.download = `${mapRole(painter.role)}.png`;
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 }
@@ -108,52 +109,80 @@ export async function loadMap(painter, blob, signal) {
   return soft ? t("map.soft") : "";
 }
 
-// Shares of every class in both maps, shown in the palette; what to say of them, shown below it.
-export function review(content, style) {
-  const counts = [content, style].map((painter) => {
-    const found = painter.labels ? painter.labels.counts() : new Uint32Array(256);
-    found[ground] += found[BARE];
-    return found;
+// Pixels of every class in a map, what is bare being background.
+function countsOf({ labels }) {
+  const found = labels ? labels.counts() : new Uint32Array(256);
+  found[ground] += found[BARE];
+  return found;
+}
+
+// Of classes that have a style of their own, those that a painted content has.
+export function regionsOn(content, regions) {
+  if (!isPainted(content)) return {};
+  const counts = countsOf(content);
+  return Object.fromEntries(Object.entries(regions).filter(([colour]) => counts[classOf(parse(colour))] > 0));
+}
+
+// Shares of every class in all maps, shown in the palette; what to say of them, shown above Run. `regions`: of classes
+// that have a style of their own, its number, by their colours.
+export function review(content, styles, regions) {
+  const painters = [content, ...styles];
+  const counts = painters.map(countsOf);
+  const drawn = painters.map(isPainted);
+  const totals = painters.map((painter) => painter.labels?.data.length || 1);
+  const isMapped = drawn.slice(1).some(Boolean);
+  const bound = regionsOn(content, regions);
+  const rows = classes.map(({ colour }, k) => {
+    const shares = counts.map((found, side) => (drawn[side] ? found[k] / totals[side] : null));
+    const isLacking = drawn[0] && shares[0] > 0 && isMapped && !shares.slice(1).some((share) => share > 0);
+    return { shares, missing: isLacking && !(hex(colour) in bound) };
   });
-  const drawn = [content, style].map(isPainted);
-  const totals = [content, style].map((painter) => painter.labels?.data.length || 1);
-  const rows = classes.map((_, k) => {
-    const shares = counts.map((found, side) => (drawn[side] ? found[k] / totals[side] : 0));
-    const missing = drawn[0] && drawn[1] && shares[0] > 0 && shares[1] === 0;
-    return { content: shares[0], style: shares[1], missing };
-  });
-  showShares(rows);
-  const words = [];
-  if (drawn[0] !== drawn[1] && content.labels && style.labels) {
-    words.push(t(drawn[0] ? "map.paintStyle" : "map.paintContent"));
+  showShares(rows, painters);
+  const sentences = [];
+  if (drawn[0] !== isMapped && content.labels && styles[0].labels && !Object.keys(bound).length) {
+    sentences.push(t(drawn[0] ? "map.paintStyle" : "map.paintContent"));
   }
   const lacking = rows
-    .flatMap(({ missing, content: share }, k) => (missing ? [{ name: classes[k].name, share }] : []))
+    .flatMap(({ missing, shares: [share] }, k) => (missing ? [{ name: classes[k].name, share }] : []))
     .sort((a, b) => b.share - a.share);
   if (lacking.length) {
     const named = lacking.slice(0, MOST_NAMED).map(({ name, share }) => t("map.lacking", { name, share: percent(share) }));
     const others = lacking.length > MOST_NAMED ? t("map.more", { count: lacking.length - MOST_NAMED }) : "";
-    words.push(t("map.missing", { names: `${named.join(", ")}${others}` }));
-  } else if (drawn[0] && drawn[1]) {
-    for (const [side, role] of ["content", "style"].entries()) {
-      const tiny = classes.filter((_, k) => counts[side][k] > 0 && counts[side][k] < SMALL).map((each) => each.name);
-      if (tiny.length) words.push(t(`map.tiny.${role}`, { names: tiny.join(", ") }));
+    sentences.push(t("map.missing", { names: `${named.join(", ")}${others}` }));
+  } else if (drawn[0] && isMapped) {
+    for (const [side, painter] of painters.entries()) {
+      const tiny = classes.filter((_, k) => drawn[side] && counts[side][k] > 0 && counts[side][k] < SMALL).map((each) => each.name);
+      if (tiny.length) sentences.push(words(painter.role, "tiny", { names: tiny.join(", ") }));
     }
   }
+  sentences.push(...adviceOfRegions(regions, bound, { counts, drawn }));
   // On a telephone advice that comes or goes moves what is seen, which must not happen under a brush.
-  if (content.painting || style.painting) return { drawn, lacking };
-  const text = words.join(" ");
+  if (painters.some(({ painting }) => painting)) return;
+  const text = sentences.join(" ");
   if (advice.textContent !== text) advice.textContent = text;
   advice.hidden = !text;
   advice.classList.toggle("lacking", lacking.length > 0);
-  return { drawn, lacking };
 }
 
-// Send both maps; null where nothing is painted.
-export async function uploadMaps(content, style) {
-  if (!isPainted(content) && !isPainted(style)) return { content_map: null, style_map: null };
-  const sent = await Promise.all(
-    [content, style].map(async (painter) => api.upload(await mapBlob(painter), `${painter.role}_map.png`)),
+// Of classes that have a style of their own: those that the content lacks, and those that this style's map lacks.
+function adviceOfRegions(regions, bound, { counts, drawn }) {
+  const named = (list) => list.map(([colour]) => classes[classOf(parse(colour))].name).join(", ");
+  const strayed = Object.entries(regions).filter(([colour]) => !(colour in bound));
+  const whole = Object.entries(bound).filter(([colour, number]) => drawn[number] && !counts[number][classOf(parse(colour))]);
+  return [
+    strayed.length ? t("map.strayed", { names: named(strayed) }) : "",
+    whole.length ? t("map.whole", { names: named(whole) }) : "",
+  ].filter(Boolean);
+}
+
+// Send the maps; returns their ids by role. Where nothing is painted on any picture there are none; of several styles
+// those without a map are of any class.
+export async function uploadMaps(content, styles) {
+  const several = styles.length > 1;
+  if (![content, ...styles].some(isPainted)) return {};
+  const sent = [content, ...styles].filter((painter) => painter === content || !several || isPainted(painter));
+  const maps = await Promise.all(
+    sent.map(async (painter) => [painter.role, (await api.upload(await mapBlob(painter), `${mapRole(painter.role)}.png`)).id]),
   );
-  return { content_map: sent[0].id, style_map: sent[1].id };
+  return Object.fromEntries(maps);
 }

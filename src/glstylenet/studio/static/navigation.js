@@ -3,11 +3,13 @@ import * as api from "./api.js";
 import * as drafts from "./drafts.js";
 import * as following from "./following.js";
 import { packMap, unpackMap } from "./maps.js";
-import { forget, loadMapFrom, open, openBlank, painters, ROLES, send, supersedePictures, urlOf } from "./pictures.js";
+import { setNames } from "./palette.js";
+import { forget, loadMapFrom, open, openBlank, painters, send, supersedePictures, urlOf } from "./pictures.js";
+import { allRoles, mapRole, openRoles, styleRole } from "./roles.js";
 import { runView } from "./run_view.js";
 import { attempt, clearNotices, notice, say } from "./say.js";
 import { changed, hasPreset, usePreset } from "./settings.js";
-import { emit, state, watch } from "./store.js";
+import { emit, on, set, state, watch } from "./store.js";
 import { isAbort, supersede } from "./supersede.js";
 import { goto } from "./views.js";
 import { t } from "./words.js";
@@ -26,7 +28,20 @@ export async function setup() {
   window.addEventListener("popstate", () => attempt(enter));
   window.addEventListener("pagehide", () => saveNow());
   await attempt(() => enter({ first: true }));
-  watch(() => [state.content, state.style, state.drawn, state.values, state.preset], soon);
+  on("removed", forgetMissing);
+  watch(
+    () => [allRoles().map((role) => state[role]), state.drawn, state.values, state.preset, state.styles, state.weights, state.regions, state.classNames],
+    soon,
+  );
+}
+
+// A style's pane is taken away: those behind it move up.
+function forgetMissing(number) {
+  for (let k = number; k <= state.styles; k++) {
+    const next = missing[styleRole(k + 1)];
+    if (next) missing[styleRole(k)] = next;
+    else delete missing[styleRole(k)];
+  }
 }
 
 function soon() {
@@ -37,8 +52,9 @@ function soon() {
 // What is on the page, as a draft.
 export function present() {
   // Only what was changed of the settings: a draft must not keep the defaults of an earlier version.
-  const work = { preset: state.preset, changes: changed(), maps: {} };
-  for (const role of ROLES) {
+  const { preset, styles, weights, regions, classNames } = state;
+  const work = { preset, changes: changed(), maps: {}, styles, weights, regions, classNames };
+  for (const role of openRoles()) {
     if (state[role]) delete missing[role];
     const { url, ...picture } = state[role] ?? missing[role]?.picture ?? {};
     work[role] = Object.keys(picture).length ? picture : null;
@@ -146,15 +162,36 @@ function workOf(job) {
   return {
     content: job.content ? { reference: job.content, name: "content" } : { blank: true, ...size },
     style: { reference: job.style, name: "style" },
+    ...stylesOf(job),
     preset: hasPreset(job.preset) ? job.preset : null,
     changes: job.settings,
-    maps: { content: job.content_map, style: job.style_map },
   };
+}
+
+function stylesOf({ content_map: content, style_map: style, further_styles: further = [], style_weights: weights = [], ...job }) {
+  const largest = Math.max(...weights);
+  const work = {
+    styles: 1 + further.length,
+    weights: largest > 0 ? weights.map((weight) => weight / largest) : [],
+    regions: job.regions ?? {},
+    classNames: job.class_names ?? {},
+    maps: { content, style },
+  };
+  for (const [k, each] of further.entries()) {
+    const role = styleRole(k + 2);
+    work[role] = { reference: each.style, name: role.replace("_", " ") };
+    work.maps[role] = each.style_map;
+  }
+  return work;
 }
 
 async function restore(work, panes) {
   if (work.preset === null || hasPreset(work.preset)) usePreset(work.preset, work.changes);
-  await Promise.all(ROLES.map((role) => attempt(() => bring(role, work[role], work.maps[role], panes[role]))));
+  // Drafts of earlier versions know of one style.
+  const { styles = 1, weights = [], regions = {}, classNames = {} } = work;
+  set({ styles, weights, regions });
+  setNames(classNames);
+  await Promise.all(allRoles().map((role) => attempt(() => bring(role, work[role], work.maps[role], panes[role]))));
 }
 
 async function bring(role, picture, map, signal) {
@@ -173,7 +210,7 @@ async function bring(role, picture, map, signal) {
       throw error;
     }
   }
-  if (typeof map === "string") await loadMapFrom(role, urlOf(map, `${role}_map`), signal);
+  if (typeof map === "string") await loadMapFrom(role, urlOf(map, mapRole(role)), signal);
   else if (map) unpackMap(painters[role], map);
   return undefined;
 }

@@ -54,6 +54,15 @@ export class Painter {
     this.fit();
   }
 
+  // Show what another painter shows, with all that can be taken back on it; that one shows nothing then.
+  adopt(other) {
+    for (const each of ["image", "width", "height", "labels", "overlay", "colours", "cursor"]) this[each] = other[each];
+    this.lineFrom = null;
+    this.penDown = false;
+    other.close();
+    this.fit();
+  }
+
   close() {
     this.image = this.labels = null;
     this.draw();

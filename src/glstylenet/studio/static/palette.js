@@ -1,5 +1,6 @@
 // The classes: one palette for both pictures, shown as a group of radio buttons with the shares of each class.
-import { emit, set, state } from "./store.js";
+import { bind, regions, styleRoles, words as wordsOf } from "./roles.js";
+import { emit, set, state, watch } from "./store.js";
 import { hasWords, t } from "./words.js";
 
 const MOST = 64; // what the engine takes
@@ -23,6 +24,7 @@ const group = document.getElementById("palette");
 export const classes = []; // {name, colour: [r, g, b], row}
 export let ground = 0; // the class of all that stays unpainted
 let list;
+let offersStyles = false; // once there are panes of styles
 
 export const parse = (text) => [1, 3, 5].map((k) => parseInt(text.slice(k, k + 2), 16));
 export const hex = (colour) => `#${colour.map((c) => c.toString(16).padStart(2, "0")).join("")}`;
@@ -40,6 +42,8 @@ export function setup(palette) {
 
 function add(name, colour) {
   const index = classes.length;
+  const line = document.createElement("div");
+  line.className = "class";
   const row = document.createElement("label");
   row.className = "swatch";
   const input = document.createElement("input");
@@ -66,8 +70,10 @@ function add(name, colour) {
     key.setAttribute("aria-hidden", "true");
     chip.append(key);
   }
-  list.append(row);
-  classes.push({ name, colour, row, input, shares });
+  line.append(row);
+  list.append(line);
+  classes.push({ name, colour, row, input, shares, line });
+  if (offersStyles) offerStyle(classes[index]);
   return index;
 }
 
@@ -89,14 +95,43 @@ export function classOf(colour) {
   return index;
 }
 
-export function showShares(rows) {
-  for (const [index, { content, style, missing }] of rows.entries()) {
+// The user's own names of classes, by their colours.
+export function setNames(names) {
+  set({ classNames: names });
+}
+
+// Beside each class a menu of the styles that it may be painted from, where there are several.
+export function offerStyles() {
+  offersStyles = true;
+  for (const each of classes) offerStyle(each);
+}
+
+function offerStyle({ name, colour, line }) {
+  const menu = document.createElement("select");
+  menu.className = "from";
+  menu.addEventListener("change", () => bind(hex(colour), Number(menu.value)));
+  line.append(menu);
+  watch(() => [state.styles, regions()[hex(colour)] ?? 0], ([count, number]) => {
+    menu.hidden = count === 1;
+    const names = [t("palette.allStyles"), ...styleRoles().map((role) => wordsOf(role, "short"))];
+    menu.replaceChildren(...names.map((text, value) => new Option(text, value)));
+    menu.value = number;
+    menu.classList.toggle("own", number > 0);
+    menu.title = number ? t("palette.fromOne", { name, number }) : t("palette.fromAll", { name });
+    menu.setAttribute("aria-label", t("palette.from", { name }));
+  });
+}
+
+// `rows`: of each class its shares of the painters' maps, `null` where nothing is painted.
+export function showShares(rows, painters) {
+  for (const [index, { shares: found, missing }] of rows.entries()) {
     const { row, shares } = classes[index];
-    const used = content > 0 || style > 0;
+    const isUsed = found.some((share) => share > 0);
+    const told = found.map((share) => (share === null ? "–" : percent(share)));
     row.classList.toggle("missing", missing);
-    row.classList.toggle("used", used);
-    shares.textContent = !used ? "" : missing ? t("palette.missing") : `${percent(content)} · ${percent(style)}`;
-    row.title = used ? t("palette.shares", { content: percent(content), style: percent(style) }) : "";
+    row.classList.toggle("used", isUsed);
+    shares.textContent = !isUsed ? "" : missing ? t("palette.missing") : told.join(" · ");
+    row.title = isUsed ? painters.map(({ role }, k) => wordsOf(role, "share", { share: told[k] })).join(", ") : "";
   }
 }
 

@@ -4,13 +4,13 @@ import * as drafts from "./drafts.js";
 import { icon, iconButton } from "./icon.js";
 import { isPainted, loadMap, packMap, saveMap, unpackMap } from "./maps.js";
 import { Painter } from "./painter.js";
+import { allRoles, mapRole, openRoles, PAIR, words } from "./roles.js";
 import { attempt, clearNotices, notice, say } from "./say.js";
-import { emit, on, set, state, watch } from "./store.js";
+import { declare, emit, on, set, state, watch } from "./store.js";
 import { isAbort, supersede } from "./supersede.js";
 import * as views from "./views.js";
 import { t } from "./words.js";
 
-export const ROLES = ["content", "style"];
 const SHEET = { width: 512, height: 384 }; // of a doodle
 
 const TRANSIT = 0.995; // a file that is sent so far is being read
@@ -48,15 +48,17 @@ function fileButton(id, label, accept, take, iconName) {
 // `keeper`: called before a picture replaces a painted one; it returns what brings that back.
 export function setup({ limits, pictures: { names, suffixes } }, keeper) {
   keepFormer = keeper;
-  for (const role of ROLES) {
-    const [title, meaning] = [t(`${role}.title`), t(`${role}.meaning`)];
-    const pane = document.getElementById(`pane-${role}`);
+  declare(Object.fromEntries(allRoles().filter((role) => !PAIR.includes(role)).map((role) => [role, null])));
+  for (const role of allRoles()) {
+    const [title, meaning] = [words(role, "title"), words(role, "meaning")];
+    const pane = document.getElementById(`pane-${role}`) ?? furtherPane(role);
     const head = element("div", "pane-head");
     const heading = element("h2", "", title);
     heading.id = `${role}-title`;
     const note = element("p", "pale", meaning);
     const headTools = element("div", "head-tools");
-    head.append(heading, note, headTools);
+    const corner = element("div", "corner"); // what is there without a picture, too
+    head.append(heading, note, headTools, corner);
 
     const stage = element("div", "stage");
     const canvas = element("canvas");
@@ -65,21 +67,21 @@ export function setup({ limits, pictures: { names, suffixes } }, keeper) {
     canvas.id = `canvas-${role}`;
     canvas.setAttribute("role", "application");
     canvas.setAttribute("aria-roledescription", t("canvas.role"));
-    canvas.setAttribute("aria-label", t(`${role}.canvas`));
+    canvas.setAttribute("aria-label", words(role, "canvas"));
     canvas.setAttribute("aria-describedby", "canvas-help");
     const empty = element("div", "drop");
-    const words = element("p", "big", t(`${role}.drop`));
+    const invitation = element("p", "big", words(role, "drop"));
     const size = Math.floor(limits.upload_bytes / 2 ** 20);
     const small = element("p", "pale", size ? t("pane.formats", { names, size }) : names);
     const choices = element("div", "choices");
-    choices.append(fileButton(`file-${role}`, t(`${role}.choose`), `image/*,${suffixes}`, (file) => choose(role, file), "upload"));
+    choices.append(fileButton(`file-${role}`, words(role, "choose"), `image/*,${suffixes}`, (file) => choose(role, file), "upload"));
     if (role === "content") {
       const blank = element("button", "quiet", t("pane.blank"));
       blank.type = "button";
       blank.addEventListener("click", () => openBlank());
       choices.append(blank);
     }
-    empty.append(words, choices, small);
+    empty.append(invitation, choices, small);
     const busy = sending(role);
     stage.append(canvas, empty, busy);
 
@@ -87,29 +89,27 @@ export function setup({ limits, pictures: { names, suffixes } }, keeper) {
     painters[role] = painter;
     const tools = element("div", "pane-tools");
     tools.setAttribute("role", "group");
-    tools.setAttribute("aria-label", t(`${role}.tools`));
+    tools.setAttribute("aria-label", words(role, "tools"));
     tools.append(
-      iconButton("undo-2", t(`${role}.undo`), () => painter.undo()),
-      iconButton("redo-2", t(`${role}.redo`), () => painter.redo()),
-      iconButton("zoom-out", t(`${role}.out`), () => painter.zoomBy(1 / 1.4)),
-      iconButton("zoom-in", t(`${role}.in`), () => painter.zoomBy(1.4)),
-      iconButton("maximize", t(`${role}.fit`), () => painter.fit()),
-      fileButton(`map-${role}`, t(`${role}.loadMap`), "image/*", (file) => openMap(role, file), "folder-open"),
-      iconButton("save", t(`${role}.saveMap`), () =>
-        isPainted(painter) ? attempt(() => saveMap(painter)) : notice(t(`${role}.nothing`), "hint")),
-      iconButton("trash-2", t(`${role}.clear`), () => {
+      iconButton("undo-2", words(role, "undo"), () => painter.undo()),
+      iconButton("redo-2", words(role, "redo"), () => painter.redo()),
+      iconButton("zoom-out", words(role, "out"), () => painter.zoomBy(1 / 1.4)),
+      iconButton("zoom-in", words(role, "in"), () => painter.zoomBy(1.4)),
+      iconButton("maximize", words(role, "fit"), () => painter.fit()),
+      fileButton(`map-${role}`, words(role, "loadMap"), "image/*", (file) => openMap(role, file), "folder-open"),
+      iconButton("save", words(role, "saveMap"), () =>
+        isPainted(painter) ? attempt(() => saveMap(painter)) : notice(words(role, "nothing"), "hint")),
+      iconButton("trash-2", words(role, "clear"), () => {
         painter.clear();
-        say(t(`${role}.cleared`));
+        say(words(role, "cleared"));
       }),
     );
     if (role === "content") headTools.append(iconButton("arrow-left-right", t("pane.swap"), () => attempt(swap)));
-    headTools.append(
-      views.enlargeButton(role),
-      iconButton("x", t(`${role}.another`), () => leave(role)),
-    );
+    headTools.append(views.enlargeButton(role, words(role, "called")));
+    if (PAIR.includes(role)) headTools.append(iconButton("x", words(role, "another"), () => leave(role)));
     tools.hidden = headTools.hidden = true;
     pane.append(head, stage, tools);
-    panes[role] = { pane, stage, canvas, empty, tools, headTools, note, meaning };
+    panes[role] = { pane, head, heading, corner, stage, canvas, empty, tools, headTools, note, meaning };
 
     for (const kind of ["dragenter", "dragover"]) {
       pane.addEventListener(kind, (event) => {
@@ -142,12 +142,23 @@ export function setup({ limits, pictures: { names, suffixes } }, keeper) {
   window.addEventListener("paste", (event) => takeAnywhere(event.clipboardData?.files[0]));
 }
 
-const takeAnywhere = (file) => file && choose(ROLES.find((role) => !state[role]) ?? "content", file);
+const takeAnywhere = (file) => file && choose(openRoles().find((role) => !state[role]) ?? "content", file);
+
+export const paneOf = (role) => panes[role];
+
+function furtherPane(role) {
+  const pane = element("section", "pane");
+  pane.id = `pane-${role}`;
+  pane.setAttribute("aria-labelledby", `${role}-title`);
+  pane.hidden = true; // see styles.js
+  document.getElementById("view-result").before(pane);
+  return pane;
+}
 
 // Said until the fill is taken back, or something else is painted.
 function tellLeak(painter) {
   leak?.remove();
-  leak = notice(t(`${painter.role}.leak`), "hint");
+  leak = notice(words(painter.role, "leak"), "hint");
   leakAt = painter;
 }
 
@@ -162,7 +173,7 @@ export async function setupSamples() {
   const { samples } = await api.samples();
   for (const sample of samples) {
     const label = samples.length === 1 ? t("pane.samples") : t("pane.samplesNamed", { name: sample.name });
-    for (const role of ROLES) {
+    for (const role of PAIR) {
       const button = element("button", "button samples");
       button.type = "button";
       button.append(icon("images"), element("span", "", label));
@@ -174,14 +185,14 @@ export async function setupSamples() {
 
 async function openSample(sample) {
   clearNotices();
-  const signals = supersedePictures();
-  const role = ROLES.find((each) => isPainted(painters[each]));
+  const signals = supersedePictures(PAIR);
+  const role = PAIR.find((each) => isPainted(painters[each]));
   const former = state[role];
   const bringBack = role ? keepFormer() : null;
   await Promise.all(
-    ROLES.map(async (role) => {
+    PAIR.map(async (role) => {
       await open(role, { reference: `sample:${sample.name}`, name: t("pane.sampleName") }, signals[role]);
-      if (sample[`${role}_map`]) await loadMapFrom(role, sample[`${role}_map`], signals[role]);
+      if (sample[mapRole(role)]) await loadMapFrom(role, sample[mapRole(role)], signals[role]);
     }),
   );
   if (role) tellReplaced(role, former, bringBack);
@@ -189,32 +200,32 @@ async function openSample(sample) {
   say(t("pane.samplesOpen"));
 }
 
-// Whatever was on its way to the panes is overtaken; returns the signals of what comes now, by role.
-export function supersedePictures() {
+// Whatever was on its way to these panes is overtaken; returns the signals of what comes now, by role.
+export function supersedePictures(roles = allRoles()) {
   supersede("proposal");
-  return Object.fromEntries(ROLES.map((role) => [role, supersede(role)]));
+  return Object.fromEntries(roles.map((role) => [role, supersede(role)]));
 }
 
 // The words, the bar and the button that a pane shows while it sends a file.
 function sending(role) {
   const busy = element("div", "busy");
-  const words = element("p");
-  words.id = `sending-${role}`;
+  const text = element("p");
+  text.id = `sending-${role}`;
   const bar = element("progress");
-  bar.setAttribute("aria-labelledby", words.id);
+  bar.setAttribute("aria-labelledby", text.id);
   const cancel = element("button", "", t("send.cancel"));
   cancel.type = "button";
-  cancel.setAttribute("aria-label", t(`${role}.dontSend`));
+  cancel.setAttribute("aria-label", words(role, "dontSend"));
   cancel.addEventListener("click", () => {
     supersede(role);
     say(t("send.cancelled"));
   });
-  busy.append(words, bar, cancel);
+  busy.append(text, bar, cancel);
   watch(() => state.uploads[role], (upload) => {
     busy.hidden = !upload;
     if (!upload) return;
     const isSent = upload.share >= TRANSIT;
-    words.textContent = isSent ? t("send.read", upload) : t("send.sent", { share: Math.floor(100 * upload.share), name: upload.name });
+    text.textContent = isSent ? t("send.read", upload) : t("send.sent", { share: Math.floor(100 * upload.share), name: upload.name });
     if (isSent) bar.removeAttribute("value"); // nobody knows how long
     else bar.value = upload.share;
   });
@@ -230,7 +241,7 @@ async function choose(role, file) {
   }
   await attempt(async () => {
     await send(role, file, file.name, supersede(role));
-    say(t("pane.open", { title: t(`${role}.title`), name: file.name }));
+    say(t("pane.open", { title: words(role, "title"), name: file.name }));
     panes[role].canvas.focus({ preventScroll: true });
   });
 }
@@ -258,10 +269,10 @@ async function swap() {
     return;
   }
   clearNotices();
-  const signals = supersedePictures();
+  const signals = supersedePictures(PAIR);
   const bringBack = keepFormer();
   const moves = [[content, "style", packMap(painters.content)], [style, "content", packMap(painters.style)]];
-  for (const role of ROLES) painters[role].reset();
+  for (const role of PAIR) painters[role].reset();
   try {
     await Promise.all(moves.map(async ([picture, role, map]) => {
       await openAs(role, picture, signals[role]);
@@ -293,13 +304,13 @@ async function openMap(role, file) {
   await attempt(async () => {
     const remark = await loadMap(painters[role], file, supersede(`${role} map`));
     if (remark) notice(remark, "hint");
-    say(t(`${role}.mapLoaded`));
+    say(words(role, "mapLoaded"));
   });
 }
 
 export async function fetchMap(role, url, signal) {
   const answer = await fetch(url, { signal });
-  if (!answer.ok) throw new Error(t(`${role}.mapGone`));
+  if (!answer.ok) throw new Error(words(role, "mapGone"));
   const map = await answer.blob();
   signal.throwIfAborted();
   return map;
@@ -341,28 +352,34 @@ export async function open(role, picture, signal, source = null) {
   const former = state[role];
   const bringBack = isPainted(painters[role]) && source ? keepFormer() : null;
   const size = { width: image.naturalWidth, height: image.naturalHeight };
-  show(role, image, size, picture.name);
   set({ [role]: { ...picture, ...size, url: image.src } });
+  show(role, image, size);
   if (bringBack) tellReplaced(role, former, bringBack);
 }
 
 function tellReplaced(role, former, bringBack) {
-  const words = t(`${role}.replaced`, { name: former.name });
-  notice(words, "hint", { label: t("pane.bringBack"), act: bringBack });
+  notice(words(role, "replaced", { name: former.name }), "hint", { label: t("pane.bringBack"), act: bringBack });
 }
 
 export function openBlank(size = SHEET) {
-  show("content", null, size, t("pane.sheet"));
   set({ content: { blank: true, reference: null, name: t("pane.sheet"), ...size } });
+  show("content", null, size);
 }
 
-function show(role, image, { width, height }, name) {
-  const { canvas, empty, tools, headTools, note, pane } = panes[role];
-  canvas.hidden = tools.hidden = headTools.hidden = false;
-  empty.hidden = true;
-  pane.classList.add("filled");
-  note.textContent = note.title = `${width} × ${height}${name ? `, ${name}` : ""}`;
+function show(role, image, { width, height }) {
   painters[role].open(image, width, height);
+  dress(role);
+}
+
+// Let a pane look as what there is in it, a picture or none.
+export function dress(role) {
+  const { canvas, empty, tools, headTools, note, pane, meaning } = panes[role];
+  const picture = state[role];
+  canvas.hidden = tools.hidden = headTools.hidden = !picture;
+  empty.hidden = Boolean(picture);
+  pane.classList.toggle("filled", Boolean(picture));
+  const { width, height, name } = picture ?? {};
+  note.textContent = note.title = picture ? `${width} × ${height}${name ? `, ${name}` : ""}` : meaning;
   drawn();
 }
 
@@ -376,15 +393,10 @@ function leave(role) {
 }
 
 export function forget(role) {
-  const { canvas, empty, tools, headTools, note, pane, meaning } = panes[role];
   views.shrink(role);
-  canvas.hidden = tools.hidden = headTools.hidden = true;
-  empty.hidden = false;
-  pane.classList.remove("filled");
-  note.textContent = note.title = meaning;
   painters[role].close();
   set({ [role]: null });
-  drawn();
+  dress(role);
 }
 
 function drawn() {

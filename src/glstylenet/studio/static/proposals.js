@@ -2,7 +2,8 @@
 import * as api from "./api.js";
 import { icon } from "./icon.js";
 import { loadMap } from "./maps.js";
-import { fetchMap, painters, ROLES } from "./pictures.js";
+import { fetchMap, painters } from "./pictures.js";
+import { allRoles, mapRole, openRoles, PAIR } from "./roles.js";
 import { attempt, clearNotices, notice, say } from "./say.js";
 import { state, watch } from "./store.js";
 import { supersede } from "./supersede.js";
@@ -22,7 +23,7 @@ export function setup({ portrait }) {
     return undefined;
   });
   // What is proposed for a picture fits no other.
-  watch(() => ROLES.map((role) => state[role]?.reference).join(" "), () => supersede("proposal"));
+  watch(() => allRoles().map((role) => state[role]?.reference).join(" "), () => supersede("proposal"));
   show(false);
 }
 
@@ -36,14 +37,22 @@ async function propose() {
   show(true);
   const portrait = by("propose-portrait").checked;
   try {
-    const request = { content: content.reference, style: style.reference, portrait };
+    const roles = openRoles().filter((role) => state[role]);
+    const further = roles.filter((role) => !PAIR.includes(role));
+    const request = {
+      content: content.reference,
+      style: style.reference,
+      further_styles: further.map((role) => state[role].reference),
+      portrait,
+    };
     const answer = await api.proposeMaps(request, { signal });
     if (answer.classes.length < 2) return notice(t("propose.one"), "hint");
-    // Both or none: a map alone would steer nothing.
+    const proposed = [answer.content_map, answer.style_map, ...answer.further_style_maps];
+    // All or none: a map alone would steer nothing.
     const maps = await Promise.all(
-      ROLES.map((role) => fetchMap(role, api.pictureUrl(answer[`${role}_map`], `${role}_map`), signal)),
+      roles.map((role, k) => fetchMap(role, api.pictureUrl(proposed[k], mapRole(role)), signal)),
     );
-    await Promise.all(ROLES.map((role, k) => loadMap(painters[role], maps[k], signal)));
+    await Promise.all(roles.map((role, k) => loadMap(painters[role], maps[k], signal)));
     const isNamed = answer.classes.some(({ name }) => name);
     if (portrait && !isNamed) notice(t("propose.noFace"), "hint");
     return notice(t(isNamed ? "propose.done" : "propose.doneUnnamed", { count: answer.classes.length }), "done");

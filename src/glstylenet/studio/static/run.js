@@ -2,10 +2,11 @@
 import * as api from "./api.js";
 import * as following from "./following.js";
 import * as history from "./history.js";
-import { areUniform, isPainted, uploadMaps } from "./maps.js";
+import { areUniform, isPainted, regionsOn, uploadMaps } from "./maps.js";
 import { advance } from "./navigation.js";
 import { painters } from "./pictures.js";
 import { askForLeave } from "./ending.js";
+import { allRoles, countingStyles, emptyStyle, PAIR, regions, styleRoles, weightOf, words } from "./roles.js";
 import { isActive } from "./run_view.js";
 import { attempt, clearNotices, notice } from "./say.js";
 import { changed, firstProblem } from "./settings.js";
@@ -30,7 +31,10 @@ export function setup() {
   by("copy-link").addEventListener("click", () => copy(location.href, t("copy.address")));
   const phase = computed(() => state.job?.state);
   const sending = computed(uploading);
-  watch(() => [state.content, state.style, state.problems, phase.value, sending.value], hint);
+  watch(
+    () => [allRoles().map((role) => state[role]), state.styles, state.weights, state.regions, state.problems, phase.value, sending.value],
+    hint,
+  );
   let timer = 0;
   watch(() => state.drawn, () => {
     clearTimeout(timer);
@@ -58,23 +62,28 @@ function lacking() {
   if (!content && !style) return t("lack.both");
   if (!content) return t("lack.content");
   if (!style) return t("lack.style");
-  const drawn = [painters.content, painters.style].map(isPainted);
-  if (content.blank && !(drawn[0] && drawn[1])) {
-    return t("lack.sheet");
-  }
-  if (drawn[0] !== drawn[1]) {
-    return t(drawn[0] ? "lack.styleMap" : "lack.contentMap");
-  }
+  if (emptyStyle()) return words(emptyStyle(), "lacking");
+  if (!countingStyles().length) return t("lack.weight");
+  const isDrawn = isPainted(painters.content);
+  const isMapped = stylePainters().some(isPainted);
+  // A class that has a style of its own needs no style's map.
+  const isBound = Object.keys(boundRegions()).length > 0;
+  if (content.blank && !(isDrawn && (isMapped || isBound))) return t("lack.sheet");
+  if (isDrawn !== isMapped && !isBound) return t(isDrawn ? "lack.styleMap" : "lack.contentMap");
   return null;
 }
+
+const stylePainters = () => styleRoles().map((role) => painters[role]);
+const boundRegions = () => regionsOn(painters.content, regions());
 
 function hint() {
   const missing = lacking();
   const painted = state.content && isPainted(painters.content);
-  const useless = !missing && painted && areUniform(painters.content, painters.style);
+  const mapped = [painters.content, ...stylePainters()].filter(isPainted);
+  const useless = !missing && painted && areUniform(...mapped) && !Object.keys(boundRegions()).length;
   by("run-hint").textContent = missing ?? readiness(painted, useless);
   by("run").classList.toggle("unready", Boolean(missing));
-  const done = [state.content && state.style, painted && isPainted(painters.style) && !useless, state.job?.state === "done"];
+  const done = [state.content && state.style, painted && mapped.length > 1 && !useless, state.job?.state === "done"];
   for (const [k, name] of ["pictures", "maps", "run"].entries()) by(`lead-${name}`).classList.toggle("done", Boolean(done[k]));
 }
 
@@ -97,11 +106,19 @@ export async function run(continueFrom = null) {
   const signal = supersede("entry");
   by("run").setAttribute("aria-busy", "true");
   await attempt(async () => {
-    const maps = await uploadMaps(painters.content, painters.style);
+    const several = state.styles > 1;
+    const maps = await uploadMaps(painters.content, stylePainters());
+    const map = (role) => maps[role] ?? null;
+    const further = styleRoles().filter((role) => !PAIR.includes(role));
     const job = await api.createJob({
       content: state.content.reference,
       style: state.style.reference,
-      ...maps,
+      content_map: map("content"),
+      style_map: map("style"),
+      further_styles: further.map((role) => ({ style: state[role].reference, style_map: map(role) })),
+      style_weights: several ? styleRoles().map(weightOf) : [],
+      regions: boundRegions(),
+      class_names: state.classNames,
       preset: state.preset,
       settings: changed(),
       continue_from: continueFrom,

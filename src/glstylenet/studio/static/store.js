@@ -4,8 +4,7 @@ import { batch, computed, effect, signal, untracked } from "./vendor/signals.js"
 export { computed };
 
 // An object whose fields are signals: whoever reads one inside `computed` or `watch` depends on it.
-function fields(values) {
-  const made = {};
+function fields(values, made = {}) {
   for (const [name, value] of Object.entries(values)) {
     const field = signal(value);
     Object.defineProperty(made, name, { get: () => field.value, set: (next) => (field.value = next), enumerable: true });
@@ -19,7 +18,11 @@ export const state = fields({
   values: {}, // every setting by name
   problems: {}, // what is wrong with a setting's field, by name
   content: null, // {reference, url, width, height, name} | {blank: true, width, height}
-  style: null,
+  style: null, // further ones, style_2 and so on, are declared by pictures.js
+  styles: 1, // how many have a pane
+  weights: [], // what each style weighs, 0 to 1; 1 unless it stands here
+  regions: {}, // by the colours of classes the number of the style that alone they are painted from
+  classNames: {}, // by colours: names of the user's own for classes
   uploads: {}, // by role: {name, share} of a file that is being sent
   drawn: 0, // rises when a map changes
   classIndex: 1, // chosen class of the palette
@@ -31,6 +34,9 @@ export const state = fields({
   job: null, // the run that is shown, as the server tells of it
   connected: true, // the server answers to who follows the run
 });
+
+// Further fields, known only when the schema is.
+export const declare = (values) => fields(values, state);
 
 export const set = (changes) => batch(() => Object.assign(state, changes));
 

@@ -19,10 +19,10 @@ export function goto(view) {
 }
 
 // The button that gives one picture the room of all, and takes it back.
-export function enlargeButton(what) {
+export function enlargeButton(what, name) {
   const button = iconButton("expand", t("pane.enlarge"), () => toggle(what));
   button.id = `enlarge-${what}`;
-  enlargers.set(what, button);
+  enlargers.set(what, { button, name });
   mark();
   return button;
 }
@@ -34,7 +34,7 @@ function toggle(what) {
   delete document.body.dataset.large;
   if (what !== "result" && !was) document.body.dataset.large = what;
   goto(what === "result" && !was ? "result" : "paint");
-  enlargers.get(what).focus();
+  enlargers.get(what).button.focus();
 }
 
 // A picture that is gone needs no room.
@@ -43,8 +43,9 @@ export function shrink(what) {
 }
 
 function mark() {
-  for (const [what, button] of enlargers) {
-    const label = isLarge(what) ? t("pane.shrink") : t("pane.enlargeOne", { name: t(`pane.${what}`) });
+  for (const [what, { button, name }] of enlargers) {
+    const label = isLarge(what) ? t("pane.shrink") : t("pane.enlargeOne", { name });
+    document.getElementById(`pane-${what}`)?.classList.toggle("large", isLarge(what));
     button.title = label;
     button.setAttribute("aria-label", label);
     button.replaceChildren(icon(isLarge(what) ? "shrink" : "expand"));
@@ -67,7 +68,7 @@ export function setup() {
     foldSettings(recall("folded", false));
   });
   foldSettings(recall("folded", false));
-  document.getElementById("result-tools").append(enlargeButton("result"));
+  document.getElementById("result-tools").append(enlargeButton("result", t("pane.result")));
   // A window made wide again has the settings beside everything else.
   matchMedia("(min-width: 60rem)").addEventListener("change", ({ matches }) => {
     if (matches && document.body.dataset.view === "settings") goto("paint");

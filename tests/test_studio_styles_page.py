@@ -1,0 +1,237 @@
+"""Several styles on the studio's page, in a real browser: painted, bound to classes, taken away, and kept."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+from playwright.sync_api import Browser, Page, Request, Route
+
+from glstylenet.studio.setting_schema import MOST_STYLES
+from tests.test_studio_page import (
+    PHONE_WIDTH,
+    Server,
+    Watched,
+    at,
+    browser,
+    choose_pictures,
+    context,
+    drag,
+    no_overflow,
+    no_violations,
+    page,
+    paint_both,
+    palette,
+    pictures,
+    pytestmark,
+    ready,
+    server,
+    tool,
+    until,
+)
+
+__all__ = ["browser", "context", "page", "pictures", "pytestmark", "server"]  # fixtures
+
+BACKGROUND, SKIN, SKY, HAIR = "#ff0000", "#00ff00", "#00ffff", "#ffff00"
+LEAST_SIDE = 200  # pixels of a style's picture area, in a window of 1280 x 800
+
+
+def add_style(page: Page, number: int, file: Path) -> None:
+    page.locator("#add-style").click()
+    page.set_input_files(f"#file-style_{number}", file)
+    page.locator(f"#canvas-style_{number}").wait_for(state="visible")
+
+
+def painted(page: Page, role: str) -> list[str]:
+    """The colours that are painted on a picture."""
+    source = """async (role) => {
+      const {painters} = await import("/static/pictures.js");
+      const {classes, hex} = await import("/static/palette.js");
+      const labels = new Set(painters[role].labels?.data ?? []);
+      labels.delete(255);
+      return [...labels].map((label) => hex(classes[label].colour)).sort();
+    }"""
+    return list(page.evaluate(source, role))
+
+
+def stroke(page: Page, role: str, name: str) -> None:
+    tool(page, "brush")
+    palette(page, name)
+    drag(page, page.locator(f"#canvas-{role}"), (0.3, 0.3), (0.6, 0.3))
+
+
+def bind(page: Page, name: str, style: str) -> None:
+    page.get_by_label(f"Style that {name} is painted from").select_option(style)
+
+
+def shows(page: Page, number: int, words: str) -> None:
+    page.locator(f"#pane-style_{number} .pane-head", has_text=words).wait_for()
+
+
+def test_a_second_style_is_painted_bound_kept_sent_and_opened_again(
+    page: Page, browser: Browser, server: Server, pictures: dict[str, Path]
+) -> None:
+    choose_pictures(page, pictures)
+    assert page.locator(".from").first.is_hidden()
+    paint_both(page)
+    page.locator("#add-style").click()
+    page.locator("#run-hint", has_text="Choose a picture for style 2, or take it away").wait_for()
+    page.set_input_files("#file-style_2", pictures["content"])
+    shows(page, 2, "80 × 64, content.png")
+    stroke(page, "style_2", "sky")
+    bind(page, "skin", "2")
+    bind(page, "hair", "1")  # which is on no picture
+    page.locator("#map-advice", has_text="Not on the content: hair; the style chosen").wait_for()
+    page.locator("#map-advice", has_text="Not in the map of the style chosen for it: skin").wait_for()
+    page.get_by_label("How much style 2 counts").fill("40")
+    page.wait_for_timeout(700)  # written
+
+    page.reload()
+    page.wait_for_selector("html[data-ready]", state="attached")
+    shows(page, 2, "80 × 64, content.png")
+    assert painted(page, "style_2") == [SKY]
+    assert page.get_by_label("Style that skin is painted from").input_value() == "2"
+    assert page.get_by_label("How much style 2 counts").input_value() == "40"
+    keeps_file = """async () => {
+      const {state} = await import("/static/store.js");
+      return (await (await import("/static/drafts.js")).fileOf(state.style_2.reference)) !== null;
+    }"""
+    assert page.evaluate(keeps_file), (
+        "drafts that are tidied up at the beginning keep the files of all styles"
+    )
+
+    page.locator("#quality input[value=preview]").check()
+
+    def is_run(request: Request) -> bool:
+        return request.method == "POST" and request.url.endswith("/api/jobs")
+
+    with page.expect_request(is_run) as asked:
+        page.locator("#run").click()
+    body = json.loads(asked.value.post_data or "{}")
+    assert body["style_weights"] == [1, 0.4]
+    assert body["regions"] == {SKIN: 2}
+    assert [sorted(each) for each in body["further_styles"]] == [["style", "style_map"]]
+    assert all(body["further_styles"][0].values())
+    until(page, "location.hash.startsWith('#job=')")
+    elsewhere = Watched(browser.new_context(viewport={"width": 1280, "height": 900}), server.address)
+    other = elsewhere.page
+    ready(other, page.url)
+    other.locator("[data-goto=paint]").click()
+    shows(other, 2, "80 × 64")
+    until(other, "document.querySelectorAll('.swatch.used').length === 3")
+    assert painted(other, "style_2") == sorted([BACKGROUND, SKY])
+    assert other.get_by_label("Style that skin is painted from").input_value() == "2"
+    assert other.get_by_label("How much style 2 counts").input_value() == "40"
+    elsewhere.check()
+    other.context.close()
+
+
+def test_a_style_taken_away_moves_the_others_up_and_comes_back(page: Page, pictures: dict[str, Path]) -> None:
+    choose_pictures(page, pictures)
+    add_style(page, 2, pictures["content"])
+    add_style(page, 3, pictures["style"])
+    stroke(page, "style_2", "sky")
+    stroke(page, "style_3", "skin")
+    stroke(page, "style_3", "hair")
+    bind(page, "skin", "2")
+    bind(page, "hair", "3")
+    page.get_by_label("How much style 3 counts").fill("25")
+    page.wait_for_timeout(700)  # written
+
+    page.get_by_role("button", name="Take style 2 away").click()
+    shows(page, 2, "64 × 72, style.png")
+    assert page.locator("#pane-style_3").is_hidden()
+    assert painted(page, "style_2") == [HAIR]
+    page.get_by_role("button", name="Undo on style 2").click()
+    assert painted(page, "style_2") == [SKIN], "what was painted can still be taken back"
+    assert page.get_by_label("Style that skin is painted from").input_value() == "0"
+    assert page.get_by_label("Style that hair is painted from").input_value() == "2"
+    assert page.get_by_label("How much style 2 counts").input_value() == "25"
+
+    page.get_by_role("button", name="Bring it back").click()
+    shows(page, 2, "80 × 64, content.png")
+    shows(page, 3, "64 × 72, style.png")
+    until(page, "document.querySelectorAll('.swatch.used').length > 2")
+    assert painted(page, "style_2") == [SKY]
+    assert painted(page, "style_3") == [HAIR]
+    assert page.get_by_label("Style that skin is painted from").input_value() == "2"
+    assert page.get_by_label("How much style 3 counts").input_value() == "25"
+
+
+def test_maps_are_proposed_for_every_picture(page: Page, server: Server, pictures: dict[str, Path]) -> None:
+    asked: list[dict[str, Any]] = []
+
+    def answer(route: Route) -> None:
+        asked.append(json.loads(route.request.post_data or "{}"))
+        maps = [asked[0][role] for role in ("content", "style")] + asked[0]["further_styles"]
+        classes = [{"name": None}, {"name": None}]
+        found = dict(zip(("content_map", "style_map"), maps[:2], strict=True))
+        route.fulfill(json={**found, "further_style_maps": maps[2:], "classes": classes, "notes": []})
+
+    page.route("**/api/maps/propose", answer)
+    # Pictures that are their own maps: of two flat colours.
+    halves = {role: pictures["content"].parent / f"halves_{role}.png" for role in ("content", "style")}
+    for file in halves.values():
+        if not file.exists():
+            _halves(file)
+    choose_pictures(page, halves)
+    add_style(page, 2, halves["content"])
+    page.locator("#add-style").click()  # without a picture: nothing is proposed for it
+    page.locator("#propose").click()
+    page.locator("#notices", has_text="classes are proposed").wait_for()
+    assert len(asked[0]["further_styles"]) == 1
+    for role in ("content", "style", "style_2"):
+        assert painted(page, role) == [SKIN, BACKGROUND]
+    page.get_by_role("button", name="Undo on style 2").click()
+    assert painted(page, "style_2") == []
+    assert painted(page, "style") == [SKIN, BACKGROUND]
+
+
+def _halves(file: Path) -> None:
+    image = Image.new("RGB", (80, 64), (255, 0, 0))
+    image.paste((0, 255, 0), (0, 0, 40, 64))
+    image.save(file)
+
+
+def test_there_is_room_for_every_style(page: Page, pictures: dict[str, Path]) -> None:
+    page.set_viewport_size({"width": 1280, "height": 800})
+    choose_pictures(page, pictures)
+    for number in range(2, MOST_STYLES + 1):
+        add_style(page, number, pictures["style"])
+        roles = ["content", "style", *(f"style_{k}" for k in range(2, number + 1))]
+        places = []
+        for role in roles:
+            box = page.locator(f"#pane-{role} .stage").bounding_box()
+            assert box is not None
+            assert min(box["width"], box["height"]) >= LEAST_SIDE
+            assert box["y"] + box["height"] <= 800
+            places.append((box["x"], box["y"]))
+        assert len(set(places)) == len(roles)
+    assert page.locator("#add-style").is_hidden()
+    no_violations(page)
+    page.locator("#enlarge-style_3").click()
+    assert page.locator("#pane-style_3 .stage").is_visible()
+    assert page.locator("#pane-content").is_hidden()
+    assert page.locator("#pane-style_2").is_hidden()
+
+
+def test_styles_on_a_phone(browser: Browser, server: Server, pictures: dict[str, Path]) -> None:
+    context = browser.new_context(
+        viewport={"width": PHONE_WIDTH, "height": 844}, has_touch=True, is_mobile=True, locale="de-DE"
+    )
+    watched = Watched(context, server.address)
+    page = watched.page
+    ready(page, server.address)
+    choose_pictures(page, pictures)
+    add_style(page, 2, pictures["style"])
+    no_overflow(page, PHONE_WIDTH)
+    no_violations(page)
+    for role in ("style", "style_2"):
+        page.locator(f"#weight-{role}").fill("0")
+    page.locator("#run-hint", has_text="Jeder Stil hat das Gewicht 0").wait_for()
+    tool(page, "brush")
+    page.locator("#canvas-style_2").scroll_into_view_if_needed()
+    page.mouse.click(*at(page.locator("#canvas-style_2"), 0.5, 0.5))
+    assert painted(page, "style_2") == [SKIN]
+    watched.check()
+    context.close()
