@@ -29,6 +29,7 @@ from tests.test_studio_page import (
     tool,
     until,
 )
+from tests.test_studio_state import RUN
 
 __all__ = ["browser", "context", "page", "pictures", "pytestmark", "server"]  # fixtures
 
@@ -235,3 +236,59 @@ def test_styles_on_a_phone(browser: Browser, server: Server, pictures: dict[str,
     assert painted(page, "style_2") == [SKIN]
     watched.check()
     context.close()
+
+
+# --- names
+
+
+def test_a_class_has_a_name_of_ones_own(page: Page, pictures: dict[str, Path]) -> None:
+    choose_pictures(page, pictures)
+    paint_both(page)
+    stroke(page, "content", "sky")
+    page.locator(".swatch", has_text="sky").dblclick()
+    field = page.get_by_role("textbox", name="Give sky another name")
+    assert field.input_value() == "sky"
+    field.fill("  the far hills ")
+    field.press("Enter")
+    page.locator(".swatch", has_text="the far hills").wait_for()
+    page.locator("#map-advice", has_text="Missing in the style: the far hills (").wait_for()
+    page.locator(".swatch", has_text="skin").locator("input").focus()
+    page.keyboard.press("F2")
+    page.keyboard.type("b")  # a letter, and no tool
+    page.keyboard.press("Escape")
+    page.locator(".class", has_text="hair").hover()
+    page.get_by_role("button", name="Give hair another name").click()
+    page.keyboard.type("fur")
+    page.locator("#canvas-content").focus()  # whoever goes elsewhere keeps it
+    page.locator(".swatch", has_text="fur").wait_for()
+    no_violations(page)
+    page.wait_for_timeout(700)  # written
+    page.reload()
+    page.wait_for_selector("html[data-ready]", state="attached")
+    names = page.locator(".swatch .name").all_inner_texts()
+    assert names[:4] == ["background", "skin", "clothes", "fur"]
+    assert names[7] == "the far hills"
+    known = """async (text) => (await import("/static/palette.js")).withClassNames(text)"""
+    assert page.evaluate(known, "lacks #00ffff and #123456") == "lacks the far hills and #123456"
+    assert sent_with_a_run(page)["class_names"] == {SKY: "the far hills", HAIR: "fur"}
+    page.get_by_role("button", name="Give fur another name").focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Delete")
+    page.keyboard.press("Enter")
+    page.locator(".swatch", has_text="hair").wait_for()
+
+
+def sent_with_a_run(page: Page) -> dict[str, Any]:
+    """What Run asks of the server; nothing is painted."""
+    asked: list[dict[str, Any]] = []
+
+    def answer(route: Route) -> None:
+        asked.append(json.loads(route.request.post_data or "{}"))
+        route.fulfill(status=201, json={**RUN, **asked[0], "state": "done"})
+
+    page.route("**/api/jobs", answer)
+    page.route("**/api/jobs/*/curve", lambda route: route.fulfill(json={"points": []}))
+    page.locator("#run").click()
+    until(page, "location.hash.startsWith('#job=')")
+    page.locator("[data-goto=paint]").click()
+    return asked[0]

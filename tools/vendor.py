@@ -63,6 +63,8 @@ ICONS = [
     "image-plus",
     "image-down",
     "pause",
+    "pencil",
+    "lasso",
 ]
 
 

@@ -1,5 +1,6 @@
 // The page's beginning: every part is set up here, once.
 import * as api from "./api.js";
+import * as classRows from "./class_rows.js";
 import * as curve from "./curve.js";
 import * as dialogs from "./dialogs.js";
 import * as estimate from "./estimate.js";
@@ -36,12 +37,12 @@ await attempt(async () => {
   tools.setup();
   const schema = await api.settings();
   set({ schema });
+  classRows.setup();
   palette.setup(schema.palette);
   curve.setup(schema.terms);
   settings.setup(schema);
   pictures.setup(schema, navigation.keepFormer);
   styles.setup(navigation.keepFormer);
-  palette.offerStyles();
   proposals.setup(schema.proposals);
   keys.setup();
   run.setup();

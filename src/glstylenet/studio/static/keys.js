@@ -35,6 +35,7 @@ const LISTED = [
   ["Ctrl + Z", "key.undo"],
   ["Ctrl + Shift + Z, Ctrl + Y", "key.redo"],
   ["1 … 9, 0", "key.class"],
+  ["F2", "key.rename"],
 ];
 const ON_PICTURE = [
   ["key.arrowKeys", "key.arrows"],

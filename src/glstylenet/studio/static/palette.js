@@ -1,6 +1,6 @@
 // The classes: one palette for both pictures, shown as a group of radio buttons with the shares of each class.
-import { bind, regions, styleRoles, words as wordsOf } from "./roles.js";
-import { emit, set, state, watch } from "./store.js";
+import { words as wordsOf } from "./roles.js";
+import { emit, set, state } from "./store.js";
 import { hasWords, t } from "./words.js";
 
 const MOST = 64; // what the engine takes
@@ -21,10 +21,9 @@ const NAMES = {
 };
 
 const group = document.getElementById("palette");
-export const classes = []; // {name, colour: [r, g, b], row}
+export const classes = []; // {name, given: the palette's name, colour: [r, g, b], and parts of its row}
 export let ground = 0; // the class of all that stays unpainted
 let list;
-let offersStyles = false; // once there are panes of styles
 
 export const parse = (text) => [1, 3, 5].map((k) => parseInt(text.slice(k, k + 2), 16));
 export const hex = (colour) => `#${colour.map((c) => c.toString(16).padStart(2, "0")).join("")}`;
@@ -59,7 +58,6 @@ function add(name, colour) {
   words.className = "words";
   const title = document.createElement("span");
   title.className = "name";
-  title.textContent = name;
   const shares = document.createElement("span");
   shares.className = "shares";
   words.append(title, shares);
@@ -72,8 +70,10 @@ function add(name, colour) {
   }
   line.append(row);
   list.append(line);
-  classes.push({ name, colour, row, input, shares, line });
-  if (offersStyles) offerStyle(classes[index]);
+  const made = { given: name, colour, line, row, input, title, shares };
+  showName(made, state.classNames);
+  classes.push(made);
+  emit("class", made);
   return index;
 }
 
@@ -95,31 +95,26 @@ export function classOf(colour) {
   return index;
 }
 
-// The user's own names of classes, by their colours.
+// The user's own names of classes, by their colours; the others have the palette's.
 export function setNames(names) {
+  for (const each of classes) showName(each, names);
   set({ classNames: names });
 }
 
-// Beside each class a menu of the styles that it may be painted from, where there are several.
-export function offerStyles() {
-  offersStyles = true;
-  for (const each of classes) offerStyle(each);
+// Give a class a name of the user's own; none is the palette's again.
+export function rename({ colour, given }, name) {
+  const { [hex(colour)]: _, ...others } = state.classNames;
+  setNames(name && name !== given ? { ...others, [hex(colour)]: name } : others);
 }
 
-function offerStyle({ name, colour, line }) {
-  const menu = document.createElement("select");
-  menu.className = "from";
-  menu.addEventListener("change", () => bind(hex(colour), Number(menu.value)));
-  line.append(menu);
-  watch(() => [state.styles, regions()[hex(colour)] ?? 0], ([count, number]) => {
-    menu.hidden = count === 1;
-    const names = [t("palette.allStyles"), ...styleRoles().map((role) => wordsOf(role, "short"))];
-    menu.replaceChildren(...names.map((text, value) => new Option(text, value)));
-    menu.value = number;
-    menu.classList.toggle("own", number > 0);
-    menu.title = number ? t("palette.fromOne", { name, number }) : t("palette.fromAll", { name });
-    menu.setAttribute("aria-label", t("palette.from", { name }));
-  });
+function showName(each, names) {
+  each.name = names[hex(each.colour)] ?? each.given;
+  each.title.textContent = each.name;
+}
+
+// Words of the server with the names of classes in place of their colours.
+export function withClassNames(text) {
+  return text.replace(/#[0-9a-f]{6}\b/g, (colour) => classes.find((each) => hex(each.colour) === colour)?.name ?? colour);
 }
 
 // `rows`: of each class its shares of the painters' maps, `null` where nothing is painted.

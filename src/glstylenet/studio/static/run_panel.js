@@ -1,6 +1,7 @@
 // The part of the page that shows a run, drawn from its view (run_view.js) and from nothing else.
 import * as curve from "./curve.js";
 import { icon, iconButton } from "./icon.js";
+import { withClassNames } from "./palette.js";
 import { takeResult, urlOf } from "./pictures.js";
 import { NO_RUN, runView, stateWord } from "./run_view.js";
 import { attempt, say } from "./say.js";
@@ -19,6 +20,7 @@ const asContent = iconButton("image-plus", t("result.asContent"), () => attempt(
 export function setup() {
   by("result-tools").prepend(viewer, asContent);
   watch(() => runView(state.job, { connected: state.connected, pictureUrl: urlOf }), draw);
+  watch(() => state.classNames, () => drawWarnings(drawn.warnings));
 }
 
 function draw(view) {
@@ -34,7 +36,7 @@ function draw(view) {
   by("job-title").textContent = by("job-title").title = view.heading || t("result.title");
   by("job-state").textContent = view.sentence;
   by("job-state").classList.toggle("lost", view.lost);
-  by("job-error").textContent = inPageWords(view.error);
+  by("job-error").textContent = withClassNames(inPageWords(view.error));
   by("job-error").hidden = !view.error;
   drawWarnings(view.warnings);
   by("progress").hidden = !view.progress;
@@ -88,7 +90,7 @@ function drawDownloads({ file, ...addresses }) {
 function drawWarnings(warnings) {
   const rows = warnings.map((text) => {
     const row = document.createElement("li");
-    row.textContent = inPageWords(text);
+    row.textContent = withClassNames(inPageWords(text));
     return row;
   });
   by("job-warnings").replaceChildren(...rows);

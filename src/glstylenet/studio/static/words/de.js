@@ -434,4 +434,7 @@ export default {
   "further.removed": "Stil {number} ist weggenommen; {name} ist mit allem, was darauf gemalt ist, aufgehoben.",
   "further.opened": "Stil {number} ist offen: Wählen Sie sein Bild",
   "further.lacking": "Ein Bild für Stil {number} wählen oder ihn wegnehmen.",
+  "palette.rename": "{name} umbenennen",
+  "palette.renamed": "Heißt jetzt {name}",
+  "key.rename": "Auf einer Klasse der Palette, oder ein Doppelklick: ihr einen Namen geben",
 };

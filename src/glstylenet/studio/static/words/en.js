@@ -400,4 +400,7 @@ export default {
   "further.removed": "Style {number} is taken away; {name} is kept with what you painted on it.",
   "further.opened": "Style {number} is open: choose its picture",
   "further.lacking": "Choose a picture for style {number}, or take it away.",
+  "palette.rename": "Give {name} another name",
+  "palette.renamed": "Now called {name}",
+  "key.rename": "On a class of the palette, or a double click: give it a name",
 };
