@@ -9,6 +9,7 @@
 - ``drawn``: brings a map that was drawn coarsely to its picture's edges.
 """
 
+from glstylenet.proposals.borders import snap_drawn
 from glstylenet.proposals.drawn import snap_map
 from glstylenet.proposals.face_models import has_face_models
 from glstylenet.proposals.portrait import PORTRAIT_CLASSES, propose_portrait_maps
@@ -21,5 +22,6 @@ __all__ = [
     "has_face_models",
     "propose_maps",
     "propose_portrait_maps",
+    "snap_drawn",
     "snap_map",
 ]

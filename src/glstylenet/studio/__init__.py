@@ -7,6 +7,7 @@
 - ``timed_protocol``: closes connections whose request does not arrive.
 - ``archive``: packs what repeats a run into a zip file, and its result as JPEG.
 - ``map_proposals``: proposes maps in the page's palette, for one request at a time.
+- ``map_snapping``: brings an area that was outlined to the edges of its picture.
 - ``time_estimates``: estimates the time of a run before it is queued.
 - ``limiter``: lets one large task run at a time, and a few wait.
 - ``storage``: keeps pictures and runs on disk within a quota.

@@ -34,6 +34,7 @@ from glstylenet.studio.event_log import Message
 from glstylenet.studio.job import FINISHED, ROLES, Job
 from glstylenet.studio.limiter import BusyError
 from glstylenet.studio.map_proposals import MapProposals, ProposalRequest
+from glstylenet.studio.map_snapping import MapSnapping, SnapRequest
 from glstylenet.studio.requests import JobRequest, MapsRequest, Requests
 from glstylenet.studio.runner import Runner
 from glstylenet.studio.setting_schema import page_schema
@@ -81,6 +82,7 @@ def make_application(
     _add_pictures(application, storage)
     _add_jobs(application, storage, runner, requests)
     _add_maps(application, runner, requests, MapProposals(storage, requests))
+    _add_snapping(application, MapSnapping(storage, requests))
     _add_estimates(application, storage, requests, estimates)
     _add_events(application, runner)
     _add_storage(application, storage, runner)
@@ -267,6 +269,13 @@ def _add_maps(application: FastAPI, runner: Runner, requests: Requests, proposal
             return proposals.of(wanted, should_stop)
         except Interrupted as error:
             raise HTTPException(503, "the studio is being closed; propose the maps again") from error
+
+
+def _add_snapping(application: FastAPI, snapping: MapSnapping) -> None:
+    @application.post("/api/maps/snap")
+    def snap(request: SnapRequest) -> dict[str, object]:
+        """Bring an outlined area to the edges of its picture, and return its mask."""
+        return snapping.of(request)
 
 
 def _add_estimates(

@@ -6,6 +6,7 @@ import * as dialogs from "./dialogs.js";
 import * as estimate from "./estimate.js";
 import * as history from "./history.js";
 import * as keys from "./keys.js";
+import * as lasso from "./lasso.js";
 import { review } from "./maps.js";
 import * as namedDrafts from "./named_drafts.js";
 import * as navigation from "./navigation.js";
@@ -44,6 +45,7 @@ await attempt(async () => {
   pictures.setup(schema, navigation.keepFormer);
   styles.setup(navigation.keepFormer);
   proposals.setup(schema.proposals);
+  lasso.setup();
   keys.setup();
   run.setup();
   runPanel.setup();

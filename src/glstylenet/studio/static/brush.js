@@ -29,3 +29,17 @@ export function outline(pen, { sx, sy }, zoom, ratio, cross) {
     pen.stroke();
   }
 }
+
+// An area that is being outlined, closed as it will be.
+export function drawOutline(pen, places, colour, ratio) {
+  pen.beginPath();
+  for (const { sx, sy } of places) pen.lineTo(sx, sy);
+  pen.closePath();
+  pen.fillStyle = `rgb(${colour.join(" ")} / 0.3)`;
+  pen.fill("nonzero");
+  for (const [line, wide] of [["#ffffff", 3], ["#1d1c1a", 1.3]]) {
+    pen.strokeStyle = line;
+    pen.lineWidth = wide * ratio;
+    pen.stroke();
+  }
+}

@@ -44,6 +44,18 @@ function seeds(map, value, first, last, open) {
   }
 }
 
+// Where a closed outline crosses a row, from left to right: [x, 1 downwards or -1 upwards].
+function crossings(outline, y) {
+  const found = [];
+  for (let k = 0; k < outline.length; k++) {
+    const [x0, y0] = outline[k];
+    const [x1, y1] = outline[(k + 1) % outline.length];
+    if (y0 <= y === y1 <= y) continue;
+    found.push([x0 + ((y - y0) / (y1 - y0)) * (x1 - x0), y0 < y1 ? 1 : -1]);
+  }
+  return found.sort((a, b) => a[0] - b[0]);
+}
+
 // What a step changed: runs of pixels that follow each other and changed alike.
 class Difference {
   // `before` and `after` are whole maps; they differ within `box` only.
@@ -73,6 +85,11 @@ class Difference {
 
   get bytes() {
     return this.starts.byteLength + this.lengths.byteLength + this.labels.byteLength;
+  }
+
+  // Mark the pixels that it changed.
+  mark(map) {
+    for (let k = 0; k < this.starts.length; k++) map.fill(1, this.starts[k], this.starts[k] + this.lengths[k]);
   }
 
   // `side`: 0 as it was before, 1 as it was after.
@@ -198,6 +215,66 @@ export class Labels {
     const cy = Math.floor(y1);
     if (cx >= 0 && cy >= 0 && cx < this.width && cy < this.height) this.data[cy * this.width + cx] = label;
     this.#touch(left, top, right, bottom);
+  }
+
+  // The pixels within a closed outline of [x, y], in map pixels, as {left, top, width, height, mask}; null for none. What
+  // is gone around twice is within, too.
+  within(outline) {
+    const [xs, ys] = [0, 1].map((k) => outline.map((place) => place[k]));
+    const least = (values) => Math.max(0, Math.floor(Math.min(...values)));
+    const left = least(xs);
+    const top = least(ys);
+    const width = Math.min(this.width, Math.ceil(Math.max(...xs))) - left;
+    const height = Math.min(this.height, Math.ceil(Math.max(...ys))) - top;
+    if (width <= 0 || height <= 0) return null;
+    const mask = new Uint8Array(width * height);
+    for (let row = 0; row < height; row++) {
+      let turns = 0; // of the outline around the pixels that follow
+      let from = 0;
+      for (const [x, way] of crossings(outline, top + row + 0.5)) {
+        const to = Math.min(width, Math.max(0, Math.ceil(x - left - 0.5)));
+        if (turns) mask.fill(1, row * width + from, row * width + to);
+        turns += way;
+        from = to;
+      }
+    }
+    return mask.includes(1) ? { left, top, width, height, mask } : null;
+  }
+
+  // Give a class to the pixels of an area, all or those that are free.
+  paint(area, label, isFree = () => true) {
+    this.#each(area, (k) => isFree(k) && (this.data[k] = label));
+    this.#touch(area.left, area.top, area.left + area.width, area.top + area.height);
+  }
+
+  // The step that was made last.
+  get lastStep() {
+    return this.done.at(-1) ?? null;
+  }
+
+  // Let a step that gave `label` to `before` have given it to `after` instead. The last step becomes another one; where
+  // something was painted since, that stays, and the change is a step of its own. A step taken back stays so.
+  amend(step, before, after, label) {
+    const place = this.done.indexOf(step);
+    if (place < 0) return;
+    const later = this.done.slice(place + 1);
+    const since = new Uint8Array(this.data.length);
+    for (const each of later) each.mark(since);
+    const former = this.data.slice();
+    step.apply(former, 0);
+    if (!later.length) this.done.pop();
+    this.begin();
+    if (!later.length) this.open = former;
+    this.#each(before, (k) => since[k] || (this.data[k] = former[k]));
+    this.#touch(...step.box);
+    this.paint(after, label, (k) => !since[k]);
+    this.end();
+  }
+
+  #each({ left, top, width, height, mask }, act) {
+    for (let y = 0; y < height; y++) {
+      for (let x = 0; x < width; x++) if (mask[y * width + x]) act((top + y) * this.width + left + x);
+    }
   }
 
   // Everything of one class that hangs together with the given place; with `colours` (RGBA of the picture at

@@ -53,7 +53,7 @@ export async function saveMap(painter) {
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 }
 
-async function pixels(blob) {
+export async function pixels(blob) {
   const bitmap = await createImageBitmap(blob, { colorSpaceConversion: "none", premultiplyAlpha: "none" });
   const sheet = document.createElement("canvas");
   sheet.width = bitmap.width;

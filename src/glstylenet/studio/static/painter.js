@@ -1,11 +1,13 @@
 // A picture with its map above it, to be painted on: by mouse, pen, fingers or keys.
-import { outline, resizeBrush } from "./brush.js";
+import { drawOutline, outline, resizeBrush } from "./brush.js";
 import { BARE, Labels } from "./labels.js";
 import { choose, classes } from "./palette.js";
 import { emit, on, state, watch } from "./store.js";
 import { say } from "./say.js";
 import { Viewport } from "./viewport.js";
 import { t } from "./words.js";
+
+const WAIT = 100; // ms
 
 export class Painter {
   constructor(canvas, role, onChange) {
@@ -23,6 +25,7 @@ export class Painter {
     this.penDown = false;
     this.lineFrom = null;
     this.lineTo = null;
+    this.outline = null; // of the lasso
     this.#listen();
     new ResizeObserver(() => this.#resized()).observe(canvas);
     watch(() => [state.opacity, state.brush, state.classIndex], () => this.draw());
@@ -214,6 +217,8 @@ export class Painter {
     } else if (state.tool === "line") {
       this.lineFrom = at;
       this.lineTo = at;
+    } else if (state.tool === "lasso") {
+      this.outline = [at];
     } else {
       this.stroking = true;
       labels.stroke(at.x * scale, at.y * scale, at.x * scale, at.y * scale, state.brush * scale, label);
@@ -225,6 +230,8 @@ export class Painter {
     const { labels } = this;
     if (this.lineFrom) {
       this.lineTo = at;
+    } else if (this.outline) {
+      this.outline.push(at);
     } else if (this.stroking) {
       const label = state.tool === "eraser" ? BARE : state.classIndex;
       const s = labels.scale;
@@ -241,19 +248,34 @@ export class Painter {
       const { x, y } = this.lineFrom;
       labels.stroke(x * s, y * s, this.lineTo.x * s, this.lineTo.y * s, state.brush * s, state.classIndex);
     }
+    const area = this.outline && labels.within(this.outline.map(({ x, y }) => [x * labels.scale, y * labels.scale]));
+    if (area) labels.paint(area, state.classIndex);
     this.#dropLine();
     this.stroking = false;
+    const before = labels.lastStep;
     labels.end();
+    this.#changed();
+    if (area && labels.lastStep !== before) emit("outlined", { painter: this, labels, area, step: labels.lastStep, label: state.classIndex });
+  }
+
+  // What was outlined in a step, brought to edges. A stroke that is being painted ends first.
+  amend({ labels, area, step, label }, snapped) {
+    if (labels !== this.labels) return;
+    if (labels.open) {
+      setTimeout(() => this.amend({ labels, area, step, label }, snapped), WAIT);
+      return;
+    }
+    labels.amend(step, area, snapped, label);
     this.#changed();
   }
 
   #dropLine() {
-    this.lineFrom = this.lineTo = null;
+    this.lineFrom = this.lineTo = this.outline = null;
     this.draw();
   }
 
   #liftPen() {
-    if (this.penDown || this.lineFrom) {
+    if (this.penDown || this.lineFrom || this.outline) {
       this.penDown = false;
       this.#dropLine();
       this.stroking = false;
@@ -271,18 +293,18 @@ export class Painter {
       this.cursor.x = Math.min(this.width - 0.5, Math.max(0.5, this.cursor.x + move[0]));
       this.cursor.y = Math.min(this.height - 0.5, Math.max(0.5, this.cursor.y + move[1]));
       this.keyed = true;
-      if (this.penDown || this.lineFrom) this.#go({ ...this.cursor });
+      if (this.penDown || this.lineFrom || this.outline) this.#go({ ...this.cursor });
       this.view.reveal(this.cursor);
       this.#tellSoon();
     } else if (event.key === " ") {
       this.keyed = true;
-      if (state.tool === "line") {
-        if (this.lineFrom) {
+      if (state.tool === "line" || state.tool === "lasso") {
+        if (this.lineFrom || this.outline) {
           this.#finish();
-          say(t("paint.lineDrawn"));
+          say(t(`paint.${state.tool}Drawn`));
         } else {
           this.#begin({ ...this.cursor });
-          say(t("paint.lineBegins"));
+          say(t(`paint.${state.tool}Begins`));
         }
       } else if (state.tool !== "hand" && !this.penDown) {
         this.#begin({ ...this.cursor });
@@ -428,6 +450,7 @@ export class Painter {
       pen.stroke();
     }
     pen.setTransform(1, 0, 0, 1, 0, 0);
+    if (this.outline) drawOutline(pen, this.outline.map((place) => view.onScreen(place)), classes[state.classIndex].colour, this.ratio || 1);
     const keyed = this.keyed && document.activeElement === canvas;
     const place = keyed ? this.cursor : state.tool === "hand" ? null : this.hover;
     if (place) outline(pen, view.onScreen(place), view.zoom, this.ratio || 1, keyed);

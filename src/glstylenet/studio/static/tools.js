@@ -8,6 +8,7 @@ export const TOOLS = [
   ["brush", "brush", "b"],
   ["eraser", "eraser", "e"],
   ["line", "slash", "l"],
+  ["lasso", "lasso", "s"],
   ["fill", "paint-bucket", "f"],
   ["wand", "wand-sparkles", "w"],
   ["hand", "hand", "h"],
@@ -40,7 +41,8 @@ export function setup() {
   watch(() => state.tool, (tool) => {
     group.querySelector(`[value=${tool}]`).checked = true;
     by("tolerance-label").hidden = tool !== "wand";
-    by("brush-label").hidden = tool === "wand";
+    by("snap-label").hidden = tool !== "lasso";
+    by("brush-label").hidden = tool === "wand" || tool === "lasso";
   });
 
   // The slider is finer for small brushes.

@@ -339,7 +339,7 @@ export default {
   "key.redo": "Wiederholen",
   "key.class": "Klasse der Palette",
   "key.arrows": "Auf einem Bild: den Pinsel bewegen; mit Umschalt um ein Pixel",
-  "key.space": "Auf einem Bild: dort malen; mit der Linie: ihre zwei Enden",
+  "key.space": "Auf einem Bild: dort malen; mit Linie oder Lasso: Anfang und Ende",
   "key.enter": "Auf einem Bild: Pinsel ab und wieder auf",
   "key.arrowKeys": "Pfeiltasten",
   "key.spaceBar": "Leertaste",
@@ -437,4 +437,9 @@ export default {
   "palette.rename": "{name} umbenennen",
   "palette.renamed": "Heißt jetzt {name}",
   "key.rename": "Auf einer Klasse der Palette, oder ein Doppelklick: ihr einen Namen geben",
+  "tool.lasso": "Eine Fläche umfahren",
+  "tool.lasso.short": "Lasso",
+  "tools.snap": "An Kanten",
+  "paint.lassoDrawn": "Fläche umfahren und gefüllt",
+  "paint.lassoBegins": "Hier beginnt der Umriss; die Leertaste schließt ihn",
 };

@@ -169,7 +169,7 @@ export default {
   "key.redo": "Redo",
   "key.class": "Class of the palette",
   "key.arrows": "On a picture: move the brush; with Shift by one pixel",
-  "key.space": "On a picture: paint there; with the line: its two ends",
+  "key.space": "On a picture: paint there; with the line or the lasso: where it begins and ends",
   "key.enter": "On a picture: brush down, and up again",
   "key.result": "Result",
   "key.arrowKeys": "Arrow keys",
@@ -403,4 +403,9 @@ export default {
   "palette.rename": "Give {name} another name",
   "palette.renamed": "Now called {name}",
   "key.rename": "On a class of the palette, or a double click: give it a name",
+  "tool.lasso": "Outline an area",
+  "tool.lasso.short": "Lasso",
+  "tools.snap": "Snap to edges",
+  "paint.lassoDrawn": "Area outlined and filled",
+  "paint.lassoBegins": "The outline begins here; Space closes it",
 };
