@@ -292,3 +292,64 @@ def sent_with_a_run(page: Page) -> dict[str, Any]:
     until(page, "location.hash.startsWith('#job=')")
     page.locator("[data-goto=paint]").click()
     return asked[0]
+
+
+# --- statistics
+
+
+def test_a_class_tells_its_shares_of_every_picture_and_where_it_lies(
+    page: Page, pictures: dict[str, Path]
+) -> None:
+    """Half of the first style, nothing of the content, and no map of the second."""
+    alpha = """async (role) => {
+      const {painters} = await import("/static/pictures.js");
+      const {overlay} = painters[role];
+      const copy = new OffscreenCanvas(overlay.width, overlay.height);
+      const pen = copy.getContext("2d", {willReadFrequently: true});
+      pen.drawImage(overlay, 0, 0);
+      const at = (x) => pen.getImageData(x, 5, 1, 1).data[3];
+      return [at(5), at(overlay.width - 5)];
+    }"""
+    halves = pictures["content"].parent / "halves.png"
+    _halves(halves)
+    choose_pictures(page, {"content": pictures["content"], "style": halves})
+    add_style(page, 2, pictures["style"])
+    page.set_input_files("#map-style", halves)
+    fill_all = page.locator("#canvas-content")
+    tool(page, "fill")
+    palette(page, "background")
+    page.mouse.click(*at(fill_all, 0.5, 0.5))
+    bind(page, "skin", "2")
+    page.locator(".swatch.used", has_text="skin").wait_for()
+    note = page.locator("#class-note")
+    page.locator(".swatch", has_text="skin").hover()
+    note.wait_for(state="visible")
+    assert [line for line in note.inner_text().split("\n") if line] == [
+        "skin #00ff00",
+        "Content",
+        "0 %",
+        "Style 1",
+        "50 %",
+        "Style 2",
+        "no map",
+        "Painted from style 2 alone.",
+    ]
+    until(page, "document.querySelector('#class-note .of:nth-of-type(3) .bar span').style.width === '50%'")
+    page.wait_for_timeout(200)  # drawn
+    assert page.evaluate(alpha, "style") == [255, 40], "left of it is skin, right of it another class"
+    no_violations(page)
+    page.locator(".swatch", has_text="plants").hover()
+    page.locator("#class-note", has_text="Painted on no picture").wait_for()
+    page.mouse.move(640, 790)
+    note.wait_for(state="hidden")
+    page.wait_for_timeout(200)
+    assert page.evaluate(alpha, "style") == [255, 255]
+
+    page.locator("#opacity").focus()
+    page.keyboard.press("Tab")
+    page.locator(".swatch input:checked").focus()
+    page.keyboard.press("ArrowUp")
+    note.wait_for(state="visible")
+    assert page.locator(".swatch input:checked").get_attribute("aria-describedby") == "class-note"
+    page.keyboard.press("Escape")
+    note.wait_for(state="hidden")

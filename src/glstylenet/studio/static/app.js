@@ -1,5 +1,6 @@
 // The page's beginning: every part is set up here, once.
 import * as api from "./api.js";
+import * as classNote from "./class_note.js";
 import * as classRows from "./class_rows.js";
 import * as curve from "./curve.js";
 import * as dialogs from "./dialogs.js";
@@ -38,6 +39,7 @@ await attempt(async () => {
   tools.setup();
   const schema = await api.settings();
   set({ schema });
+  classNote.setup();
   classRows.setup();
   palette.setup(schema.palette);
   curve.setup(schema.terms);

@@ -183,6 +183,11 @@ export class Labels {
     this.touched = join(this.touched);
   }
 
+  // Everything is to be drawn again.
+  refresh() {
+    this.dirty = [0, 0, this.width, this.height];
+  }
+
   // The changed box since it was last asked for.
   takeDirty() {
     const box = this.dirty;

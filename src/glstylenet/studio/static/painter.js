@@ -1,13 +1,16 @@
 // A picture with its map above it, to be painted on: by mouse, pen, fingers or keys.
 import { drawOutline, outline, resizeBrush } from "./brush.js";
 import { BARE, Labels } from "./labels.js";
-import { choose, classes } from "./palette.js";
+import { choose, classes, ground } from "./palette.js";
 import { emit, on, state, watch } from "./store.js";
 import { say } from "./say.js";
 import { Viewport } from "./viewport.js";
 import { t } from "./words.js";
 
 const WAIT = 100; // ms
+// Opacities, of 255, while the maps show one class: of the others, and of what is bare if that is the class.
+const DIMMED = 40;
+const BARE_SHOWN = 160;
 
 export class Painter {
   constructor(canvas, role, onChange) {
@@ -32,6 +35,10 @@ export class Painter {
     watch(() => state.tool, (tool) => {
       canvas.dataset.tool = tool;
       this.#dropLine();
+    });
+    watch(() => state.pointed, () => {
+      this.labels?.refresh();
+      this.draw();
     });
     on("palette", () => this.draw());
   }
@@ -403,9 +410,10 @@ export class Painter {
     const part = new ImageData(right - left, bottom - top);
     const words = new Uint32Array(part.data.buffer);
     const table = new Uint32Array(256);
-    for (const [k, { colour }] of classes.entries()) {
-      table[k] = ((255 << 24) | (colour[2] << 16) | (colour[1] << 8) | colour[0]) >>> 0;
-    }
+    const { pointed } = state;
+    const word = ({ colour: [red, green, blue] }, alpha) => ((alpha << 24) | (blue << 16) | (green << 8) | red) >>> 0;
+    for (const [k, each] of classes.entries()) table[k] = word(each, pointed === null || pointed === k ? 255 : DIMMED);
+    if (pointed === ground && this.labels.painted) table[BARE] = word(classes[ground], BARE_SHOWN);
     let k = 0;
     for (let y = top; y < bottom; y++) {
       for (let x = left; x < right; x++) words[k++] = table[this.labels.data[y * this.labels.width + x]];

@@ -1,5 +1,4 @@
 // The classes: one palette for both pictures, shown as a group of radio buttons with the shares of each class.
-import { words as wordsOf } from "./roles.js";
 import { emit, set, state } from "./store.js";
 import { hasWords, t } from "./words.js";
 
@@ -21,7 +20,8 @@ const NAMES = {
 };
 
 const group = document.getElementById("palette");
-export const classes = []; // {name, given: the palette's name, colour: [r, g, b], and parts of its row}
+// {name, given: the palette's name, colour: [r, g, b], found: its {role, share} of every picture, and parts of its row}
+export const classes = [];
 export let ground = 0; // the class of all that stays unpainted
 let list;
 
@@ -126,8 +126,9 @@ export function showShares(rows, painters) {
     row.classList.toggle("missing", missing);
     row.classList.toggle("used", isUsed);
     shares.textContent = !isUsed ? "" : missing ? t("palette.missing") : told.join(" · ");
-    row.title = isUsed ? painters.map(({ role }, k) => wordsOf(role, "share", { share: told[k] })).join(", ") : "";
+    classes[index].found = painters.map(({ role }, k) => ({ role, share: found[k] }));
   }
+  emit("shares");
 }
 
 export function percent(share) {

@@ -21,6 +21,9 @@ export function words(role, name, values = {}) {
   return number > 1 ? t(`further.${name}`, { ...values, number }) : t(`${role}.${name}`, values);
 }
 
+// What a picture is called: the first style has a number where there are several.
+export const titleOf = (role) => (role === "style" && state.styles > 1 ? t("further.title", { number: 1 }) : words(role, "title"));
+
 export const weightOf = (role) => state.weights[numberOf(role) - 1] ?? 1;
 
 // The classes that have a style of their own: its number, by their colours.

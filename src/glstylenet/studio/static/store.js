@@ -26,6 +26,7 @@ export const state = fields({
   uploads: {}, // by role: {name, share} of a file that is being sent
   drawn: 0, // rises when a map changes
   classIndex: 1, // chosen class of the palette
+  pointed: null, // class that the maps show alone
   tool: "brush",
   brush: 24, // diameter in pixels of the picture
   tolerance: 28,

@@ -2,7 +2,7 @@
 import { icon, iconButton } from "./icon.js";
 import { isPainted } from "./maps.js";
 import { dress, forget, painters, paneOf } from "./pictures.js";
-import { numberOf, styleRole, styleRoles, weightOf, words } from "./roles.js";
+import { numberOf, styleRole, styleRoles, titleOf, weightOf, words } from "./roles.js";
 import { clearNotices, notice, say } from "./say.js";
 import { emit, set, state, watch } from "./store.js";
 import { supersede } from "./supersede.js";
@@ -36,7 +36,7 @@ export function setup(keeper) {
     add.hidden = count === most;
     document.getElementById("panes").dataset.styles = count;
     document.body.classList.toggle("several", count > 1);
-    paneOf("style").heading.textContent = count > 1 ? t("further.title", { number: 1 }) : words("style", "title");
+    paneOf("style").heading.textContent = titleOf("style");
     for (const role of styleRoles(most)) paneOf(role).pane.hidden = numberOf(role) > count;
   });
 }
