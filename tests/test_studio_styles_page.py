@@ -84,7 +84,11 @@ def test_a_second_style_is_painted_bound_kept_sent_and_opened_again(
     bind(page, "hair", "1")  # which is on no picture
     page.locator("#map-advice", has_text="Not on the content: hair; the style chosen").wait_for()
     page.locator("#map-advice", has_text="Not in the map of the style chosen for it: skin").wait_for()
-    page.get_by_label("How much style 2 counts").fill("40")
+    page.get_by_label("How much style 2 counts").fill("0")  # and yet one class is painted from it
+    with page.expect_request("**/api/estimate") as estimate:
+        page.get_by_label("How much style 2 counts").fill("40")
+    asked_of_time = json.loads(estimate.value.post_data or "{}")
+    assert asked_of_time["further_styles"] == [{"width": 80, "height": 64}]
     page.wait_for_timeout(700)  # written
 
     page.reload()
@@ -159,6 +163,32 @@ def test_a_style_taken_away_moves_the_others_up_and_comes_back(page: Page, pictu
     assert page.get_by_label("How much style 3 counts").input_value() == "25"
 
 
+def test_a_map_whose_picture_is_gone_moves_up_too(page: Page, pictures: dict[str, Path]) -> None:
+    choose_pictures(page, pictures)
+    add_style(page, 2, pictures["content"])
+    add_style(page, 3, pictures["style"])
+    stroke(page, "style_3", "sky")
+    page.wait_for_timeout(700)  # written
+    forget_files = """async () => {
+      const {openDB} = await import("/static/vendor/idb.js");
+      await (await openDB("glstylenet", 1)).clear("files");
+    }"""
+    page.evaluate(forget_files)
+    # An empty answer for a missing one: of "not found" the browser itself would complain.
+    page.route("**/api/pictures/*", lambda route: route.fulfill(body=b"", content_type="image/png"))
+    page.reload()
+    page.wait_for_selector("html[data-ready]", state="attached")
+    page.locator("#notices", has_text="The picture could not be shown").wait_for()
+    kept = """async () => {
+      const {styles, style_2, style_3, maps} = (await import("/static/navigation.js")).present();
+      return [styles, style_2?.name, Boolean(maps.style_2), style_3?.name, Boolean(maps.style_3)];
+    }"""
+    assert page.evaluate(kept) == [3, "content.png", False, "style.png", True]
+    page.get_by_role("button", name="Take style 2 away").click()
+    assert page.evaluate(kept) == [2, "style.png", True, None, False]
+    page.get_by_role("button", name="Bring it back").wait_for()
+
+
 def test_maps_are_proposed_for_every_picture(page: Page, server: Server, pictures: dict[str, Path]) -> None:
     asked: list[dict[str, Any]] = []
 
@@ -210,10 +240,17 @@ def test_there_is_room_for_every_style(page: Page, pictures: dict[str, Path]) ->
         assert len(set(places)) == len(roles)
     assert page.locator("#add-style").is_hidden()
     no_violations(page)
-    page.locator("#enlarge-style_3").click()
-    assert page.locator("#pane-style_3 .stage").is_visible()
-    assert page.locator("#pane-content").is_hidden()
-    assert page.locator("#pane-style_2").is_hidden()
+    page.get_by_role("button", name="Take style 4 away").click()
+    for role in ("style_2", "content"):
+        page.locator(f"#enlarge-{role}").click()
+        box = page.locator(f"#pane-{role} .stage").bounding_box()
+        assert box is not None
+        assert min(box["width"], box["height"]) > 500
+        assert page.locator(".pane:visible").count() == 1
+        page.locator("[data-goto=result]").click()
+        assert page.locator("#view-result").is_visible(), "what is enlarged hides no result"
+        page.locator("[data-goto=paint]").click()
+        page.locator(f"#enlarge-{role}").click()
 
 
 def test_styles_on_a_phone(browser: Browser, server: Server, pictures: dict[str, Path]) -> None:
@@ -353,3 +390,7 @@ def test_a_class_tells_its_shares_of_every_picture_and_where_it_lies(
     assert page.locator(".swatch input:checked").get_attribute("aria-describedby") == "class-note"
     page.keyboard.press("Escape")
     note.wait_for(state="hidden")
+    sent = sent_with_a_run(page)
+    assert [each["style_map"] for each in sent["further_styles"]] == [None], "where nothing is painted"
+    assert sent["style_map"] is not None
+    assert sent["regions"] == {}, "the content has no skin"

@@ -45,7 +45,7 @@ await attempt(async () => {
   curve.setup(schema.terms);
   settings.setup(schema);
   pictures.setup(schema, navigation.keepFormer);
-  styles.setup(navigation.keepFormer);
+  styles.setup();
   proposals.setup(schema.proposals);
   lasso.setup();
   keys.setup();

@@ -141,7 +141,8 @@ class Item {
       this.progress.value = share;
       this.progress.setAttribute("aria-label", words);
     }
-    const others = differences(job).join(", ");
+    const count = 1 + (job.further_styles?.length ?? 0);
+    const others = [...(count > 1 ? [t("runs.styles", { count })] : []), ...differences(job)].join(", ");
     this.changes.hidden = !others;
     this.changes.textContent = this.link.title = others;
     this.#showPicture(job.thumbnail && `${job.thumbnail}?n=${job.preview}-${job.state}`);

@@ -35,6 +35,9 @@ export async function setup() {
   );
 }
 
+// The picture of a draft that the studio no longer has, or none.
+export const missingPicture = (role) => missing[role]?.picture ?? null;
+
 // A style's pane is taken away: those behind it move up.
 function forgetMissing(number) {
   for (let k = number; k <= state.styles; k++) {

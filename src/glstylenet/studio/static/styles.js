@@ -1,6 +1,6 @@
 // Several styles: a pane for each with what it weighs, opened and taken away.
 import { icon, iconButton } from "./icon.js";
-import { isPainted } from "./maps.js";
+import { keepFormer, missingPicture } from "./navigation.js";
 import { dress, forget, painters, paneOf } from "./pictures.js";
 import { numberOf, styleRole, styleRoles, titleOf, weightOf, words } from "./roles.js";
 import { clearNotices, notice, say } from "./say.js";
@@ -11,11 +11,9 @@ import { t } from "./words.js";
 
 const STEP = 5; // per cent of a weight
 
-let keepFormer = () => () => {}; // see navigation.js
 let add = null; // the button
 
-export function setup(keeper) {
-  keepFormer = keeper;
+export function setup() {
   const most = state.schema.limits.styles;
   for (const role of styleRoles(most)) {
     paneOf(role).head.after(weight(role));
@@ -29,7 +27,7 @@ export function setup(keeper) {
   label.textContent = t("styles.add");
   add.append(icon("plus"), label);
   add.setAttribute("aria-label", t("styles.add"));
-  add.title = t("styles.addTitle");
+  add.title = t("styles.addTitle", { most });
   add.addEventListener("click", open);
   paneOf("style").corner.append(add);
   watch(() => state.styles, (count) => {
@@ -90,8 +88,8 @@ function remove(number) {
   supersede(role);
   for (const each of behind) supersede(each);
   supersede("proposal");
-  const former = state[role];
-  const bringBack = former || isPainted(painters[role]) ? keepFormer() : null;
+  const former = state[role] ?? missingPicture(role);
+  const bringBack = former ? keepFormer() : null;
   for (const each of [role, ...behind]) views.shrink(each);
   emit("removed", number);
   for (const next of behind) {
@@ -108,6 +106,6 @@ function remove(number) {
     regions: Object.fromEntries(bound.map(([colour, each]) => [colour, each > number ? each - 1 : each])),
     styles: state.styles - 1,
   });
-  if (bringBack) notice(words(role, "removed", { name: former?.name ?? "" }), "hint", { label: t("pane.bringBack"), act: bringBack });
+  if (bringBack) notice(words(role, "removed", { name: former.name }), "hint", { label: t("pane.bringBack"), act: bringBack });
   add.focus();
 }

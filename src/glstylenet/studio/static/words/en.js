@@ -355,7 +355,7 @@ export default {
   "drafts.delete": "Delete the draft {name}",
   "ending.title": "Run {state}",
   "styles.add": "Add a style",
-  "styles.addTitle": "Paint from one more picture, up to four in all",
+  "styles.addTitle": "Paint from one more picture, up to {most} in all",
   "styles.weight": "Weight",
   "lack.weight": "Every style has weight 0: give one of them some.",
   "palette.allStyles": "all",
@@ -408,4 +408,5 @@ export default {
   "note.unused": "Painted on no picture.",
   "note.from": "Painted from style {number} alone.",
   "note.noMap": "no map",
+  "runs.styles": "{count} styles",
 };
