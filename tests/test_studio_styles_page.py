@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, Request, Route
 
@@ -69,6 +70,7 @@ def shows(page: Page, number: int, words: str) -> None:
     page.locator(f"#pane-style_{number} .pane-head", has_text=words).wait_for()
 
 
+@pytest.mark.long
 def test_a_second_style_is_painted_bound_kept_sent_and_opened_again(
     page: Page, browser: Browser, server: Server, pictures: dict[str, Path]
 ) -> None:
@@ -163,6 +165,7 @@ def test_a_style_taken_away_moves_the_others_up_and_comes_back(page: Page, pictu
     assert page.get_by_label("How much style 3 counts").input_value() == "25"
 
 
+@pytest.mark.long
 def test_a_map_whose_picture_is_gone_moves_up_too(page: Page, pictures: dict[str, Path]) -> None:
     choose_pictures(page, pictures)
     add_style(page, 2, pictures["content"])
