@@ -22,6 +22,7 @@ from glstylenet.studio.limiter import BusyError
 from glstylenet.studio.map_proposals import MAP_SIDE, MapProposals, ProposalRequest, in_palette_colours
 from glstylenet.studio.requests import Requests
 from glstylenet.studio.setting_schema import PALETTE, page_schema
+from tests.test_portrait import sample
 from tests.test_proposals import Pixels, proposed, scene
 from tests.test_studio import Studio, idle, samples
 from tests.test_studio_connections import Served
@@ -93,6 +94,21 @@ def test_maps_of_several_styles_have_one_palette(idle: Studio) -> None:
         assert each["further_style_shares"] == [each["style_share"]]
     missing = {**request, "further_styles": ["A" * 22]}
     assert "for the style 2" in idle.ask("POST", ADDRESS, json=missing).json()["error"]
+
+
+def test_a_further_style_without_a_face_has_no_map_of_a_portrait(idle: Studio) -> None:
+    """A landscape may be there for the background: it spoils no portrait's maps."""
+    faces = [upload(idle, sample(role)[0].permute(1, 2, 0).numpy()) for role in ("content", "style")]
+    further = [scenes(idle)["style"], faces[1]]
+    request = {"content": faces[0], "style": faces[1], "further_styles": further, "portrait": True}
+    found = idle.ask("POST", ADDRESS, json=request).json()
+    assert [each["name"] for each in found["classes"]][:2] == ["background", "clothes"]
+    without, again = found["further_style_maps"]
+    assert without is None
+    assert np.array_equal(picture(idle, again), picture(idle, found["style_map"]))
+    for each in found["classes"]:
+        assert each["further_style_shares"] == [None, each["style_share"]]
+    assert found["notes"] == ["no face was found in the style 2: it has no map"]
 
 
 def maps_of(found: Mapping[str, Any]) -> dict[str, str]:

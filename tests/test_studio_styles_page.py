@@ -220,6 +220,18 @@ def test_maps_are_proposed_for_every_picture(page: Page, server: Server, picture
     assert painted(page, "style_2") == []
     assert painted(page, "style") == [SKIN, BACKGROUND]
 
+    page.unroute("**/api/maps/propose")
+    classes = [{"name": "skin"}, {"name": "hair"}]
+    faceless = {
+        "content_map": asked[0]["content"],
+        "style_map": asked[0]["style"],
+        "further_style_maps": [None],
+    }
+    page.route("**/api/maps/propose", lambda route: route.fulfill(json={**faceless, "classes": classes}))
+    page.locator("#propose").click()
+    page.locator("#notices", has_text="Style 2 shows no face: its map is as it was").wait_for()
+    assert painted(page, "style_2") == []
+
 
 def _halves(file: Path) -> None:
     image = Image.new("RGB", (80, 64), (255, 0, 0))

@@ -12,7 +12,7 @@
 from glstylenet.proposals.borders import snap_drawn
 from glstylenet.proposals.drawn import snap_map
 from glstylenet.proposals.face_models import has_face_models
-from glstylenet.proposals.portrait import PORTRAIT_CLASSES, propose_portrait_maps
+from glstylenet.proposals.portrait import PORTRAIT_CLASSES, propose_portrait_maps, show_faces
 from glstylenet.proposals.proposal import DEFAULT_CLASSES, Proposal, propose_maps
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "has_face_models",
     "propose_maps",
     "propose_portrait_maps",
+    "show_faces",
     "snap_drawn",
     "snap_map",
 ]

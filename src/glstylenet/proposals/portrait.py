@@ -21,7 +21,7 @@ from glstylenet.proposals.clusters import k_means
 from glstylenet.proposals.face_models import FaceModels, Points
 from glstylenet.proposals.proposal import DEFAULT_CLASSES, Proposal, propose_maps
 
-__all__ = ["PORTRAIT_CLASSES", "propose_portrait_maps"]
+__all__ = ["PORTRAIT_CLASSES", "propose_portrait_maps", "show_faces"]
 
 
 PORTRAIT_CLASSES = {
@@ -131,6 +131,15 @@ def propose_portrait_maps(
         notes,
         tuple(names),
     )
+
+
+def show_faces(pictures: Sequence[Tensor]) -> list[bool]:
+    """Return which of ``pictures`` (1, 3, H, W), RGB 0..255, show a face.
+
+    Raises the errors of :func:`propose_portrait_maps`.
+    """
+    models = FaceModels()
+    return [bool(models.faces(guide_copy(each))) for each in pictures]
 
 
 def _label(picture: Tensor, guide: Tensor, person: Tensor, faces: Sequence[Points]) -> Tensor:

@@ -2,16 +2,16 @@
 
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Annotated, cast
+from typing import Annotated, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
 from glstylenet.numerics import interruptible, interruption_point, picture_size
 from glstylenet.pictures import fitted_size, read_picture, resize
-from glstylenet.proposals import DEFAULT_CLASSES, Proposal, propose_maps, propose_portrait_maps
+from glstylenet.proposals import DEFAULT_CLASSES, Proposal, propose_maps, propose_portrait_maps, show_faces
 from glstylenet.settings import Role, style_role
 from glstylenet.studio.limiter import Limiter
 from glstylenet.studio.requests import Requests
@@ -23,6 +23,13 @@ __all__ = ["MAP_SIDE", "MapProposals", "ProposalRequest", "in_palette_colours"]
 
 MAP_SIDE = 1600
 """The longest side of a proposed map in pixels, as of a map that is painted on the page."""
+
+
+_ALWAYS = range(2)
+"""The numbers of the content and the first style among the pictures."""
+
+
+_Value = TypeVar("_Value")
 
 
 _Name = Annotated[str, Field(max_length=100)]
@@ -56,6 +63,8 @@ class MapProposals:
     def of(self, request: ProposalRequest, should_stop: Callable[[], bool]) -> dict[str, object]:
         """Return the ids of the pictures' maps, the classes with their shares, and notes.
 
+        Of portraits, a further style without a face has no map, ``None``: it may be there for the background.
+
         Raises :class:`~glstylenet.numerics.Interrupted` soon after ``should_stop`` returns True,
         :class:`~glstylenet.errors.InputError` for a missing picture,
         :class:`~glstylenet.errors.UsageError` for a portrait without the models' package, and
@@ -64,14 +73,18 @@ class MapProposals:
         with interruptible(should_stop), self._limiter.slot():
             interruption_point()  # it may have waited
             pictures = [self._read(name, role) for role, name in request.pictures.items()]
-            roles = [role.replace("_", " ") for role in request.pictures]
+            all_roles = [role.replace("_", " ") for role in request.pictures]
+            chosen = _with_faces(pictures) if request.portrait else range(len(pictures))
+            pictures, roles = [pictures[k] for k in chosen], [all_roles[k] for k in chosen]
             if request.portrait:
                 found = propose_portrait_maps(pictures, roles=roles, classes=request.classes)
             else:
                 found = propose_maps(pictures, roles=roles, classes=request.classes or DEFAULT_CLASSES)
             proposal = in_palette_colours(found)
-            maps = [self._storage.keep_pixels(proposal.picture(number)) for number in range(len(pictures))]
+            stored = [self._storage.keep_pixels(proposal.picture(number)) for number in range(len(chosen))]
+        maps = _in_place(stored, chosen, len(all_roles))
         names = proposal.names or (None,) * len(proposal.colours)
+        faceless = [role for role in all_roles if role not in roles]
         return {
             "content_map": maps[0],
             "style_map": maps[1],
@@ -82,11 +95,14 @@ class MapProposals:
                     "name": name,
                     "content_share": shares[0],
                     "style_share": shares[1],
-                    "further_style_shares": list(shares[2:]),
+                    "further_style_shares": _in_place(shares, chosen, len(all_roles))[2:],
                 }
                 for colour, name, shares in zip(proposal.colours, names, proposal.shares, strict=True)
             ],
-            "notes": list(proposal.notes),
+            "notes": [
+                *proposal.notes,
+                *(f"no face was found in the {role}: it has no map" for role in faceless),
+            ],
         }
 
     def _read(self, name: str, role: str) -> Tensor:
@@ -95,6 +111,28 @@ class MapProposals:
             pixels = read_picture(self._requests.file(name, role)).over_white
             size = picture_size(pixels)
             return resize(pixels, fitted_size(size, min(MAP_SIDE, max(size)))).round().byte()
+
+
+def _with_faces(pictures: Sequence[Tensor]) -> Sequence[int]:
+    """Return the numbers of the pictures to propose a portrait's maps of.
+
+    If content and first style show faces, the further styles without are left out.
+    """
+    every = range(len(pictures))
+    if len(pictures) == len(_ALWAYS):
+        return every
+    faces = show_faces(pictures)
+    return [number for number in every if faces[number]] if all(faces[k] for k in _ALWAYS) else every
+
+
+def _in_place(values: Sequence[_Value], numbers: Sequence[int], count: int) -> list[_Value | None]:
+    """Return ``count`` places, the ``numbers`` of which hold ``values``.
+
+    >>> _in_place("ab", [0, 2], 3)
+    ['a', None, 'b']
+    """
+    placed = dict(zip(numbers, values, strict=True))
+    return [placed.get(number) for number in range(count)]
 
 
 def in_palette_colours(proposal: Proposal) -> Proposal:

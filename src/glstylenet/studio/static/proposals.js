@@ -3,7 +3,7 @@ import * as api from "./api.js";
 import { icon } from "./icon.js";
 import { loadMap } from "./maps.js";
 import { fetchMap, painters } from "./pictures.js";
-import { allRoles, mapRole, openRoles, PAIR } from "./roles.js";
+import { allRoles, mapRole, openRoles, PAIR, words } from "./roles.js";
 import { attempt, clearNotices, notice, say } from "./say.js";
 import { state, watch } from "./store.js";
 import { supersede } from "./supersede.js";
@@ -48,11 +48,12 @@ async function propose() {
     const answer = await api.proposeMaps(request, { signal });
     if (answer.classes.length < 2) return notice(t("propose.one"), "hint");
     const proposed = [answer.content_map, answer.style_map, ...answer.further_style_maps];
+    const mapped = roles.filter((_, k) => proposed[k]);
+    const ids = proposed.filter(Boolean);
     // All or none: a map alone would steer nothing.
-    const maps = await Promise.all(
-      roles.map((role, k) => fetchMap(role, api.pictureUrl(proposed[k], mapRole(role)), signal)),
-    );
-    await Promise.all(roles.map((role, k) => loadMap(painters[role], maps[k], signal)));
+    const maps = await Promise.all(mapped.map((role, k) => fetchMap(role, api.pictureUrl(ids[k], mapRole(role)), signal)));
+    await Promise.all(mapped.map((role, k) => loadMap(painters[role], maps[k], signal)));
+    for (const role of roles.filter((each) => !mapped.includes(each))) notice(words(role, "faceless"), "hint");
     const isNamed = answer.classes.some(({ name }) => name);
     if (portrait && !isNamed) notice(t("propose.noFace"), "hint");
     return notice(t(isNamed ? "propose.done" : "propose.doneUnnamed", { count: answer.classes.length }), "done");
@@ -63,9 +64,9 @@ async function propose() {
 
 function show(isGoing) {
   going = isGoing;
-  const words = document.createElement("span");
-  words.textContent = t(going ? "propose.cancel" : "propose.propose");
-  by("propose").replaceChildren(icon(going ? "x" : "wand-sparkles"), words);
+  const label = document.createElement("span");
+  label.textContent = t(going ? "propose.cancel" : "propose.propose");
+  by("propose").replaceChildren(icon(going ? "x" : "wand-sparkles"), label);
   by("proposing").hidden = !going;
   by("propose-kind").hidden = going || !hasPortrait; // one row for both: nothing moves under a brush
 }

@@ -443,4 +443,5 @@ export default {
   "note.from": "Nur aus Stil {number} gemalt.",
   "note.noMap": "keine Karte",
   "runs.styles": "{count} Stile",
+  "further.faceless": "Stil {number} zeigt kein Gesicht: Seine Karte ist, wie sie war. Ohne Karte passt er zu jeder Klasse.",
 };

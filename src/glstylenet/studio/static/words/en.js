@@ -409,4 +409,5 @@ export default {
   "note.from": "Painted from style {number} alone.",
   "note.noMap": "no map",
   "runs.styles": "{count} styles",
+  "further.faceless": "Style {number} shows no face: its map is as it was. Without a map it is of any class.",
 };
