@@ -51,7 +51,8 @@ def test_a_command_line_is_understood(line: str) -> None:
     given = command.make_context(name, words, parent=context).params
     settings = {field: given[field] for field in Settings.model_fields if given.get(field) is not None}
     if name == "sweep":
-        assert make_grid(settings, {}, preset=given.get("preset")).cells
+        weights = [tuple(map(float, each.split(","))) for each in given.get("style_weights") or ()]
+        assert make_grid(settings, {}, preset=given.get("preset"), style_weights=weights).cells
         return
     Settings(**settings)
     assert given.get("preset") in {None, *PRESETS}

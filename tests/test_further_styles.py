@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,9 @@ from PIL import Image
 from glstylenet.cli import main
 from glstylenet.cli.further_styles import StyleOptions, parse_regions, parse_weights
 from glstylenet.errors import UsageError
+from glstylenet.report.results_file import Task
+from glstylenet.settings.model import Settings
+from glstylenet.settings.roles import FurtherStyles, Pictures
 
 FAST = ("--iterations", "2", "--scales", "1", "--precision", "float32", "--device", "cpu", "--quiet")
 
@@ -150,3 +154,112 @@ def test_a_further_style_is_not_written(capsys: pytest.CaptureFixture[str]) -> N
     words = ("content.png", *STYLES, "-o", "second.png", "--overwrite", *FAST)
     assert main(["stylize", *words]) == 5
     assert "second.png" in capsys.readouterr().err
+
+
+# loss
+
+
+def _losses(capsys: pytest.CaptureFixture[str], *words: str) -> dict[str, float]:
+    assert main(["loss", "content.png", "content.png", *words, "--device", "cpu", "--json"]) == 0
+    losses: dict[str, float] = json.loads(capsys.readouterr().out)["losses"]
+    return losses
+
+
+@pytest.mark.usefixtures("desk")
+def test_the_losses_of_several_styles_are_those_that_a_run_reports(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    words = (*STYLES, "--region", "red=1", "--style-weights", "1,0.5")
+    assert main(["stylize", "content.png", *words, "-o", "out.png", *FAST, "--json"]) == 0
+    reported = json.loads(capsys.readouterr().out)["losses"]
+    measured = ["loss", "out.png", "content.png", *words, "--device", "cpu", "--json"]
+    assert main(measured) == 0
+    captured = capsys.readouterr()
+    # The result was rounded to bytes.
+    assert json.loads(captured.out)["losses"] == pytest.approx(reported, rel=0.02)
+    assert "is painted from all of style 2, which has no map" in captured.err
+
+
+@pytest.mark.usefixtures("desk")
+def test_a_style_of_weight_0_has_no_part_in_the_losses(capsys: pytest.CaptureFixture[str]) -> None:
+    alone = _losses(capsys, "first.png")
+    assert _losses(capsys, "first.png", "--add-style", "second.png", "--style-weights", "1,0") == alone
+    itself = _losses(capsys, "first.png", "--add-style", "content.png")
+    assert alone["local"] > 1e6
+    assert itself["local"] < 1.0, "every patch of the picture is there"
+    assert 0 < itself["global"] < alone["global"], "half of what it is compared with is itself"
+
+
+# sweep
+
+
+def test_weights_of_styles_are_an_axis(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sets = ("--style-weights", "1,0", "--style-weights", "1,1", "--style-weights", "0,1")
+    words = ("sweep", "content.png", "first.png", "--add-style", "second.png", *sets, "-o", "sweep")
+    assert main([*words, *FAST, "--init", "content,noise"]) == 0
+    names = [f"init-{start}__style_weights-{each}" for start in ("content", "noise") for each in _SETS]
+    assert {path.stem for path in (desk / "sweep" / "pictures").iterdir()} == set(names)
+    page = (desk / "sweep" / "index.html").read_text()
+    assert all(f"style weights {label}" in page for label in ("1,0", "1,1", "0,1"))
+    records = {
+        each["name"]: each for each in json.loads((desk / "sweep" / "results.json").read_text())["results"]
+    }
+    repeat = shlex.split(records[names[1]]["command"])
+    assert repeat[4:8] == ["-o", f"{names[1]}.png", "--add-style", "second.png"]
+    assert main([*repeat[1:], "--quiet"]) == 0
+    assert _pixels(desk / f"{names[1]}.png") == _pixels(desk / "sweep" / "pictures" / f"{names[1]}.png")
+    assert main(["stylize", "content.png", "second.png", "-o", "alone.png", *FAST, "--init", "content"]) == 0
+    assert _pixels(desk / "alone.png") == _pixels(desk / "sweep" / "pictures" / f"{names[2]}.png")
+    capsys.readouterr()
+    assert main([*words, "--iterations", "2", *FAST[2:-1], "--init", "content,noise"]) == 0
+    assert capsys.readouterr().err.count("kept") == 6
+
+
+_SETS = ("1_0", "1_1", "0_1")
+
+
+def _pixels(path: Path) -> bytes:
+    return Image.open(path).tobytes()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--style-weights", "1,0", "--style-weights", "1"), "holds 1 weight, and there are 2 styles"),
+        (("--style-weights", "1,1", "--style-weights", "2,2"), "are the same settings"),
+        (("--style-weights", "1,1", "--style-weights", "1,1"), "more than once"),
+        (("--style-weights", "1,1", "--style-weights", "0,0"), "none of the 2 styles has a weight above 0"),
+        (("--local-weight", "1,2", "--region", "red=3"), "the styles are 1 to 2"),
+        (("--local-weight", "1,2", "--region", "pink=2", "--content-map", "map.png"), "the classes are 1 #"),
+        (("--local-weight", "1,2", "--content-map", "map.png"), "add --style-map"),
+        (("--style-weights", "1,1"), "nothing varies"),
+    ],
+)
+def test_wrong_styles_of_a_sweep_are_usage_errors(
+    desk: Path, words: tuple[str, ...], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    styles = ("first.png", "--add-style", "second.png")
+    assert main(["sweep", "content.png", *styles, *words, "-o", "sweep", *FAST]) == 2
+    assert message in capsys.readouterr().err
+    assert not (desk / "sweep").exists()
+
+
+@pytest.mark.usefixtures("desk")
+def test_what_styles_weigh_and_paint_is_a_part_of_a_task() -> None:
+    files = [Path(name) for name in ("content.png", "first.png", "map.png")]
+    keys = [
+        Task("a", Pictures(*files, further=FurtherStyles((files[1],), (None,), *each)), Settings()).key({})
+        for each in (((), ()), ((1.0, 0.5), ()), ((1.0, 0.7), ()), ((), ((), ("red",))))
+    ]
+    assert len(set(keys)) == 4
+    plain = Task("a", Pictures(*files), Settings()).key({})
+    assert plain == Task("a", Pictures(*files, further=FurtherStyles()), Settings()).key({})
+
+
+def test_a_sweep_says_that_a_style_without_a_map_is_used_as_a_whole(
+    desk: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("content.png", *STYLES, "--region", "red=1", "--style-weights", "1,1", "--style-weights", "1,2")
+    assert main(["sweep", *words, "-o", "sweep", *FAST]) == 0
+    assert "#0000ff is painted from all of style 2, which has no map" in capsys.readouterr().err
+    assert len(list((desk / "sweep" / "pictures").iterdir())) == 2

@@ -5,12 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from glstylenet.cli.further_styles import FurtherStyles
 from glstylenet.cli.giant_advice import giant_advice
 from glstylenet.cli.jobs import Job
 from glstylenet.memory import MemoryPlan
 from glstylenet.run import Scale, Started
-from glstylenet.settings import Settings
+from glstylenet.settings import FurtherStyles, Settings
 
 JOB = Job(Path("content.png"), Path("style.png"), None, None, Path("out.png"))
 

@@ -15,7 +15,6 @@ from PIL import Image
 from glstylenet.cli import main
 from glstylenet.pictures.write import read_recipe
 from glstylenet.run.time_estimate import Speed
-from glstylenet.settings import Pictures, Settings, command_line
 from glstylenet.studio import time_estimates
 from glstylenet.studio.setting_schema import MOST_STYLES
 from tests.test_studio import Studio, idle, png, samples
@@ -145,12 +144,12 @@ def test_a_large_further_style_is_refused(idle: Studio) -> None:
     assert answer.status_code == 400
 
 
-def test_the_command_names_only_what_is_said() -> None:
-    """One style, or styles that count alike and have no maps, need no further options."""
-    pictures = Pictures(Path("c.png"), Path("s.png"), further=((Path("t.png"), None),))
-    line = command_line(pictures, Settings(), "o.png", style_weights=[2, 2])
-    assert line == "glstylenet stylize c.png s.png -o o.png --add-style t.png"
-    assert list(pictures.as_dict()) == ["content", "style", "style_2"]
+def test_the_command_names_only_what_is_said(idle: Studio) -> None:
+    """Styles that count alike and have no maps need no further options."""
+    further = [{"style": uploaded(idle, 1)}]
+    line = idle.job(further_styles=further, style_weights=[2, 2]).json()["command"]
+    assert "--add-style style_2.png" in line
+    assert not any(option in line for option in ("--style-weights", "--add-style-map", "--region"))
 
 
 def test_the_estimate_counts_every_style(idle: Studio, monkeypatch: pytest.MonkeyPatch) -> None:

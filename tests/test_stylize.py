@@ -87,11 +87,14 @@ def test_a_preset_lowers_the_loss(
     name: str, content: Picture, style: Picture, maps: dict[str, Picture]
 ) -> None:
     settings = preset_settings(name, iterations=40, precision="float32", device="cpu")
-    before = picture_losses(content, content, style, **maps, settings=settings)
+    content_map, style_map = maps["content_map"], maps["style_map"]
+    before = picture_losses(
+        content, content, style, content_map=content_map, style_map=style_map, settings=settings
+    )
     result = stylize(
         content,
         style,
-        content_map=maps["content_map"],
+        content_map=content_map,
         style_map=maps["style_map"],
         settings=settings,
     )

@@ -10,15 +10,14 @@ import typer
 
 from glstylenet.cli.paths import input_path
 from glstylenet.errors import UsageError
-from glstylenet.settings import field_help
+from glstylenet.settings import FurtherStyles, field_help
 
 __all__ = [
-    "ONE_STYLE",
     "AddStyleMapOption",
     "AddStyleOption",
-    "FurtherStyles",
     "RegionOption",
     "StyleOptions",
+    "StyleWeightsAxisOption",
     "StyleWeightsOption",
     "parse_regions",
     "parse_weights",
@@ -58,6 +57,16 @@ StyleWeightsOption = Annotated[
         rich_help_panel=_PANEL,
     ),
 ]
+StyleWeightsAxisOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--style-weights",
+        metavar="NUMBER,...",
+        help="how much each style counts, relative to the others: a number for each, such as 1,0.5; may be "
+        "repeated to try several",
+        rich_help_panel=_PANEL,
+    ),
+]
 RegionOption = Annotated[
     list[str] | None,
     typer.Option(
@@ -71,34 +80,6 @@ RegionOption = Annotated[
 
 
 @dataclass(frozen=True)
-class FurtherStyles:
-    """`FurtherStyles` says what a run paints from besides its first style.
-
-    ``pictures`` and ``maps``: those of the second style and the following. ``weights`` and ``regions``: of
-    all styles, the first included, or empty where the command line says nothing of them.
-    """
-
-    pictures: tuple[Path, ...] = ()
-    maps: tuple[Path | None, ...] = ()
-    weights: tuple[float, ...] = ()
-    regions: tuple[tuple[str, ...], ...] = ()
-
-    @property
-    def files(self) -> list[Path]:
-        """Every file that is read."""
-        return [*self.pictures, *(path for path in self.maps if path is not None)]
-
-    @property
-    def need_no_first_map(self) -> bool:
-        """Whether maps steer without one of the first style."""
-        return any(path is not None for path in self.maps) or any(self.regions)
-
-
-ONE_STYLE = FurtherStyles()
-"""No further styles, and no weights or classes that the only one could have."""
-
-
-@dataclass(frozen=True)
 class StyleOptions:
     """`StyleOptions` holds the options as they were given."""
 
@@ -106,6 +87,11 @@ class StyleOptions:
     maps: Sequence[str]
     weights: str | None
     regions: Sequence[str]
+
+    @property
+    def count(self) -> int:
+        """The number of styles, the first included."""
+        return len(self.pictures) + 1
 
     def map_paths(self) -> tuple[Path | None, ...]:
         """Return the map of each further style; none if there is no option of maps.
@@ -121,12 +107,11 @@ class StyleOptions:
 
     def parsed(self) -> FurtherStyles:
         """Return what the options name; raise :class:`~glstylenet.errors.UsageError` if they do not fit."""
-        count = len(self.pictures) + 1
         return FurtherStyles(
             tuple(self.pictures),
             self.map_paths() or (None,) * len(self.pictures),
-            () if self.weights is None else parse_weights(self.weights, count),
-            parse_regions(self.regions, count) if self.regions else (),
+            () if self.weights is None else parse_weights(self.weights, self.count),
+            parse_regions(self.regions, self.count) if self.regions else (),
         )
 
 

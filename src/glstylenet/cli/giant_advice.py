@@ -2,11 +2,10 @@
 
 import math
 
-from glstylenet.cli.further_styles import ONE_STYLE
 from glstylenet.cli.jobs import Job
 from glstylenet.giant import needs_whole_picture
 from glstylenet.run import Started
-from glstylenet.settings import Settings
+from glstylenet.settings import ONE_STYLE, Settings
 
 __all__ = ["giant_advice"]
 

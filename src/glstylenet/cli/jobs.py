@@ -12,11 +12,11 @@ from pathlib import Path
 
 from glstylenet.cli.content_maps import ContentMaps
 from glstylenet.cli.contents import Contents, Refused, describe_skipped, gather_contents
-from glstylenet.cli.further_styles import ONE_STYLE, FurtherStyles
 from glstylenet.cli.paths import input_path, output_path
 from glstylenet.errors import InputError, OutputError, UsageError
 from glstylenet.pictures import output_format
-from glstylenet.run import GivenStyle, Style
+from glstylenet.run import GivenStyle, styles_of
+from glstylenet.settings import ONE_STYLE, FurtherStyles, Pictures
 
 __all__ = ["BatchPlan", "Job", "make_output_folder", "plan_jobs"]
 
@@ -37,26 +37,24 @@ class Job:
     further: FurtherStyles = ONE_STYLE
 
     @property
-    def inputs(self) -> list[Path]:
+    def pictures(self) -> Pictures:
         """Every picture and map that is read."""
-        given = (self.content, self.style, self.content_map, self.style_map, *self.further.files)
-        return [path for path in given if path is not None]
+        return Pictures(self.content, self.style, self.content_map, self.style_map, further=self.further)
+
+    @property
+    def inputs(self) -> list[Path]:
+        """The files of these pictures."""
+        return list(self.pictures.as_dict().values())
 
     @property
     def styles(self) -> GivenStyle:
         """What :func:`~glstylenet.stylize` takes as its style, beside :attr:`map_of_style`."""
-        further = self.further
-        if further == ONE_STYLE:
-            return self.style
-        pictures, maps = (self.style, *further.pictures), (self.style_map, *further.maps)
-        weights = further.weights or (1.0,) * len(pictures)
-        regions = further.regions or ((),) * len(pictures)
-        return [Style(*each) for each in zip(pictures, maps, weights, regions, strict=True)]
+        return styles_of(self.pictures)[0]
 
     @property
     def map_of_style(self) -> Path | None:
         """What :func:`~glstylenet.stylize` takes as the style's map: several styles have their own."""
-        return self.style_map if self.further == ONE_STYLE else None
+        return styles_of(self.pictures)[1]
 
     @property
     def name(self) -> str:

@@ -6,6 +6,13 @@ from typing import Annotated
 import typer
 
 from glstylenet.cli.console import print_json, print_result
+from glstylenet.cli.further_styles import (
+    AddStyleMapOption,
+    AddStyleOption,
+    RegionOption,
+    StyleOptions,
+    StyleWeightsOption,
+)
 from glstylenet.cli.options import (
     ConfigOption,
     ContentMapOption,
@@ -18,6 +25,7 @@ from glstylenet.cli.options import (
 )
 from glstylenet.cli.paths import input_path
 from glstylenet.errors import UsageError
+from glstylenet.settings import Pictures
 
 __all__ = ["loss_command"]
 
@@ -36,6 +44,10 @@ def loss_command(
     *,
     content_map: ContentMapOption = None,
     style_map: StyleMapOption = None,
+    add_style: AddStyleOption = None,
+    add_style_map: AddStyleMapOption = None,
+    style_weights: StyleWeightsOption = None,
+    region: RegionOption = None,
     preset: PresetOption = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
@@ -43,22 +55,31 @@ def loss_command(
     **options: object,
 ) -> int:
     """Print the weighted loss terms of IMAGE, at full size and in float32."""
-    is_doodle = len(pictures) == 2 and content_map is not None and style_map is not None
+    further = StyleOptions(add_style or [], add_style_map or [], style_weights, region or []).parsed()
+    has_style_map = style_map is not None or further.need_no_first_map
+    is_doodle = len(pictures) == 2 and content_map is not None and has_style_map
     if len(pictures) != 3 and not is_doodle:
         raise UsageError(
             f"got {len(pictures)} pictures, expected IMAGE CONTENT STYLE; IMAGE STYLE is enough for a "
             f"doodle, which needs --content-map and --style-map"
         )
     settings = resolve_settings(options, preset=preset, config=config)
-    from glstylenet.run import picture_losses  # PyTorch is slow to import
+    # PyTorch is slow to import.
+    from glstylenet.cli.progress import print_warnings
+    from glstylenet.run import picture_losses, styles_of
 
+    painted_from = Pictures(
+        None if is_doodle else pictures[1], pictures[-1], content_map, style_map, further=further
+    )
+    style, map_of_style = styles_of(painted_from)
     terms = picture_losses(
         pictures[0],
-        None if is_doodle else pictures[1],
-        pictures[-1],
+        painted_from.content,
+        style,
         content_map=content_map,
-        style_map=style_map,
+        style_map=map_of_style,
         settings=settings,
+        on_event=print_warnings,
     )
     losses = terms.as_dict()
     if as_json:

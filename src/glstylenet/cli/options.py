@@ -20,8 +20,10 @@ from glstylenet.cli.paths import input_path
 from glstylenet.errors import UsageError
 from glstylenet.settings import (
     GROUPS,
+    ONE_STYLE,
     PRESETS,
     FieldHelp,
+    FurtherStyles,
     Settings,
     field_help,
     option_name,
@@ -163,9 +165,14 @@ def given_settings(options: Mapping[str, object]) -> dict[str, object]:
     return {name: value for name, value in options.items() if value is not None}
 
 
-def refuse_single_map(content_map: Path | None, style_map: Path | None) -> None:
-    """Raise :class:`~glstylenet.errors.UsageError` if one picture has a map and the other none."""
-    if (content_map is None) != (style_map is None):
+def refuse_single_map(
+    content_map: Path | None, style_map: Path | None, further: FurtherStyles = ONE_STYLE
+) -> None:
+    """Raise :class:`~glstylenet.errors.UsageError` if one picture has a map and the other none.
+
+    Further styles may have the map, or take whole classes.
+    """
+    if (content_map is None) != (style_map is None) and not further.need_no_first_map:
         lacking = "--style-map" if style_map is None else "--content-map"
         raise UsageError(f"got one map; both pictures need one, so add {lacking}, or leave both out")
 

@@ -28,6 +28,7 @@ __all__ = [
     "describe_losses",
     "describe_plan",
     "open_progress",
+    "print_warnings",
 ]
 
 Listener = Callable[[Event], None]
@@ -52,7 +53,7 @@ class Verbosity:
 def open_progress(verbosity: Verbosity) -> Iterator[Listener]:
     """Yield the listener that suits ``verbosity`` and the kind of standard error."""
     if verbosity.quiet:
-        yield _warnings_only
+        yield print_warnings
         return
     console = Console(stderr=True, highlight=False, markup=False, emoji=False)
     # rich itself takes a pipe for a terminal when FORCE_COLOR is set, so the stream decides.
@@ -233,6 +234,7 @@ def _warning_line(event: Warned) -> str:
     return f"{PROGRAM}: warning: {event.message}"
 
 
-def _warnings_only(event: Event) -> None:
+def print_warnings(event: Event) -> None:
+    """Print ``event`` if it is a warning."""
     if isinstance(event, Warned):
         inform(_warning_line(event))

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from glstylenet.cli.console import complain, inform
-from glstylenet.cli.further_styles import FurtherStyles, StyleOptions, parse_regions, parse_weights
+from glstylenet.cli.further_styles import StyleOptions, parse_regions, parse_weights
 from glstylenet.errors import InputError, UsageError
 from glstylenet.pictures import output_format, read_recipe
 from glstylenet.run import Recipe, current_versions, find_inputs, parse_recipe, settings_to_repeat
-from glstylenet.settings import Role, Settings, style_map_role, style_role
+from glstylenet.settings import FurtherStyles, Role, Settings, style_map_role, style_role
 
 __all__ = ["Repetition", "default_output", "repeat_recipe"]
 

@@ -8,6 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from glstylenet.cli.console import complain, inform, print_json
+from glstylenet.cli.further_styles import (
+    AddStyleMapOption,
+    AddStyleOption,
+    RegionOption,
+    StyleOptions,
+    StyleWeightsAxisOption,
+    parse_weights,
+)
 from glstylenet.cli.options import (
     ConfigOption,
     ContentMapOption,
@@ -27,11 +35,10 @@ from glstylenet.cli.paths import input_path, output_path
 from glstylenet.cli.signals import StopSignals
 from glstylenet.cli.task_progress import describe_progress, ignore_event
 from glstylenet.errors import BatchError, UsageError
-from glstylenet.settings import read_config
+from glstylenet.settings import FurtherStyles, Pictures, read_config
 
 if TYPE_CHECKING:
     from glstylenet.report import Progress, Record, Sweep
-    from glstylenet.settings import Pictures
 
 __all__ = ["sweep_command"]
 
@@ -61,6 +68,10 @@ def sweep_command(
     ],
     content_map: ContentMapOption = None,
     style_map: StyleMapOption = None,
+    add_style: AddStyleOption = None,
+    add_style_map: AddStyleMapOption = None,
+    style_weights: StyleWeightsAxisOption = None,
+    region: RegionOption = None,
     preset: PresetOption = None,
     config: ConfigOption = None,
     overwrite: OverwriteOption = False,
@@ -71,7 +82,8 @@ def sweep_command(
 ) -> int:
     """Paint CONTENT with the brushwork of STYLE once for every combination of one or two settings.
 
-    Give a setting, or the preset, several values separated by commas: --local-weight 50,100,500.
+    Give a setting, or the preset, several values separated by commas: --local-weight 50,100,500; or give
+    --style-weights several times.
     """
     from glstylenet.report import make_grid
 
@@ -79,13 +91,25 @@ def sweep_command(
     named = base.pop("preset", None)
     chosen = preset if preset is not None else named
     given = {name: value for name, value in given_settings(options).items() if isinstance(value, str | bool)}
-    grid = make_grid(given, base, preset=None if chosen is None else str(chosen))
-    sources = _parse_pictures(pictures, content_map, style_map)
+    sets = style_weights or []
+    options_of_styles = StyleOptions(
+        add_style or [], add_style_map or [], sets[0] if len(sets) == 1 else None, region or []
+    )
+    further = options_of_styles.parsed()
+    grid = make_grid(
+        given,
+        base,
+        preset=None if chosen is None else str(chosen),
+        style_weights=[parse_weights(text, options_of_styles.count) for text in sets],
+    )
+    sources = _parse_pictures(pictures, content_map, style_map, further=further)
     with StopSignals() as stop:
         from glstylenet.files import claim_output
         from glstylenet.report import RESULTS_NAME, open_sweep
 
         sweep = open_sweep(grid, sources, output, overwrite=overwrite, also_read=config_files(config))
+        for note in sweep.notes:
+            complain(f"warning: {note}")
         with claim_output(output / RESULTS_NAME, make_folder=True):
             records = _paint(sweep, stop, quiet=quiet)
     if as_json:
@@ -139,15 +163,16 @@ def _base_values(config: Path | None) -> dict[str, object]:
     return {**table, **environment_settings()}
 
 
-def _parse_pictures(words: Sequence[Path], content_map: Path | None, style_map: Path | None) -> "Pictures":
+def _parse_pictures(
+    words: Sequence[Path], content_map: Path | None, style_map: Path | None, further: FurtherStyles
+) -> Pictures:
     """Return the pictures of ``CONTENT STYLE``; STYLE alone, with both maps, is a doodle."""
-    from glstylenet.settings import Pictures
-
-    is_doodle = len(words) == 1 and content_map is not None and style_map is not None
+    has_style_map = style_map is not None or further.need_no_first_map
+    is_doodle = len(words) == 1 and content_map is not None and has_style_map
     if len(words) != 2 and not is_doodle:
         raise UsageError(
             f"got {len(words)} pictures, expected CONTENT and STYLE; STYLE alone is enough for a doodle, "
             f"which needs --content-map and --style-map"
         )
-    refuse_single_map(content_map, style_map)
-    return Pictures(None if is_doodle else words[0], words[-1], content_map, style_map)
+    refuse_single_map(content_map, style_map, further=further)
+    return Pictures(None if is_doodle else words[0], words[-1], content_map, style_map, further=further)

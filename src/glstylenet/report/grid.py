@@ -2,16 +2,21 @@
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from glstylenet.errors import SettingsError, UsageError
-from glstylenet.settings import PRESETS, Settings, field_help, preset_settings
+from glstylenet.settings import PRESETS, Settings, field_help, number_text, preset_settings
 
-__all__ = ["PRESET", "Axis", "Cell", "Grid", "make_grid", "split_values"]
+__all__ = ["PRESET", "STYLE_WEIGHTS", "Axis", "Cell", "Grid", "make_grid", "split_values"]
 
 PRESET = "preset"
-"""The name of an axis of presets; all other axes have the names of settings."""
+"""The name of an axis of presets."""
+
+STYLE_WEIGHTS = "style_weights"
+"""The name of an axis of the weights of several styles; all other axes have the names of settings."""
+
+_NO_SETTINGS = frozenset({PRESET, STYLE_WEIGHTS})
 
 _MOST_CELLS = 400
 _FIXED = frozenset({"strict", "device", "memory", "max_pixels", "weights"})
@@ -20,7 +25,7 @@ _FIXED = frozenset({"strict", "device", "memory", "max_pixels", "weights"})
 
 @dataclass(frozen=True)
 class Axis:
-    """`Axis` is one setting, or the preset, with its ``values`` as text, in the given order."""
+    """`Axis` is a setting, the preset or the styles' weights, with its ``values`` as text, in their order."""
 
     name: str
     values: tuple[str, ...]
@@ -36,7 +41,7 @@ class Axis:
     @property
     def title(self) -> str:
         """The setting in words, with the paper's symbol."""
-        symbol = "" if self.name == PRESET else field_help(self.name).symbol
+        symbol = "" if self.name in _NO_SETTINGS else field_help(self.name).symbol
         words = self.name.replace("_", " ")
         return f"{words} ({symbol})" if symbol else words
 
@@ -45,7 +50,8 @@ class Axis:
 class Cell:
     """`Cell` is one combination: its place in the grid, its own ``values`` by name, all its ``settings``.
 
-    ``preset``: the preset that the settings start from, if any.
+    ``preset``: the preset that the settings start from, if any. ``style_weights``: those of the styles, none
+    where they do not vary.
     """
 
     row: int
@@ -53,6 +59,7 @@ class Cell:
     values: Mapping[str, str]
     settings: Settings
     preset: str | None
+    style_weights: tuple[float, ...] = ()
 
     @property
     def name(self) -> str:
@@ -106,14 +113,19 @@ def split_values(text: str) -> tuple[str, ...]:
 
 
 def make_grid(
-    given: Mapping[str, str | bool], base: Mapping[str, object], *, preset: str | None = None
+    given: Mapping[str, str | bool],
+    base: Mapping[str, object],
+    *,
+    preset: str | None = None,
+    style_weights: Sequence[Sequence[float]] = (),
 ) -> Grid:
     """Create the grid of ``given`` options; those with several values are its axes.
 
     ``given``: the text of each setting; ``preset``: one or several with commas. ``base``: settings that
-    ``given`` overrides (environment, config file). The first of two axes gives the rows. The settings of
-    every cell are checked. Raises :class:`~glstylenet.errors.UsageError` if no setting or more than two vary,
-    and :class:`~glstylenet.errors.SettingsError` for an impossible value.
+    ``given`` overrides (environment, config file). ``style_weights``: sets of the styles' weights; several
+    are the last axis. The first of two axes gives the rows. The settings of every cell are checked. Raises
+    :class:`~glstylenet.errors.UsageError` if nothing or more than two things vary, and
+    :class:`~glstylenet.errors.SettingsError` for an impossible value.
 
     >>> grid = make_grid({"local_weight": "50,100", "scheme": "c,g"}, {})
     >>> [cell.name for cell in grid.cells][:2]
@@ -131,6 +143,11 @@ def make_grid(
         if name in _FIXED:
             raise UsageError(f"{name} has several values, {text}, and cannot vary in a sweep; give it one")
         axes.append(Axis(name, values))
+    weights = {",".join(map(number_text, each)): tuple(each) for each in style_weights}
+    if len(weights) < len(style_weights):
+        raise UsageError("a set of style weights is given more than once; give each once")
+    if len(weights) > 1:
+        axes.append(Axis(STYLE_WEIGHTS, tuple(weights)))
     _check_axes(axes)
     rows, columns = (None, axes[0]) if len(axes) == 1 else (axes[0], axes[1])
     cells = []
@@ -138,7 +155,8 @@ def make_grid(
     for row, start in enumerate(starts):
         for column, value in enumerate(columns.values):
             combination = {**start, columns.name: value}
-            cells.append(_cell(row, column, combination, base, fixed))
+            cell = _cell(row, column, combination, base, fixed)
+            cells.append(replace(cell, style_weights=weights.get(combination.get(STYLE_WEIGHTS, ""), ())))
     _refuse_twins(cells)
     return Grid(rows, columns, tuple(cells))
 
@@ -163,6 +181,7 @@ def _cell(
 ) -> Cell:
     chosen = {**base, **fixed, **values}
     preset = chosen.pop(PRESET, None)
+    chosen.pop(STYLE_WEIGHTS, None)
     if preset is None:
         return Cell(row, column, values, Settings(**chosen), None)
     if str(preset) not in PRESETS:
@@ -181,9 +200,15 @@ def _refuse_twins(cells: Iterable[Cell]) -> None:
     for cell in cells:
         if names.setdefault(cell.name.lower(), cell) is not cell:
             raise UsageError(f"two cells would be named {cell.name}; rename one of the files they start from")
-        other = seen.setdefault(cell.settings.model_dump_json(), cell)
+        other = seen.setdefault(f"{cell.settings.model_dump_json()} {_relative(cell.style_weights)}", cell)
         if other is not cell and other.preset == cell.preset:
             raise UsageError(f"{other.name} and {cell.name} are the same settings; leave one of them out")
+
+
+def _relative(weights: Sequence[float]) -> list[float]:
+    """Return ``weights`` relative to the largest: 2,1 and 1,0.5 are the same."""
+    largest = max(weights, default=0.0)
+    return [weight / largest if largest else weight for weight in weights]
 
 
 def _shown(value: str) -> str:

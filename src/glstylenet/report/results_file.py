@@ -60,6 +60,9 @@ class Task:
             "inputs": inputs,
             "settings": settings,
         }
+        further = self.pictures.further
+        if further.weights or further.regions:
+            facts["styles"] = {"weights": further.weights, "regions": further.regions}
         if self.cut is not None:
             facts["cut"] = [digest_of_file(self.cut.file), *self.cut.box]
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()

@@ -16,7 +16,7 @@ from glstylenet.objective import TargetCache
 from glstylenet.pictures import fitted_size, read_picture, resize, write_picture
 from glstylenet.report.inputs import Cut
 from glstylenet.report.results_file import RESULTS_NAME, Record, ResultsFile, Task, digest_of_file
-from glstylenet.run import Event, Result, make_recipe, named_files, stylize
+from glstylenet.run import Event, Result, make_recipe, named_files, styles_of, stylize
 from glstylenet.settings import command_line
 
 __all__ = ["Progress", "Runner", "picture_file", "refuse_written_inputs"]
@@ -120,11 +120,12 @@ class Runner:
         """Paint one picture and return its record; ``None`` if it was stopped before it was done."""
         began = time.perf_counter()
         try:
+            style, style_map = styles_of(task.pictures)
             result = stylize(
                 task.pictures.content,
-                task.pictures.style,
+                style,
                 content_map=task.pictures.content_map,
-                style_map=task.pictures.style_map,
+                style_map=style_map,
                 settings=task.settings,
                 on_event=self.on_event,
                 should_stop=self.should_stop,

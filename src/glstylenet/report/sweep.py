@@ -4,19 +4,20 @@ Sheet and page are drawn again after every picture, so that they are complete at
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from glstylenet.errors import OutputError
 from glstylenet.files import FileSet, write_text
 from glstylenet.pictures import check_output, read_picture, write_picture
 from glstylenet.report.gallery import Gallery, GalleryItem
-from glstylenet.report.grid import Grid
+from glstylenet.report.grid import Cell, Grid
 from glstylenet.report.page import render
 from glstylenet.report.results_file import Record, ResultsFile, Task
 from glstylenet.report.runner import refuse_written_inputs
 from glstylenet.report.sheet import draw_sheet
-from glstylenet.settings import INIT_CHOICES, Pictures, Settings
+from glstylenet.run import given_styles, prepare_inputs, read_sources, styles_of
+from glstylenet.settings import INIT_CHOICES, ONE_STYLE, Pictures, Settings
 
 __all__ = ["PAGE", "SHEET", "Sweep", "facts_of", "given_pictures", "open_sweep"]
 
@@ -29,16 +30,28 @@ SHEET = "sheet.png"
 
 @dataclass(frozen=True)
 class Sweep:
-    """`Sweep` is a grid of settings for one content and one style, in the folder of ``results``."""
+    """`Sweep` is a grid of settings for one content and its styles, in the folder of ``results``.
+
+    ``notes``: sentences about the pictures, for the user.
+    """
 
     grid: Grid
     pictures: Pictures
     results: ResultsFile
+    notes: tuple[str, ...] = ()
 
     @property
     def tasks(self) -> list[Task]:
         """One task for each cell, row by row."""
-        return [Task(cell.name, self.pictures, cell.settings, cell.preset) for cell in self.grid.cells]
+        return [
+            Task(cell.name, self._pictures_of(cell), cell.settings, cell.preset) for cell in self.grid.cells
+        ]
+
+    def _pictures_of(self, cell: Cell) -> Pictures:
+        """Return the pictures with the weights that their styles have in ``cell``."""
+        if not cell.style_weights:
+            return self.pictures
+        return replace(self.pictures, further=replace(self.pictures.further, weights=cell.style_weights))
 
     @property
     def title(self) -> str:
@@ -86,8 +99,10 @@ def open_sweep(
     """Open a sweep in ``folder``, which may already hold a part of it.
 
     Checks that every picture can be read, that the folder can be written, that it holds no other sweep
-    (unless ``overwrite``), and that nothing written there is an input or one of the files ``also_read``.
-    Raises :class:`~glstylenet.errors.InputError` and :class:`~glstylenet.errors.OutputError`.
+    (unless ``overwrite``), that the styles have weights and their classes are in the maps, and that nothing
+    written there is an input or one of the files ``also_read``.
+    Raises :class:`~glstylenet.errors.UsageError`, :class:`~glstylenet.errors.InputError` and
+    :class:`~glstylenet.errors.OutputError`.
     """
     settings = [cell.settings for cell in grid.cells]
     for file in _files(pictures, settings):
@@ -96,6 +111,7 @@ def open_sweep(
     results.about = {"inputs": {role: str(path) for role, path in pictures.as_dict().items()}}
     place = folder if folder.is_dir() else folder.parent
     sweep = Sweep(grid, pictures, results)
+    sweep = replace(sweep, notes=_check_styles(sweep.tasks))
     refuse_written_inputs(folder, sweep.tasks, (SHEET, PAGE), also_read)
     check_output(place / SHEET, (1, 1), overwrite=True, inputs=FileSet())
     others = set(results.records) - {task.name for task in sweep.tasks}
@@ -110,6 +126,28 @@ def open_sweep(
     if overwrite and (changed or not mine):
         results.records = {task.name: results.records[task.name] for task in mine if task.name not in changed}
     return sweep
+
+
+def _check_styles(tasks: Sequence[Task]) -> tuple[str, ...]:
+    """Check the styles of all ``tasks``, where there are several; return sentences about them for the user.
+
+    The maps are those of the first task: it stands for the others, which differ in a setting.
+    """
+    first = tasks[0]
+    if first.pictures.further == ONE_STYLE:
+        return ()
+    for task in tasks:
+        style, style_map = styles_of(task.pictures)
+        given_styles(style, style_map)
+    style, style_map = styles_of(first.pictures)
+    sources = read_sources(
+        first.pictures.content,
+        style,
+        content_map=first.pictures.content_map,
+        style_map=style_map,
+        settings=first.settings,
+    )
+    return prepare_inputs(sources, first.settings).warnings
 
 
 def facts_of(record: Record) -> dict[str, str]:

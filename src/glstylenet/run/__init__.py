@@ -56,7 +56,7 @@ from glstylenet.run.result import Result, Timings
 from glstylenet.run.scales import SMALLEST_SIDE, Scale, most_evaluations
 from glstylenet.run.start import start_pixels
 from glstylenet.run.strokes import FORMS_REACH, blend_detail
-from glstylenet.run.styles import GivenStyle, Style
+from glstylenet.run.styles import GivenStyle, Style, given_styles, styles_of
 from glstylenet.run.stylize import plan_run, stylize
 from glstylenet.run.time_estimate import Speed, estimate_by_size, estimate_seconds, measure_speed
 
@@ -92,6 +92,7 @@ __all__ = [
     "estimate_memory",
     "estimate_seconds",
     "find_inputs",
+    "given_styles",
     "make_grey",
     "make_optimizer",
     "make_recipe",
@@ -109,6 +110,7 @@ __all__ = [
     "settings_to_repeat",
     "start_pixels",
     "style_size_at",
+    "styles_of",
     "stylize",
     "with_margin",
     "without_margin",

@@ -93,12 +93,16 @@ def picture_losses(
     content_map: PictureSource | None = None,
     style_map: PictureSource | None = None,
     settings: Settings | None = None,
+    on_event: Callable[[Event], None] | None = None,
 ) -> LossTerms:
     """Return the weighted loss terms of any ``picture`` at full size, in float32, with fresh matches.
 
     Its size must be the result's, that of the content (or ``settings.size``); raises
-    :class:`~glstylenet.errors.InputError` otherwise.
+    :class:`~glstylenet.errors.InputError` otherwise. With several styles the local term is that of the
+    nearest patch among all of them, and the global term that of their mixed statistics. ``on_event`` receives
+    what is to be said of the pictures.
     """
+    emit = on_event or (lambda _event: None)
     settings = effective_settings(settings or Settings(), content)
     with out_of_memory_as_error():
         sources = read_sources(
@@ -107,8 +111,10 @@ def picture_losses(
         measured = read_result(picture, sources, settings)
         inputs = prepare_inputs(sources, settings)
         del sources
+        for warning in inputs.warnings:
+            emit(Warned(warning))
         final_losses, network = _outside_a_run(inputs, settings)
-        return final_losses.losses(measured.pixels, network, lambda _event: None, store=TargetCache())
+        return final_losses.losses(measured.pixels, network, emit, store=TargetCache())
 
 
 @default_modes()

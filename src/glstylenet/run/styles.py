@@ -3,11 +3,13 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from glstylenet.errors import UsageError
 from glstylenet.pictures import PictureSource
+from glstylenet.settings import ONE_STYLE, Pictures
 
-__all__ = ["GivenStyle", "Style", "given_styles"]
+__all__ = ["GivenStyle", "Style", "given_styles", "styles_of"]
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,23 @@ class Style:
 
 GivenStyle = PictureSource | Style | list[Style] | tuple[Style, ...]
 """What a run may be given as its style: a picture, or one or several :class:`Style`."""
+
+
+def styles_of(pictures: Pictures) -> tuple[GivenStyle, Path | None]:
+    """Return what :func:`~glstylenet.stylize` takes as the style and as the style's map.
+
+    A single style is its picture; several have maps of their own.
+
+    >>> styles_of(Pictures(Path("c.png"), Path("s.png"), Path("c_map.png"), Path("s_map.png")))[1].name
+    's_map.png'
+    """
+    further = pictures.further
+    if further == ONE_STYLE:
+        return pictures.style, pictures.style_map
+    files, maps = (pictures.style, *further.pictures), (pictures.style_map, *further.maps)
+    weights = further.weights or (1.0,) * len(files)
+    regions = further.regions or ((),) * len(files)
+    return [Style(*each) for each in zip(files, maps, weights, regions, strict=True)], None
 
 
 def given_styles(style: GivenStyle, style_map: PictureSource | None) -> tuple[tuple[Style, ...], list[str]]:

@@ -24,7 +24,7 @@ documentation, the config file, the recipe, the checkpoint and the studio's page
 """
 
 from glstylenet.settings.byte_count import parse_bytes
-from glstylenet.settings.command_line import command_line, option_name
+from glstylenet.settings.command_line import command_line, number_text, option_name
 from glstylenet.settings.config import read_config
 from glstylenet.settings.excerpt import excerpt
 from glstylenet.settings.fusion import SCHEME_NAMES, SchemeName
@@ -33,15 +33,17 @@ from glstylenet.settings.model import GROUPS, Settings, field_help
 from glstylenet.settings.pictures import INIT_CHOICES
 from glstylenet.settings.presets import PRESETS, preset_settings
 from glstylenet.settings.quality import QUALITIES, Quality, QualityName
-from glstylenet.settings.roles import Pictures, Role, style_map_role, style_role
+from glstylenet.settings.roles import ONE_STYLE, FurtherStyles, Pictures, Role, style_map_role, style_role
 
 __all__ = [
     "GROUPS",
     "INIT_CHOICES",
+    "ONE_STYLE",
     "PRESETS",
     "QUALITIES",
     "SCHEME_NAMES",
     "FieldHelp",
+    "FurtherStyles",
     "Pictures",
     "Quality",
     "QualityName",
@@ -51,6 +53,7 @@ __all__ = [
     "command_line",
     "excerpt",
     "field_help",
+    "number_text",
     "option_name",
     "parse_bytes",
     "preset_settings",

@@ -1,14 +1,13 @@
 """Command line: the ``glstylenet stylize`` command that repeats a run."""
 
 import shlex
-from collections.abc import Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Mapping
 
 from glstylenet.settings.model import Settings
 from glstylenet.settings.presets import PRESETS
-from glstylenet.settings.roles import Pictures
+from glstylenet.settings.roles import FurtherStyles, Pictures
 
-__all__ = ["command_line", "option_name"]
+__all__ = ["command_line", "number_text", "option_name"]
 
 
 def option_name(field: str) -> str:
@@ -20,20 +19,19 @@ def option_name(field: str) -> str:
     return "--" + field.replace("_", "-")
 
 
-def command_line(
-    pictures: Pictures,
-    settings: Settings,
-    output: str,
-    *,
-    preset: str | None = None,
-    style_weights: Sequence[float] = (),
-    regions: Mapping[str, int] = MappingProxyType({}),
-) -> str:
+def number_text(number: float) -> str:
+    """Return a number as one would type it, with all its digits.
+
+    >>> number_text(1.0), number_text(1 / 3)
+    ('1', '0.3333333333333333')
+    """
+    return str(number).removesuffix(".0")
+
+
+def command_line(pictures: Pictures, settings: Settings, output: str, *, preset: str | None = None) -> str:
     """Return the command that paints ``pictures`` with ``settings`` into ``output``, quoted for a shell.
 
-    It names only the settings that differ from the defaults, or from ``preset``'s values. ``style_weights``
-    are those of all styles, the first included; ``regions`` says by its colour from which style, from 1, a
-    class is painted.
+    It names only the settings that differ from the defaults, or from ``preset``'s values.
 
     >>> from pathlib import Path
     >>> command_line(Pictures(Path("a.png"), Path("b.png")), Settings(seed=7), "out.png")
@@ -46,7 +44,7 @@ def command_line(
         words += ["--content-map", str(pictures.content_map)]
     if pictures.style_map is not None:
         words += ["--style-map", str(pictures.style_map)]
-    words += _styles(pictures, style_weights, regions)
+    words += _further_styles(pictures.further)
     if preset is not None:
         words += ["--preset", preset]
     for name, value in _differences(settings, preset).items():
@@ -57,18 +55,19 @@ def command_line(
     return shlex.join(words)
 
 
-def _styles(pictures: Pictures, weights: Sequence[float], regions: Mapping[str, int]) -> list[str]:
-    """Return the options of further styles, what all styles weigh, and the classes of each."""
+def _further_styles(further: FurtherStyles) -> list[str]:
+    """Return the options that name the styles after the first, and what each of all styles weighs."""
     words = []
-    for picture, _ in pictures.further:
+    for picture in further.pictures:
         words += ["--add-style", str(picture)]
-    if any(style_map is not None for _, style_map in pictures.further):
-        for _, style_map in pictures.further:
-            words += ["--add-style-map", "none" if style_map is None else str(style_map)]
-    if len(set(weights)) > 1:
-        words += ["--style-weights", ",".join(f"{weight:g}" for weight in weights)]
-    for colour, number in regions.items():
-        words += ["--region", f"{colour}={number}"]
+    if any(own_map is not None for own_map in further.maps):
+        for own_map in further.maps:
+            words += ["--add-style-map", "none" if own_map is None else str(own_map)]
+    if further.weights:
+        words += ["--style-weights", ",".join(map(number_text, further.weights))]
+    for number, classes in enumerate(further.regions, start=1):
+        for name in classes:
+            words += ["--region", f"{name}={number}"]
     return words
 
 

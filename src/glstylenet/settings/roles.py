@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-__all__ = ["Pictures", "Role", "style_map_role", "style_role"]
+__all__ = ["ONE_STYLE", "FurtherStyles", "Pictures", "Role", "style_map_role", "style_role"]
 
 
 class Role(StrEnum):
@@ -41,17 +41,42 @@ def style_map_role(number: int) -> str:
 
 
 @dataclass(frozen=True)
-class Pictures:
-    """The files that a run paints from. ``content`` is ``None`` for a doodle, painted from its map.
+class FurtherStyles:
+    """`FurtherStyles` says what a run paints from besides its first style.
 
-    ``further`` are the pictures of style 2 and the following, each with its map or ``None``.
+    ``pictures`` and ``maps``: those of the second style and the following. ``weights`` and ``regions``: of
+    all styles, the first included, or empty where nothing is said of them.
     """
+
+    pictures: tuple[Path, ...] = ()
+    maps: tuple[Path | None, ...] = ()
+    weights: tuple[float, ...] = ()
+    regions: tuple[tuple[str, ...], ...] = ()
+
+    @property
+    def files(self) -> list[Path]:
+        """Every file that is read."""
+        return [*self.pictures, *(path for path in self.maps if path is not None)]
+
+    @property
+    def need_no_first_map(self) -> bool:
+        """Whether maps steer without one of the first style."""
+        return any(path is not None for path in self.maps) or any(self.regions)
+
+
+ONE_STYLE = FurtherStyles()
+"""No further styles, and no weights or classes that the only one could have."""
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """The files that a run paints from. ``content`` is ``None`` for a doodle, painted from its map."""
 
     content: Path | None
     style: Path
     content_map: Path | None = None
     style_map: Path | None = None
-    further: tuple[tuple[Path, Path | None], ...] = field(default=(), kw_only=True)
+    further: FurtherStyles = field(default=ONE_STYLE, kw_only=True)
 
     def as_dict(self) -> dict[str, Path]:
         """Return the files by role, without the roles that have none.
@@ -65,6 +90,8 @@ class Pictures:
             Role.CONTENT_MAP: self.content_map,
             Role.STYLE_MAP: self.style_map,
         }
-        for number, (style, style_map) in enumerate(self.further, start=2):
-            roles |= {style_role(number): style, style_map_role(number): style_map}
+        for number, (picture, own_map) in enumerate(
+            zip(self.further.pictures, self.further.maps, strict=True), start=2
+        ):
+            roles |= {style_role(number): picture, style_map_role(number): own_map}
         return {role: path for role, path in roles.items() if path is not None}

@@ -2,13 +2,20 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from glstylenet.errors import GLStyleNetError
 from glstylenet.run import Style
-from glstylenet.settings import Pictures, Role, Settings, command_line, style_map_role, style_role
+from glstylenet.settings import (
+    FurtherStyles,
+    Pictures,
+    Role,
+    Settings,
+    command_line,
+    style_map_role,
+    style_role,
+)
 
 __all__ = ["ACTIVE", "FINISHED", "ROLES", "Job", "repeating_command", "styles_of"]
 
@@ -123,12 +130,24 @@ def repeating_command(job: Job, machine: Mapping[str, object]) -> str:
         place[Role.STYLE],
         place.get(Role.CONTENT_MAP),
         place.get(Role.STYLE_MAP),
-        further=tuple((place[style], place.get(style_map)) for style, style_map in job.style_roles[1:]),
-    )
-    command = partial(
-        command_line, pictures, settings, "result.png", style_weights=job.style_weights, regions=job.regions
+        further=_further_styles(job, place),
     )
     try:
-        return command(preset=job.preset)
+        return command_line(pictures, settings, "result.png", preset=job.preset)
     except GLStyleNetError:
-        return command()
+        return command_line(pictures, settings, "result.png")
+
+
+def _further_styles(job: Job, files: Mapping[str, Path]) -> FurtherStyles:
+    """Return the styles after the first; weights that are all alike say nothing."""
+    numbers = range(1, len(job.style_roles) + 1)
+    return FurtherStyles(
+        pictures=tuple(files[style] for style, _ in job.style_roles[1:]),
+        maps=tuple(files.get(style_map) for _, style_map in job.style_roles[1:]),
+        weights=tuple(job.style_weights) if len(set(job.style_weights)) > 1 else (),
+        regions=tuple(
+            tuple(colour for colour, bound in job.regions.items() if bound == number) for number in numbers
+        )
+        if job.regions
+        else (),
+    )
