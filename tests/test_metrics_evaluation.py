@@ -215,7 +215,7 @@ def test_maps_are_checked() -> None:
 
 def test_the_catalogue_tells_of_every_metric() -> None:
     assert [metric.name for metric in METRICS] == [
-        field.name for field in fields(Metrics) if field.name != "classes"
+        field.name for field in fields(Metrics) if field.name not in ("classes", "styles")
     ]
     for metric in METRICS:
         assert all((metric.range, metric.formula, metric.source, metric.sentence))
@@ -254,7 +254,7 @@ def test_the_command_prints_one_json_object(
 ) -> None:
     assert main([*CALL, *MAPS, "--json"]) == 0
     report = json.loads(capsys.readouterr().out)
-    assert set(report) == {"image", "metrics", "classes", "settings"}
+    assert set(report) == {"image", "metrics", "classes", "styles", "settings"}
     assert report["image"] == "noise.png"
     assert report["metrics"] == pytest.approx(measured["noise"].as_dict(), rel=1e-4, abs=1e-4)
     assert [each["colour"] for each in report["classes"]] == ["#000000", "#ff0000"]

@@ -7,6 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from glstylenet.cli.console import print_json, print_result
+from glstylenet.cli.further_styles import (
+    AddStyleMapOption,
+    AddStyleOption,
+    RegionOption,
+    StyleOptions,
+    StyleWeightsOption,
+)
 from glstylenet.cli.options import (
     ConfigOption,
     ContentMapOption,
@@ -17,6 +24,7 @@ from glstylenet.cli.options import (
     with_options_of,
 )
 from glstylenet.cli.paths import input_path
+from glstylenet.settings import Pictures
 
 if TYPE_CHECKING:
     from glstylenet.metrics import Metrics
@@ -48,6 +56,10 @@ def evaluate_command(
     *,
     content_map: ContentMapOption = None,
     style_map: StyleMapOption = None,
+    add_style: AddStyleOption = None,
+    add_style_map: AddStyleMapOption = None,
+    style_weights: StyleWeightsOption = None,
+    region: RegionOption = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
     debug: DebugOption = False,
@@ -55,15 +67,21 @@ def evaluate_command(
 ) -> int:
     """Print metrics of IMAGE that a run does not minimise: structure, texture, colour, blur and lines."""
     settings = resolve_settings(options, preset=None, config=config)
-    from glstylenet.metrics import evaluate_picture  # PyTorch is slow to import
+    further = StyleOptions(add_style or [], add_style_map or [], style_weights, region or []).parsed()
+    # PyTorch is slow to import.
+    from glstylenet.cli.progress import print_warnings
+    from glstylenet.metrics import evaluate_picture
+    from glstylenet.run import styles_of
 
+    styles, map_of_style = styles_of(Pictures(content, style, content_map, style_map, further=further))
     metrics = evaluate_picture(
         image,
         content,
-        style,
+        styles,
         content_map=content_map,
-        style_map=style_map,
+        style_map=map_of_style,
         settings=settings,
+        on_event=print_warnings,
     )
     if as_json:
         print_json(
@@ -71,6 +89,7 @@ def evaluate_command(
                 "image": str(image),
                 "metrics": metrics.as_dict(),
                 "classes": [dataclasses.asdict(each) for each in metrics.classes],
+                "styles": [dataclasses.asdict(each) for each in metrics.styles],
                 "settings": {name: getattr(settings, name) for name in _OPTIONS},
             }
         )
@@ -80,7 +99,7 @@ def evaluate_command(
 
 
 def _table(metrics: "Metrics") -> str:
-    """Return a line for each metric, then one for each map class."""
+    """Return a line for each metric, then one for each map class, then one for each of several styles."""
     from glstylenet.metrics import METRICS
 
     values = metrics.as_dict()
@@ -95,6 +114,14 @@ def _table(metrics: "Metrics") -> str:
             f"{each.colour:<12}{each.share:>9.2%}{_number(each.texture_distance):>11}"
             f"{_number(each.colour_distance):>10}"
             for each in metrics.classes
+        ]
+    if metrics.styles:
+        width = max(len(each.name) for each in metrics.styles)
+        lines += ["", f"{'style':<{width}}{'weight':>9}{'share':>9}{'texture':>11}{'colour':>10}"]
+        lines += [
+            f"{each.name:<{width}}{each.weight:>9.2%}{each.share:>9.2%}{_number(each.texture_distance):>11}"
+            f"{_number(each.colour_distance):>10}"
+            for each in metrics.styles
         ]
     return "\n".join(lines)
 

@@ -8,6 +8,8 @@
 - ``colour``: measures the distance of colours by class.
 - ``colourfulness``: compares how rich the colours are.
 - ``plausibility``: measures how far patches are from the style's, and whether neighbours come from one piece.
+- ``style_part``: defines what a picture is compared with of one style.
+- ``measured_styles``: mixes the parts of several styles.
 - ``leaks``: measures how many patches are painted from another class.
 - ``sharpness``: compares the gradients of two pictures.
 - ``glitches``: measures speckle that the style does not have.
@@ -18,7 +20,15 @@
 """
 
 from glstylenet.metrics.catalogue import METRICS, Metric
-from glstylenet.metrics.evaluation import ClassMetrics, Metrics, evaluate_picture
+from glstylenet.metrics.evaluation import ClassMetrics, Metrics, StyleMetrics, evaluate_picture
 from glstylenet.metrics.optional_dependency import require_scikit_image
 
-__all__ = ["METRICS", "ClassMetrics", "Metric", "Metrics", "evaluate_picture", "require_scikit_image"]
+__all__ = [
+    "METRICS",
+    "ClassMetrics",
+    "Metric",
+    "Metrics",
+    "StyleMetrics",
+    "evaluate_picture",
+    "require_scikit_image",
+]

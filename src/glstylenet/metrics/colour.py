@@ -5,13 +5,16 @@ CIELAB (D65, 2 degrees), where a difference of about 2.3 is just noticeable. Pro
 is half as long on average, so moving all colours by dE gives dE / 2.
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
+from glstylenet.metrics.style_part import StylePart
 from glstylenet.metrics.texture import FEWEST_POSITIONS, class_positions
-from glstylenet.metrics.wasserstein import random_directions, sliced_wasserstein
+from glstylenet.metrics.wasserstein import mixed_distance, random_directions
 
-__all__ = ["colour_distance", "lab_colours"]
+__all__ = ["colour_distance", "lab_colours", "mixed_colour_distance"]
 
 
 def lab_colours(pixels: Tensor) -> Tensor:
@@ -30,7 +33,19 @@ def colour_distance(
     ``image_class`` and ``style_class`` (1, 1, H, W), 0..1, restrict each picture to one map class; ``None``
     is returned if either has too few pixels of it.
     """
-    ours, theirs = class_positions(image, image_class), class_positions(style, style_class)
-    if min(len(ours), len(theirs)) < FEWEST_POSITIONS:
+    return mixed_colour_distance(image, [StylePart(style, style_class)], image_class=image_class)
+
+
+def mixed_colour_distance(
+    image: Tensor, parts: Sequence[StylePart[Tensor]], *, image_class: Tensor | None = None
+) -> float | None:
+    """Return the distance to the colours of several styles, mixed by their weights.
+
+    A part with too few pixels is left out; ``None`` if none is left.
+    """
+    ours = class_positions(image, image_class)
+    theirs = [(class_positions(part.values, part.counted), part.weight) for part in parts]
+    theirs = [(points, weight) for points, weight in theirs if len(points) >= FEWEST_POSITIONS]
+    if len(ours) < FEWEST_POSITIONS or not theirs:
         return None
-    return sliced_wasserstein(ours, theirs, random_directions(3))
+    return mixed_distance(ours, theirs, random_directions(3))

@@ -8,10 +8,11 @@ over all pixels in CIELAB: the measure that agreed best with the observers of Ha
 
 from torch import Tensor
 
-__all__ = ["colourfulness", "colourfulness_ratio"]
+__all__ = ["FAINTEST", "colourfulness", "colourfulness_ratio"]
 
 _MEAN_CHROMA = 0.94
-_GREY = 1e-3
+FAINTEST = 1e-3
+"""A picture of less colourfulness is grey."""
 
 
 def colourfulness(colours: Tensor) -> float:
@@ -29,4 +30,4 @@ def colourfulness(colours: Tensor) -> float:
 def colourfulness_ratio(image: Tensor, style: Tensor) -> float | None:
     """Return K: 0 or more, 1 if as rich as the style's colours; ``None`` for a grey style."""
     theirs = colourfulness(style)
-    return None if theirs < _GREY else colourfulness(image) / theirs
+    return None if theirs < FAINTEST else colourfulness(image) / theirs

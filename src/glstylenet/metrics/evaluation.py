@@ -1,5 +1,6 @@
 """Evaluation: all metrics of one picture, :func:`evaluate_picture`."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,10 +9,9 @@ from torch import Tensor
 
 from glstylenet.errors import ImageError
 from glstylenet.machine import choose_device, default_modes
-from glstylenet.matching import PATCH
 from glstylenet.metrics.catalogue import METRICS
-from glstylenet.metrics.colour import colour_distance, lab_colours
-from glstylenet.metrics.colourfulness import colourfulness_ratio
+from glstylenet.metrics.colour import lab_colours, mixed_colour_distance
+from glstylenet.metrics.colourfulness import FAINTEST, colourfulness
 from glstylenet.metrics.features import (
     FUSED_LAYERS,
     PATCH_LAYER,
@@ -20,29 +20,43 @@ from glstylenet.metrics.features import (
     fused_feature,
     load_metric_network,
 )
-from glstylenet.metrics.glitches import glitch_ratio
-from glstylenet.metrics.leaks import leak_share
+from glstylenet.metrics.glitches import glitch_threshold, glitches_above
+from glstylenet.metrics.leaks import mixed_leak_share
 from glstylenet.metrics.lines import line_deviation
 from glstylenet.metrics.luminance import luminance
+from glstylenet.metrics.measured_styles import MeasuredStyle, MeasuredStyles
 from glstylenet.metrics.optional_dependency import require_scikit_image
-from glstylenet.metrics.plausibility import coherence, mean_distance, nearest_patches, patch_distance
-from glstylenet.metrics.sharpness import sharpness_ratio
+from glstylenet.metrics.plausibility import coherence, mean_distance, patch_distance
+from glstylenet.metrics.sharpness import high_frequency_energy
 from glstylenet.metrics.structure import self_similarity_distance, structural_similarity
-from glstylenet.metrics.texture import texture_distance
-from glstylenet.network import features
+from glstylenet.metrics.texture import mixed_texture_distance
+from glstylenet.network import VGG19, features
 from glstylenet.numerics import picture_size
-from glstylenet.objective import counted_patches, counted_positions
+from glstylenet.objective import counted_patches
 from glstylenet.pictures import PictureSource, over_white, present_pixels, resize
-from glstylenet.run import SMALLEST_SIDE, Inputs, ScaledInputs, prepare_inputs, read_result, read_sources
+from glstylenet.run import (
+    SMALLEST_SIDE,
+    Event,
+    GivenStyle,
+    Inputs,
+    ScaledInputs,
+    Warned,
+    prepare_inputs,
+    read_result,
+    read_sources,
+)
 from glstylenet.settings import Settings
 
-__all__ = ["LONGEST_SIDE", "USED_SETTINGS", "ClassMetrics", "Metrics", "evaluate_picture"]
+__all__ = ["LONGEST_SIDE", "USED_SETTINGS", "ClassMetrics", "Metrics", "StyleMetrics", "evaluate_picture"]
 
 LONGEST_SIDE = 512
 """Pictures are reduced together until the result's longest side is this, for all metrics but sharpness."""
 
 USED_SETTINGS = ("size", "style_scale", "max_pixels", "maps", "classes", "seed", "strict", "device")
 """The settings that an evaluation uses; the others belong to painting."""
+
+_STYLE_LAYERS = (*FUSED_LAYERS, *TEXTURE_LAYERS, PATCH_LAYER)
+"""The layers of a style that are compared."""
 
 
 @dataclass(frozen=True)
@@ -60,11 +74,30 @@ class ClassMetrics:
 
 
 @dataclass(frozen=True)
+class StyleMetrics:
+    """The metrics of one of several styles.
+
+    ``name``: that of its file, or "style 2". ``weight``: the share that it was given, 0..1: that of the
+    classes bound to it, and its part of the others by the weights. ``share``: of the picture's patches, how
+    many are nearest to one of this style, 0..1. The distances compare all classes that may be painted from it
+    with these classes of the style, or with all of it where it has no map; ``None`` where there is too little
+    to compare.
+    """
+
+    name: str
+    weight: float
+    share: float
+    texture_distance: float | None
+    colour_distance: float | None
+
+
+@dataclass(frozen=True)
 class Metrics:
     """The metrics of one picture; :data:`~glstylenet.metrics.catalogue.METRICS` says what each means.
 
     A metric is ``None`` if there is nothing to measure: no maps, no straight lines, a flat picture.
-    ``classes``: the distances within each map class, the largest class first.
+    ``classes``: the distances within each map class, the largest class first. ``styles``: what belongs to
+    each of several styles; none for a single one.
     """
 
     ssim: float
@@ -82,9 +115,10 @@ class Metrics:
     glitches: float
     line_deviation: float | None
     classes: tuple[ClassMetrics, ...] = ()
+    styles: tuple[StyleMetrics, ...] = ()
 
     def as_dict(self) -> dict[str, float | None]:
-        """Return the values by name, in the order of ``METRICS``, without those of single classes."""
+        """Return the values by name, in the order of ``METRICS``, without those of classes and styles."""
         return {metric.name: getattr(self, metric.name) for metric in METRICS}
 
 
@@ -92,16 +126,19 @@ class Metrics:
 def evaluate_picture(
     image: PictureSource,
     content: PictureSource,
-    style: PictureSource,
+    style: GivenStyle,
     *,
     content_map: PictureSource | None = None,
     style_map: PictureSource | None = None,
     settings: Settings | None = None,
+    on_event: Callable[[Event], None] | None = None,
 ) -> Metrics:
     """Measure ``image`` as a result of ``content`` and ``style``, whoever made it.
 
     Sources are paths, PIL images or arrays, as in :func:`glstylenet.stylize`; of ``settings``,
-    ``USED_SETTINGS`` count. Equal pictures have equal metrics on one machine.
+    ``USED_SETTINGS`` count. Equal pictures have equal metrics on one machine. ``style`` may be a list of
+    :class:`~glstylenet.Style`; the picture is then compared with their mixture (docs/metrics.md).
+    ``on_event`` receives what is to be said of the pictures.
 
     Raises :class:`~glstylenet.errors.UsageError` if scikit-image (extra ``report``) is missing or a map has
     no partner, :class:`~glstylenet.errors.InputError` if a picture cannot be used or ``image`` has not the
@@ -113,7 +150,11 @@ def evaluate_picture(
     sources = read_sources(content, style, content_map=content_map, style_map=style_map, settings=chosen)
     shown = read_result(image, sources, chosen).pixels
     device = choose_device(chosen.device, "float32").torch_device
-    return _Evaluation(shown, prepare_inputs(sources, chosen), device).metrics()
+    inputs = prepare_inputs(sources, chosen)
+    if on_event is not None:
+        for warning in inputs.warnings:
+            on_event(Warned(warning))
+    return _Evaluation(shown, inputs, device).metrics()
 
 
 class _Evaluation:
@@ -131,91 +172,135 @@ class _Evaluation:
             raise ValueError("an evaluation needs a content; only a doodle has none")
         self.content = self.scaled.content
         # Where a picture is transparent there is nothing to compare.
-        alpha, style_alpha = inputs.alpha_at(size), self.scaled.style_alpha
+        alpha = inputs.alpha_at(size)
         self.present = None if alpha is None else present_pixels(alpha)
-        self.style_present = None if style_alpha is None else present_pixels(style_alpha)
         self.seen, self.seen_content = (over_white(each, alpha) for each in (self.image, self.content))
 
     def metrics(self) -> Metrics:
         """Compute all metrics, with one forward pass for each picture."""
-        scaled = self.scaled
         network = load_metric_network(self.device)
-        image, style, content = (each.to(self.device) for each in (self.image, scaled.style, self.content))
-        names = (*FUSED_LAYERS, *TEXTURE_LAYERS, PATCH_LAYER)
-        ours = features(network, image, (*names, STRUCTURE_LAYER))
-        theirs = features(network, style, names)
+        image, content = (each.to(self.device) for each in (self.image, self.content))
+        ours = features(network, image, (*_STYLE_LAYERS, STRUCTURE_LAYER))
         contents = features(network, content, (STRUCTURE_LAYER,))
-        colours = lab_colours(self.image), lab_colours(scaled.style)
-        classes = self._classes(ours, theirs, *colours)
+        colours = lab_colours(self.image)
+        styles = self._styles(network)
         patches = _patches(self.present, ours[PATCH_LAYER])
-        style_patches = _patches(self.style_present, theirs[PATCH_LAYER])
-        centre = _mean_feature(theirs[PATCH_LAYER], counted_positions(style_patches))
-        nearest = nearest_patches(
-            ours[PATCH_LAYER], theirs[PATCH_LAYER], centre=centre, source_patches=style_patches
-        )
+        nearest = styles.nearest_patches(ours[PATCH_LAYER])
         grey, content_grey = luminance(self.seen), luminance(self.seen_content)
+        content_map = self.scaled.content_map
         leaks = None
-        if scaled.content_map is not None and scaled.style_map is not None:
-            fused = fused_feature(theirs)
-            leaks = leak_share(
-                fused_feature(ours),
-                fused,
-                scaled.content_map,
-                scaled.style_map,
-                style_patches=_patches(self.style_present, fused),
-            )
+        if content_map is not None and styles.know_classes:
+            leaks = mixed_leak_share(fused_feature(ours), content_map, styles.regions())
+        classes = self._classes(ours, colours, styles)
+        everywhere = {"image_class": self.present}
+        theirs_colourful = styles.mean([colourfulness(each.colours) for each in styles.styles])
+        energy = high_frequency_energy(luminance(self.full_image))
+        theirs_energy = styles.mean(
+            [high_frequency_energy(luminance(picture)) for picture in self._full_styles()]
+        )
         return Metrics(
             ssim=structural_similarity(grey, content_grey),
             self_similarity_distance=self_similarity_distance(
                 ours[STRUCTURE_LAYER], contents[STRUCTURE_LAYER]
             ),
-            texture_distance=_known(
-                texture_distance(ours, theirs, image_class=self.present, style_present=self.style_present)
-            ),
+            texture_distance=_known(mixed_texture_distance(ours, styles.features(), **everywhere)),
             texture_distance_by_class=_mean_over([(each.share, each.texture_distance) for each in classes]),
-            plausibility_distance=mean_distance(nearest, patches),
-            coverage_distance=patch_distance(
-                theirs[PATCH_LAYER],
-                ours[PATCH_LAYER],
-                centre=centre,
-                query_patches=style_patches,
-                source_patches=patches,
+            plausibility_distance=mean_distance(nearest.matches, patches),
+            coverage_distance=_known(
+                styles.mean(
+                    [
+                        patch_distance(
+                            each.features[PATCH_LAYER],
+                            ours[PATCH_LAYER],
+                            centre=styles.centre,
+                            query_patches=each.patches(PATCH_LAYER),
+                            source_patches=patches,
+                        )
+                        for each in styles.styles
+                    ]
+                )
             ),
-            coherence=coherence(nearest, theirs[PATCH_LAYER].shape[-1] - PATCH + 1, patches),
-            colour_distance=_known(
-                colour_distance(*colours, image_class=self.present, style_class=self.style_present)
-            ),
+            coherence=coherence(nearest.matches, nearest.width, patches),
+            colour_distance=_known(mixed_colour_distance(colours, styles.colours(), **everywhere)),
             colour_distance_by_class=_mean_over([(each.share, each.colour_distance) for each in classes]),
-            colourfulness=colourfulness_ratio(*colours),
+            colourfulness=(
+                None
+                if theirs_colourful is None or theirs_colourful < FAINTEST
+                else colourfulness(colours) / theirs_colourful
+            ),
             leaks=leaks,
-            sharpness=sharpness_ratio(luminance(self.full_image), luminance(self.inputs.style)),
-            glitches=glitch_ratio(*colours),
+            sharpness=None if energy is None or not theirs_energy else energy / theirs_energy,
+            glitches=glitches_above(
+                colours, _known(styles.mean([glitch_threshold(each.colours) for each in styles.styles]))
+            ),
             line_deviation=line_deviation(grey, content_grey),
             classes=classes,
+            styles=self._style_metrics(ours, colours, styles, nearest.shares(patches)),
         )
 
+    def _full_styles(self) -> list[Tensor]:
+        return [self.inputs.pictures[style.role].pixels for style in self.inputs.styles]
+
+    def _styles(self, network: VGG19) -> MeasuredStyles:
+        measured = []
+        for guide in self.scaled.styles:
+            measured.append(
+                MeasuredStyle(
+                    features=features(network, guide.picture.to(self.device), _STYLE_LAYERS),
+                    colours=lab_colours(guide.picture),
+                    present=None if guide.alpha is None else present_pixels(guide.alpha),
+                    channels=guide.class_channels,
+                    weight=guide.weight,
+                    bound=guide.classes,
+                )
+            )
+        semantics = self.inputs.semantics
+        shares = () if semantics is None else tuple(each.shares[0] for each in semantics.classes)
+        return MeasuredStyles(tuple(measured), shares)
+
+    def _where(self, classes: Sequence[int]) -> Tensor:
+        """Return where the picture has one of ``classes``, (1, 1, H, W)."""
+        assert self.scaled.content_map is not None  # classes come from there
+        where = self.scaled.content_map[:, list(classes)].sum(dim=1, keepdim=True)
+        return where if self.present is None else where * self.present
+
     def _classes(
-        self, ours: dict[str, Tensor], theirs: dict[str, Tensor], colours: Tensor, style_colours: Tensor
+        self, ours: dict[str, Tensor], colours: Tensor, styles: MeasuredStyles
     ) -> tuple[ClassMetrics, ...]:
-        semantics, here, there = self.inputs.semantics, self.scaled.content_map, self.scaled.style_map
-        if semantics is None or here is None or there is None:
+        semantics = self.inputs.semantics
+        if semantics is None or self.scaled.content_map is None:
             return ()
         found = []
         for number, each in enumerate(semantics.classes):
-            image_class, style_class = here[:, number : number + 1], there[:, number : number + 1]
-            if self.present is not None:
-                image_class = image_class * self.present
-            if self.style_present is not None:
-                style_class = style_class * self.style_present
-            texture = texture_distance(
-                ours,
-                theirs,
-                image_class=image_class,
-                style_class=style_class,
-                style_present=self.style_present,
-            )
-            colour = colour_distance(colours, style_colours, image_class=image_class, style_class=style_class)
+            where = self._where([number])
+            of_features, of_colours = styles.class_features(number), styles.class_colours(number)
+            texture = mixed_texture_distance(ours, of_features, image_class=where)
+            colour = mixed_colour_distance(colours, of_colours, image_class=where)
             found.append(ClassMetrics(each.colour_name, each.shares[0], texture, colour))
+        return tuple(found)
+
+    def _style_metrics(
+        self, ours: dict[str, Tensor], colours: Tensor, styles: MeasuredStyles, shares: Sequence[float]
+    ) -> tuple[StyleMetrics, ...]:
+        if len(styles.styles) == 1:
+            return ()
+        found = []
+        for number, (style, share) in enumerate(zip(self.inputs.styles, shares, strict=True)):
+            where = self.present if styles.paints_all(number) else self._where(styles.painted_by(number))
+            origin = self.inputs.origins[style.role]
+            found.append(
+                StyleMetrics(
+                    name=style.role.replace("_", " ") if origin.path is None else origin.path.name,
+                    weight=styles.expected[number],
+                    share=share,
+                    texture_distance=mixed_texture_distance(
+                        ours, [styles.own_features(number)], image_class=where
+                    ),
+                    colour_distance=mixed_colour_distance(
+                        colours, [styles.own_colours(number)], image_class=where
+                    ),
+                )
+            )
         return tuple(found)
 
 
@@ -223,13 +308,6 @@ def _patches(present: Tensor | None, feature: Tensor) -> Tensor | None:
     """Return which patches of ``feature`` count, of a picture that is ``present`` (1, 1, H, W) in part."""
     counted = counted_patches(present, picture_size(feature))
     return None if counted is None else counted.to(feature.device)
-
-
-def _mean_feature(feature: Tensor, positions: Tensor | None) -> Tensor:
-    """Return the mean (1, C, 1, 1) of ``feature``, over the ``positions`` (H, W) that count."""
-    if positions is None:
-        return feature.mean(dim=(2, 3), keepdim=True)
-    return feature[:, :, positions].mean(dim=2)[..., None, None]
 
 
 def _mean_over(values: list[tuple[float, float | None]]) -> float | None:

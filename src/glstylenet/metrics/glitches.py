@@ -14,7 +14,7 @@ from torch import Tensor
 
 from glstylenet.metrics.luminance import FloatArray
 
-__all__ = ["ODD_SHARE", "glitch_ratio"]
+__all__ = ["ODD_SHARE", "glitch_ratio", "glitch_threshold", "glitches_above"]
 
 ODD_SHARE = 0.01
 """The share of the style's pixels that count as odd: its own grain and finest strokes."""
@@ -33,7 +33,16 @@ def glitch_ratio(image: Tensor, style: Tensor) -> float:
     >>> glitch_ratio(flat, flat), round(glitch_ratio(spotted, flat), 2)
     (0.0, 1.23)
     """
-    threshold = max(_JUST_SEEN, float(np.quantile(_oddness(style), 1.0 - ODD_SHARE)))
+    return glitches_above(image, glitch_threshold(style))
+
+
+def glitch_threshold(style: Tensor) -> float:
+    """Return t of the colours (1, 3, H, W) of a style, in CIELAB units."""
+    return max(_JUST_SEEN, float(np.quantile(_oddness(style), 1.0 - ODD_SHARE)))
+
+
+def glitches_above(image: Tensor, threshold: float) -> float:
+    """Return T of the colours (1, 3, H, W) of a picture for a given t."""
     return float((_oddness(image) > threshold).mean()) / ODD_SHARE
 
 

@@ -11,6 +11,9 @@ The class of a patch is the one that covers most of its 3x3 positions. Patches o
 border, where no class covers ``CLEAR_SHARE``, and patches of a class that the style lacks are not counted.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
@@ -18,10 +21,27 @@ from glstylenet.maps import map_at
 from glstylenet.matching import PATCH, match_patches, patch_sums
 from glstylenet.numerics import picture_size
 
-__all__ = ["CLEAR_SHARE", "leak_share"]
+__all__ = ["CLEAR_SHARE", "StyleRegions", "leak_share", "mixed_leak_share"]
 
 CLEAR_SHARE = 0.75
 """Share of a patch that its class must cover for the patch to be counted."""
+
+
+@dataclass(frozen=True)
+class StyleRegions:
+    """`StyleRegions` says where the classes of one style are.
+
+    ``feature`` (1, C, A, B): its fused feature. ``class_channels`` (1, K, any size): its map, or ``None``.
+    ``patches``, boolean (A-2, B-2): those that may be found, or ``None`` for all. ``may_paint``, boolean
+    (K,): the classes that it may be used for. ``bound``: those that it alone is used for, even where its map
+    lacks them.
+    """
+
+    feature: Tensor
+    class_channels: Tensor | None
+    patches: Tensor | None
+    may_paint: Tensor
+    bound: frozenset[int] = frozenset()
 
 
 def leak_share(
@@ -36,17 +56,43 @@ def leak_share(
 
     With ``style_patches``, boolean (A-2, B-2), only these are found. ``None`` if no patch can be counted.
     """
-    matches = match_patches(image, style, excluded=None if style_patches is None else ~style_patches)
+    every = torch.ones(style_map.shape[1], dtype=torch.bool)
+    return mixed_leak_share(image, image_map, [StyleRegions(style, style_map, style_patches, every)])
+
+
+def mixed_leak_share(image: Tensor, image_map: Tensor, styles: Sequence[StyleRegions]) -> float | None:
+    """Return L of a picture that was painted from several styles: 0..1; ``None`` if nothing can be counted.
+
+    A patch has leaked if the most similar patch of all styles is of a style that its class may not use, or
+    of another class there. A style without a map is of any class.
+    """
     shares, classes = _patch_classes(image_map, image)
-    _, style_classes = _patch_classes(style_map, style)
-    device = matches.index.device
-    shares, classes, style_classes = shares.to(device), classes.to(device), style_classes.to(device)
-    in_style = (classes[..., None] == torch.unique(style_classes)).any(dim=-1)
-    counted = (shares >= CLEAR_SHARE) & in_style
+    shares, classes = shares.cpu(), classes.cpu()
+    best: Tensor | None = None
+    is_own = torch.zeros_like(classes, dtype=torch.bool)
+    can_be_own = torch.zeros_like(is_own)
+    for style in styles:
+        excluded = None if style.patches is None else ~style.patches
+        found = match_patches(image, style.feature, excluded=excluded)
+        similarity, index = found.similarity.cpu(), found.index.cpu()
+        may = style.may_paint[classes]
+        if style.class_channels is None:
+            own, has = may, may
+        else:
+            _, there = _patch_classes(style.class_channels, style.feature)
+            there = there.cpu()
+            has_class = torch.isin(classes, torch.unique(there))
+            as_whole = torch.isin(classes, torch.tensor(sorted(style.bound), dtype=torch.int64)) & ~has_class
+            own = may & ((there.flatten()[index] == classes) | as_whole)
+            has = may & (has_class | as_whole)
+        is_better = torch.ones_like(is_own) if best is None else similarity > best
+        best = similarity if best is None else torch.where(is_better, similarity, best)
+        is_own = torch.where(is_better, own, is_own)
+        can_be_own |= has
+    counted = (shares >= CLEAR_SHARE) & can_be_own
     if not bool(counted.any()):
         return None
-    found = style_classes.flatten()[matches.index]
-    return float((found != classes)[counted].double().mean())
+    return float((~is_own)[counted].double().mean())
 
 
 def _patch_classes(class_channels: Tensor, feature: Tensor) -> tuple[Tensor, Tensor]:

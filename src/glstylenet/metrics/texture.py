@@ -7,17 +7,18 @@ Belcour, *A Sliced Wasserstein Loss for Neural Texture Synthesis* (2021) compare
 by s_l, the standard deviation of the style's projected features, gives all layers the same weight.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
 
 from glstylenet.maps import map_at
 from glstylenet.metrics.features import TEXTURE_LAYERS
-from glstylenet.metrics.wasserstein import random_directions, sliced_wasserstein
+from glstylenet.metrics.style_part import StylePart
+from glstylenet.metrics.wasserstein import mixed_distance, random_directions
 from glstylenet.numerics import picture_size
 
-__all__ = ["FEWEST_POSITIONS", "class_positions", "texture_distance"]
+__all__ = ["FEWEST_POSITIONS", "class_positions", "mixed_texture_distance", "texture_distance"]
 
 FEWEST_POSITIONS = 16
 """A class with fewer positions than this in either picture has no distribution to compare."""
@@ -39,17 +40,36 @@ def texture_distance(
     is returned if a layer has too few positions of it. ``style_present`` (1, 1, H, W): where the style is
     there at all, by default everywhere.
     """
+    return mixed_texture_distance(
+        image, [StylePart(style, style_class, style_present)], image_class=image_class
+    )
+
+
+def mixed_texture_distance(
+    image: Mapping[str, Tensor],
+    parts: Sequence[StylePart[Mapping[str, Tensor]]],
+    *,
+    image_class: Tensor | None = None,
+) -> float | None:
+    """Return T of features by layer to those of several styles, mixed by their weights.
+
+    A part with too few positions at a layer is left out there; ``None`` if none is left. The unit is the root
+    of the styles' mean variance.
+    """
     distances = []
     for name in TEXTURE_LAYERS:
         ours = class_positions(image[name], image_class)
-        theirs = class_positions(style[name], style_present if style_class is None else style_class)
-        if min(len(ours), len(theirs)) < FEWEST_POSITIONS:
+        theirs = [(class_positions(part.values[name], part.counted), part.weight) for part in parts]
+        theirs = [(points, weight) for points, weight in theirs if len(points) >= FEWEST_POSITIONS]
+        if len(ours) < FEWEST_POSITIONS or not theirs:
             return None
         directions = random_directions(ours.shape[1]).to(ours.device)
-        # The whole style's deviation for every class: classes then add up in one unit.
-        whole = class_positions(style[name], style_present) @ directions
-        scale = float(whole.var(dim=0, correction=0).mean().sqrt())
-        distances.append(sliced_wasserstein(ours, theirs, directions) / (scale + _TINY))
+        # The whole styles' deviation for every class: classes then add up in one unit.
+        wholes = [class_positions(part.values[name], part.present) @ directions for part in parts]
+        variances = torch.stack([whole.var(dim=0, correction=0).mean() for whole in wholes])
+        weights = variances.new_tensor([part.weight for part in parts])
+        scale = float(((variances * weights).sum() / weights.sum()).sqrt())
+        distances.append(mixed_distance(ours, theirs, directions) / (scale + _TINY))
     return sum(distances) / len(distances)
 
 

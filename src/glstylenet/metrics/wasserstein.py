@@ -10,10 +10,12 @@ Wasserstein Barycenters of Measures* (2015). The order is 1, not 2, so that a sh
 Shape letters: N and M points, C dimensions, D directions.
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
-__all__ = ["DIRECTIONS", "QUANTILES", "SEED", "random_directions", "sliced_wasserstein"]
+__all__ = ["DIRECTIONS", "QUANTILES", "SEED", "mixed_distance", "random_directions", "sliced_wasserstein"]
 
 DIRECTIONS = 128
 """Number of directions that are averaged over."""
@@ -33,17 +35,37 @@ def random_directions(dimensions: int) -> Tensor:
     return directions / lengths
 
 
-def sliced_wasserstein(first: Tensor, second: Tensor, directions: Tensor) -> float:
+def sliced_wasserstein(
+    first: Tensor, second: Tensor, directions: Tensor, *, weights: Tensor | None = None
+) -> float:
     """Return SW of the points ``first`` (N, C) and ``second`` (M, C) along ``directions`` (C, D).
 
-    It has the points' unit, and is 0 if they are equally distributed.
+    It has the points' unit, and is 0 if they are equally distributed. ``weights`` (M,), at least 0: how much
+    each point of ``second`` counts, by default all alike.
 
     >>> points = torch.tensor([[0.0], [1.0]])
     >>> sliced_wasserstein(points, points + 2.0, torch.tensor([[1.0]]))
     2.0
     """
     directions = directions.to(first.device)
-    return float((_quantiles(first @ directions) - _quantiles(second @ directions)).abs().mean())
+    projected = second @ directions
+    theirs = _quantiles(projected) if weights is None else _weighted_quantiles(projected, weights)
+    return float((_quantiles(first @ directions) - theirs).abs().mean())
+
+
+def mixed_distance(points: Tensor, parts: Sequence[tuple[Tensor, float]], directions: Tensor) -> float:
+    """Return SW of ``points`` (N, C) to a mixture of ``parts``: points (M, C) and what they weigh together.
+
+    >>> ours, ones = torch.tensor([[0.0], [0.0], [0.0], [1.0]]), torch.ones(7, 1)
+    >>> mixed_distance(ours, [(torch.zeros(1, 1), 3.0), (ones, 1.0)], torch.tensor([[1.0]]))
+    0.0
+    """
+    if len(parts) == 1:
+        return sliced_wasserstein(points, parts[0][0], directions)
+    weights = [torch.full((len(each),), weight / len(each), device=each.device) for each, weight in parts]
+    return sliced_wasserstein(
+        points, torch.cat([each for each, _ in parts]), directions, weights=torch.cat(weights)
+    )
 
 
 def _quantiles(projected: Tensor) -> Tensor:
@@ -53,3 +75,13 @@ def _quantiles(projected: Tensor) -> Tensor:
     # The number of the point at the k-th midpoint, (k + 1/2) / QUANTILES, in whole numbers: no rounding.
     places = (2 * torch.arange(QUANTILES, device=projected.device) + 1) * count // (2 * QUANTILES)
     return ordered[places]
+
+
+def _weighted_quantiles(projected: Tensor, weights: Tensor) -> Tensor:
+    """Return the quantile functions of (N, D), whose points have ``weights`` (N,): (QUANTILES, D)."""
+    ordered, order = projected.sort(dim=0)
+    reached = weights.double()[order].cumsum(dim=0).T.contiguous()
+    midpoints = (torch.arange(QUANTILES, device=projected.device) + 0.5) / QUANTILES
+    wanted = midpoints.double() * reached[:, -1:]
+    places = torch.searchsorted(reached, wanted, right=True).clamp_(max=len(projected) - 1)
+    return ordered.gather(0, places.T)
