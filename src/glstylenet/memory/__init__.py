@@ -2,6 +2,7 @@
 
 - ``estimate``: predicts how many bytes each part of a run takes.
 - ``plan``: chooses tiles, history and precision that fit.
+- ``proposals``: predicts what proposing maps takes.
 """
 
 from glstylenet.memory.estimate import PIXEL_BYTES, HeldPictures, MemoryEstimate
@@ -15,6 +16,7 @@ from glstylenet.memory.plan import (
     refitted,
     smaller_tiles,
 )
+from glstylenet.memory.proposals import ProposalEstimate
 
 __all__ = [
     "DEFAULT_SHARE",
@@ -23,6 +25,7 @@ __all__ = [
     "HeldPictures",
     "MemoryEstimate",
     "MemoryPlan",
+    "ProposalEstimate",
     "check_plan",
     "format_bytes",
     "plan_memory",

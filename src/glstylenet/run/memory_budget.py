@@ -9,7 +9,15 @@ from dataclasses import dataclass
 
 from glstylenet.errors import MemoryLimitError
 from glstylenet.machine import Device, available_memory, out_of_memory
-from glstylenet.memory import DEFAULT_SHARE, HeldPictures, MemoryEstimate, MemoryPlan, plan_memory
+from glstylenet.memory import (
+    DEFAULT_SHARE,
+    HeldPictures,
+    MemoryEstimate,
+    MemoryPlan,
+    ProposalEstimate,
+    plan_memory,
+)
+from glstylenet.proposals import DEFAULT_CLASSES
 from glstylenet.pyramid import SCHEMES
 from glstylenet.run.canvas import canvas_size
 from glstylenet.run.inputs import Sources
@@ -21,6 +29,7 @@ __all__ = [
     "allowed_bytes",
     "estimate_memory",
     "out_of_memory_as_error",
+    "plan_proposals",
     "plan_scale_memory",
     "smaller_tiles_warning",
 ]
@@ -109,6 +118,22 @@ def plan_scale_memory(
     # The full size first: a refusal then names the size and the bytes of the result.
     plans = [plan_memory(estimate, allowed) for estimate in reversed(estimates)]
     return [PlannedScale(*each) for each in zip(scales, estimates, reversed(plans), strict=True)]
+
+
+def plan_proposals(sources: Sources, settings: Settings, device: Device, allowed: int) -> int:
+    """Return the bytes that proposing maps needs; 0 where none are proposed, or a GPU's memory is planned.
+
+    Raises :class:`~glstylenet.errors.MemoryLimitError` if they are more than ``allowed``.
+    """
+    if not sources.proposes_maps or device.torch_device.type != "cpu":
+        return 0
+    estimate = ProposalEstimate(
+        sum(picture.pixels.nbytes for picture in sources.pictures.values()),
+        [sources.size, *(style.size for style in sources.styles)],
+        settings.classes or DEFAULT_CLASSES,
+    )
+    estimate.check(allowed)
+    return estimate.needed_bytes
 
 
 def smaller_tiles_warning(what: str, plan: MemoryPlan) -> str:

@@ -8,7 +8,7 @@ from glstylenet.pictures import PictureSource
 from glstylenet.run.events import Started
 from glstylenet.run.final_losses import FinalLosses, plan_final_losses
 from glstylenet.run.inputs import Inputs, Sources, effective_settings, prepare_inputs, read_sources
-from glstylenet.run.memory_budget import PlannedScale, allowed_bytes, plan_scale_memory
+from glstylenet.run.memory_budget import PlannedScale, allowed_bytes, plan_proposals, plan_scale_memory
 from glstylenet.run.scales import ENOUGH, plan_scales
 from glstylenet.run.styles import GivenStyle
 from glstylenet.run.useless_settings import Situation, useless_settings
@@ -23,6 +23,7 @@ class Preparation:
 
     ``settings`` are those that take effect, ``device`` is where and in which precision the run computes,
     ``allowed`` the bytes it may use; ``scales`` are its sizes from coarse to fine with their memory plans.
+    ``proposal_bytes`` is what it needed before, to propose maps.
     ``warnings`` are sentences for the user.
     """
 
@@ -34,6 +35,7 @@ class Preparation:
     final_losses: FinalLosses
     weights: LoadedWeights
     warnings: tuple[str, ...]
+    proposal_bytes: int = 0
 
     def started(self) -> Started:
         """Return the event that announces the run."""
@@ -47,7 +49,7 @@ class Preparation:
             style_size=self.inputs.style_size,
             classes="" if semantics is None else semantics.describe(),
             weights=self.weights.origin,
-            memory_bytes=max(plan.needed_bytes for plan in plans),
+            memory_bytes=max(self.proposal_bytes, *(plan.needed_bytes for plan in plans)),
             further_style_sizes=tuple(style.size for style in self.inputs.styles[1:]),
         )
 
@@ -70,6 +72,7 @@ def prepare(
     allowed = allowed_bytes(settings, device)
     # A run that cannot fit is refused before anything of the pictures' full size is computed.
     _plan_scales(sources, settings, device, allowed)
+    proposal_bytes = plan_proposals(sources, settings, device, allowed)
     inputs = prepare_inputs(sources, settings)
     smallest_class = None if inputs.semantics is None else inputs.semantics.smallest_share
     scales = _plan_scales(sources, settings, device, allowed, smallest_class)
@@ -80,7 +83,9 @@ def prepare(
     final_losses = plan_final_losses(inputs, settings, device, allowed)
     weights = load_weights(settings.weights)
     warnings = (*inputs.warnings, *useless, *_small_budget(settings))
-    return Preparation(settings, device, allowed, inputs, scales, final_losses, weights, warnings)
+    return Preparation(
+        settings, device, allowed, inputs, scales, final_losses, weights, warnings, proposal_bytes
+    )
 
 
 def _small_budget(settings: Settings) -> list[str]:
