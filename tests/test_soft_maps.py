@@ -8,6 +8,7 @@ from torch import Tensor
 
 from glstylenet.maps.labels import PictureMap, label_maps
 from glstylenet.maps.semantics import Semantics
+from glstylenet.pictures import read_picture
 
 RED, GREEN, BLUE, YELLOW, BLACK = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 0), (0, 0, 0)
 HEIGHT, PLAIN = 24, 40
@@ -99,3 +100,16 @@ def test_one_map_may_be_soft_and_the_other_hard() -> None:
     assert found.has_shades
     assert set(_share_of(found, RED, 0).flatten().tolist()) == {0.0, 1.0}
     assert 0.0 < float(_share_of(found, RED, 1)[0, PLAIN + 12]) < 1.0
+
+
+def test_the_alpha_of_a_map_is_the_share_of_its_colour_beside_white() -> None:
+    """A transparent map is laid over white, as in a hard one: what is half opaque is half white."""
+    share = _ramp(16)
+    values = np.zeros((HEIGHT, len(share), 4), np.uint8)
+    values[..., 0] = 255
+    values[..., 3] = np.rint(255 * share)
+    found = _label(read_picture(values).over_white)
+    assert {each.colour for each in found.classes} == {RED, (255, 255, 255)}
+    expected = np.where(np.minimum(share, 1 - share) < 0.033, np.rint(share), share)
+    for row in _share_of(found, RED).numpy():
+        np.testing.assert_allclose(row, expected, atol=0.004)
