@@ -1,9 +1,11 @@
 """Workers of a cluster: the same picture to the byte, and every trouble in a line."""
 
+import logging
 import os
 import signal
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -115,6 +117,26 @@ def test_a_lost_scheduler_is_told() -> None:
     task: Any = SimpleNamespace(status="cancelled")
     with pytest.raises(ClusterError, match="scheduler was lost; what was painted is in the store"):
         cluster._raise_failure(task)
+
+
+def test_the_log_of_dask_is_silent_while_a_cluster_is_used(address: str) -> None:
+    """A scheduler that dies would print a traceback before the line that tells it."""
+    logger = logging.getLogger("distributed.client")
+    before = logger.level
+    with cluster_at(address):
+        assert not logger.isEnabledFor(logging.CRITICAL)
+    assert logger.level == before
+
+
+def test_a_cluster_that_has_lost_its_workers_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster, "_LOOK_SECONDS", 0.1)
+    with _cluster_of(1) as processes, cluster_at(processes.scheduler_address) as workers:
+        processes.scale(0)
+        parts = _parts(tmp_path / "store")
+        with pytest.raises(ClusterError, match=r"no worker was left for 0\.3 s; what was painted is in the"):
+            list(replace(workers, patience=0.3).run_parts(parts))
 
 
 def _parts(store: Path) -> tuple[Part, ...]:

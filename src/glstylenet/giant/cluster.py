@@ -13,7 +13,9 @@ import logging
 import platform
 import signal
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import CancelledError
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
@@ -39,25 +41,34 @@ _ALLOWED_DEATHS = 3
 _SOFTWARE = ("glstylenet", "torch", "numpy")
 """What must have the same version everywhere: it decides the last bits of a picture."""
 
+_LOOK_SECONDS = 2.0
+"""Seconds between looks at whether there are workers, as long as no part is done."""
+
+_LOST_SCHEDULER = (
+    "the scheduler was lost; what was painted is in the store. Start the scheduler and resume the run"
+)
+
 _ONE_PART = threading.Lock()
 """Held while a part is computed: threads of one worker would share its targets and add up their memory."""
 
 
 @dataclass(frozen=True)
 class Cluster:
-    """`Cluster` is a scheduler with its workers; ``dashboard`` is the address of its page, if it has one."""
+    """`Cluster` is a scheduler with its workers; ``dashboard`` is the address of its page, if it has one.
+
+    Without any worker for ``patience`` seconds a run ends; with ``None`` it waits: one may be started.
+    """
 
     dashboard: str | None
     _client: "Client"
+    patience: float | None = None
 
     def run_parts(self, parts: Sequence[Part]) -> Iterator[Part]:
         """Run parts on the workers, and yield each that is done.
 
         Raises what a part raised, :class:`~glstylenet.errors.MemoryLimitError` if a part killed one worker
-        after another, and :class:`~glstylenet.errors.ClusterError` if the scheduler is lost.
+        after another, and :class:`~glstylenet.errors.ClusterError` if the scheduler or all workers are lost.
         """
-        from distributed import as_completed  # noqa: PLC0415 - an extra
-
         software = _software()
         # Workers begin in folders of their own, so that a relative path would be another one.
         absolute = [replace(part, folder=part.folder.absolute()) for part in parts]
@@ -66,11 +77,34 @@ class Cluster:
             for each, part in zip(absolute, parts, strict=True)
         }
         try:
-            for task in as_completed(list(tasks), loop=self._client.loop):
+            for task in self._completed(tasks):
                 _raise_failure(task)
                 yield tasks[task]
         finally:
             self._client.cancel([task for task in tasks if not task.done()])
+
+    def _completed(self, tasks: "Iterable[Future[None]]") -> "Iterator[Future[None]]":
+        """Yield tasks as they are done."""
+        from distributed import wait  # noqa: PLC0415 - an extra
+
+        left, last_seen = set(tasks), time.monotonic()
+        while left:
+            try:
+                with self._client.as_current():
+                    done = wait(list(left), timeout=_LOOK_SECONDS, return_when="FIRST_COMPLETED").done
+            except CancelledError as error:
+                raise ClusterError(_LOST_SCHEDULER) from error
+            except TimeoutError:
+                done = set()
+            if done or self._client.scheduler_info()["workers"]:
+                last_seen = time.monotonic()
+            elif self.patience is not None and time.monotonic() - last_seen > self.patience:
+                raise ClusterError(
+                    f"no worker was left for {self.patience:g} s; what was painted is in the store, and the "
+                    f"run can be resumed"
+                )
+            left -= done
+            yield from done
 
 
 @contextmanager
@@ -103,9 +137,10 @@ def local_cluster(workers: int) -> Iterator[Cluster]:
             )
         )
         client = stack.enter_context(Client(processes, set_as_default=False))
-        # Ctrl-C reaches all processes of a terminal, and the program says itself when its workers end.
+        # Ctrl-C reaches all processes of a terminal, and what ends a service all of its processes; the
+        # program says itself when its workers end.
         client.run(_ignore_interrupts)
-        yield Cluster(client.dashboard_link if has_page else None, client)
+        yield Cluster(client.dashboard_link if has_page else None, client, CONNECT_SECONDS)
 
 
 @contextmanager
@@ -167,9 +202,7 @@ def _raise_failure(task: "Future[None]") -> None:
     from distributed import KilledWorker  # noqa: PLC0415 - an extra
 
     if task.status in ("cancelled", "lost"):
-        raise ClusterError(
-            "the scheduler was lost; what was painted is in the store. Start the scheduler and resume the run"
-        )
+        raise ClusterError(_LOST_SCHEDULER)
     error = task.exception()
     if isinstance(error, KilledWorker):
         raise MemoryLimitError(
@@ -243,8 +276,8 @@ def _dashboard_of(client: "Client") -> str | None:
 
 
 def _ignore_interrupts() -> None:
-    """Ignore what a terminal sends to all of its processes."""
-    for name in ("SIGINT", "SIGHUP"):
+    """Ignore what is sent to all processes of a terminal or a service."""
+    for name in ("SIGINT", "SIGHUP", "SIGTERM"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
 
@@ -252,13 +285,17 @@ def _ignore_interrupts() -> None:
 @contextmanager
 def _silent() -> Iterator[None]:
     """Silence dask's log: what matters is raised."""
-    logger = logging.getLogger("distributed")
-    before = logger.level
-    logger.setLevel(logging.CRITICAL + 1)
+    # Some of its loggers have levels of their own, which that of the first does not change.
+    names = [name for name in logging.root.manager.loggerDict if name.startswith("distributed.")]
+    loggers = [logging.getLogger(name) for name in ("distributed", *names)]
+    before = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL + 1)
     try:
         yield
     finally:
-        logger.setLevel(before)
+        for logger, level in zip(loggers, before, strict=True):
+            logger.setLevel(level)
 
 
 def _first_line(error: object) -> str:

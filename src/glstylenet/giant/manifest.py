@@ -44,7 +44,8 @@ class Manifest:
     before. ``own_style_size``: of the style as it was read, ``style_size``: at full size. ``evaluations``: of
     each area in each sweep. ``settings``: all that take effect, as JSON. ``is_grey``: whether the result is
     to be grey; known once the coarse part is done. ``format``: changes with what a store holds. ``done``: the
-    names of the steps that are done.
+    names of the steps that are done. ``smaller_from``: the first size whose areas have half the side, for want
+    of memory; ``None`` without.
     """
 
     identity: Identity
@@ -57,10 +58,27 @@ class Manifest:
     format: Literal[2]
     is_grey: bool = False
     done: tuple[str, ...] = ()
+    smaller_from: int | None = None
 
     def factor(self, number: int) -> float:
         """Return the size ``number`` relative to the result's."""
         return 0.5 ** (len(self.sizes) - 1 - number)
+
+    def area_of(self, number: int) -> int | None:
+        """Return the longest side of an area at the size ``number``; ``None`` for the coarse one."""
+        if number == 0:
+            return None
+        return self.options.area // 2 if self._is_smaller(number) else self.options.area
+
+    def place(self, number: int) -> str:
+        """Return the folder of the size ``number`` in the store.
+
+        Smaller areas have another one: a worker may still write an area that was given up.
+        """
+        return f"size-{number}-smaller" if self._is_smaller(number) else f"size-{number}"
+
+    def _is_smaller(self, number: int) -> bool:
+        return self.smaller_from is not None and number >= self.smaller_from
 
     def with_done(self, name: str) -> "Manifest":
         """Return the manifest with one more step done."""

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from glstylenet.errors import InputError, OutputError, UsageError
+from glstylenet.errors import InputError, MemoryLimitError, OutputError, UsageError
 from glstylenet.files import remove_strays
 from glstylenet.giant.areas import COLOURS, SMALLEST_AREA
 from glstylenet.giant.manifest import GiantOptions, Manifest, read_manifest, write_manifest
@@ -153,7 +153,9 @@ def paint_giant(
 
     Raises the errors of :mod:`glstylenet.errors`: :class:`~glstylenet.errors.UsageError` for settings that
     no giant run has, :class:`~glstylenet.errors.InputError` for a store of another run, and
-    :class:`~glstylenet.errors.OutputError` where the disk has no room.
+    :class:`~glstylenet.errors.OutputError` where the disk has no room. Where an area does not fit into
+    memory, its size begins anew once in areas of half the side; if that is not enough,
+    :class:`~glstylenet.errors.MemoryLimitError`.
     """
     folder = Path(store)
     with _prepared(
@@ -176,12 +178,17 @@ def paint_giant(
     run = _Run(folder, manifest, run_parts, on_event, should_stop)
     if _COARSE not in manifest.done and not run.paint_coarse(content_map, style_map):
         return None
-    progress = Progress(folder, run.manifest)
     for number in range(1, len(manifest.sizes)):
-        for step in steps_of(folder, manifest, number):
-            if step.name not in run.manifest.done and not run.carry_out(step, number, progress):
-                return None
-        Store(folder).remove(f"size-{number - 1}")
+        try:
+            is_whole = run.paint_size(number)
+        except MemoryLimitError as error:
+            if not run.halve_areas(number):
+                raise
+            reason, side = str(error).partition(";")[0], run.manifest.area_of(number)
+            on_event(Warned(f"{reason}; size {number + 1} begins anew in areas of {side} pixels"))
+            is_whole = run.paint_size(number)
+        if not is_whole:
+            return None
     return run.picture()
 
 
@@ -315,6 +322,29 @@ class _Run:
         self._save(manifest.with_done(_COARSE))
         store.remove(_COARSE)
 
+    def paint_size(self, number: int) -> bool:
+        """Carry out the steps of a size that are not done; return whether it was not stopped."""
+        progress = Progress(self.folder, self.manifest)
+        for step in steps_of(self.folder, self.manifest, number):
+            if step.name not in self.manifest.done and not self.carry_out(step, number, progress):
+                return False
+        store = Store(self.folder)
+        for past in (f"size-{number - 1}", f"size-{number - 1}-smaller"):
+            store.remove(past)
+        if self.manifest.place(number) != f"size-{number}":
+            store.remove(f"size-{number}")
+        return True
+
+    def halve_areas(self, number: int) -> bool:
+        """Give the areas of a size and of all later ones half the side; return False if they had it already.
+
+        What was painted at this size is given up. Areas of less than the smallest side are not made.
+        """
+        if self.manifest.smaller_from is not None or self.manifest.options.area // 2 < SMALLEST_AREA:
+            return False
+        self._save(replace(self.manifest, smaller_from=number))
+        return True
+
     def carry_out(self, step: Step, number: int, progress: Progress) -> bool:
         """Run the parts of a step that are not there yet; return whether it was not stopped."""
         sizes, parts = len(self.manifest.sizes), len(step.parts)
@@ -345,7 +375,7 @@ class _Run:
     def _remove_what_is_past(self, step: Step, number: int) -> None:
         """Remove what no later step reads."""
         store, kind, turn = Store(self.folder), *step.name.split("/")[1].rsplit("-", 1)
-        place, first = f"size-{number}", int(copies_strokes(Settings(**self.manifest.settings)))
+        place, first = self.manifest.place(number), int(copies_strokes(Settings(**self.manifest.settings)))
         if kind == "vote":
             store.remove(f"{place}/search-*")
             store.remove(f"{place}/pixels-0-*")

@@ -63,7 +63,7 @@ class SizeContext:
             [StyleGuide(style, style_map)],
             content_map=None if style_map is None else self._content_map,
             regions=settings.statistics == "regions",
-            tile_side=self.manifest.options.area,
+            tile_side=self.manifest.area_of(self.number),
         )
 
     def forget_targets(self) -> None:
@@ -114,11 +114,11 @@ class SizeContext:
 
     def pixels_name(self, generation: int, area: Area) -> str:
         """Return the name of an area's pixels in the store."""
-        return f"size-{self.number}/pixels-{generation}-{area.number}"
+        return self.name(f"pixels-{generation}-{area.number}")
 
     def name(self, name: str) -> str:
         """Return the name of anything else of this size."""
-        return f"size-{self.number}/{name}"
+        return f"{self.manifest.place(self.number)}/{name}"
 
     def read_matches(self, sweep: int) -> list[Matches]:
         """Return the matches of the whole picture that a survey found."""
@@ -156,7 +156,6 @@ class SizeContext:
         return pixels.index_select(2, rows - part.top).index_select(3, columns - part.left)
 
 
-@lru_cache(maxsize=2)
 def size_context(folder: Path, run: str, number: int) -> SizeContext:
     """Return the context of a size, held for the next step: computing a style's targets takes a while.
 
@@ -167,6 +166,14 @@ def size_context(folder: Path, run: str, number: int) -> SizeContext:
         raise InputError(f"{folder}: holds no giant run; expected its manifest.json. Name the run's store")
     if manifest.identity.digest != run:
         raise InputError(f"{folder}: now holds another giant run; give every run a store of its own")
+    return _context_at(manifest.place(number), folder, run, number)
+
+
+@lru_cache(maxsize=2)
+def _context_at(place: str, folder: Path, run: str, number: int) -> SizeContext:
+    """Return the context of a size whose files are in ``place``: with smaller areas it is another one."""
+    manifest = read_manifest(folder)
+    assert manifest is not None  # it was read to learn the place
     return SizeContext(folder, manifest, number)
 
 
@@ -177,7 +184,7 @@ def copies_strokes(settings: Settings) -> bool:
 
 def areas_of(manifest: Manifest, number: int) -> list[Area]:
     """Return the areas of a size; the coarse one is painted whole."""
-    return cut_into_areas(canvas_size(manifest.sizes[number]), manifest.options.area if number else None)
+    return cut_into_areas(canvas_size(manifest.sizes[number]), manifest.area_of(number))
 
 
 def _mirrored(start: int, stop: int, length: int) -> Tensor:

@@ -90,7 +90,7 @@ def steps_of(folder: Path, manifest: Manifest, number: int) -> Iterator[Step]:
             if colour is None or area.colour == colour
         )
         last = Part(folder, run, joins, number, -1, turn) if joins else None
-        return Step(f"size-{number}/{kind}-{turn}", parts, last)
+        return Step(f"{manifest.place(number)}/{kind}-{turn}", parts, last)
 
     yield step("enlarge")
     if copies_strokes(settings):
