@@ -1,10 +1,12 @@
-"""What may happen to a giant run: too little memory, other inputs, and signals."""
+"""What may happen to a giant run: too little memory, other inputs, signals, a scheduler that dies."""
 
+import json
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -279,3 +281,43 @@ def test_a_signal_to_all_processes_stops_a_run_with_workers(tmp_path: Path) -> N
     assert "glstylenet: stopped; what was painted" in "\n".join(_rest(child))
     assert child.returncode == 143
     assert _gone(processes)
+
+
+@pytest.fixture
+def scheduler(tmp_path: Path) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
+    """A scheduler and a worker, each in a process of its own."""
+    file = tmp_path / "scheduler.json"
+    shared = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": tmp_path}
+    dask = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0"]
+    worker = [sys.executable, "-m", "distributed.cli.dask_worker", "--host", "127.0.0.1", "--no-dashboard"]
+    worker += ["--nthreads", "1", "--nworkers", "1", "--memory-limit", "0"]
+    started = [
+        subprocess.Popen([*dask, "--no-dashboard", "--scheduler-file", str(file)], **cast(Any, shared)),
+        subprocess.Popen([*worker, "--scheduler-file", str(file)], **cast(Any, shared)),
+    ]
+    try:
+        deadline = time.monotonic() + 60
+        while not file.exists() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        yield json.loads(file.read_text())["address"], started[0]
+    finally:
+        for process in started:
+            process.terminate()
+        for process in started:
+            process.wait(timeout=30)
+
+
+@pytest.mark.long
+def test_a_scheduler_that_dies_ends_a_run_in_a_line(
+    scheduler: tuple[str, "subprocess.Popen[bytes]"], whole_run: Tensor, tmp_path: Path
+) -> None:
+    address, process = scheduler
+    words = _words(tmp_path, "out")
+    child = _start(tmp_path, [*words, "--scheduler", address])
+    _lines_until(child, "size 2/2, enlarge")
+    process.kill()
+    lines = _rest(child)
+    assert child.returncode == 5, lines
+    [line] = [line for line in lines if "areas, " not in line]
+    assert "the scheduler was lost; what was painted is in the store" in line
+    assert torch.equal(_resumed(tmp_path, words), whole_run)

@@ -44,8 +44,8 @@ class Manifest:
     before. ``own_style_size``: of the style as it was read, ``style_size``: at full size. ``evaluations``: of
     each area in each sweep. ``settings``: all that take effect, as JSON. ``is_grey``: whether the result is
     to be grey; known once the coarse part is done. ``format``: changes with what a store holds. ``done``: the
-    names of the steps that are done. ``smaller_from``: the first size whose areas have half the side, for want
-    of memory; ``None`` without.
+    names of the steps that are done. ``smaller_from``: the first size whose areas have half the side, for
+    want of memory; ``None`` without.
     """
 
     identity: Identity
