@@ -17,6 +17,7 @@ from glstylenet.objective.objective import Objective
 from glstylenet.objective.styles import StyleGuide
 from glstylenet.objective.terms import TERMS, LossTerms
 from glstylenet.pyramid import SCHEMES, fused_size
+from tests.long_cases import rest_is_long
 from tests.losses import loss_weights
 
 SIZE = (67, 331)
@@ -92,7 +93,7 @@ def tensors() -> Mapping[str, Tensor]:
     return load_weights("embedded").tensors
 
 
-@pytest.fixture(scope="module", params=["whole", "regions"])
+@pytest.fixture(scope="module", params=rest_is_long(["regions", "whole"], short=1))
 def picture(request: pytest.FixtureRequest, tensors: Mapping[str, Tensor]) -> _Picture:
     network = VGG19(tensors)
     style = StyleGuide(_random(64, 72, 3), _classes(64, 72))

@@ -352,6 +352,7 @@ def test_a_batch_takes_each_contents_map_from_a_folder(
 # Recipes
 
 
+@pytest.mark.long
 def test_statistics_by_region(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Another picture than with those of the whole, repeated by its recipe; without maps it is told."""
     for name, seed in (("content", 0), ("style", 1)):  # each half must have some positions

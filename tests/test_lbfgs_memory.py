@@ -13,6 +13,7 @@ from glstylenet.optim.lbfgs import Lbfgs
 from glstylenet.optim.lbfgs_memory import LbfgsMemory, Precondition, SecantPair, history_bytes, secant_pair
 from glstylenet.optim.preconditioner import Preconditioner
 from tests.allocations import peak_of, recorded
+from tests.long_cases import rest_is_long
 
 Pair = tuple[Tensor, Tensor]
 SHAPE = (1, 3, 11, 13)
@@ -401,7 +402,9 @@ def test_a_preconditioned_direction_holds_two_vectors(masked: bool) -> None:
 
 @pytest.mark.filterwarnings("ignore")  # the profiler's own
 @pytest.mark.parametrize("half", [False, True])
-@pytest.mark.parametrize(("preconditioned", "updates"), [(False, False), (True, False), (True, True)])
+@pytest.mark.parametrize(
+    ("preconditioned", "updates"), rest_is_long([(True, True), (False, False), (True, False)], short=1)
+)
 def test_a_run_holds_four_vectors_beside_its_history(half: bool, preconditioned: bool, updates: bool) -> None:
     """x, its gradient, a candidate and its gradient; the rest are chunks, and factors of P."""
     shape = (1, 3, 512, 512)

@@ -470,6 +470,7 @@ def test_a_breakdown_in_half_precision_is_nearly_the_same(network: VGG19) -> Non
     assert sum(float(part.sum()) for part in found.local) == pytest.approx(found.terms["local"], rel=1e-5)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("scheme", ["g", "h"])
 def test_in_exact_numbers_tiles_are_the_whole(exact: VGG19, scheme: str) -> None:
     """In float64 nothing but the last digits is left of the difference."""
@@ -572,7 +573,7 @@ def test_tiles_in_bfloat16(tensors: Mapping[str, Tensor]) -> None:
 
 
 @pytest.mark.parametrize("tile_side", [None, 32])
-@pytest.mark.parametrize("scheme", ["g", "h", "a"])
+@pytest.mark.parametrize("scheme", rest_is_long(["g", "h", "a"], short=1))
 def test_a_breakdown_adds_up_to_the_terms(exact: VGG19, scheme: str, tile_side: int | None) -> None:
     content, style = _picture(1, (70, 66)), _picture(2, STYLE_SIZE)
     objective = Objective(exact, SCHEMES[scheme], PAPER, content, [StyleGuide(style)], tile_side=tile_side)

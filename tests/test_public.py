@@ -8,6 +8,7 @@ import sys
 import pytest
 
 import glstylenet
+from tests.long_cases import rest_is_long
 
 
 def test_every_public_name_is_there() -> None:
@@ -59,7 +60,7 @@ def wait_variables_after(code: str, given: dict[str, str]) -> dict[str, str]:
     return {name: value for name, value in left.items() if value is not None}
 
 
-@pytest.mark.parametrize("given", [{}, *({name: "7"} for name in _WAIT_VARIABLES)])
+@pytest.mark.parametrize("given", rest_is_long([{}, *({name: "7"} for name in _WAIT_VARIABLES)], short=2))
 def test_the_command_lets_threads_sleep_unless_the_user_decides(given: dict[str, str]) -> None:
     code = (
         "import sys\nfrom glstylenet.cli import main\nmain(['--version'])\nassert 'torch' not in sys.modules"
@@ -68,6 +69,7 @@ def test_the_command_lets_threads_sleep_unless_the_user_decides(given: dict[str,
     assert wait_variables_after(code, given) == expected
 
 
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform != "linux", reason="libgomp is PyTorch's OpenMP on Linux only")
 def test_openmp_reads_the_wait_policy_of_the_command() -> None:
     code = "from glstylenet.cli import main\nmain(['--version'])\nimport torch"
@@ -83,5 +85,6 @@ def test_openmp_reads_the_wait_policy_of_the_command() -> None:
     assert "GOMP_SPINCOUNT = '300'" in done.stderr
 
 
+@pytest.mark.long
 def test_a_library_leaves_the_wait_policy_to_its_host() -> None:
     assert wait_variables_after("import glstylenet; glstylenet.stylize", {}) == {}

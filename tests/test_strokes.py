@@ -242,6 +242,7 @@ def _mean_step(picture: NDArray[np.float64]) -> float:
     return float((np.abs(np.diff(picture, axis=0)).mean() + np.abs(np.diff(picture, axis=1)).mean()) / 2)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("quality", ["preview", "draft"])
 def test_a_doodle_has_no_speckle(quality: str) -> None:
     """From the maps alone, at any quality: as smooth as its style, and each region in its colours."""

@@ -96,6 +96,7 @@ def test_proposed_maps_are_edited_taken_back_and_painted_with(
         assert np.array_equal(found, expected)
 
 
+@pytest.mark.long
 def test_one_colour_is_said_and_changes_no_map(page: Page, pictures: dict[str, Path], tmp_path: Path) -> None:
     flat = tmp_path / "flat.png"
     Image.new("RGB", (96, 64), (90, 120, 60)).save(flat)
@@ -123,6 +124,7 @@ def test_a_portrait_without_faces_says_so(page: Page, pictures: dict[str, Path])
     page.locator("#notices", has_text="No face was found").wait_for()
 
 
+@pytest.mark.long
 def test_a_proposal_is_cancelled_and_overtaken(page: Page, pictures: dict[str, Path]) -> None:
     asked: list[Route] = []
     given_up: list[str] = []

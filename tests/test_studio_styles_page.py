@@ -133,6 +133,7 @@ def test_a_second_style_is_painted_bound_kept_sent_and_opened_again(
     other.context.close()
 
 
+@pytest.mark.long
 def test_a_style_taken_away_moves_the_others_up_and_comes_back(page: Page, pictures: dict[str, Path]) -> None:
     choose_pictures(page, pictures)
     add_style(page, 2, pictures["content"])
@@ -293,6 +294,7 @@ def test_styles_on_a_phone(browser: Browser, server: Server, pictures: dict[str,
 # --- names
 
 
+@pytest.mark.long
 def test_a_class_has_a_name_of_ones_own(page: Page, pictures: dict[str, Path]) -> None:
     choose_pictures(page, pictures)
     paint_both(page)
@@ -349,6 +351,7 @@ def sent_with_a_run(page: Page) -> dict[str, Any]:
 # --- statistics
 
 
+@pytest.mark.long
 def test_a_class_tells_its_shares_of_every_picture_and_where_it_lies(
     page: Page, pictures: dict[str, Path]
 ) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Route
 
+from tests.long_cases import rest_is_long
 from tests.test_studio_page import (
     PATIENCE,
     PHONE_WIDTH,
@@ -78,7 +79,7 @@ def test_there_is_room_to_paint(page: Page, pictures: dict[str, Path]) -> None:
     assert page.locator("#view-settings").is_visible()
 
 
-@pytest.mark.parametrize("view", ["paint", "settings", "result"])
+@pytest.mark.parametrize("view", rest_is_long(["settings", "paint", "result"], short=1))
 def test_nothing_is_hidden_under_run_on_a_phone(
     browser: Browser, server: Server, pictures: dict[str, Path], view: str
 ) -> None:
@@ -308,6 +309,7 @@ def test_a_picture_is_pasted_anywhere(page: Page, pictures: dict[str, Path]) -> 
         page.locator(f"#pane-{role} .pane-head", has_text=f"{role}.png").wait_for()
 
 
+@pytest.mark.long
 def test_a_result_becomes_the_content(
     context: BrowserContext, server: Server, painted: str, pictures: dict[str, Path]
 ) -> None:
@@ -333,6 +335,7 @@ def test_content_and_style_change_places(page: Page, pictures: dict[str, Path], 
     assert np.array_equal(saved_map(page, "style", tmp_path), content)
 
 
+@pytest.mark.long
 def test_a_swap_that_fails_brings_back_what_was_painted(
     context: BrowserContext, server: Server, pictures: dict[str, Path], tmp_path: Path
 ) -> None:

@@ -21,6 +21,7 @@ from glstylenet.run.start import start_pixels
 from glstylenet.run.stylize import plan_run, stylize
 from glstylenet.settings.model import Settings
 from glstylenet.settings.presets import PRESETS, preset_settings
+from tests.long_cases import rest_is_long
 from tests.told import warnings_of
 
 Picture = NDArray[np.uint8]
@@ -147,7 +148,7 @@ def test_losses_are_those_of_the_picture(content: Picture, style: Picture) -> No
         picture_losses(content[:40], content, style, settings=_settings())
 
 
-@pytest.mark.parametrize("init", ["content", "tinted", "style", "noise"])
+@pytest.mark.parametrize("init", rest_is_long(["tinted", "noise", "content", "style"], short=2))
 def test_every_start(init: str, content: Picture, style: Picture) -> None:
     sources = read_sources(content, style, content_map=None, style_map=None, settings=_settings())
     inputs = prepare_inputs(sources, _settings())
