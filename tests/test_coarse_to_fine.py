@@ -236,6 +236,7 @@ def _not_finite(steps: Iterator[object]) -> Iterator[object]:
     yield from steps
 
 
+@pytest.mark.long
 def test_a_stuck_bfloat16_run_goes_on_in_float32(
     monkeypatch: pytest.MonkeyPatch, content: Picture, style: Picture
 ) -> None:

@@ -193,6 +193,7 @@ def test_a_style_of_weight_0_has_no_part_in_the_losses(capsys: pytest.CaptureFix
 # sweep
 
 
+@pytest.mark.long
 def test_weights_of_styles_are_an_axis(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
     sets = ("--style-weights", "1,0", "--style-weights", "1,1", "--style-weights", "0,1")
     words = ("sweep", "content.png", "first.png", "--add-style", "second.png", *sets, "-o", "sweep")

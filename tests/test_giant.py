@@ -417,6 +417,7 @@ def test_a_dry_run_tells_what_a_run_takes(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["content.png", "style.png"]
 
 
+@pytest.mark.long
 def test_the_command_paints_a_tiff(tmp_path: Path) -> None:
     names = _write_pictures(tmp_path)
     output = tmp_path / "out.tif"

@@ -53,6 +53,7 @@ def _pixels(picture: GiantPicture) -> Tensor:
 # Maps
 
 
+@pytest.mark.long
 def test_the_search_of_an_area_stays_within_the_classes(tmp_path: Path) -> None:
     """With a large semantic weight every patch that lies in one class is matched with one of that class."""
     content_map, style_map = np.zeros_like(CONTENT), np.zeros((64, 96, 3), np.uint8)

@@ -660,6 +660,7 @@ def test_a_replay_reads_the_matches_where_they_were(exact: VGG19, scheme: str) -
     assert [target.mean.data_ptr() for target in ours._local._votes] == places
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("replays")
 @pytest.mark.parametrize("side", [32, 96])
 def test_tiles_are_not_replayed(network: VGG19, side: int) -> None:

@@ -135,6 +135,7 @@ def test_a_run_that_goes_on_begins_at_nothing_from_the_picture_there_is(
     assert page.locator("#compare").evaluate("figure => figure.style.backgroundImage") == ""
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("scheme", "other"), [("light", "dark"), ("dark", "light")])
 def test_the_first_click_changes_the_theme(page: Page, scheme: Any, other: str) -> None:
     page.emulate_media(color_scheme=scheme)

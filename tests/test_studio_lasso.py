@@ -103,6 +103,7 @@ def test_an_outline_is_filled_snapped_and_taken_back_in_one_step(
     assert len(held) == 1
 
 
+@pytest.mark.long
 def test_what_is_painted_meanwhile_stays(page: Page, pictures: dict[str, Path], tmp_path: Path) -> None:
     held: list[Route] = []
     page.route("**/api/maps/snap", lambda route: held.append(route))  # noqa: PLW0108

@@ -313,6 +313,7 @@ def test_maps_are_painted_by_mouse_in_exact_colours(
     assert not np.array_equal(saved_map(page, "content", tmp_path), filled)
 
 
+@pytest.mark.long
 def test_wheel_changes_the_brush_and_zooms(page: Page, pictures: dict[str, Path]) -> None:
     choose_pictures(page, pictures)
     size = page.locator("#brush-size-out")
@@ -329,6 +330,7 @@ def test_wheel_changes_the_brush_and_zooms(page: Page, pictures: dict[str, Path]
     assert picture.screenshot() != fitted
 
 
+@pytest.mark.long
 def test_loaded_map_has_palette_colours(page: Page, pictures: dict[str, Path], tmp_path: Path) -> None:
     choose_pictures(page, pictures)
     drawn = np.zeros((64, 80, 3), np.uint8)

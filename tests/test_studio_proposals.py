@@ -115,6 +115,7 @@ def maps_of(found: Mapping[str, Any]) -> dict[str, str]:
     return {name: found[name] for name in ("content_map", "style_map")}
 
 
+@pytest.mark.long
 def test_a_map_is_no_larger_than_one_that_is_painted(idle: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
     assert MAP_SIDE == 1600  # LONGEST of labels.js
     monkeypatch.setattr(map_proposals, "MAP_SIDE", 48)

@@ -28,6 +28,7 @@ def chosen(page: Page) -> object:
     return page.evaluate("document.querySelector('#quality input:checked').value")
 
 
+@pytest.mark.long
 def test_a_quality_is_chosen_above_run(page: Page) -> None:
     words = page.locator("#quality label b").all_inner_texts()
     assert [word.lower() for word in words] == list(QUALITIES)

@@ -193,6 +193,7 @@ def test_a_map_whose_picture_is_gone_moves_up_too(page: Page, pictures: dict[str
     page.get_by_role("button", name="Bring it back").wait_for()
 
 
+@pytest.mark.long
 def test_maps_are_proposed_for_every_picture(page: Page, server: Server, pictures: dict[str, Path]) -> None:
     asked: list[dict[str, Any]] = []
 
