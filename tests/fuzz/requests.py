@@ -1,5 +1,6 @@
 """Crafted HTTP requests to the studio: every route and method, odd headers, paths, queries and bodies."""
 
+import base64
 import json
 import random
 from collections.abc import Sequence
@@ -18,6 +19,9 @@ _PATHS = [
     "/api/pictures",
     "/api/pictures/{}",
     "/api/maps/check",
+    "/api/maps/propose",
+    "/api/maps/snap",
+    "/api/estimate",
     "/api/jobs",
     "/api/jobs?ids={}",
     "/api/jobs/{}",
@@ -27,6 +31,7 @@ _PATHS = [
     "/api/jobs/{}/stop",
     "/api/jobs/{}/resume",
     "/api/jobs/{}/result.png",
+    "/api/jobs/{}/result.jpg",
     "/api/jobs/{}/result.tiff",
     "/api/jobs/{}/preview.jpg",
     "/api/jobs/{}/archive.zip",
@@ -115,6 +120,19 @@ _LIKELY = {
     "Authorization": ["Bearer \xe9", "Basic ="],
 }
 
+_MASK = base64.b64encode(b"\x89PNG\r\n\x1a\n").decode()
+
+_TABLES: list[dict[str, object]] = [
+    {"content": "sample:demo", "style": "sample:demo"},
+    {"content": "sample:demo", "style": "sample:demo", "further_styles": [{"style": "sample:demo"}]},
+    {"content": {"width": 40, "height": 30}, "style": {"width": 50, "height": 60}},
+    {"picture": "sample:demo", "width": 40, "height": 50, "left": 0, "top": 0, "mask": _MASK},
+]
+"""What requests of runs, proposals, estimates and snapping hold."""
+
+_FIELDS = ["content_map", "style_map", "preset", "continue_from", "odd"]
+_FIELDS += ["style_weights", "regions", "class_names", "classes", "portrait"]
+
 _TYPES = [
     "application/json",
     "application/json",
@@ -165,9 +183,11 @@ def _body(generator: random.Random, names: Sequence[str]) -> tuple[bytes, str]:
     if chosen < 0.65:
         return b"[" * generator.choice([100, 100_000]), "application/json"
     values = [*_VALUES, *names]
-    fields = ["content", "style", "content_map", "style_map", "preset", "continue_from", "odd"]
-    table: dict[str, object] = {"content": "sample:demo", "style": "sample:demo"}
+    table = dict(generator.choice(_TABLES))
+    fields = [*table, *_FIELDS]
     table |= {name: generator.choice(values) for name in fields if generator.random() < 0.2}
+    if "picture" in table:
+        return json.dumps(table).encode(), "application/json"
     settings = ["size", "iterations", "seed", "local_weight", "init", "quality", "voting", "scheme", "device"]
     table["settings"] = {
         "size": 48,
