@@ -123,7 +123,7 @@ def test_an_area_without_memory_is_tried_once_in_smaller_areas(
     short_memory: Callable[[int], list[int]], tmp_path: Path
 ) -> None:
     expected = _pixels(_paint(tmp_path / "small", replace(AREAS, area=128)))
-    short_memory(80 * 256)
+    short_memory(80 * 280)
     events: list[object] = []
     store = tmp_path / "store"
     picture = _paint(store, on_event=events.append)
@@ -140,7 +140,7 @@ def test_a_run_that_is_resumed_after_its_areas_shrank_goes_on_with_them(
     short_memory: Callable[[int], list[int]], tmp_path: Path
 ) -> None:
     expected = _pixels(_paint(tmp_path / "small", replace(AREAS, area=128)))
-    tried = short_memory(80 * 256)
+    tried = short_memory(80 * 280)
     stop = False
 
     def listen(event: object) -> None:
@@ -152,7 +152,7 @@ def test_a_run_that_is_resumed_after_its_areas_shrank_goes_on_with_them(
     assert paint_giant(CONTENT, STYLE, on_event=listen, should_stop=lambda: stop, **arguments) is None
     before = len(tried)
     assert torch.equal(_pixels(_paint(store, resume=True)), expected)
-    assert max(tried[before:]) <= 80 * 256
+    assert max(tried[before:]) <= 80 * 280
 
 
 @pytest.mark.parametrize(("area", "tries"), [(256, 2), (128, 1)])

@@ -87,7 +87,9 @@ class Job:
             "continue_from": self.continued_from,
             "queue_position": queue_position,
             "preview": f"{start}/preview.jpg?n={self.preview}" if self.preview else None,
-            "thumbnail": f"{start}/thumbnail.jpg" if self.preview or self.has_result else None,
+            "thumbnail": f"{start}/thumbnail.jpg?n={self.preview}-{self.state}"
+            if self.preview or self.has_result
+            else None,
             "result": f"{start}/result.png" if self.has_result else None,
         }
 

@@ -145,7 +145,7 @@ class Item {
     const others = [...(count > 1 ? [t("runs.styles", { count })] : []), ...differences(job)].join(", ");
     this.changes.hidden = !others;
     this.changes.textContent = this.link.title = others;
-    this.#showPicture(job.thumbnail && `${job.thumbnail}?n=${job.preview}-${job.state}`);
+    this.#showPicture(job.thumbnail);
   }
 
   #showPicture(source) {
