@@ -4,12 +4,11 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
-from _pytest.mark import ParameterSet
 
 __all__ = ["rest_is_long"]
 
 
-def rest_is_long(cases: Iterable[Any], short: int) -> list[ParameterSet]:
+def rest_is_long(cases: Iterable[Any], short: int) -> list[Any]:
     """Return the ``cases`` of a parametrised test, all but the first ``short`` of them marked as long.
 
     A tuple holds the values of several parameters.

@@ -47,13 +47,14 @@ AddStyleMapOption = Annotated[
         rich_help_panel=_PANEL,
     ),
 ]
+_WEIGHTS = "how much each style counts, relative to the others: a number for each, such as 1,0.5"
+
 StyleWeightsOption = Annotated[
     str | None,
     typer.Option(
         "--style-weights",
         metavar="NUMBER,...",
-        help="how much each style counts, relative to the others: a number for each, such as 1,0.5; by "
-        "default all count alike",
+        help=f"{_WEIGHTS}; by default all count alike",
         rich_help_panel=_PANEL,
     ),
 ]
@@ -62,8 +63,7 @@ StyleWeightsAxisOption = Annotated[
     typer.Option(
         "--style-weights",
         metavar="NUMBER,...",
-        help="how much each style counts, relative to the others: a number for each, such as 1,0.5; may be "
-        "repeated to try several",
+        help=f"{_WEIGHTS}; may be repeated to try several",
         rich_help_panel=_PANEL,
     ),
 ]

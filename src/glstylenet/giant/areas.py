@@ -29,7 +29,8 @@ SMALLEST_AREA = 128
 more, which leaves a band of 8."""
 
 _WIDEST_BAND = 32
-"""Pixels that are painted beyond a core. At areas of 1024 pixels a wider one costs more than it smooths."""
+"""Pixels that are painted beyond a core. With them an area of 1024 pixels is computed from a tenth more
+pixels than without; with twice as many it would be a quarter."""
 
 
 @dataclass(frozen=True)
