@@ -3,12 +3,14 @@
 import asyncio
 import io
 import json
+import re
 import struct
 import time
 import zlib
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
+from urllib.parse import urljoin
 
 import httpx
 import numpy as np
@@ -510,6 +512,23 @@ def test_every_answer_has_the_headers(idle: Studio) -> None:
         assert headers["x-content-type-options"] == "nosniff"
         assert "default-src 'none'" in headers["content-security-policy"]
         assert "unsafe-inline" not in headers["content-security-policy"]
+
+
+def test_the_page_asks_for_all_its_modules_at_once(idle: Studio) -> None:
+    """A module that is not named on the page waits until the one that imports it has been read."""
+    page = idle.ask("GET", "/").text
+    named = re.findall(r'<link rel="modulepreload" href="([^"]+)">', page)
+    imported: set[str] = set()
+    waiting = ["/static/app.js"]
+    while waiting:
+        module = waiting.pop()
+        source = idle.ask("GET", module).text
+        found = re.findall(r'^(?:import|export)\s[^;]*?"(\.[^"]+)";', source, re.MULTILINE)
+        found = [urljoin(module, each) for each in found]
+        waiting += set(found) - imported
+        imported.update(found)
+    assert {"/static/store.js", "/static/words/en.js", "/static/vendor/signals.js"} <= imported
+    assert named == sorted(imported)
 
 
 def test_a_token_is_asked_for(tmp_path: Path, samples: Mapping[str, Path]) -> None:

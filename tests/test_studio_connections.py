@@ -26,11 +26,12 @@ from glstylenet.cli import main
 from glstylenet.numerics.interruption import Interrupted, interruption_point
 from glstylenet.settings.model import Settings
 from glstylenet.settings.presets import PRESETS
+from glstylenet.studio import event_log as event_log_module
 from glstylenet.studio import runner as runner_module
-from glstylenet.studio.event_log import MOST_POINTS, EventLog
+from glstylenet.studio.event_log import MOST_POINTS, EventLog, Message
 from glstylenet.studio.job import Job, repeating_command
 from glstylenet.studio.runner import Runner
-from glstylenet.studio.server import Address, serve
+from glstylenet.studio.server import Address, _listening, serve
 from glstylenet.studio.storage import Storage
 from tests.fuzz.requests import crafted_request
 from tests.test_studio import Studio, _events, idle, png, samples, studio
@@ -309,6 +310,30 @@ def test_a_run_is_stopped_before_its_first_evaluation(
     assert (stopped["state"], stopped["result"], stopped["error"]) == ("stopped", None, None)
 
 
+# --- connections
+
+
+def test_what_is_written_is_sent_at_once() -> None:
+    """A connection that waits to fill its packets answers every request but the first 40 ms late."""
+    delays: list[int] = []
+
+    async def connect() -> None:
+        def accepted(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            own = writer.get_extra_info("socket")
+            delays.append(own.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+            writer.close()
+
+        with _listening(Address("127.0.0.1", 0, None)) as listening:
+            async with await asyncio.start_server(accepted, sock=listening):
+                reader, writer = await asyncio.open_connection(*listening.getsockname())
+                await reader.read()
+                writer.close()
+
+    asyncio.run(connect())
+    assert delays
+    assert delays[0] != 0
+
+
 # --- long records
 
 
@@ -336,26 +361,21 @@ def test_a_long_curve_is_thinned_evenly(tmp_path: Path) -> None:
 
 
 def test_readers_of_a_long_record_block_nobody(idle: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No file is read in the thread of the event loop, and one record at a time."""
+    """No file is read in the thread of the event loop, and one that is the same is read once for all."""
     job = idle.job().json()["id"]
     idle.ask("POST", f"/api/jobs/{job}/stop")
     _long_record(idle.storage.log_file(job), 6_000)
     entry = idle.runner._entries[job]
     entry.log = EventLog(idle.storage.log_file(job))
-    read, reading, most = EventLog._read, [0], [0]
-    where: set[int] = set()
+    read = event_log_module._read
+    where: list[int] = []
 
-    def watched(self: EventLog) -> Any:
-        where.add(threading.get_ident())
-        reading[0] += 1
-        most[0] = max(most[0], reading[0])
+    def watched(file: Path) -> Any:
+        where.append(threading.get_ident())
         time.sleep(0.01)
-        try:
-            return read(self)
-        finally:
-            reading[0] -= 1
+        return read(file)
 
-    monkeypatch.setattr(EventLog, "_read", watched)
+    monkeypatch.setattr(event_log_module, "_read", watched)
 
     async def many(client: httpx.AsyncClient) -> list[str]:
         own.add(threading.get_ident())
@@ -367,9 +387,12 @@ def test_readers_of_a_long_record_block_nobody(idle: Studio, monkeypatch: pytest
         told = _events(text)
         assert [kind for _, kind, _ in told] == ["state", "curve", "end"], "it begins with the newest message"
         assert len(told[1][2]["points"]) <= MOST_POINTS + 1
-    assert where
-    assert not where & own
-    assert most == [1]
+    assert len(where) == 1
+    assert not own & set(where)
+    entry.log.append("warning", {"message": "more"})
+    assert idle.runner.messages(job, 6_000) == [Message(6_001, "warning", {"message": "more"})]
+    entry.log.release()
+    assert len(idle.runner.messages(job, 0)) == MOST_POINTS, "what was read before is not the file as it is"
 
 
 # --- the folder

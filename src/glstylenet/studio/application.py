@@ -308,9 +308,14 @@ def _add_events(application: FastAPI, runner: Runner) -> None:
     reading = CapacityLimiter(1)
 
     @application.get("/api/jobs/{name}/curve")
-    def curve(name: Annotated[str, Depends(known)]) -> dict[str, Any]:
+    async def curve(name: Annotated[str, Depends(known)]) -> Response:
         """Return [evaluation, each of the settings' ``terms``] of at most 4001 evaluations, evenly chosen."""
-        return {"points": runner.curve(name)}
+
+        def written() -> str:
+            return json.dumps({"points": runner.curve(name)})
+
+        text = await anyio.to_thread.run_sync(written, limiter=reading)
+        return Response(text, media_type="application/json")
 
     @application.get("/api/jobs/{name}/events", response_class=EventSourceResponse)
     async def events(

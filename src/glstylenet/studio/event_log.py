@@ -6,6 +6,7 @@ import threading
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +86,7 @@ class EventLog:
     def append(self, kind: str, content: dict[str, Any]) -> None:
         """Add a message."""
         with self._lock:
-            self._kept = kept = self._kept or self._read()
+            self._kept = kept = self._kept or _read(self._file)
             message = Message(kept.number + 1, kind, content)
             line = json.dumps([message.number, kind, content]) + "\n"
             # A disk that is full must not end a run.
@@ -135,22 +136,40 @@ class EventLog:
             self._kept = None
 
     def _read(self) -> _Kept:
-        """Return the messages of the file, without a line that was cut off by a power failure.
-
-        Of the lines before the latest messages only as many are parsed as the curve has points: the others
-        would take seconds.
-        """
-        kept = _Kept()
+        """Return the file's messages, which are read once for readers that come one after another."""
         try:
-            lines = self._file.read_bytes().split(b"\n")
+            status = self._file.stat()
         except OSError:
-            return kept
-        kept.is_torn = bool(lines.pop())
-        for line in _selected(lines):
-            with contextlib.suppress(ValueError, LookupError, TypeError, RecursionError):
-                number, kind, content = json.loads(line)
-                kept.add(Message(int(number), str(kind), dict(content)))
+            return _Kept()
+        return _last_read(self._file, status.st_size, status.st_mtime_ns)
+
+
+# Many tabs ask for the run that has just ended. A record takes a few megabytes.
+@lru_cache(maxsize=2)
+def _last_read(file: Path, size: int, modified: int) -> _Kept:
+    return _read(file)
+
+
+def _read(file: Path) -> _Kept:
+    """Return the messages of ``file``, without a line that was cut off by a power failure.
+
+    Of the lines before the latest messages only as many are parsed as the curve has points: the others
+    would take seconds.
+    """
+    kept = _Kept()
+    try:
+        with file.open("rb") as record:
+            lines = list(record)  # read in small pieces: between them other threads go on
+    except OSError:
         return kept
+    if lines and not lines[-1].endswith(b"\n"):
+        kept.is_torn = True
+        lines.pop()
+    for line in _selected(lines):
+        with contextlib.suppress(ValueError, LookupError, TypeError, RecursionError):
+            number, kind, content = json.loads(line)
+            kept.add(Message(int(number), str(kind), dict(content)))
+    return kept
 
 
 def _selected(lines: list[bytes]) -> Iterator[bytes]:
