@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from glstylenet.errors import MemoryLimitError
 from glstylenet.machine.device import Device
 from glstylenet.memory.plan import MemoryPlan
 from glstylenet.network.weights import load_weights
@@ -38,8 +39,30 @@ def test_a_whole_picture_by_hand() -> None:
 def test_sizes_alone_tell_the_same() -> None:
     """The same by hand, of pictures that nobody has read: one size of 64 x 48, and a style of 40 x 80."""
     settings = Settings(round_length=20, iterations=50, scales=1)
-    seconds = estimate_by_size((64, 48), [(40, 80)], settings, Speed(1e-3, 1e-4), has_maps=False)
+    speed, cpu = Speed(1e-3, 1e-4), Device(torch.device("cpu"), "float32")
+    seconds = estimate_by_size(
+        (64, 48), [(40, 80)], settings, speed, has_maps=False, device=cpu, allowed=2**40
+    )
     assert abs(seconds - (50 * 80 * 64 * 1e-3 + 3 * (10 * 8) * (5 * 10) * 1e-4)) < 1e-9
+
+
+def test_sizes_and_memory_tell_of_tiles() -> None:
+    """In less memory, more is computed: each tile with what surrounds it, and where not kept, twice."""
+    settings = Settings(iterations=5, scales=1, local_weight=0.0)
+    cpu = Device(torch.device("cpu"), "float32")
+
+    def seconds(allowed: int) -> float:
+        style = [(512, 512)]
+        return estimate_by_size(
+            (3000, 4000), style, settings, Speed(1.0, 0.0), has_maps=False, device=cpu, allowed=allowed
+        )
+
+    whole = 5 * 3016 * 4016 * 1.0
+    assert seconds(2**40) == whole
+    assert seconds(8 * 2**30) > whole
+    assert seconds(3 * 2**30) > 1.1 * whole
+    with pytest.raises(MemoryLimitError):
+        seconds(2**28)
 
 
 def test_tiles_are_seen_with_what_surrounds_them_and_twice_where_not_kept() -> None:

@@ -42,7 +42,7 @@ from glstylenet.run.inputs import (
     read_sources,
     style_size_at,
 )
-from glstylenet.run.memory_budget import estimate_memory
+from glstylenet.run.memory_budget import allowed_bytes, estimate_memory
 from glstylenet.run.named_files import named_files
 from glstylenet.run.recipe import (
     Recipe,
@@ -84,6 +84,7 @@ __all__ = [
     "Timings",
     "Voted",
     "Warned",
+    "allowed_bytes",
     "blend_detail",
     "canvas_size",
     "checkpoint_file",

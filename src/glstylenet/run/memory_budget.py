@@ -28,6 +28,7 @@ __all__ = [
     "PlannedScale",
     "allowed_bytes",
     "estimate_memory",
+    "estimate_scales",
     "out_of_memory_as_error",
     "plan_proposals",
     "plan_scale_memory",
@@ -94,6 +95,32 @@ def estimate_memory(
     )
 
 
+def estimate_scales(
+    scales: Sequence[Scale],
+    full_style_sizes: Sequence[tuple[int, int]],
+    held_pictures: HeldPictures,
+    settings: Settings,
+    device: Device,
+    *,
+    has_maps: bool,
+) -> list[MemoryEstimate]:
+    """Return the memory that each scale of a run needs; see :func:`estimate_memory`."""
+    classes = (settings.classes or _UNKNOWN_CLASSES) if has_maps else 0
+    return [
+        estimate_memory(
+            settings,
+            device,
+            size=scale.size,
+            factor=scale.factor,
+            full_size=scales[-1].size,
+            full_style_sizes=full_style_sizes,
+            held_pictures=held_pictures,
+            classes=classes,
+        )
+        for scale in scales
+    ]
+
+
 def plan_scale_memory(
     scales: list[Scale], sources: Sources, settings: Settings, device: Device, allowed: int
 ) -> list[PlannedScale]:
@@ -101,20 +128,10 @@ def plan_scale_memory(
 
     Raises :class:`~glstylenet.errors.MemoryLimitError` if one of them does not fit.
     """
-    classes = (settings.classes or _UNKNOWN_CLASSES) if sources.has_maps else 0
-    estimates = [
-        estimate_memory(
-            settings,
-            device,
-            size=scale.size,
-            factor=scale.factor,
-            full_size=scales[-1].size,
-            full_style_sizes=[style.size for style in sources.styles],
-            held_pictures=sources.held_pictures,
-            classes=classes,
-        )
-        for scale in scales
-    ]
+    style_sizes = [style.size for style in sources.styles]
+    estimates = estimate_scales(
+        scales, style_sizes, sources.held_pictures, settings, device, has_maps=sources.has_maps
+    )
     # The full size first: a refusal then names the size and the bytes of the result.
     plans = [plan_memory(estimate, allowed) for estimate in reversed(estimates)]
     return [PlannedScale(*each) for each in zip(scales, estimates, reversed(plans), strict=True)]

@@ -8,12 +8,13 @@ import torch
 
 from glstylenet.machine import Device, default_modes
 from glstylenet.matching import EXACT_POSITIONS
-from glstylenet.memory import MemoryPlan
+from glstylenet.memory import PIXEL_BYTES, HeldPictures, plan_memory
 from glstylenet.network import VGG19, LoadedWeights
 from glstylenet.objective import SEARCHES_OF_VOTE, LossWeights, Objective, StyleGuide
 from glstylenet.pyramid import SCHEMES, cut_into_tiles, fused_size
 from glstylenet.run.canvas import canvas_size
 from glstylenet.run.events import Started
+from glstylenet.run.memory_budget import estimate_scales
 from glstylenet.run.scales import plan_scales
 from glstylenet.run.strokes import votes_before
 from glstylenet.settings import QUALITIES, Settings
@@ -96,13 +97,16 @@ def estimate_by_size(
     speed: Speed,
     *,
     has_maps: bool,
+    device: Device,
+    allowed: int,
 ) -> float:
     """Estimate the seconds of a run at ``speed`` whose pictures nobody has read yet.
 
     ``size`` and ``style_sizes`` are the (height, width) in pixels that the content and each style will be
-    brought to.
-    It is :func:`estimate_seconds` without tiles and without the finer first size that small classes of a map
-    ask for, so a picture that does not fit into memory takes longer.
+    brought to; ``allowed`` is how many bytes of ``device`` the run may use, which decides its tiles.
+    It is :func:`estimate_seconds` without the finer first size that small classes of a map ask for.
+
+    Raises :class:`~glstylenet.errors.MemoryLimitError` if the run does not fit.
     """
     scales = plan_scales(
         size,
@@ -112,12 +116,13 @@ def estimate_by_size(
         scales=settings.scales,
     )
     first, *further = style_sizes
-    whole = MemoryPlan(None, 1, 1, half_history=False, needed_bytes=0)
+    held = HeldPictures(0, PIXEL_BYTES).resized(size, *style_sizes)
+    estimates = estimate_scales(scales, style_sizes, held, settings, device, has_maps=has_maps)
     plan = Started(
         device="",
         precision="",
         scales=tuple(scales),
-        plans=(whole,) * len(scales),
+        plans=tuple(plan_memory(estimate, allowed) for estimate in estimates),
         style_size=first,
         further_style_sizes=tuple(further),
         classes="maps" if has_maps else "",

@@ -2,18 +2,21 @@
 
 import threading
 from collections.abc import Mapping
+from functools import partial
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from glstylenet.errors import SettingsError
-from glstylenet.machine import choose_device
+from glstylenet.errors import MemoryLimitError, SettingsError
+from glstylenet.machine import Device, choose_device
 from glstylenet.network import load_weights
 from glstylenet.pictures import fitted_size
-from glstylenet.run import Speed, estimate_by_size, measure_speed, style_size_at
+from glstylenet.run import Speed, allowed_bytes, estimate_by_size, measure_speed, style_size_at
 from glstylenet.settings import QUALITIES, Settings
 from glstylenet.studio.setting_schema import MOST_STYLES
 
 __all__ = ["EstimateRequest", "PictureSize", "TimeEstimates"]
+
+_ANY_BYTES = 2**62
 
 
 class PictureSize(BaseModel):
@@ -58,7 +61,8 @@ class TimeEstimates:
         """Return the size of the result and the seconds of each quality, the shortest first.
 
         Where ``settings`` name a number of iterations, that overrides every quality. Raises
-        :class:`~glstylenet.errors.SettingsError` for a result of more than ``max_pixels``.
+        :class:`~glstylenet.errors.SettingsError` for a result of more than ``max_pixels``. Tiles are those
+        that the memory asks for that is free now; where it does not suffice, none are counted.
         """
         size = fitted_size(request.content.size, settings.size)
         if size[0] * size[1] > max_pixels:
@@ -70,24 +74,33 @@ class TimeEstimates:
             style_size_at(style.size, size, settings.style_scale)
             for style in (request.style, *request.further_styles)
         ]
-        speed = self._measured()
-        seconds = {
-            name: estimate_by_size(
-                size, style_sizes, settings.replace(quality=name), speed, has_maps=request.has_maps
+        speed, device = self._measured()
+        seconds = {}
+        for name in QUALITIES:
+            estimate = partial(
+                estimate_by_size,
+                size,
+                style_sizes,
+                settings.replace(quality=name),
+                speed,
+                has_maps=request.has_maps,
+                device=device,
             )
-            for name in QUALITIES
-        }
+            try:
+                seconds[name] = estimate(allowed=allowed_bytes(settings, device))
+            except MemoryLimitError:  # another run may have the memory now
+                seconds[name] = estimate(allowed=_ANY_BYTES)
         return {
             "width": size[1],
             "height": size[0],
             "seconds": {name: round(value, 1) for name, value in seconds.items()},
         }
 
-    def _measured(self) -> Speed:
-        """Return the speed of this machine; whoever asks while it is measured waits for it."""
+    def _measured(self) -> tuple[Speed, Device]:
+        """Return the device and its speed; whoever asks while it is measured waits for it."""
         with self._lock:
+            settings = Settings(**dict(self._machine))
+            device = choose_device(settings.device, settings.precision)
             if self._speed is None:
-                settings = Settings(**dict(self._machine))
-                device = choose_device(settings.device, settings.precision)
                 self._speed = measure_speed(settings, device, load_weights(settings.weights))
-            return self._speed
+            return self._speed, device
