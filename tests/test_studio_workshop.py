@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Route
 
+from glstylenet.studio.setting_schema import page_schema
 from tests.long_cases import rest_is_long
 from tests.test_studio_page import (
     PATIENCE,
@@ -415,6 +416,19 @@ def test_every_language_has_every_word(page: Page) -> None:
     for name, text in english.items():
         places = sorted(part.split("}")[0] for part in text.split("{")[1:])
         assert places == sorted(part.split("}")[0] for part in german[name].split("{")[1:]), name
+
+
+def test_german_has_words_for_every_setting(page: Page) -> None:
+    """The library's own words, which the page shows where it has none, are English."""
+    german = page.evaluate("async () => (await import('/static/words/de.js')).default")
+    schema = page_schema(upload_bytes=1, max_pixels=1)
+    wanted = [f"preset.{preset['name']}{end}" for preset in schema["presets"] for end in ("", ".meaning")]
+    for setting in schema["settings"]:
+        wanted += [f"group.{setting['group'].split()[0].lower()}"]
+        wanted += [f"setting.{setting['name']}", f"effect.{setting['name']}"]
+        letters = {"scheme": "abcdefgh", "optimizer": setting["choices"]}.get(setting["name"], "")
+        wanted += [f"choice.{each}" for each in setting["choices"] or () if each not in letters]
+    assert [name for name in wanted if name not in german] == []
 
 
 @pytest.mark.long

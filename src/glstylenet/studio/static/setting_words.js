@@ -1,7 +1,7 @@
 // What settings, presets and qualities are called. The library names them in English, and its advice names options of
 // the command line; on the page they are settings, or the studio's own.
 import { state } from "./store.js";
-import { hasWords, t } from "./words.js";
+import { hasWords, language, t } from "./words.js";
 
 const plainName = (name) => {
   const text = name.replace(/[_-]/g, " ");
@@ -21,6 +21,15 @@ export const choiceName = (value) => (hasWords(`choice.${value}`) ? t(`choice.${
 
 export const effectOf = ({ name, effect, description }) =>
   hasWords(`effect.${name}`) ? t(`effect.${name}`) : inPageWords(effect || description);
+
+// At length: the library's own words, which are English.
+export const descriptionOf = ({ description }) => (language === "en" ? inPageWords(description) : "");
+
+// A heading of advanced settings, by its first word.
+export function groupName(group) {
+  const name = `group.${group.split(" ")[0].toLowerCase()}`;
+  return hasWords(name) ? t(name) : group;
+}
 
 export function inPageWords(text) {
   return text.replace(/--([a-z][a-z0-9]*(?:-[a-z0-9]+)*)/g, (_, option) => {

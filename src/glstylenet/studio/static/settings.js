@@ -1,6 +1,6 @@
 // Presets and sliders, made from what GET /api/settings says: no default or range stands here.
 import { recall, remember, set, state, watch } from "./store.js";
-import { choiceName, effectOf, inPageWords, label, paperName, presetMeaning, presetName } from "./setting_words.js";
+import { choiceName, descriptionOf, effectOf, groupName, label, paperName, presetMeaning, presetName } from "./setting_words.js";
 import { hasWords, t } from "./words.js";
 
 const STEPS = 240; // of a slider over a wide range
@@ -27,7 +27,7 @@ export function setup(schema) {
     if (!rest.length) continue;
     const box = document.createElement("fieldset");
     const legend = document.createElement("legend");
-    legend.textContent = group;
+    legend.textContent = groupName(group);
     box.append(legend, ...rest.map((setting) => field(setting, schema)));
     advanced.append(box);
   }
@@ -84,7 +84,11 @@ export function differences(job) {
     .map((name) => `${label(name).toLowerCase()} ${differing(job.settings[name])}`);
 }
 
-const differing = (value) => (value === null ? t("settings.auto") : typeof value === "string" ? choiceName(value) : plain(value));
+const readable = (value) => {
+  if (typeof value === "boolean") return t(value ? "settings.on" : "settings.off");
+  return typeof value === "string" ? choiceName(value) : plain(value);
+};
+const differing = (value) => (value === null ? t("settings.auto") : readable(value));
 
 export const hasPreset = (name) => Boolean(preset(name));
 
@@ -186,7 +190,7 @@ function field(setting, schema) {
   hint.className = "pale";
   const limits = setting.minimum == null ? "" : range(setting);
   const meaning = effectOf(setting);
-  if (setting.effect) hint.title = inPageWords(setting.description);
+  if (setting.effect) hint.title = descriptionOf(setting);
   const wrong = document.createElement("p");
   wrong.id = `${id}-wrong`;
   wrong.className = "wrong";
@@ -204,7 +208,7 @@ function field(setting, schema) {
       const start = base(state.preset)[setting.name];
       const problem = state.problems[setting.name];
       row.classList.toggle("changed", state.values[setting.name] !== start);
-      hint.textContent = [meaning, start == null ? "" : t("settings.has", { value: typeof start === "string" ? choiceName(start) : plain(start) }), limits].filter(Boolean).join("; ");
+      hint.textContent = [meaning, start == null ? "" : t("settings.has", { value: readable(start) }), limits].filter(Boolean).join("; ");
       wrong.hidden = !problem;
       wrong.textContent = problem ?? "";
       for (const input of inputs) input.setAttribute("aria-invalid", String(Boolean(problem)));

@@ -333,6 +333,8 @@ export default {
   "settings.has": "this preset has {value}",
   "settings.byQuality": "by quality",
   "settings.auto": "auto",
+  "settings.on": "on",
+  "settings.off": "off",
   "number.whole": "{name} must be a whole number{range}",
   "number.any": "{name} must be a number{range}",
   "number.two": "{wish}; “{written}” could be two numbers: write {one} or {other}.",
