@@ -8,6 +8,7 @@ import subprocess
 import sys
 import zlib
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -20,7 +21,14 @@ from torch import Tensor
 
 from glstylenet.cli import main
 from glstylenet.errors import InputError, OutputError, UsageError
-from glstylenet.giant import GiantOptions, GiantPicture, PartsDone, paint_giant, plan_giant
+from glstylenet.giant import (
+    GiantOptions,
+    GiantPicture,
+    PartsDone,
+    paint_giant,
+    plan_giant,
+    small_style_warning,
+)
 from glstylenet.giant.areas import cut_into_areas
 from glstylenet.giant.paint import run_here
 from glstylenet.giant.size_context import size_context
@@ -496,6 +504,53 @@ def test_a_transparent_content_is_warned_of(tmp_path: Path) -> None:
     )
     words = "the content is transparent in parts; it is painted as it looks on white"
     assert Warned(words) in events
+
+
+@pytest.mark.parametrize(
+    ("size", "style", "scale", "remedy"),
+    [
+        (22_000, (500, 800), 1.0, "--style-scale 4,"),  # 11 times as long as a style of its shape
+        (22_000, (500, 800), 2.0, "--style-scale 4,"),
+        (22_000, (50, 80), 1.0, "--style-scale 8,"),
+        (22_000, (50, 80), 8.0, None),
+    ],
+)
+def test_a_style_much_smaller_than_the_picture_is_warned_of(
+    size: int, style: tuple[int, int], scale: float, remedy: str | None
+) -> None:
+    manifest = plan_giant(
+        np.zeros((40, 400, 3), np.uint8),
+        np.zeros((*style, 3), np.uint8),
+        settings=SETTINGS.replace(size=size, style_scale=scale),
+    )
+    warning = small_style_warning(manifest)
+    assert warning is not None
+    for part in (
+        f"{round(style[1] * scale)} x {round(style[0] * scale)} pixels",
+        "22000 x 2200",
+        "larger picture",
+    ):
+        assert part in warning
+    assert (remedy in warning) if remedy else ("--style-scale" not in warning)
+
+
+def test_the_run_itself_warns_of_a_small_style(tmp_path: Path) -> None:
+    events: list[object] = []
+    paint_giant(
+        CONTENT,
+        STYLE,
+        store=tmp_path / "store",
+        settings=SETTINGS.replace(size=660),
+        options=replace(AREAS, coarse_pixels=30_000),
+        on_event=events.append,
+        should_stop=lambda: True,
+    )
+    assert any(isinstance(each, Warned) and "72 x 64 pixels" in each.message for each in events)
+
+
+def test_a_style_of_a_quarter_of_the_length_is_not_warned_of() -> None:
+    content, style = np.zeros((40, 400, 3), np.uint8), np.zeros((550, 5500, 3), np.uint8)
+    assert small_style_warning(plan_giant(content, style, settings=SETTINGS.replace(size=22_000))) is None
 
 
 MEMORY = """

@@ -286,12 +286,14 @@ def _print_forecast(
     as_json: bool,
 ) -> int:
     """Print what the run would take; ``workers`` is ``None`` if this process would paint alone."""
-    from glstylenet.giant import coarse_settings, forecast_sizes, plan_coarse
+    from glstylenet.giant import coarse_settings, forecast_sizes, plan_coarse, small_style_warning
     from glstylenet.machine import choose_device, using_threads
     from glstylenet.memory import format_bytes
     from glstylenet.network import load_weights
     from glstylenet.run import estimate_seconds, measure_speed
 
+    if (small := small_style_warning(manifest)) is not None:
+        complain(f"warning: {small}")
     settings = coarse_settings(manifest)
     device = choose_device(settings.device, settings.precision)
     weights = load_weights(settings.weights)

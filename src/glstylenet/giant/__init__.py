@@ -25,6 +25,7 @@ from glstylenet.giant.paint import (
     plan_coarse,
     plan_giant,
     run_here,
+    small_style_warning,
 )
 
 __all__ = [
@@ -46,4 +47,5 @@ __all__ = [
     "plan_coarse",
     "plan_giant",
     "run_here",
+    "small_style_warning",
 ]

@@ -82,6 +82,12 @@ _BY_AREAS: Mapping[str, str | bool] = {
 _CANVAS_BYTES = 12
 """Bytes of a pixel of the canvas: three colours of float32."""
 
+_MOST_LENGTHS = 4.0
+"""How many times as long as a style a result of its shape may be; longer ones are warned of."""
+
+_LARGEST_SCALE = 8.0
+"""The largest ``style_scale`` there is."""
+
 
 @dataclass(frozen=True)
 class PartsDone:
@@ -175,6 +181,8 @@ def paint_giant(
             for role, picture in pictures.items():
                 for warning in _warnings(role, picture):
                     on_event(Warned(warning))
+            if (small := small_style_warning(manifest)) is not None:
+                on_event(Warned(small))
     run = _Run(folder, manifest, run_parts, on_event, should_stop)
     if _COARSE not in manifest.done and not run.paint_coarse(content_map, style_map):
         return None
@@ -464,6 +472,25 @@ def _manifest(
         evaluations=evaluations,
         settings=settings.model_dump(mode="json"),
         format=2,
+    )
+
+
+def small_style_warning(manifest: Manifest) -> str | None:
+    """Return what to say of a style that is much smaller than the result, ``None`` for a larger one.
+
+    At the coarse sizes nothing would be left of it, and the result would be filled with small copies of it.
+    """
+    (height, width), (style_height, style_width) = manifest.sizes[-1], manifest.style_size
+    lengths = math.sqrt(height * width / (style_height * style_width))
+    if lengths <= _MOST_LENGTHS:
+        return None
+    scale = Settings(**manifest.settings).style_scale
+    enough = min(2.0 ** math.ceil(math.log2(scale * lengths / _MOST_LENGTHS)), _LARGEST_SCALE)
+    remedy = f", or --style-scale {enough:g}, whose strokes are larger and softer" if enough > scale else ""
+    return (
+        f"the style is painted from {style_width} x {style_height} pixels, much fewer than the result's "
+        f"{width} x {height}: its strokes will be small, and its forms will repeat; give a larger picture of "
+        f"it{remedy}"
     )
 
 

@@ -36,7 +36,7 @@ from glstylenet.pictures.cielab import with_chroma_of
 from glstylenet.pictures.colour_distribution import match_distribution
 from glstylenet.pictures.colour_transfer import match_colours
 from glstylenet.pictures.folder import list_pictures
-from glstylenet.pictures.formats import output_format, picture_suffixes, readable_names
+from glstylenet.pictures.formats import output_format, picture_names, picture_suffixes, readable_names
 from glstylenet.pictures.guided_filter import apply_maps, guided_maps
 from glstylenet.pictures.local_colour_transfer import photo_finish
 from glstylenet.pictures.read import Picture, read_picture
@@ -63,6 +63,7 @@ __all__ = [
     "output_format",
     "over_white",
     "photo_finish",
+    "picture_names",
     "picture_suffixes",
     "present_pixels",
     "read_picture",

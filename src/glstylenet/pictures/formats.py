@@ -41,6 +41,7 @@ __all__ = [
     "format_of_content",
     "join_names",
     "output_format",
+    "picture_names",
     "picture_suffixes",
     "readable_names",
     "writable_formats",
@@ -194,6 +195,11 @@ def writable_formats() -> tuple[PictureFormat, ...]:
 def picture_suffixes() -> tuple[str, ...]:
     """Return the suffixes, in lower case, of files that may be pictures."""
     return tuple(suffix for form in FORMATS for suffix in form.suffixes)
+
+
+def picture_names() -> tuple[str, ...]:
+    """Return the names of all formats that are read."""
+    return tuple(form.name for form in FORMATS)
 
 
 def readable_names() -> str:

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from glstylenet.objective import TERMS
-from glstylenet.pictures import picture_suffixes, readable_names
+from glstylenet.pictures import picture_names, picture_suffixes
 from glstylenet.proposals import has_face_models
 from glstylenet.settings import GROUPS, INIT_CHOICES, PRESETS, QUALITIES, Settings, field_help
 
@@ -75,7 +75,7 @@ def page_schema(*, upload_bytes: int, max_pixels: int) -> dict[str, object]:
         ],
         "palette": [{"name": name, "colour": colour} for name, colour in PALETTE.items()],
         "limits": {"upload_bytes": upload_bytes, "max_pixels": max_pixels, "styles": MOST_STYLES},
-        "pictures": {"names": readable_names(), "suffixes": list(picture_suffixes())},
+        "pictures": {"names": list(picture_names()), "suffixes": list(picture_suffixes())},
         "proposals": {"portrait": has_face_models()},
     }
 

@@ -9,7 +9,7 @@ import { attempt, clearNotices, notice, say } from "./say.js";
 import { declare, emit, on, set, state, watch } from "./store.js";
 import { isAbort, supersede } from "./supersede.js";
 import * as views from "./views.js";
-import { t } from "./words.js";
+import { language, t } from "./words.js";
 
 const SHEET = { width: 512, height: 384 }; // of a doodle
 
@@ -72,7 +72,8 @@ export function setup({ limits, pictures: { names, suffixes } }, keeper) {
     const empty = element("div", "drop");
     const invitation = element("p", "big", words(role, "drop"));
     const size = Math.floor(limits.upload_bytes / 2 ** 20);
-    const small = element("p", "pale", size ? t("pane.formats", { names, size }) : names);
+    const formats = new Intl.ListFormat(language, { type: "disjunction" }).format(names);
+    const small = element("p", "pale", size ? t("pane.formats", { names: formats, size }) : formats);
     const choices = element("div", "choices");
     choices.append(fileButton(`file-${role}`, words(role, "choose"), `image/*,${suffixes}`, (file) => choose(role, file), "upload"));
     if (role === "content") {
