@@ -63,6 +63,7 @@ __all__ = [
     "plan_giant",
     "run_here",
     "sizes_of",
+    "small_style_warning",
 ]
 
 RunParts = Callable[[Sequence[Part]], Iterable[Part]]
