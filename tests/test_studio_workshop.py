@@ -421,7 +421,7 @@ def test_every_language_has_every_word(page: Page) -> None:
 def test_german_has_words_for_every_setting(page: Page) -> None:
     """The library's own words, which the page shows where it has none, are English."""
     german = page.evaluate("async () => (await import('/static/words/de.js')).default")
-    schema = page_schema(upload_bytes=1, max_pixels=1)
+    schema: Any = page_schema(upload_bytes=1, max_pixels=1)
     wanted = [f"preset.{preset['name']}{end}" for preset in schema["presets"] for end in ("", ".meaning")]
     for setting in schema["settings"]:
         wanted += [f"group.{setting['group'].split()[0].lower()}"]

@@ -24,9 +24,10 @@ from glstylenet.report.results_file import RESULTS_NAME, Record, ResultsFile
 from glstylenet.report.runner import Progress, Runner
 from glstylenet.report.sheet import draw_sheet
 from glstylenet.report.sweep import Sweep, open_sweep
-from glstylenet.report.tuning import Trial, Tuning, open_tuning, require_optuna
+from glstylenet.report.tuning import RECIPES, Trial, Tuning, open_tuning, require_optuna
 
 __all__ = [
+    "RECIPES",
     "RESULTS_NAME",
     "Gallery",
     "GalleryItem",

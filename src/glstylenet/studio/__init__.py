@@ -9,6 +9,7 @@
 - ``map_proposals``: proposes maps in the page's palette, for one request at a time.
 - ``map_snapping``: brings an area that was outlined to the edges of its picture.
 - ``time_estimates``: estimates the time of a run before it is queued.
+- ``weight_trials``: tries weights for two pictures, and offers three recipes.
 - ``limiter``: lets one large task run at a time, and a few wait.
 - ``storage``: keeps pictures and runs on disk within a quota.
 - ``runner``: runs the queued jobs.

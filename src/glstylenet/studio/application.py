@@ -2,9 +2,11 @@
 
 import asyncio
 import json
+import math
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Mapping
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
 from importlib.resources import files
 from pathlib import Path
 from types import MappingProxyType
@@ -35,11 +37,12 @@ from glstylenet.studio.job import FINISHED, ROLES, Job
 from glstylenet.studio.limiter import BusyError
 from glstylenet.studio.map_proposals import MapProposals, ProposalRequest
 from glstylenet.studio.map_snapping import MapSnapping, SnapRequest
-from glstylenet.studio.requests import JobRequest, MapsRequest, Requests
+from glstylenet.studio.requests import JobRequest, MapsRequest, Requests, TrialsRequest
 from glstylenet.studio.runner import Runner
 from glstylenet.studio.setting_schema import page_schema
 from glstylenet.studio.storage import FullError, Storage
 from glstylenet.studio.time_estimates import EstimateRequest, TimeEstimates
+from glstylenet.studio.weight_trials import SECONDS, WeightTrials, can_try_weights
 
 __all__ = ["MOST_UPLOADS", "UPLOAD_BYTES", "make_application"]
 
@@ -84,6 +87,7 @@ def make_application(
     _add_maps(application, runner, requests, MapProposals(storage, requests))
     _add_snapping(application, MapSnapping(storage, requests))
     _add_estimates(application, storage, requests, estimates)
+    _add_trials(application, runner, WeightTrials(storage, requests, machine))
     _add_events(application, runner)
     _add_storage(application, storage, runner)
     _add_files(application, storage, runner)
@@ -140,7 +144,8 @@ def _add_settings_and_samples(application: FastAPI, storage: Storage, samples: M
     @application.get("/api/settings")
     def settings() -> dict[str, object]:
         """Return settings with ranges and defaults, presets, qualities, terms, palette, limits, formats."""
-        return page_schema(upload_bytes=UPLOAD_BYTES, max_pixels=storage.max_pixels)
+        seconds = SECONDS if can_try_weights() else None
+        return page_schema(upload_bytes=UPLOAD_BYTES, max_pixels=storage.max_pixels, trial_seconds=seconds)
 
     @application.get("/api/samples")
     def shipped() -> dict[str, object]:
@@ -262,13 +267,28 @@ def _add_maps(application: FastAPI, runner: Runner, requests: Requests, proposal
     def propose(wanted: ProposalRequest, request: Request) -> dict[str, object]:
         """Propose maps of all pictures, and return their ids, the classes, and notes."""
 
-        def should_stop() -> bool:
-            return runner.is_closing or anyio.from_thread.run(request.is_disconnected)
-
         try:
-            return proposals.of(wanted, should_stop)
+            return proposals.of(wanted, _is_given_up(request, runner))
         except Interrupted as error:
             raise HTTPException(503, "the studio is being closed; propose the maps again") from error
+
+
+def _is_given_up(request: Request, runner: Runner) -> Callable[[], bool]:
+    """Return a function that tells whether nobody waits for the answer to ``request`` any more.
+
+    It is called thousands of times a second from a thread, and the event loop is asked ten times.
+    """
+    asked = -math.inf
+
+    def is_given_up() -> bool:
+        nonlocal asked
+        now = time.monotonic()
+        if now - asked < _WAIT:
+            return runner.is_closing
+        asked = now
+        return runner.is_closing or anyio.from_thread.run(request.is_disconnected)
+
+    return is_given_up
 
 
 def _add_snapping(application: FastAPI, snapping: MapSnapping) -> None:
@@ -286,6 +306,17 @@ def _add_estimates(
         """Return the size of a run's result and its estimated ``seconds`` in each quality."""
         settings = requests.settings(request)
         return estimates.of(request, settings, max_pixels=storage.max_pixels)
+
+
+def _add_trials(application: FastAPI, runner: Runner, trials: WeightTrials) -> None:
+    @application.post("/api/trials")
+    def try_weights(wanted: TrialsRequest, request: Request) -> dict[str, object]:
+        """Try weights for some minutes, and return three recipes with their pictures."""
+
+        try:
+            return trials.of(wanted, _is_given_up(request, runner))
+        except Interrupted as error:
+            raise HTTPException(503, "the studio is being closed; try the weights again") from error
 
 
 def _queued(job: Job, storage: Storage, runner: Runner) -> str:

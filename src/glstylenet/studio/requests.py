@@ -26,7 +26,7 @@ from glstylenet.studio.setting_schema import MOST_ITERATIONS, MOST_STYLES, OFFER
 from glstylenet.studio.storage import Storage
 from glstylenet.studio.time_estimates import EstimateRequest
 
-__all__ = ["JobRequest", "MapsRequest", "Requests", "StyleRequest"]
+__all__ = ["JobRequest", "MapsRequest", "Requests", "StyleRequest", "TrialsRequest"]
 
 _SAMPLE = "sample:"
 
@@ -88,6 +88,19 @@ class MapsRequest(BaseModel):
     style_map: str = Field(max_length=100)
 
 
+class TrialsRequest(BaseModel):
+    """`TrialsRequest` is the request to try weights for two pictures, around those of ``settings``."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    content: str = Field(max_length=100)
+    style: str = Field(max_length=100)
+    content_map: str | None = Field(default=None, max_length=100)
+    style_map: str | None = Field(default=None, max_length=100)
+    preset: str | None = Field(default=None, max_length=100)
+    settings: dict[str, bool | int | float | str | None] = Field(default_factory=dict)
+
+
 class Requests:
     """`Requests` turns requests into jobs on ``storage``.
 
@@ -107,7 +120,7 @@ class Requests:
             raise InputError(f"there is no picture {name!r} for the {_words(role)}; load it again")
         return found
 
-    def settings(self, request: JobRequest | EstimateRequest) -> Settings:
+    def settings(self, request: JobRequest | EstimateRequest | TrialsRequest) -> Settings:
         """Return the settings of a request; raise :class:`~glstylenet.errors.SettingsError` for bad ones."""
         for name in request.settings:
             if name not in OFFERED:

@@ -47,11 +47,13 @@ PALETTE: Mapping[str, str] = MappingProxyType(
 """Named classes and their colours in maps, far apart, so that none looks like a blend of two others."""
 
 
-def page_schema(*, upload_bytes: int, max_pixels: int) -> dict[str, object]:
+def page_schema(
+    *, upload_bytes: int, max_pixels: int, trial_seconds: float | None = None
+) -> dict[str, object]:
     """Return everything that the page has to know, as one JSON object.
 
     These are settings with range and default, presets, qualities, starts, loss terms, palette, limits,
-    formats, and whether portraits' maps can be proposed.
+    formats, whether portraits' maps can be proposed, and for how long weights are tried; ``None``: never.
     """
     return {
         "groups": list(GROUPS),
@@ -77,6 +79,7 @@ def page_schema(*, upload_bytes: int, max_pixels: int) -> dict[str, object]:
         "limits": {"upload_bytes": upload_bytes, "max_pixels": max_pixels, "styles": MOST_STYLES},
         "pictures": {"names": list(picture_names()), "suffixes": list(picture_suffixes())},
         "proposals": {"portrait": has_face_models()},
+        "trials": {"seconds": trial_seconds},
     }
 
 

@@ -46,6 +46,7 @@ export const curve = (id, options) => ask("GET", address(id, "/curve"), options)
 export const createJob = (body) => ask("POST", "/api/jobs", { body });
 export const estimate = (body, options) => ask("POST", "/api/estimate", { ...options, body });
 export const proposeMaps = (body, options) => ask("POST", "/api/maps/propose", { ...options, body });
+export const tryWeights = (body, options) => ask("POST", "/api/trials", { ...options, body });
 export const snapMap = (body, options) => ask("POST", "/api/maps/snap", { ...options, body });
 export const stop = (id) => ask("POST", address(id, "/stop"));
 export const resume = (id) => ask("POST", address(id, "/resume"));

@@ -24,6 +24,7 @@ import { on, set, state, watch } from "./store.js";
 import * as styles from "./styles.js";
 import * as theme from "./theme.js";
 import * as tools from "./tools.js";
+import * as trials from "./trials.js";
 import * as views from "./views.js";
 import * as words from "./words.js";
 
@@ -47,6 +48,7 @@ await attempt(async () => {
   pictures.setup(schema, navigation.keepFormer);
   styles.setup();
   proposals.setup(schema.proposals);
+  trials.setup(schema.trials);
   lasso.setup();
   keys.setup();
   run.setup();
