@@ -51,6 +51,7 @@ class Server:
 
     data: Path
     port: int
+    options: tuple[str, ...] = ()
     process: "subprocess.Popen[bytes] | None" = field(default=None)
 
     @property
@@ -62,7 +63,7 @@ class Server:
         source = str(Path(glstylenet.__file__).parent.parent)
         with open(self.data.parent / "server.log", "ab") as log:
             self.process = subprocess.Popen(
-                [*command, "--data", str(self.data)],
+                [*command, "--data", str(self.data), *self.options],
                 env={**os.environ, "PYTHONPATH": source, "GLSTYLENET_DEVICE": "cpu"},
                 stdout=log,
                 stderr=log,
@@ -88,13 +89,19 @@ class Server:
             self.process = None
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def started(folder: Path, *options: str) -> Server:
+    """A server at a free port, with its data below ``folder``."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
-    server = Server(tmp_path_factory.mktemp("studio") / "data", port)
+    server = Server(folder / "data", port, options)
     server.start()
+    return server
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    server = started(tmp_path_factory.mktemp("studio"))
     yield server
     server.end()
 

@@ -5,13 +5,14 @@ import secrets
 import webbrowser
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import platformdirs
 import typer
 
 from glstylenet.cli.console import inform
 from glstylenet.cli.options import DebugOption, environment_settings, given_settings, with_options_of
-from glstylenet.cli.paths import output_path
+from glstylenet.cli.paths import input_path, output_path
 from glstylenet.cli.signals import StopSignals
 from glstylenet.errors import UsageError
 from glstylenet.settings import Settings, parse_bytes
@@ -50,7 +51,20 @@ def studio_command(
             help="require this token to use the page; by default one is made if other machines can reach it",
         ),
     ] = None,
-    show: Annotated[bool, typer.Option("--open", help="open the page in the browser")] = False,
+    giant: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--giant",
+            metavar="PATH",
+            parser=input_path,
+            help="also show a giant picture: the store of a run, while it is painted and after, or the file "
+            "that 'giant' wrote; may be given several times",
+        ),
+    ] = None,
+    show: Annotated[
+        bool,
+        typer.Option("--open", help="open the page in the browser, that of the first giant picture if any"),
+    ] = False,
     debug: DebugOption = False,
     **options: object,
 ) -> int:
@@ -66,21 +80,25 @@ def studio_command(
         raise UsageError(f"quota is {quota!r}: {error}") from error
     _check_token(token)
     _require_extra()
-    from glstylenet.studio import Address, Storage, is_loopback, serve
+    from glstylenet.studio import Address, GiantPictures, Storage, is_loopback, serve
 
     if token is None and not is_loopback(host):
         token = secrets.token_urlsafe(24)
     folder = data or platformdirs.user_data_path("glstylenet") / "studio"
+    giants = GiantPictures(giant or [])
     storage = Storage(folder, quota=limit, max_pixels=min(checked.max_pixels, 40_000_000))
 
     def ready(url: str) -> None:
         stop.graceful = True  # from now on a signal lets the server save its runs
         inform(f"the studio is at {url}\nruns are kept in {folder}; press Ctrl-C to end")
+        pages = [urlsplit(url)._replace(path=f"/giant/{each['number']}").geturl() for each in giants.names()]
+        for path, page in zip(giant or [], pages, strict=True):
+            inform(f"{path} is shown at {page}")
         if show:
-            webbrowser.open(url)
+            webbrowser.open(pages[0] if pages else url)
 
     with StopSignals() as stop:
-        serve(Address(host, port, token), storage, machine, ready=ready, should_stop=stop.should_stop)
+        serve(Address(host, port, token), storage, machine, giants, ready=ready, should_stop=stop.should_stop)
     return stop.exit_code
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from glstylenet.numerics import Rect
 
-__all__ = ["OVERLAP", "TILE", "cells_of", "deep_zoom_bytes", "level_sizes"]
+__all__ = ["OVERLAP", "TILE", "cells_of", "deep_zoom_bytes", "level_sizes", "tile_window"]
 
 TILE = 510
 """Pixels a side of a tile, without its overlap; even, so that it halves to whole pixels."""
@@ -50,6 +50,26 @@ def cells_of(size: tuple[int, int]) -> Iterator[tuple[int, int, Rect]]:
         for column in range(-(-width // TILE)):
             top, left = row * TILE, column * TILE
             yield column, row, Rect(top, left, min(top + TILE, height), min(left + TILE, width))
+
+
+def tile_window(size: tuple[int, int], column: int, row: int) -> Rect | None:
+    """Return the pixels of a tile of a level, with its overlap; ``None`` if the level has no such tile.
+
+    >>> tile_window((100, 600), 1, 0)
+    Rect(top=0, left=509, bottom=100, right=600)
+    >>> tile_window((100, 600), 2, 0) is None
+    True
+    """
+    height, width = size
+    top, left = row * TILE, column * TILE
+    if not (0 <= top < height and 0 <= left < width):
+        return None
+    return Rect(
+        max(0, top - OVERLAP),
+        max(0, left - OVERLAP),
+        min(height, top + TILE + OVERLAP),
+        min(width, left + TILE + OVERLAP),
+    )
 
 
 def deep_zoom_bytes(size: tuple[int, int]) -> int:

@@ -15,14 +15,22 @@ from urllib.parse import quote
 from glstylenet.deep_zoom.levels import OVERLAP, TILE, level_sizes
 from glstylenet.deep_zoom.tiles import SUFFIX
 
-__all__ = ["deep_zoom_page"]
+__all__ = ["deep_zoom_page", "viewer_script"]
 
 _PLACEHOLDER = re.compile(r"\{\{(\w+)\}\}")
 
 
+def viewer_script(name: str) -> str:
+    """Return a script that shows tiles: ``openseadragon.js``, or ``zoom.js`` with its keys and buttons."""
+    return _read("vendor", name) if name == "openseadragon.js" else _read(name)
+
+
+def _read(*names: str) -> str:
+    return importlib.resources.files("glstylenet").joinpath("deep_zoom", *names).read_text(encoding="utf-8")
+
+
 def deep_zoom_page(name: str, size: tuple[int, int]) -> str:
     """Return the HTML of the page for a picture of ``size`` (height, width) with tiles in ``name``_files."""
-    place = importlib.resources.files("glstylenet").joinpath("deep_zoom")
     height, width = size
     source = {
         "name": name,
@@ -38,7 +46,8 @@ def deep_zoom_page(name: str, size: tuple[int, int]) -> str:
         "title": html.escape(name),
         "size": f"{width} × {height}",
         "source": json.dumps(source).replace("<", "\\u003c"),
-        "licence": place.joinpath("vendor", "openseadragon.LICENSE.txt").read_text(encoding="utf-8"),
-        "viewer": place.joinpath("vendor", "openseadragon.js").read_text(encoding="utf-8"),
+        "licence": _read("vendor", "openseadragon.LICENSE.txt"),
+        "viewer": viewer_script("openseadragon.js"),
+        "zoom": viewer_script("zoom.js"),
     }
-    return _PLACEHOLDER.sub(lambda found: parts[found[1]], place.joinpath("page.html").read_text("utf-8"))
+    return _PLACEHOLDER.sub(lambda found: parts[found[1]], _read("page.html"))

@@ -7,21 +7,26 @@ at a time exist, and are read and written by tile: memory does not depend on the
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from PIL import Image
 from torch import Tensor
 
-from glstylenet.deep_zoom.levels import OVERLAP, cells_of, level_sizes
+from glstylenet.deep_zoom.levels import cells_of, level_sizes, tile_window
 from glstylenet.numerics import Rect
 
-__all__ = ["SUFFIX", "write_tiles"]
+__all__ = ["SUFFIX", "PixelBytes", "as_bytes", "encode_tile", "halved", "read_reduced", "write_tiles"]
 
 SUFFIX = "jpg"
 
-_Pixels = npt.NDArray[np.uint8]
+PixelBytes = npt.NDArray[np.uint8]
 """Pixels (h, w, 3)."""
+
+_PIXELS_AT_ONCE = 2**20
+"""Pixels that are halved at a time."""
 
 _QUALITY = 90
 """Of JPEG: three paintings differed from it by 2.3 to 2.8 of 255 on average, one pixel in a thousand by 14.
@@ -40,15 +45,15 @@ class _LevelFile:
         with path.open("wb") as file:
             file.truncate(3 * size[0] * size[1])
 
-    def read(self, window: Rect) -> _Pixels:
+    def read(self, window: Rect) -> PixelBytes:
         """Return the pixels in ``window``."""
         return np.array(self._mapped("r")[window.slices])
 
-    def write(self, window: Rect, pixels: _Pixels) -> None:
+    def write(self, window: Rect, pixels: PixelBytes) -> None:
         """Write ``pixels`` into ``window``."""
         self._mapped("r+")[window.slices] = pixels
 
-    def _mapped(self, mode: str) -> _Pixels:
+    def _mapped(self, mode: str) -> PixelBytes:
         return np.memmap(self.path, np.uint8, mode, shape=self._shape)  # type: ignore[call-overload, no-any-return]
 
 
@@ -66,11 +71,10 @@ def write_tiles(folder: Path, size: tuple[int, int], read: Callable[[Rect], Tens
     ['0_0.jpg', '1_0.jpg']
     """
 
-    def read_bytes(window: Rect) -> _Pixels:
-        rounded = read(window)[0].add(0.5).floor()
-        return np.ascontiguousarray(rounded.permute(1, 2, 0).numpy().astype(np.uint8))
+    def read_bytes(window: Rect) -> PixelBytes:
+        return as_bytes(read(window))
 
-    read_level: Callable[[Rect], _Pixels] = read_bytes
+    read_level: Callable[[Rect], PixelBytes] = read_bytes
     above: _LevelFile | None = None
     levels = level_sizes(size)
     for number in reversed(range(len(levels))):
@@ -78,14 +82,13 @@ def write_tiles(folder: Path, size: tuple[int, int], read: Callable[[Rect], Tens
         tiles = folder / str(number)
         tiles.mkdir()
         for column, row, cell in cells_of(levels[number]):
-            window = _with_overlap(cell, levels[number])
+            window = tile_window(levels[number], column, row)
+            assert window is not None  # it is the tile of a cell
             pixels = read_level(window)
-            # Without a profile, which would be most of a small file: viewers take such pictures as sRGB.
-            Image.fromarray(pixels).save(
-                tiles / f"{column}_{row}.{SUFFIX}", "JPEG", quality=_QUALITY, subsampling=0
-            )
+            with (tiles / f"{column}_{row}.{SUFFIX}").open("wb") as file:
+                encode_tile(file, pixels)
             if below is not None:
-                half = _halved(pixels[cell.relative_to(window).slices])
+                half = halved(pixels[cell.relative_to(window).slices])
                 top, left = cell.top // 2, cell.left // 2
                 below.write(Rect(top, left, top + half.shape[0], left + half.shape[1]), half)
         if above is not None:
@@ -94,23 +97,59 @@ def write_tiles(folder: Path, size: tuple[int, int], read: Callable[[Rect], Tens
             above, read_level = below, below.read
 
 
-def _with_overlap(cell: Rect, size: tuple[int, int]) -> Rect:
-    return Rect(
-        max(0, cell.top - OVERLAP),
-        max(0, cell.left - OVERLAP),
-        min(size[0], cell.bottom + OVERLAP),
-        min(size[1], cell.right + OVERLAP),
-    )
+def as_bytes(pixels: Tensor) -> PixelBytes:
+    """Return ``pixels`` (1, 3, h, w), 0..255, rounded.
+
+    >>> as_bytes(torch.tensor([1.4, 1.5, 254.6]).reshape(1, 3, 1, 1)).tolist()
+    [[[1, 2, 255]]]
+    """
+    rounded = pixels[0].add(0.5).to(torch.uint8)
+    return rounded.permute(1, 2, 0).contiguous().numpy()
 
 
-def _halved(pixels: _Pixels) -> _Pixels:
+def read_reduced(
+    read: Callable[[Rect], PixelBytes], size: tuple[int, int], halvings: int, window: Rect
+) -> PixelBytes:
+    """Return ``window`` of a level of a picture of ``size``, whose sides were halved so many times.
+
+    ``read`` returns a rectangle of the picture. About a million of its pixels are in memory at a time. The
+    result is that of :func:`write_tiles`, which halves every level as a whole.
+
+    >>> rows = np.arange(6, dtype=np.uint8).reshape(6, 1, 1)
+    >>> read_reduced(lambda r: rows[r.slices], (6, 1), 1, Rect(1, 0, 3, 1)).ravel().tolist()
+    [2, 4]
+    """
+    factor = 2**halvings
+    at_once = max(1, _PIXELS_AT_ONCE // (window.size[1] * factor**2))
+    found = []
+    for top in range(window.top, window.bottom, at_once):
+        part = Rect(top, window.left, min(top + at_once, window.bottom), window.right).scale(factor)
+        pixels = read(Rect(part.top, part.left, min(part.bottom, size[0]), min(part.right, size[1])))
+        for _ in range(halvings):
+            pixels = halved(pixels)
+        found.append(pixels)
+    return np.concatenate(found)
+
+
+def encode_tile(file: IO[bytes], pixels: PixelBytes) -> None:
+    """Write a tile's ``pixels`` (h, w, 3) as JPEG.
+
+    Without a profile, which would be most of a small file: viewers take such pictures as sRGB.
+    """
+    Image.fromarray(pixels).save(file, "JPEG", quality=_QUALITY, subsampling=0)
+
+
+def halved(pixels: PixelBytes) -> PixelBytes:
     """Return the mean of every two by two pixels, rounded; the last ones of odd sides are repeated.
 
-    >>> _halved(np.array([[[1], [2], [9]], [[3], [4], [10]]], np.uint8))[..., 0].tolist()
+    >>> halved(np.array([[[1], [2], [9]], [[3], [4], [10]]], np.uint8))[..., 0].tolist()
     [[2, 10]]
     """
     height, width = pixels.shape[:2]
-    even = np.pad(pixels, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge").astype(np.uint16)
-    total = even[0::2, 0::2] + even[1::2, 0::2] + even[0::2, 1::2] + even[1::2, 1::2]
+    if height % 2 or width % 2:
+        pixels = np.pad(pixels, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+    rows = pixels[0::2].astype(np.uint16) + pixels[1::2]
+    total = rows[:, 0::2] + rows[:, 1::2]
     # Halves to even numbers: rounded up, every level would be an eighth brighter than the one above it.
-    return np.rint(total / np.float32(4)).astype(np.uint8)
+    half: PixelBytes = ((total + 1 + (total >> 2 & 1)) >> 2).astype(np.uint8)
+    return half

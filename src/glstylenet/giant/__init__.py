@@ -8,6 +8,7 @@
 - ``paint``: carries out all steps of a run.
 - ``forecast``: tells what a run will take before it computes.
 - ``progress``: measures how much is done, and how long the rest will take.
+- ``watching``: reads what a store's run has painted so far, while another process paints.
 - ``cluster``: runs parts of a step on workers, here or on other machines.
 """
 
@@ -27,6 +28,13 @@ from glstylenet.giant.paint import (
     run_here,
     small_style_warning,
 )
+from glstylenet.giant.watching import (
+    PaintedLevels,
+    PaintedSoFar,
+    StepProgress,
+    StoreState,
+    StoreWatcher,
+)
 
 __all__ = [
     "CONNECT_SECONDS",
@@ -35,8 +43,13 @@ __all__ = [
     "GiantOptions",
     "GiantPicture",
     "Manifest",
+    "PaintedLevels",
+    "PaintedSoFar",
     "PartsDone",
     "SizeForecast",
+    "StepProgress",
+    "StoreState",
+    "StoreWatcher",
     "cluster_at",
     "coarse_settings",
     "forecast_sizes",

@@ -13,10 +13,13 @@ from typing import Literal
 from pydantic import TypeAdapter
 
 from glstylenet.errors import InputError
-from glstylenet.files import parse_json, write_text
+from glstylenet.files import open_regular, parse_json, write_text
 from glstylenet.run import Identity
 
-__all__ = ["GiantOptions", "Manifest", "read_manifest", "write_manifest"]
+__all__ = ["COARSE", "GiantOptions", "Manifest", "read_manifest", "write_manifest"]
+
+COARSE = "coarse"
+"""The name of the step that paints the coarsest size whole."""
 
 _FILE = "manifest.json"
 
@@ -100,7 +103,8 @@ def read_manifest(folder: Path) -> Manifest | None:
     """
     path = folder / _FILE
     try:
-        text = path.read_text(encoding="utf-8")
+        with open_regular(path) as file:
+            text = file.read().decode("utf-8")
     except FileNotFoundError:
         return None
     except (OSError, UnicodeDecodeError) as error:

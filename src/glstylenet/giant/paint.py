@@ -15,7 +15,7 @@ from torch import Tensor
 from glstylenet.errors import InputError, MemoryLimitError, OutputError, UsageError
 from glstylenet.files import remove_strays
 from glstylenet.giant.areas import COLOURS, SMALLEST_AREA
-from glstylenet.giant.manifest import GiantOptions, Manifest, read_manifest, write_manifest
+from glstylenet.giant.manifest import COARSE, GiantOptions, Manifest, read_manifest, write_manifest
 from glstylenet.giant.progress import Progress
 from glstylenet.giant.size_context import SizeContext, areas_of, copies_strokes, size_context
 from glstylenet.giant.steps import (
@@ -68,9 +68,6 @@ __all__ = [
 
 RunParts = Callable[[Sequence[Part]], Iterable[Part]]
 """Runs parts of a step in any order, and yields each that is done."""
-
-_COARSE = "coarse"
-"""The name of the step that paints the coarsest size whole."""
 
 _BY_AREAS: Mapping[str, str | bool] = {
     "colours": "style",
@@ -185,7 +182,7 @@ def paint_giant(
             if (small := small_style_warning(manifest)) is not None:
                 on_event(Warned(small))
     run = _Run(folder, manifest, run_parts, on_event, should_stop)
-    if _COARSE not in manifest.done and not run.paint_coarse(content_map, style_map):
+    if COARSE not in manifest.done and not run.paint_coarse(content_map, style_map):
         return None
     for number in range(1, len(manifest.sizes)):
         try:
@@ -302,7 +299,7 @@ class _Run:
 
     def paint_coarse(self, content_map: PictureSource | None, style_map: PictureSource | None) -> bool:
         """Paint the coarsest size whole; return whether it was not stopped."""
-        checkpoint, store = self.folder / _COARSE, Store(self.folder)
+        checkpoint, store = self.folder / COARSE, Store(self.folder)
         result = stylize(
             _as_array(store.read_resized("content", self.manifest.sizes[0])),
             _as_array(store.read_resized("style", _coarse_style_size(self.manifest))),
@@ -328,8 +325,8 @@ class _Run:
             store.write_pixels("content-map", semantics.channels[0])
             store.write_pixels("style-map", semantics.channels[1])
         manifest = replace(self.manifest, is_grey=result.inputs.are_grey)
-        self._save(manifest.with_done(_COARSE))
-        store.remove(_COARSE)
+        self._save(manifest.with_done(COARSE))
+        store.remove(COARSE)
 
     def paint_size(self, number: int) -> bool:
         """Carry out the steps of a size that are not done; return whether it was not stopped."""

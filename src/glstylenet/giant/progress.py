@@ -1,7 +1,8 @@
 """Progress: how much of a giant run is done, and how long the rest will take."""
 
+import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from glstylenet.giant.forecast import passes_of
@@ -9,29 +10,54 @@ from glstylenet.giant.manifest import Manifest
 from glstylenet.giant.size_context import areas_of
 from glstylenet.giant.steps import Part, steps_of
 
-__all__ = ["Progress"]
+__all__ = ["Progress", "Work"]
+
+
+class Work:
+    """`Work` tells the work of a run's parts: the pixels that an area reads, times the passes of the network.
+
+    Only areas count: what joins their parts takes no time beside them.
+    """
+
+    def __init__(self, manifest: Manifest) -> None:
+        self._manifest = manifest
+        self._areas = {number: areas_of(manifest, number) for number in range(1, len(manifest.sizes))}
+
+    def of(self, part: Part) -> float:
+        """Return the work of a part."""
+        height, width = self._areas[part.number][part.area].region.crop.size
+        return passes_of(part.kind, self._manifest.evaluations) * height * width
+
+    def of_all(self, parts: Iterable[Part]) -> float:
+        """Return the work of several parts."""
+        return sum(map(self.of, parts))
+
+    def left(self, folder: Path) -> float:
+        """Return the work of all steps that are not done."""
+        return sum(
+            self.of_all(step.parts)
+            for number in self._areas
+            for step in steps_of(folder, self._manifest, number)
+            if step.name not in self._manifest.done
+        )
+
+    def pixels(self, part: Part) -> int:
+        """Return the pixels that are a part's own."""
+        return math.prod(self._areas[part.number][part.area].core.size)
 
 
 class Progress:
     """`Progress` measures how fast parts are computed.
 
-    The work of a part is the number of pixels that its area reads, times the passes through the network. What
-    was done when the run was resumed counts neither as work nor as time.
+    What was done when the run was resumed counts neither as work nor as time.
     """
 
     def __init__(
         self, folder: Path, manifest: Manifest, *, clock: Callable[[], float] = time.perf_counter
     ) -> None:
-        self._manifest = manifest
         self._clock = clock
-        self._areas = {number: areas_of(manifest, number) for number in range(1, len(manifest.sizes))}
-        self._left = sum(
-            self._work(part)
-            for number in self._areas
-            for step in steps_of(folder, manifest, number)
-            if step.name not in manifest.done
-            for part in step.parts
-        )
+        self._work = Work(manifest)
+        self._left = self._work.left(folder)
         self._done = 0.0
         self._began = clock()
         self._step_pixels = 0
@@ -39,17 +65,16 @@ class Progress:
 
     def begin_step(self, there: Sequence[Part]) -> None:
         """Begin a step of which the parts ``there`` are done already."""
-        self._left -= sum(self._work(part) for part in there)
+        self._left -= self._work.of_all(there)
         self._step_pixels = 0
         self._step_began = self._clock()
 
     def finish(self, part: Part) -> None:
         """Count a part that is done."""
-        work = self._work(part)
+        work = self._work.of(part)
         self._left -= work
         self._done += work
-        height, width = self._areas[part.number][part.area].core.size
-        self._step_pixels += height * width
+        self._step_pixels += self._work.pixels(part)
 
     @property
     def seconds_left(self) -> float | None:
@@ -61,7 +86,3 @@ class Progress:
     def megapixels_a_minute(self) -> float:
         """The megapixels that this step has gone over in a minute."""
         return 60e-6 * self._step_pixels / max(self._clock() - self._step_began, 1e-9)
-
-    def _work(self, part: Part) -> float:
-        height, width = self._areas[part.number][part.area].region.crop.size
-        return passes_of(part.kind, self._manifest.evaluations) * height * width

@@ -1,6 +1,6 @@
 """SizeContext: what all steps of one size share in a process, and how they read pictures from the store."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cached_property, lru_cache
 from pathlib import Path
 
@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from glstylenet.errors import InputError
-from glstylenet.giant.areas import COLOURS, Area, cut_into_areas
+from glstylenet.giant.areas import Area, cut_into_areas
 from glstylenet.giant.manifest import Manifest, read_manifest
 from glstylenet.giant.store import Store
 from glstylenet.machine import choose_device
@@ -82,16 +82,16 @@ class SizeContext:
         before it. Where painted areas overlap, the last one was painted on what the others left.
         """
         pixels = torch.empty((1, 3, *window.size))
-        self._read_generation(pixels, window, generation - 1, COLOURS)
-        self._read_generation(pixels, window, generation, colours)
+        self.read_areas(pixels, window, generation - 1, self.areas)
+        self.read_areas(pixels, window, generation, (area for area in self.areas if area.colour < colours))
         return pixels
 
-    def _read_generation(self, pixels: Tensor, window: Rect, generation: int, colours: int) -> None:
-        """Replace in ``pixels`` what areas of the first ``colours`` colours have of a generation."""
-        for area in sorted(self.areas, key=lambda area: area.colour):
+    def read_areas(self, pixels: Tensor, window: Rect, generation: int, areas: Iterable[Area]) -> None:
+        """Replace in ``pixels``, of ``window`` of the canvas, what ``areas`` have of a generation."""
+        for area in sorted(areas, key=lambda area: area.colour):
             stored = area.painted if generation > self.start_generation else area.core
-            shared = _intersection(stored, window)
-            if shared is not None and area.colour < colours:
+            shared = stored.intersection(window)
+            if shared is not None:
                 part = self.store.read_pixels(self.pixels_name(generation, area), shared.relative_to(stored))
                 pixels[..., *shared.relative_to(window).slices] = part
 
@@ -191,13 +191,3 @@ def _mirrored(start: int, stop: int, length: int) -> Tensor:
     """Return the picture's row of each row of the canvas from ``start`` on, mirrored in the margin."""
     rows = (torch.arange(start, stop) - MARGIN).abs()
     return torch.where(rows < length, rows, 2 * (length - 1) - rows)
-
-
-def _intersection(one: Rect, other: Rect) -> Rect | None:
-    shared = Rect(
-        max(one.top, other.top),
-        max(one.left, other.left),
-        min(one.bottom, other.bottom),
-        min(one.right, other.right),
-    )
-    return shared if shared.top < shared.bottom and shared.left < shared.right else None

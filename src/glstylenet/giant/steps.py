@@ -48,6 +48,7 @@ __all__ = [
     "run_part",
     "steps_of",
     "total_losses",
+    "written_by",
 ]
 
 
@@ -128,7 +129,7 @@ def run_part(part: Part) -> None:
 def is_done(part: Part) -> bool:
     """Return whether what ``part`` writes is there."""
     context = size_context(part.folder, part.run, part.number)
-    return context.store.has(context.name(_written(part)))
+    return context.store.has(context.name(written_by(part)))
 
 
 def total_losses(folder: Path, manifest: Manifest, number: int, sweep: int) -> LossTerms:
@@ -137,7 +138,7 @@ def total_losses(folder: Path, manifest: Manifest, number: int, sweep: int) -> L
     return _terms(context.store.read_tensor(context.name(f"surveyed-{sweep}"), "terms"))
 
 
-def _written(part: Part) -> str:
+def written_by(part: Part) -> str:
     """Return the name of the file that a part writes last."""
     return {
         "enlarge": f"pixels-0-{part.area}",
@@ -171,7 +172,7 @@ def _search(context: SizeContext, part: Part) -> None:
     area, targets = context.areas[part.area], context.targets
     pixels = context.read_canvas(area.tile.crop, 1).to(context.device)
     found = targets.search_strokes(pixels, area.tile, _penalties(context, part.turn))
-    context.store.write_pixels(context.name(_written(part)), found.index[None, None].to(torch.int32))
+    context.store.write_pixels(context.name(written_by(part)), found.index[None, None].to(torch.int32))
 
 
 def _penalties(context: SizeContext, turn: int) -> list[Tensor] | None:
@@ -190,7 +191,7 @@ def _join_search(context: SizeContext, part: Part) -> None:
         for area in context.areas
     }
     index = _joined(pieces, layer)
-    context.store.write_pixels(context.name(_written(part)), index[None, None])
+    context.store.write_pixels(context.name(written_by(part)), index[None, None])
 
 
 def _joined(pieces: Mapping[Area, Tensor], layer: int) -> Tensor:
@@ -268,7 +269,7 @@ def _survey(context: SizeContext, part: Part) -> None:
     for number, matches in enumerate(survey.matches):
         tensors[f"index-{number}"] = matches.index.to(torch.int32)
     tensors["terms"] = _as_tensor(survey.terms)
-    context.store.write_tensors(context.name(_written(part)), tensors)
+    context.store.write_tensors(context.name(written_by(part)), tensors)
 
 
 def _join_survey(context: SizeContext, part: Part) -> None:
@@ -315,7 +316,7 @@ def _write_total(context: SizeContext, part: Part, total: dict[str, Tensor]) -> 
     values = dict(_terms(total["terms"]).values)
     values["global"] = context.targets.global_loss(matrices) if matrices else 0.0
     total["terms"] = _as_tensor(LossTerms(values))
-    context.store.write_tensors(context.name(_written(part)), total)
+    context.store.write_tensors(context.name(written_by(part)), total)
 
 
 def _paint(context: SizeContext, part: Part) -> None:
@@ -355,7 +356,7 @@ def _paint(context: SizeContext, part: Part) -> None:
     changes = {name: terms[found][name] - terms[0][name] for name in terms[0].values}
     tensors["terms"] = _as_tensor(LossTerms(changes))
     context.store.write_pixels(context.pixels_name(generation, area), objective.pixels(free))
-    context.store.write_tensors(context.name(_written(part)), tensors)
+    context.store.write_tensors(context.name(written_by(part)), tensors)
 
 
 _KINDS: Mapping[str, Callable[[SizeContext, Part], None]] = {

@@ -56,6 +56,18 @@ class Rect:
             self.top - other.top, self.left - other.left, self.bottom - other.top, self.right - other.left
         )
 
+    def intersection(self, other: "Rect") -> "Rect | None":
+        """Return what both rectangles cover, ``None`` if that is nothing.
+
+        >>> Rect(0, 4, 2, 7).intersection(Rect(1, 0, 9, 5))
+        Rect(top=1, left=4, bottom=2, right=5)
+        >>> Rect(0, 4, 2, 7).intersection(Rect(2, 4, 9, 9)) is None
+        True
+        """
+        top, left = max(self.top, other.top), max(self.left, other.left)
+        bottom, right = min(self.bottom, other.bottom), min(self.right, other.right)
+        return Rect(top, left, bottom, right) if top < bottom and left < right else None
+
 
 def whole(size: tuple[int, int]) -> Rect:
     """Return all positions of a picture or feature of ``size`` (height, width).

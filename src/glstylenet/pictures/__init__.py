@@ -24,7 +24,7 @@
 - ``transparency``: keeps colours apart from how opaque they are.
 - ``resize``: brings a picture to another size.
 - ``resized_window``: computes a rectangle of a resized picture.
-- ``tiled_tiff``: writes a picture of any size, read by rectangles, with its reductions.
+- ``tiled_tiff``: writes and reads a picture of any size, by rectangles, with its reductions.
 - ``cielab``: gives a picture the chroma of another, and keeps its lightness.
 - ``colour_transfer``: gives one picture the mean and covariance of another's colours.
 - ``colour_distribution``: gives one picture the distribution of another's colours.
@@ -44,7 +44,7 @@ from glstylenet.pictures.resize import fitted_size, resize
 from glstylenet.pictures.resized_window import resized_window
 from glstylenet.pictures.source import PictureSource
 from glstylenet.pictures.strips import PictureStrips, open_strips
-from glstylenet.pictures.tiled_tiff import tiled_tiff_bytes, write_tiled_tiff
+from glstylenet.pictures.tiled_tiff import TiledTiff, open_tiled_tiff, tiled_tiff_bytes, write_tiled_tiff
 from glstylenet.pictures.transparency import over_white, present_pixels
 from glstylenet.pictures.write import check_output, read_recipe, write_picture
 
@@ -52,6 +52,7 @@ __all__ = [
     "Picture",
     "PictureSource",
     "PictureStrips",
+    "TiledTiff",
     "apply_maps",
     "check_output",
     "fitted_size",
@@ -60,6 +61,7 @@ __all__ = [
     "match_colours",
     "match_distribution",
     "open_strips",
+    "open_tiled_tiff",
     "output_format",
     "over_white",
     "photo_finish",

@@ -10,6 +10,7 @@
 - ``map_snapping``: brings an area that was outlined to the edges of its picture.
 - ``time_estimates``: estimates the time of a run before it is queued.
 - ``weight_trials``: tries weights for two pictures, and offers three recipes.
+- ``giant_pictures``: shows giant pictures that another program paints or has painted.
 - ``limiter``: lets one large task run at a time, and a few wait.
 - ``storage``: keeps pictures and runs on disk within a quota.
 - ``runner``: runs the queued jobs.
@@ -18,7 +19,8 @@
 - ``setting_schema``: describes settings, presets, loss terms and limits to the page.
 """
 
+from glstylenet.studio.giant_pictures import GiantPictures
 from glstylenet.studio.server import Address, is_loopback, serve
 from glstylenet.studio.storage import Storage
 
-__all__ = ["Address", "Storage", "is_loopback", "serve"]
+__all__ = ["Address", "GiantPictures", "Storage", "is_loopback", "serve"]

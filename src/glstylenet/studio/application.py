@@ -28,11 +28,13 @@ from starlette.middleware.body_limit import MAX_BODY_SIZE_SCOPE_KEY
 from starlette.responses import Response
 
 import glstylenet
+from glstylenet.deep_zoom import viewer_script
 from glstylenet.errors import GLStyleNetError, InputError, MemoryLimitError
 from glstylenet.numerics import Interrupted
 from glstylenet.pictures import output_format
 from glstylenet.studio.archive import as_jpeg, write_archive
 from glstylenet.studio.event_log import Message
+from glstylenet.studio.giant_pictures import GiantPictures
 from glstylenet.studio.job import FINISHED, ROLES, Job
 from glstylenet.studio.limiter import BusyError
 from glstylenet.studio.map_proposals import MapProposals, ProposalRequest
@@ -66,10 +68,12 @@ def make_application(
     runner: Runner,
     samples: Mapping[str, Path],
     machine: Mapping[str, object] = MappingProxyType({}),
+    giants: GiantPictures | None = None,
 ) -> FastAPI:
     """Create the application; ``samples``: the shipped pictures by role.
 
-    ``machine``: the settings that the server chose, for the command lines of runs.
+    ``machine``: the settings that the server chose, for the command lines of runs. ``giants``: giant pictures
+    to look at, by default none.
     """
     application = FastAPI(
         title="glstylenet studio",
@@ -92,6 +96,7 @@ def make_application(
     _add_storage(application, storage, runner)
     _add_files(application, storage, runner)
     folder = Path(str(files("glstylenet.studio") / "static"))
+    _add_giants(application, giants or GiantPictures(), folder / "giant.html")
     application.mount("/static", StaticFiles(directory=folder), name="static")
 
     @application.get("/", include_in_schema=False)
@@ -481,3 +486,56 @@ def _add_files(application: FastAPI, storage: Storage, runner: Runner) -> None:
         if file.endswith(".jpg"):  # replaced twice a second: length and content must be of one picture
             return Response(place.read_bytes(), media_type=media_type)
         return FileResponse(place, media_type=media_type)
+
+
+def _add_giants(application: FastAPI, giants: GiantPictures, page: Path) -> None:
+    # Tiles are read one after another: a picture takes the memory of one, however many look at it. States are
+    # not kept waiting by them.
+    looking, reading = CapacityLimiter(1), CapacityLimiter(1)
+
+    @application.get("/api/giant")
+    async def several() -> dict[str, object]:
+        """List the giant pictures that the server was started with."""
+        return {"pictures": giants.names()}
+
+    @application.get("/api/giant/{number}")
+    async def one(number: str) -> dict[str, object]:
+        """Return how far a giant picture is painted, and how its tiles are named."""
+        state = await anyio.to_thread.run_sync(giants.state, number, limiter=looking)
+        if state is None:
+            raise HTTPException(404, "there is no such giant picture")
+        return state
+
+    @application.get("/api/giant/{number}/{picture}/{level}/{column}_{row}.jpg")
+    async def tile(
+        request: Request,
+        *,
+        number: str,
+        picture: str,
+        level: str,
+        column: str,
+        row: str,
+        v: str | None = None,
+    ) -> Response:
+        """Return a tile of a level, as in the Deep Zoom format; with ``v`` it may be kept."""
+        async with reading:
+            # Whoever zooms through many levels waits for the last one alone.
+            found = None
+            if not await request.is_disconnected():
+                found = await anyio.to_thread.run_sync(giants.tile, number, picture, level, column, row)
+        if found is None:
+            raise HTTPException(404, "there is no such tile")
+        headers = {} if v is None else {"Cache-Control": "private, max-age=86400, immutable"}
+        return Response(found, media_type="image/jpeg", headers=headers)
+
+    @application.get("/giant/{number}", include_in_schema=False)
+    async def watch(number: str) -> FileResponse:
+        if not giants.has(number):
+            raise HTTPException(404, "there is no such giant picture")
+        return FileResponse(page, headers={"Cache-Control": "no-cache"})
+
+    @application.get("/static/deep_zoom/{name}", include_in_schema=False)
+    def script(name: str) -> Response:
+        if name not in ("openseadragon.js", "zoom.js"):
+            raise HTTPException(404, "there is no such file")
+        return Response(viewer_script(name), media_type="text/javascript")

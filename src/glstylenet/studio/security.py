@@ -7,6 +7,7 @@ itself, and a token is required where other machines can reach the server.
 
 import asyncio
 import json
+import re
 import secrets
 from collections.abc import Iterable, MutableMapping
 from http.cookies import CookieError, SimpleCookie
@@ -33,6 +34,10 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 """Headers of every answer."""
+
+
+_PAGES = re.compile(r"/(giant/[0-9]+)?")
+"""The paths of pages, which are opened by an address with a token."""
 
 
 _COOKIE = "glstylenet_token"
@@ -102,7 +107,7 @@ class SecurityMiddleware:
         if refusal is not None:
             await _answer(send_with_headers, *refusal)
             return
-        if cookies and scope["path"] == "/":
+        if cookies and _PAGES.fullmatch(scope["path"]):
             # Without the token in it, the address may be copied and shown.
             await _redirect(send_with_headers, _without_token(scope))
             return
@@ -197,7 +202,8 @@ def _without_token(scope: _Scope) -> str:
     """Return the path and query of a request without its token."""
     query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
     kept = urlencode([(name, value) for name, value in query if name != "token"])
-    return f"/?{kept}" if kept else "/"
+    path: str = scope["path"]
+    return f"{path}?{kept}" if kept else path
 
 
 def _name_of(host: str) -> str:

@@ -14,6 +14,7 @@ from glstylenet.errors import UsageError
 from glstylenet.machine import every_device
 from glstylenet.samples import sample_file
 from glstylenet.studio.application import UPLOAD_BYTES, make_application
+from glstylenet.studio.giant_pictures import GiantPictures
 from glstylenet.studio.job import ROLES
 from glstylenet.studio.runner import Runner
 from glstylenet.studio.security import LOOPBACK, SecurityMiddleware
@@ -78,13 +79,15 @@ def serve(
     address: Address,
     storage: Storage,
     machine: Mapping[str, object],
+    giants: GiantPictures | None = None,
     *,
     ready: Callable[[str], None],
     should_stop: Callable[[], bool],
 ) -> None:
     """Serve at ``address`` until ``should_stop``; call ``ready`` with the address when the server listens.
 
-    ``machine``: settings that the server chooses, such as the device. At the end the running job is saved.
+    ``machine``: settings that the server chooses, such as the device. ``giants``: giant pictures to look at,
+    by default none. At the end the running job is saved.
     Raises :class:`~glstylenet.errors.UsageError` if the port is taken, and
     :class:`~glstylenet.errors.OutputError` if another server has the folder.
     """
@@ -95,7 +98,7 @@ def serve(
         samples: dict[str, Path] = {role: sample_file(f"{role}.png", held) for role in ROLES}
         devices = every_device(str(machine.get("device", "auto")))
         runner = Runner(storage, [{**machine, "device": device} for device in devices])
-        application = make_application(storage, runner, samples, machine)
+        application = make_application(storage, runner, samples, machine, giants)
         protected = SecurityMiddleware(
             application, hosts=_names(address.host), token=address.token, upload_bytes=UPLOAD_BYTES
         )

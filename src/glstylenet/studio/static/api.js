@@ -48,6 +48,8 @@ export const estimate = (body, options) => ask("POST", "/api/estimate", { ...opt
 export const proposeMaps = (body, options) => ask("POST", "/api/maps/propose", { ...options, body });
 export const tryWeights = (body, options) => ask("POST", "/api/trials", { ...options, body });
 export const snapMap = (body, options) => ask("POST", "/api/maps/snap", { ...options, body });
+export const giants = () => ask("GET", "/api/giant");
+export const giant = (number) => ask("GET", `/api/giant/${encodeURIComponent(number)}`);
 export const stop = (id) => ask("POST", address(id, "/stop"));
 export const resume = (id) => ask("POST", address(id, "/resume"));
 export const storage = () => ask("GET", "/api/storage");

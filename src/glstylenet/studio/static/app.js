@@ -5,6 +5,7 @@ import * as classRows from "./class_rows.js";
 import * as curve from "./curve.js";
 import * as dialogs from "./dialogs.js";
 import * as estimate from "./estimate.js";
+import * as giants from "./giants.js";
 import * as history from "./history.js";
 import * as keys from "./keys.js";
 import * as lasso from "./lasso.js";
@@ -68,6 +69,7 @@ await attempt(async () => {
   await navigation.setup();
   history.setup();
   namedDrafts.setup();
+  giants.setup();
   document.documentElement.dataset.ready = "true"; // for tests and measurements: the page answers from here on
   await samples;
 });
