@@ -23,7 +23,7 @@ from glstylenet.cli import main
 from glstylenet.cli.giant_outputs import GiantOutputs
 from glstylenet.deep_zoom import check_deep_zoom, deep_zoom_bytes, level_sizes, write_deep_zoom
 from glstylenet.deep_zoom.levels import OVERLAP, TILE
-from glstylenet.deep_zoom.tiles import write_tiles
+from glstylenet.deep_zoom.tiles import halved, write_tiles
 from glstylenet.errors import OutputError
 from glstylenet.giant import GiantOptions, plan_giant
 from glstylenet.numerics import Rect
@@ -110,6 +110,16 @@ def test_a_level_worked_by_hand(tmp_path: Path) -> None:
     assert [pixels.shape for pixels in found] == [(8, 3), (4, 2), (2, 1), (1, 1)]
     for pixels, expected in zip(found, ([10, 30, 100], [20, 100], [60], [60]), strict=True):
         assert np.abs(pixels[0].astype(int) - expected).max() <= 2
+
+
+def test_a_half_is_the_mean_of_four_rounded_to_even() -> None:
+    pixels = np.random.default_rng(3).integers(0, 256, (64, 90, 3), dtype=np.uint8)
+    pixels[:8, :8] = 255
+    exact = pixels.reshape(32, 2, 45, 2, 3).astype(float).mean((1, 3))
+    assert np.array_equal(halved(pixels), np.rint(exact))
+    assert np.array_equal(
+        halved(pixels[:63, :89]), halved(np.pad(pixels[:63, :89], ((0, 1), (0, 1), (0, 0)), "edge"))
+    )
 
 
 def test_no_more_than_a_tile_is_read_at_a_time(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import io
 import itertools
+import json
 import os
 import shutil
 from collections.abc import Mapping, Sequence
@@ -399,22 +400,40 @@ def test_the_states_of_a_run_from_its_beginning_to_its_end(
     assert _states(viewer) == "gone"
 
 
-@pytest.mark.parametrize("damage", ["text", "json", "other version", "folder", "pipe"])
-def test_a_damaged_manifest_is_told(viewer: Viewer, store: HandmadeStore, damage: str) -> None:
+_DAMAGE: Mapping[str, object] = {
+    "format": 1,
+    "sizes": [],
+    "sizes ": [[0, 0], [0, 0]],
+    "sizes  ": [[-3, 4], [5, 5]],
+    "options": {"area": 0, "sweeps": 1, "evaluations": None, "coarse_pixels": 9},
+    "settings": {"size": -1},
+    "settings ": {"unheard": "of"},
+    "done": [7],
+}
+
+
+@pytest.mark.parametrize("damage", ["no JSON", "{}", "folder", "pipe", *_DAMAGE])
+def test_a_damaged_manifest_is_told(
+    viewer: Viewer, store: HandmadeStore, damage: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     file = store.folder / "manifest.json"
     name = viewer.state()["picture"]["name"]
-    text = file.read_text()
+    written = json.loads(file.read_text())
     file.unlink()
     if damage == "folder":
         file.mkdir()
     elif damage == "pipe":
         os.mkfifo(file)
+    elif damage in _DAMAGE:
+        file.write_text(json.dumps({**written, damage.strip(): _DAMAGE[damage]}))
     else:
-        file.write_text({"text": "no", "json": "{}"}.get(damage, text.replace('"format": 2', '"format": 1')))
+        file.write_text(damage)
     state = viewer.state()
     assert (state["state"], state["picture"]) == ("damaged", None)
-    assert viewer.tile(name, TOP).status_code in (200, 404)
+    assert viewer.tile(name, TOP).status_code == 404
     assert viewer.ask("GET", "/giant/1").status_code == 200
+    assert main(["studio", "--giant", str(store.folder)]) == 3
+    assert "internal error" not in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("damage", ["short", "empty", "other size", "numbers of another kind"])

@@ -53,10 +53,15 @@ function openZoom(options) {
     const percent = 100 * scale();
     zoom.value = `${percent < 10 ? percent.toPrecision(2) : Math.round(percent)} %`;
   }
+  // Beside the whole picture a small one of it shows nothing, and would hide a corner.
+  const showNavigator = () => { viewer.navigator.element.style.visibility = viewport.getZoom(false) > 1.01 * viewport.getHomeZoom() ? "visible" : "hidden"; };
   // A picture that is smaller than the window can be seen pixel by pixel, too.
   const limit = () => { viewport.minZoomLevel = Math.min(viewport.getHomeZoom(), viewport.imageToViewportZoom(1 / devicePixelRatio)); };
   for (const change of ["open", "resize"]) viewer.addHandler(change, limit);
-  for (const change of ["open", "zoom", "resize"]) viewer.addHandler(change, tellZoom);
+  for (const change of ["open", "zoom", "resize"]) {
+    viewer.addHandler(change, tellZoom);
+    viewer.addHandler(change, showNavigator);
+  }
   // A picture of another size takes the place of one: what is seen stays, and its pixels are others.
   viewer.world.addHandler("metrics-change", () => {
     if (!viewer.isOpen()) return;

@@ -8,9 +8,9 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import TypeAdapter
+from pydantic import Field, TypeAdapter
 
 from glstylenet.errors import InputError
 from glstylenet.files import open_regular, parse_json, write_text
@@ -23,6 +23,8 @@ COARSE = "coarse"
 
 _FILE = "manifest.json"
 
+_Count = Annotated[int, Field(ge=1)]
+
 
 @dataclass(frozen=True)
 class GiantOptions:
@@ -33,8 +35,8 @@ class GiantOptions:
     size among the sweeps. ``coarse_pixels``: up to so many pixels the picture is painted whole.
     """
 
-    area: int = 1024
-    sweeps: int = 2
+    area: _Count = 1024
+    sweeps: _Count = 2
     evaluations: int | None = None
     coarse_pixels: int = 4_000_000
 
@@ -52,7 +54,7 @@ class Manifest:
     """
 
     identity: Identity
-    sizes: Sequence[tuple[int, int]]
+    sizes: Annotated[Sequence[tuple[_Count, _Count]], Field(min_length=1)]
     own_style_size: tuple[int, int]
     style_size: tuple[int, int]
     options: GiantOptions

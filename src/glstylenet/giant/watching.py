@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from glstylenet.deep_zoom import PixelBytes, as_bytes, level_sizes, read_reduced
-from glstylenet.errors import InputError
+from glstylenet.errors import InputError, SettingsError
 from glstylenet.giant.areas import COLOURS, Area
 from glstylenet.giant.manifest import COARSE, Manifest, read_manifest
 from glstylenet.giant.progress import Work
@@ -34,6 +34,9 @@ _HELD_SIDE = 4096
 
 _MOST_CHANGES = 100
 """The changes that the speed of a run is measured by: the latest ones, for a run may have been stopped."""
+
+_DAMAGE = (OSError, ValueError, TypeError, ArithmeticError, LookupError, SettingsError)
+"""What numbers raise that no run writes."""
 
 _ATTEMPTS = 3
 """How often a store is looked at that changes meanwhile."""
@@ -146,7 +149,7 @@ class StoreWatcher:
                 return self._state_of(manifest)
             except FileNotFoundError:
                 continue
-            except (OSError, ValueError) as error:
+            except _DAMAGE as error:
                 raise InputError(f"{self.folder}: the store cannot be read ({error})") from error
         raise InputError(f"{self.folder}: pixels that the manifest says are painted are missing")
 

@@ -83,7 +83,8 @@ function tell(state) {
   by("left").textContent = isPainting(state) ? left(state) : "";
   by("empty").hidden = hasTiles;
   by("empty").textContent = t(state.picture ? "giant.reading" : isPainting(state) ? "giant.noPictureYet" : "giant.noPicture");
-  if (told !== state.state) say(by("doing").textContent || t("giant.finished"));
+  if (told !== state.state) say(by("doing").textContent);
+  if (told && told !== state.state && state.state === "finished") notice(t("giant.finished"), "done");
   told = state.state;
 }
 
