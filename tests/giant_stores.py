@@ -36,15 +36,15 @@ def canvas_of(picture: Tensor) -> Tensor:
 
 
 class HandmadeStore:
-    """A run of two sizes, 700 x 300 and 1400 x 601 pixels, in ``folder``; nothing of it is painted yet."""
+    """A run of two sizes in ``folder``, the second one of ``size``; nothing of it is painted yet."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, size: tuple[int, int] = SIZE) -> None:
         self.folder = folder
         folder.mkdir()
-        noise = np.random.default_rng(1).integers(0, 256, (SIZE[0] // 4, SIZE[1] // 4, 3), dtype=np.uint8)
-        settings = Settings(size=SIZE[1], quality="draft", precision="float32", device="cpu")
+        noise = np.random.default_rng(1).integers(0, 256, (size[0] // 4, size[1] // 4, 3), dtype=np.uint8)
+        settings = Settings(size=size[1], quality="draft", precision="float32", device="cpu")
         planned = plan_giant(noise, noise, settings=settings, options=_OPTIONS)
-        self.manifest = replace(planned, sizes=[(300, 700), SIZE])
+        self.manifest = replace(planned, sizes=[(size[0] // 2, size[1] // 2), size])
         self.save(self.manifest)
 
     def save(self, manifest: Manifest) -> None:

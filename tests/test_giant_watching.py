@@ -249,6 +249,18 @@ def test_steps_and_time_left_worked_by_hand(store: HandmadeStore, monkeypatch: p
     assert (state.step, state.is_complete, state.seconds_left) == (None, True, None)
 
 
+def test_a_scroll_of_one_row_has_no_areas_of_two_colours(tmp_path: Path) -> None:
+    store = HandmadeStore(tmp_path / "store", (200, 1400))
+    store.write(0, 0, waves(100, 700))
+    store.write(1, 1, waves(200, 1400))
+    watcher = StoreWatcher(store.folder)
+    for name, done in (("paint-1", 3), ("paint-2", 6), ("paint-3", 6)):
+        store.do_steps(name)
+        step = _looked(watcher).step
+        assert step is not None
+        assert (step.kind, step.turn, step.done, step.areas) == ("paint", 0, done, 6)
+
+
 def test_a_run_that_begins_anew_has_another_speed(store: HandmadeStore) -> None:
     watcher = StoreWatcher(store.folder)
     assert _looked(watcher).seconds_left is None

@@ -235,12 +235,12 @@ class _Planned:
         A sweep paints the areas of a colour after those of another: they are told as one.
         """
         assert self.step is not None
-        part = self.step.parts[0]
-        if part.kind != "paint":
-            return StepProgress(part.kind, self.number, part.turn, done, len(self.step.parts))
-        sweep, colour = divmod(part.turn, COLOURS)
+        kind, turn = self.step.name.split("/")[1].rsplit("-", 1)  # there may be no areas of a colour
+        if kind != "paint":
+            return StepProgress(kind, self.number, int(turn), done, len(self.step.parts))
+        sweep, colour = divmod(int(turn), COLOURS)
         before = sum(area.colour < colour for area in self._areas)
-        return StepProgress(part.kind, self.number, sweep, before + done, len(self._areas))
+        return StepProgress(kind, self.number, sweep, before + done, len(self._areas))
 
 
 class PaintedLevels:
