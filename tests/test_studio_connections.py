@@ -20,12 +20,15 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from glstylenet.cli import main
 from glstylenet.numerics.interruption import Interrupted, interruption_point
+from glstylenet.pictures import write_tiled_tiff
 from glstylenet.settings.model import Settings
 from glstylenet.settings.presets import PRESETS
+from glstylenet.studio import GiantPictures
 from glstylenet.studio import event_log as event_log_module
 from glstylenet.studio import runner as runner_module
 from glstylenet.studio.event_log import MOST_POINTS, EventLog, Message
@@ -58,6 +61,9 @@ class Served:
         self._stop = threading.Event()
         listening = threading.Event()
         self.url = ""
+        scroll = folder.with_name("scroll.tif")
+        write_tiled_tiff(scroll, (40, 60), lambda window: torch.zeros(1, 3, *window.size))
+        giants = GiantPictures([scroll])
 
         def ready(url: str) -> None:
             self.url = url
@@ -65,7 +71,12 @@ class Served:
 
         self.thread = threading.Thread(
             target=serve,
-            args=(Address("127.0.0.1", 0, None), self.storage, {"device": "cpu", "precision": "float32"}),
+            args=(
+                Address("127.0.0.1", 0, None),
+                self.storage,
+                {"device": "cpu", "precision": "float32"},
+                giants,
+            ),
             kwargs={"ready": ready, "should_stop": self._stop.is_set},
         )
         self.thread.start()
@@ -453,6 +464,7 @@ def test_crafted_requests_are_answered(served: Served) -> None:
     names = [served.ask("POST", "/api/pictures", files={"file": png()}).json()["id"]]
     request = {"content": "sample:demo", "style": "sample:demo", "settings": {"size": 48, "iterations": 2}}
     names.append(served.ask("POST", "/api/jobs", json=request).json()["id"])
+    names.append(served.ask("GET", "/api/giant/1").json()["picture"]["name"])
     generator = random.Random(21)
     for _ in range(200):
         crafted = crafted_request(generator, served.port, names)
