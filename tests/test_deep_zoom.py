@@ -294,6 +294,27 @@ def test_keys_and_buttons_move_and_zoom(browser: Browser, written: Path) -> None
 
 
 @needs_chromium
+def test_the_whole_stays_whole_in_a_window_of_another_size(browser: Browser, written: Path) -> None:
+    small = "OpenSeadragon.getViewer('picture').navigator.element.style.visibility"
+    with opened(browser, written / "index.html", width=1200, height=900) as page:
+        page.emulate_media(reduced_motion="reduce")
+        page.reload()
+        _settled(page)
+        assert page.evaluate(small) == "hidden"
+        page.set_viewport_size({"width": 700, "height": 350})
+        page.wait_for_timeout(500)
+        left, top, width, height = _bounds(page)
+        assert (top, height) == (pytest.approx(0, abs=1), pytest.approx(SIZE[0], abs=2))
+        assert left < 0 < SIZE[1] < left + width
+        page.keyboard.press("1")
+        page.wait_for_timeout(300)
+        assert page.evaluate(small) == "visible"
+        page.set_viewport_size({"width": 1200, "height": 900})
+        page.wait_for_timeout(500)
+        assert _bounds(page)[3] < SIZE[0], "what was looked at closely is the whole now"
+
+
+@needs_chromium
 def test_two_fingers_zoom(browser: Browser, written: Path) -> None:
     context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
     page = context.new_page()

@@ -53,21 +53,36 @@ function openZoom(options) {
     const percent = 100 * scale();
     zoom.value = `${percent < 10 ? percent.toPrecision(2) : Math.round(percent)} %`;
   }
-  // Beside the whole picture a small one of it shows nothing, and would hide a corner.
-  const showNavigator = () => { viewer.navigator.element.style.visibility = viewport.getZoom(false) > 1.01 * viewport.getHomeZoom() ? "visible" : "hidden"; };
   // A picture that is smaller than the window can be seen pixel by pixel, too.
   const limit = () => { viewport.minZoomLevel = Math.min(viewport.getHomeZoom(), viewport.imageToViewportZoom(1 / devicePixelRatio)); };
-  for (const change of ["open", "resize"]) viewer.addHandler(change, limit);
-  for (const change of ["open", "zoom", "resize"]) {
-    viewer.addHandler(change, tellZoom);
-    viewer.addHandler(change, showNavigator);
+  // The whole picture stays whole in a window of another size. A small one beside it would show nothing, and hide a corner.
+  let isWhole = true;
+  let isResizing = false;
+  function tellWhole() {
+    if (!isResizing) isWhole = viewport.getZoom(false) <= 1.01 * viewport.getHomeZoom();
+    viewer.navigator.element.style.visibility = isWhole ? "hidden" : "visible";
   }
+  viewer.addHandler("open", limit);
+  for (const change of ["open", "zoom"]) {
+    viewer.addHandler(change, tellZoom);
+    viewer.addHandler(change, tellWhole);
+  }
+  viewer.addHandler("resize", () => {
+    isResizing = true;
+    queueMicrotask(() => { // OpenSeadragon moves and zooms in the same turn
+      isResizing = false;
+      limit();
+      if (isWhole) viewport.goHome(true);
+      tellZoom();
+    });
+  });
   // A picture of another size takes the place of one: what is seen stays, and its pixels are others.
   viewer.world.addHandler("metrics-change", () => {
     if (!viewer.isOpen()) return;
     limit();
     tellZoom();
   });
+  viewer.navigator.element.style.visibility = "hidden";
   viewer.canvas.setAttribute("role", "application");
   return viewer;
 }
