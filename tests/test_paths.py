@@ -154,6 +154,7 @@ def test_every_path_of_a_command_is_looked_at() -> None:
         "stylize add_style_map",
         "loss add_style_map",
         "evaluate add_style_map",
+        "maps check add_style_map",
         "sweep add_style_map",
     }
 

@@ -16,6 +16,7 @@ from glstylenet.cli import main
 from glstylenet.pictures.write import read_recipe
 from glstylenet.run.time_estimate import Speed
 from glstylenet.studio import time_estimates
+from glstylenet.studio.job import ROLES
 from glstylenet.studio.setting_schema import MOST_STYLES
 from tests.test_studio import Studio, idle, png, samples
 
@@ -134,6 +135,44 @@ def test_styles_that_cannot_be_are_refused(
     assert says in answer.json()["error"]
     assert "--" not in answer.json()["error"]
     assert list(idle.storage._jobs.iterdir()) == []
+
+
+def test_maps_of_all_styles_are_checked(idle: Studio) -> None:
+    """The second style's map is half black, half red, like the others; red is painted from the third."""
+    asked = {key: value for key, value in three_styles(idle).items() if key != "settings"}
+    request = {"content": "sample:demo", "style": "sample:demo", **asked}
+    found = idle.ask("POST", "/api/maps/check", json=request).json()
+    shares = [
+        (each["colour"], each["content_share"], each["style_share"], each["further_style_shares"])
+        for each in found["classes"]
+    ]
+    assert shares == [(BLACK, 0.5, 0.5, [0.5, None]), (RED, 0.5, 0.5, [0.5, None])]
+    assert [each["painted_from"] for each in found["classes"]] == [None, 3]
+    assert found["warnings"] == [f"{RED} is painted from all of style 3, which has no map"]
+    # Styles without a map are of any class.
+    bare = [{**each, "style_map": None} for each in request["further_styles"]]
+    found = idle.ask(
+        "POST", "/api/maps/check", json={**request, "style_map": None, "further_styles": bare}
+    ).json()
+    assert [each["missing_in_style"] for each in found["classes"]] == [False, False]
+    assert [each["style_share"] for each in found["classes"]] == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"content_map": None}, "got no map of the content"),
+        ({"style_map": None}, "no style has a map"),
+        ({"style_weights": [1, 1]}, "the number of weights is 2, and that of styles 1"),
+        ({"regions": {RED: 2}}, f"background ({RED}) is to be painted from style 2, and there is one style"),
+        ({"regions": {"#123456": 1}}, "there is no class '#123456' in the maps"),
+    ],
+)
+def test_maps_that_cannot_be_checked_are_refused(idle: Studio, changes: dict[str, Any], says: str) -> None:
+    answer = idle.ask("POST", "/api/maps/check", json={**dict.fromkeys(ROLES, "sample:demo"), **changes})
+    assert answer.status_code == 400, answer.text
+    assert says in answer.json()["error"]
+    assert "--" not in answer.json()["error"]
 
 
 def test_a_large_further_style_is_refused(idle: Studio) -> None:

@@ -5,6 +5,7 @@
 - ``useless_settings``: finds settings that change nothing in the run at hand.
 - ``styles``: holds the styles of a run as a caller gives them.
 - ``inputs``: reads the pictures and maps of a run and brings them to size.
+- ``map_check``: says what the maps of a run hold, without the run.
 - ``named_files``: lists the files that settings name.
 - ``scales``: chooses the sizes of a run and the evaluations of each.
 - ``memory_budget``: plans the memory of each size within the bytes that a run may use.
@@ -42,6 +43,7 @@ from glstylenet.run.inputs import (
     read_sources,
     style_size_at,
 )
+from glstylenet.run.map_check import MapCheck, check_maps
 from glstylenet.run.memory_budget import allowed_bytes, estimate_memory
 from glstylenet.run.named_files import named_files
 from glstylenet.run.recipe import (
@@ -70,6 +72,7 @@ __all__ = [
     "GivenStyle",
     "Identity",
     "Inputs",
+    "MapCheck",
     "Matched",
     "Recipe",
     "Result",
@@ -87,6 +90,7 @@ __all__ = [
     "allowed_bytes",
     "blend_detail",
     "canvas_size",
+    "check_maps",
     "checkpoint_file",
     "current_versions",
     "estimate_by_size",

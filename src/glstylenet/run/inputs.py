@@ -11,7 +11,7 @@ from torch import Tensor
 
 from glstylenet.errors import ImageError, InputError, UsageError
 from glstylenet.machine import choose_device
-from glstylenet.maps import PictureMap, Semantics, find_class, label_maps, resize_labels
+from glstylenet.maps import PictureMap, Semantics, bind_classes, bound_warnings, label_maps, resize_labels
 from glstylenet.memory import PIXEL_BYTES, HeldPictures
 from glstylenet.objective import StyleGuide, check_opacity
 from glstylenet.pictures import Picture, PictureSource, fitted_size, match_distribution, read_picture, resize
@@ -316,7 +316,8 @@ def read_sources(
     :class:`~glstylenet.errors.MemoryLimitError` for those that need more memory than the run may use.
     """
     proposes_maps = settings.maps != "given"
-    styles, notes = given_styles(style, style_map)
+    numbered, notes = given_styles(style, style_map)
+    styles = list(numbered.values())
     style_maps = [each.map for each in styles if each.map is not None]
     _check_roles(
         content,
@@ -409,7 +410,8 @@ def prepare_inputs(sources: Sources, settings: Settings) -> Inputs:
         )
     styles = _style_inputs(sources, semantics, alphas)
     if semantics is not None:
-        warnings.extend(_bound_warnings(sources, semantics, styles))
+        bound = {each.name: style.classes for each, style in zip(sources.styles, styles, strict=True)}
+        warnings.extend(bound_warnings(semantics, bound))
     held = {
         role: HeldPicture.of(resize(pictures[role].pixels, size, alpha=pictures[role].alpha))
         for role, size in sizes.items()
@@ -441,17 +443,9 @@ def _style_inputs(
     sources: Sources, semantics: Semantics | None, alphas: Mapping[str, Tensor | None]
 ) -> tuple[StyleInput, ...]:
     """Return the styles of ``sources`` with their channels and classes."""
-    bound: dict[int, str] = {}
-    for style in sources.styles:
-        for word in style.regions:
-            assert semantics is not None  # as _check_roles requires
-            number = find_class(semantics.classes, word)
-            other = bound.setdefault(number, style.role)
-            if other != style.role:
-                raise UsageError(
-                    f"the class {semantics.classes[number].colour_name} is to be painted from "
-                    f"{_words(other)} and from {style.name}; name one of them, or none to use all styles"
-                )
+    bound = {}
+    if semantics is not None:  # as _check_roles requires where a style has classes of its own
+        bound = bind_classes(semantics.classes, {each.name: each.regions for each in sources.styles})
     # All classes of a single style are painted from it anyway.
     is_only = len(sources.styles) == 1
     return tuple(
@@ -461,29 +455,10 @@ def _style_inputs(
             alpha=alphas[style.role],
             channels=None if semantics is None else semantics.channels_of(style.name),
             weight=style.weight,
-            classes=frozenset(k for k, role in bound.items() if role == style.role and not is_only),
+            classes=frozenset() if is_only else bound.get(style.name, frozenset()),
         )
         for style in sources.styles
     )
-
-
-def _bound_warnings(sources: Sources, semantics: Semantics, styles: Sequence[StyleInput]) -> list[str]:
-    """Return sentences about classes that are bound to a style whose map does not tell where they are."""
-    warnings = []
-    for source, style in zip(sources.styles, styles, strict=True):
-        for number in sorted(style.classes):
-            found = semantics.classes[number]
-            if found.shares[0] == 0:
-                warnings.append(
-                    f"the content has nothing of {found.colour_name}, the class to paint from {source.name}"
-                )
-            elif style.channels is None:
-                warnings.append(f"{found.colour_name} is painted from all of {source.name}, which has no map")
-            elif not bool(style.channels[0, number].any()):
-                warnings.append(
-                    f"{found.colour_name} is painted from all of {source.name}, whose map lacks this class"
-                )
-    return warnings
 
 
 def _with_content_colours(

@@ -54,8 +54,10 @@ def styles_of(pictures: Pictures) -> tuple[GivenStyle, Path | None]:
     return [Style(*each) for each in zip(files, maps, weights, regions, strict=True)], None
 
 
-def given_styles(style: GivenStyle, style_map: PictureSource | None) -> tuple[tuple[Style, ...], list[str]]:
+def given_styles(style: GivenStyle, style_map: PictureSource | None) -> tuple[dict[int, Style], list[str]]:
     """Return the styles that something is painted from, and sentences about those that are left out.
+
+    The styles are given by their numbers, from 1.
 
     Raises :class:`~glstylenet.errors.UsageError` for weights that are impossible, for no style at all, and
     for a ``style_map`` beside a :class:`Style`, which has its own.
@@ -63,7 +65,7 @@ def given_styles(style: GivenStyle, style_map: PictureSource | None) -> tuple[tu
     if isinstance(style, Style):
         style = [style]
     if not isinstance(style, list | tuple):
-        return (Style(style, style_map),), []
+        return {1: Style(style, style_map)}, []
     if style_map is not None:
         raise UsageError("got a style map beside a list of styles; give each style its own map")
     for number, each in enumerate(style, start=1):
@@ -75,12 +77,13 @@ def given_styles(style: GivenStyle, style_map: PictureSource | None) -> tuple[tu
             )
     if not any(each.weight > 0 for each in style):
         raise UsageError(f"none of the {len(style)} styles has a weight above 0; give one of them some")
-    used = tuple(each for each in style if each.weight > 0 or each.regions)
+    numbered = dict(enumerate(style, start=1))
+    used = {number: each for number, each in numbered.items() if each.weight > 0 or each.regions}
     notes = [
         f"style {number} has weight 0 and no class of its own: nothing is painted from it"
-        for number, each in enumerate(style, start=1)
-        if not (each.weight > 0 or each.regions)
+        for number in numbered
+        if number not in used
     ]
     if len(used) == 1:
-        used = (replace(used[0], weight=1.0),)  # weights are relative
+        used = {number: replace(each, weight=1.0) for number, each in used.items()}  # weights are relative
     return used, notes

@@ -1,6 +1,6 @@
 """Job: one picture to paint, and its progress."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -64,8 +64,7 @@ class Job:
     @property
     def style_roles(self) -> list[tuple[str, str]]:
         """The roles of each style's picture and map, the first style first."""
-        roles = [(style_role(number), style_map_role(number)) for number in range(1, len(self.pictures))]
-        return [each for each in roles if self.pictures.get(each[0]) is not None]
+        return _style_roles(self.pictures)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the job for its file."""
@@ -94,18 +93,28 @@ class Job:
         }
 
 
-def styles_of(job: Job, files: Mapping[str, Path]) -> list[Style]:
-    """Return the styles of ``job``, whose pictures and maps are ``files`` by role."""
-    weights = job.style_weights or [1.0] * len(job.style_roles)
+def _style_roles(pictures: Mapping[str, str | None]) -> list[tuple[str, str]]:
+    roles = [(style_role(number), style_map_role(number)) for number in range(1, len(pictures))]
+    return [each for each in roles if pictures.get(each[0]) is not None]
+
+
+def styles_of(
+    pictures: Mapping[str, str | None],
+    weights: Sequence[float],
+    regions: Mapping[str, int],
+    files: Mapping[str, Path],
+) -> list[Style]:
+    """Return the styles of a :class:`Job` or a request, whose pictures and maps are ``files`` by role."""
+    roles = _style_roles(pictures)
     return [
         Style(
             files[style],
             files.get(style_map),
             weight,
-            [colour for colour, bound in job.regions.items() if bound == number],
+            [colour for colour, bound in regions.items() if bound == number],
         )
         for number, ((style, style_map), weight) in enumerate(
-            zip(job.style_roles, weights, strict=True), start=1
+            zip(roles, weights or [1.0] * len(roles), strict=True), start=1
         )
     ]
 

@@ -10,9 +10,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from glstylenet.errors import InputError, SettingsError, UsageError
-from glstylenet.maps import MAX_CLASSES, PictureMap, label_maps
-from glstylenet.pictures import Picture, read_picture
-from glstylenet.run import Sources, prepare_inputs, read_sources
+from glstylenet.maps import MAX_CLASSES
+from glstylenet.run import Sources, check_maps, prepare_inputs, read_sources
 from glstylenet.settings import (
     INIT_CHOICES,
     Role,
@@ -26,7 +25,7 @@ from glstylenet.studio.setting_schema import MOST_ITERATIONS, MOST_STYLES, OFFER
 from glstylenet.studio.storage import Storage
 from glstylenet.studio.time_estimates import EstimateRequest
 
-__all__ = ["JobRequest", "MapsRequest", "Requests", "StyleRequest", "TrialsRequest"]
+__all__ = ["JobRequest", "MapsRequest", "Requests", "StyleRequest", "StylesRequest", "TrialsRequest"]
 
 _SAMPLE = "sample:"
 
@@ -46,8 +45,8 @@ class StyleRequest(BaseModel):
     style_map: str | None = Field(default=None, max_length=100)
 
 
-class JobRequest(BaseModel):
-    """`JobRequest` is the request of a run. Pictures are named by their ids, or ``sample:demo``.
+class StylesRequest(BaseModel):
+    """`StylesRequest` names the pictures of a run by their ids, or ``sample:demo``.
 
     ``style_weights``: how much each style counts, the first included, relative to the others; all alike if
     there are none. ``regions``: by the colours of classes the number of the style, from 1, that alone they
@@ -64,9 +63,6 @@ class JobRequest(BaseModel):
     style_weights: list[float] = Field(default_factory=list)
     regions: dict[str, int] = Field(default_factory=dict, max_length=MAX_CLASSES)
     class_names: dict[_Colour, _ClassName] = Field(default_factory=dict, max_length=MAX_CLASSES)
-    preset: str | None = Field(default=None, max_length=100)
-    settings: dict[str, bool | int | float | str | None] = Field(default_factory=dict)
-    continue_from: str | None = Field(default=None, max_length=100)
 
     @property
     def pictures(self) -> dict[str, str | None]:
@@ -77,15 +73,16 @@ class JobRequest(BaseModel):
         return named
 
 
-class MapsRequest(BaseModel):
-    """`MapsRequest` is the request to check two maps, with the pictures that they belong to."""
+class JobRequest(StylesRequest):
+    """`JobRequest` is the request of a run."""
 
-    model_config = ConfigDict(extra="forbid")
+    preset: str | None = Field(default=None, max_length=100)
+    settings: dict[str, bool | int | float | str | None] = Field(default_factory=dict)
+    continue_from: str | None = Field(default=None, max_length=100)
 
-    content: str = Field(max_length=100)
-    style: str = Field(max_length=100)
-    content_map: str = Field(max_length=100)
-    style_map: str = Field(max_length=100)
+
+class MapsRequest(StylesRequest):
+    """`MapsRequest` is the request to check the maps of a run."""
 
 
 class TrialsRequest(BaseModel):
@@ -160,7 +157,7 @@ class Requests:
         with self._storage.limiter.slot():
             sources = read_sources(
                 files.get(Role.CONTENT),
-                styles_of(job, files),
+                styles_of(job.pictures, job.style_weights, job.regions, files),
                 content_map=files.get(Role.CONTENT_MAP),
                 style_map=None,
                 settings=chosen,
@@ -195,33 +192,39 @@ class Requests:
                 )
 
     def classes(self, request: MapsRequest) -> dict[str, object]:
-        """Return the classes of two maps, their shares, and warnings."""
+        """Return the classes of the maps, their shares, what is painted from which style, and warnings."""
+        _check_styles(request)
+        files = {role: self.file(name, role) for role, name in request.pictures.items() if name is not None}
+        if Role.CONTENT_MAP not in files:
+            raise UsageError("got no map of the content; the styles' alone tell nothing")
         with self._storage.limiter.slot():
-            read: dict[str, Picture] = {
-                role: read_picture(self.file(getattr(request, role), role)) for role in ROLES
-            }
-            semantics = label_maps(
-                [
-                    PictureMap(read[f"{role}_map"].over_white, role, read[role].size)
-                    for role in (Role.CONTENT, Role.STYLE)
-                ]
+            check = check_maps(
+                files[Role.CONTENT_MAP],
+                styles_of(request.pictures, request.style_weights, request.regions, files),
+                content=files.get(Role.CONTENT),
+                settings=Settings(),
             )
-        return {
-            "classes": [
+        further = [_words(style_role(2 + k)) for k in range(len(request.further_styles))]
+        styles = {name: number for number, name in enumerate((Role.STYLE.value, *further), start=1)}
+        found = check.semantics
+        classes = []
+        for number, (each, is_lacking) in enumerate(zip(found.classes, check.lacking, strict=True)):
+            shares = dict(zip(found.roles, each.shares, strict=True))
+            classes.append(
                 {
                     "colour": each.colour_name,
                     "name": _NAMES.get(each.colour_name, each.colour_name),
                     "content_share": each.shares[0],
-                    "style_share": each.shares[1],
-                    "missing_in_style": each.shares[1] == 0,
+                    "style_share": shares.get(Role.STYLE),
+                    "further_style_shares": [shares.get(name) for name in further],
+                    "missing_in_style": is_lacking,
+                    "painted_from": styles.get(check.owners.get(number, "")),
                 }
-                for each in semantics.classes
-            ],
-            "warnings": list(semantics.warnings),
-        }
+            )
+        return {"classes": classes, "warnings": list(check.warnings)}
 
 
-def _check_styles(request: JobRequest) -> None:
+def _check_styles(request: StylesRequest) -> None:
     """Raise :class:`~glstylenet.errors.SettingsError` for styles that a run cannot have together."""
     count = 1 + len(request.further_styles)
     if count > MOST_STYLES:

@@ -328,7 +328,7 @@ class _Painter:
         checkpoint = folder / "checkpoint"
         return stylize(
             files.get(Role.CONTENT),
-            styles_of(job, files),
+            styles_of(job.pictures, job.style_weights, job.regions, files),
             content_map=files.get(Role.CONTENT_MAP),
             settings=settings,
             on_event=self.on_event,
