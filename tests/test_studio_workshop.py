@@ -1,12 +1,14 @@
 """The page's shape: room to paint, runs in sight, two pictures looked at closely, words of two languages."""
 
+import io
 import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Route
+from PIL import Image
+from playwright.sync_api import Browser, BrowserContext, FilePayload, Page, Route
 
 from glstylenet.studio.setting_schema import page_schema
 from tests.long_cases import rest_is_long
@@ -291,6 +293,40 @@ def test_slider_and_blink_show_one_in_the_place_of_the_other(
     assert alike(slid[:, middle + 3 :], result[:, middle + 3 :])
     assert page.locator("#divider").is_visible()
     no_violations(page)
+    watched.check()
+
+
+@pytest.mark.long
+def test_every_style_of_a_run_is_beside_its_result(
+    context: BrowserContext, server: Server, pictures: dict[str, Path]
+) -> None:
+    """A white, a red and a green picture as styles: what is chosen is what is seen."""
+    watched = Watched(context, server.address)
+    page = watched.page
+    ready(page, server.address)
+    names = []
+    for colour in ("white", "red", "lime"):
+        buffer = io.BytesIO()
+        Image.new("RGB", (60, 40), colour).save(buffer, "PNG")
+        file: FilePayload = {"name": "a.png", "mimeType": "image/png", "buffer": buffer.getvalue()}
+        answer = page.request.post(f"{server.address}api/pictures", multipart={"file": file})
+        names.append(answer.json()["id"])
+    shown = {"state": "done", "result": f"/api/pictures/{names[0]}", "content": None}
+    further = [{"style": name, "style_map": None} for name in names[1:]]
+    run = {**RUN, "created": 1, **shown, "style": names[0], "further_styles": further}
+    answer_with(page, run)
+    page.set_viewport_size({"width": 404, "height": 220})
+    ready(page, f"{server.address}static/viewer.html#job={run['id']}")
+    offered = page.locator("#first option").all_inner_texts()
+    assert offered == ["result", "style 1", "style 2", "style 3"]
+    for number, expected in ((1, [255, 255, 255]), (2, [255, 0, 0]), (3, [0, 255, 0])):
+        page.locator("#first").select_option(f"style {number}")
+        page.locator("#first-name", has_text=f"style {number}").wait_for()
+        page.wait_for_load_state("networkidle")
+        left, right = halves(page)
+        middle = left.shape[0] // 2, left.shape[1] // 2
+        assert left[middle][:3].tolist() == expected
+        assert right[middle][:3].tolist() == [255, 255, 255]
     watched.check()
 
 

@@ -2,6 +2,7 @@
 // own, whose address names the run: `#job=...`, and what it is compared with: `&with=...`.
 import * as api from "./api.js";
 import { icon } from "./icon.js";
+import { numberOf, styleRole } from "./roles.js";
 import { isActive, runName } from "./run_view.js";
 import { attempt } from "./say.js";
 import { recall } from "./store.js";
@@ -77,10 +78,18 @@ async function open() {
   await Promise.all([choose(0), choose(1)]);
 }
 
+// The styles of a run by their roles.
+function stylesOf(job) {
+  const further = (job.further_styles ?? []).map(({ style }, k) => [styleRole(k + 2), style]);
+  return { style: job.style, ...Object.fromEntries(further) };
+}
+
 // What there is to be seen: of this run, and the results of the others.
 function offer(select, job) {
-  const own = ["result", "content", "style"].filter((what) => what === "result" || job[what]);
-  for (const what of own) select.add(new Option(t(`viewer.${what}`), `${job.id}/${what}`));
+  const styles = Object.keys(stylesOf(job));
+  const own = ["result", "content", ...styles].filter((what) => what !== "content" || job.content);
+  const title = (what) => (styles.length > 1 && styles.includes(what) ? t("viewer.styleOf", { number: numberOf(what) }) : t(`viewer.${what}`));
+  for (const what of own) select.add(new Option(title(what), `${job.id}/${what}`));
   const others = document.createElement("optgroup");
   others.label = t("viewer.others");
   for (const other of jobs.values()) {
@@ -92,7 +101,7 @@ function offer(select, job) {
 }
 
 function address(job, what) {
-  if (what !== "result") return api.pictureUrl(job[what], what);
+  if (what !== "result") return api.pictureUrl({ content: job.content, ...stylesOf(job) }[what], what);
   return (isActive(job) ? job.preview : job.result) ?? job.preview ?? job.result;
 }
 

@@ -471,6 +471,7 @@ export default {
   "viewer.result": "Ergebnis",
   "viewer.content": "Inhalt",
   "viewer.style": "Stil",
+  "viewer.styleOf": "Stil {number}",
   "viewer.others": "Andere Läufe",
   "viewer.gone": "Der Lauf dieser Adresse ist nicht mehr da: Er wurde gelöscht oder war zu alt.",
   "viewer.noPicture": "Dieser Lauf hat noch kein Bild.",

@@ -128,6 +128,7 @@ export default {
   "viewer.result": "result",
   "viewer.content": "content",
   "viewer.style": "style",
+  "viewer.styleOf": "style {number}",
   "viewer.others": "Other runs",
   "viewer.gone": "The run of this address is no longer there: it was deleted, or too old.",
   "viewer.noPicture": "That run has no picture yet.",
