@@ -76,6 +76,34 @@ def test_a_drawn_scene_is_found_in_both_pictures_with_one_palette() -> None:
     assert agreement.min() > 0.9
 
 
+COLOURS = slice(-5, -2)
+
+
+def test_a_place_has_its_colour_as_a_difference_from_the_mean() -> None:
+    """L* of black is 0 and of white 100: each is 50 from the mean, which is 50 on average. Both are grey."""
+    pixels = torch.zeros(1, 3, 32, 448)  # the working size
+    pixels[..., 224:] = 255.0
+    colours = describe(pixels, load_network())[0, COLOURS]
+    assert colours[:, :, :2].flatten(1).mean(1).tolist() == pytest.approx([-0.6 * 50 / 52, 0, 0], abs=1e-3)
+    assert colours[:, :, -2:].flatten(1).mean(1).tolist() == pytest.approx([0.6 * 50 / 52, 0, 0], abs=1e-3)
+
+
+def test_what_differs_in_its_colour_alone_is_told_apart() -> None:
+    """The same noise everywhere, at the same lightness; what is at the left and the right changes places."""
+    noise = np.random.default_rng(5).integers(-12, 13, (64, 96, 1)) * np.ones(3)
+    pictures = []
+    for colours in (((150, 120, 120), (113, 130, 130)), ((113, 130, 130), (150, 120, 120))):
+        values = noise.copy()
+        values[:, :48] += colours[0]
+        values[:, 48:] += colours[1]
+        pictures.append(as_pixels(values.astype(np.uint8)))
+    found = propose_maps(pictures, roles=ROLES, classes=2)
+    left, right = (
+        labels[:, half].float().mean() for labels in found.labels[:1] for half in (slice(48), slice(48, 96))
+    )
+    assert abs(float(left - right)) > 0.9
+
+
 @pytest.mark.long
 def test_there_is_no_frame() -> None:
     """Noise has no border: what lies at the picture's edge looks like what lies inside."""

@@ -45,8 +45,8 @@ _GROUPING_BYTES = 260 * 2**20
 """The weights and the descriptors while they are grouped."""
 
 
-_GROUPED_BYTES = 56 * 56 * 1282 * 4
-"""Distances of the places of a picture to a class: at most 56 x 56 places of 1282 numbers."""
+_GROUPED_BYTES = 56 * 56 * 1285 * 4
+"""Distances of the places of a picture to a class: at most 56 x 56 places of 1285 numbers."""
 
 
 _DRAWN_BYTES = 190 * 2**20

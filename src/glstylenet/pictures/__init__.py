@@ -32,7 +32,7 @@
 - ``local_colour_transfer``: gives a photograph the light and colours of its stylised picture, place by place.
 """
 
-from glstylenet.pictures.cielab import with_chroma_of
+from glstylenet.pictures.cielab import lab_from_rgb, with_chroma_of
 from glstylenet.pictures.colour_distribution import match_distribution
 from glstylenet.pictures.colour_transfer import match_colours
 from glstylenet.pictures.folder import list_pictures
@@ -57,6 +57,7 @@ __all__ = [
     "check_output",
     "fitted_size",
     "guided_maps",
+    "lab_from_rgb",
     "list_pictures",
     "match_colours",
     "match_distribution",
