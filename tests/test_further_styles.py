@@ -223,6 +223,38 @@ def _pixels(path: Path) -> bytes:
     return Image.open(path).tobytes()
 
 
+@pytest.mark.long
+def test_a_second_sweep_adds_weights_and_refuses_another_style(
+    desk: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No folder holds cells of two styles, whether a set of weights is shared or none is."""
+    folder = desk / "sweep" / "pictures"
+
+    def swept(style: str, *weights: str, more: tuple[str, ...] = ()) -> int:
+        sets = [word for each in weights for word in ("--style-weights", each)]
+        words = ("content.png", "first.png", "--add-style", style, *sets, *more, "-o", "sweep")
+        return main(["sweep", *words, *FAST])
+
+    assert swept("second.png", "1,0.5", "1,1") == 0
+    first = _digest(folder / "style_weights-1_1.png")
+    written = (folder / "style_weights-1_1.png").stat().st_mtime_ns
+    assert swept("second.png", "1,1", "0,1") == 0
+    assert (folder / "style_weights-1_1.png").stat().st_mtime_ns == written
+    page = (desk / "sweep" / "index.html").read_text()
+    assert "0,1" in page
+    assert "1,0.5" not in page
+    for weights in (("1,1", "0,2"), ("1,3", "1,4")):
+        assert swept("content.png", *weights) == 5
+        assert "another sweep" in capsys.readouterr().err
+    bound = ("--content-map", "map.png", "--region", "blue=2")
+    assert swept("second.png", "1,1", "1,3", more=bound) == 5
+    assert _digest(folder / "style_weights-1_1.png") == first
+    assert swept("content.png", "1,1", "1,3", more=("--overwrite",)) == 0
+    assert _digest(folder / "style_weights-1_1.png") != first
+    results = json.loads((desk / "sweep" / "results.json").read_text())["results"]
+    assert {each["name"] for each in results} == {"style_weights-1_1", "style_weights-1_3"}
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
