@@ -4,6 +4,7 @@
 own; the seconds are those of the whole command. The sheets are JPEG files in ``docs/pictures``.
 """
 
+import itertools
 import subprocess
 import sys
 import tempfile
@@ -28,7 +29,8 @@ MOST_BYTES = 1_000_000
 class Subject:
     """`Subject` is a picture of the gallery: ``maps`` are of the content and of the style.
 
-    A doodle has no ``content``, only maps. ``further`` are the styles after the first.
+    A doodle has no ``content``, only maps. ``further`` are the styles after the first. ``variants`` are
+    further options, each of them painted at every quality.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Subject:
     maps: tuple[Path, Path] | None = None
     further: tuple[Path, ...] = ()
     qualities: tuple[str, ...] = QUALITIES
+    variants: tuple[tuple[str, ...], ...] = ((),)
 
 
 SUBJECTS = (
@@ -72,6 +75,14 @@ SUBJECTS = (
         (INPUTS / "landscape-style.jpg",),
         ("standard",),
     ),
+    Subject(
+        "colours",
+        INPUTS / "landscape.jpg",
+        INPUTS / "landscape-style.jpg",
+        ("--preset", "artistic"),
+        qualities=("draft",),
+        variants=tuple(("--colours", colours) for colours in ("style", "keep", "match")),
+    ),
 )
 
 
@@ -100,16 +111,17 @@ def _row(subject: Subject, folder: Path) -> tuple[GalleryItem, ...]:
     items = [GalleryItem("content", pictures[0])] if subject.content else [GalleryItem("map", *maps[:1])]
     items.append(GalleryItem("style", subject.style))
     items += [GalleryItem(f"style {number}", path) for number, path in enumerate(subject.further, start=2)]
-    for quality in subject.qualities:
-        result = folder / f"{subject.name}-{quality}.png"
-        command = ["stylize", *map(str, pictures), *options, "--quality", quality]
+    for more, quality in itertools.product(subject.variants, subject.qualities):
+        title = " ".join(more) or quality
+        result = folder / f"{subject.name}-{title.replace(' ', '-')}.png"
+        command = ["stylize", *map(str, pictures), *options, *more, "--quality", quality]
         began = time.perf_counter()
         subprocess.run(
             [sys.executable, "-m", "glstylenet", *command, "--output", str(result), "--quiet"], check=True
         )
         seconds = time.perf_counter() - began
-        print(f"{subject.name}, {quality}: {seconds:.0f} s", flush=True)
-        items.append(GalleryItem(quality, result, facts={quality: f"{seconds:.0f} s"}))
+        print(f"{subject.name}, {title}: {seconds:.0f} s", flush=True)
+        items.append(GalleryItem(title, result, facts={} if more else {title: f"{seconds:.0f} s"}))
     return tuple(items)
 
 
