@@ -134,6 +134,23 @@ def test_a_second_style_is_painted_bound_kept_sent_and_opened_again(
 
 
 @pytest.mark.long
+def test_a_style_for_one_class_is_told_to_paint_the_others_too(page: Page, pictures: dict[str, Path]) -> None:
+    """A landscape that is there for the background alone, with its weight left as it is."""
+    choose_pictures(page, pictures)
+    paint_both(page)
+    add_style(page, 2, pictures["content"])
+    bind(page, "background", "2")
+    advice = page.locator("#map-advice", has_text="Style 2 has no map: the classes set to “all” are painted")
+    advice.wait_for()
+    page.get_by_label("How much style 2 counts").fill("0")
+    advice.wait_for(state="hidden")
+    page.get_by_label("How much style 2 counts").fill("50")
+    advice.wait_for()
+    bind(page, "skin", "1")  # nothing is left for both
+    advice.wait_for(state="hidden")
+
+
+@pytest.mark.long
 def test_a_style_taken_away_moves_the_others_up_and_comes_back(page: Page, pictures: dict[str, Path]) -> None:
     choose_pictures(page, pictures)
     add_style(page, 2, pictures["content"])

@@ -56,7 +56,7 @@ await attempt(async () => {
   runPanel.setup();
   estimate.setup();
   let timer = 0;
-  watch(() => [state.drawn, state.styles, state.regions, state.classNames], () => {
+  watch(() => [state.drawn, state.styles, state.regions, state.weights, state.classNames], () => {
     clearTimeout(timer);
     timer = setTimeout(reviewMaps, REVIEW_PAUSE);
   });

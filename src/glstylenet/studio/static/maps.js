@@ -3,7 +3,7 @@ import * as api from "./api.js";
 import { BARE } from "./labels.js";
 import { classOf, classes, ground, hex, parse, percent, showShares } from "./palette.js";
 import { encodePng } from "./png.js";
-import { mapRole, words } from "./roles.js";
+import { mapRole, styleRole, weightOf, words } from "./roles.js";
 import { t } from "./words.js";
 
 const MOST_COLOURS = 24; // a loaded map with more has soft borders or noise
@@ -164,14 +164,20 @@ export function review(content, styles, regions) {
   advice.classList.toggle("lacking", lacking.length > 0);
 }
 
-// Of classes that have a style of their own: those that the content lacks, and those that this style's map lacks.
+// Of classes that have a style of their own: those that the content lacks, and those that this style's map lacks. Of
+// styles without a map that a class is painted from alone: those that all other classes are painted from, too.
 function adviceOfRegions(regions, bound, { counts, drawn }) {
   const named = (list) => list.map(([colour]) => classes[classOf(parse(colour))].name).join(", ");
   const strayed = Object.entries(regions).filter(([colour]) => !(colour in bound));
   const whole = Object.entries(bound).filter(([colour, number]) => drawn[number] && !counts[number][classOf(parse(colour))]);
+  const isFree = classes.some(({ colour }, k) => counts[0][k] > 0 && !(hex(colour) in bound));
+  const everywhere = [...new Set(Object.values(bound))].filter(
+    (number) => isFree && !drawn[number] && weightOf(styleRole(number)) > 0,
+  );
   return [
     strayed.length ? t("map.strayed", { names: named(strayed) }) : "",
     whole.length ? t("map.whole", { names: named(whole) }) : "",
+    ...everywhere.map((number) => t("map.everywhere", { number })),
   ].filter(Boolean);
 }
 

@@ -495,6 +495,8 @@ export default {
   "palette.fromAll": "{name}: aus allen Stilen gemalt",
   "palette.fromOne": "{name}: nur aus Stil {number} gemalt",
   "map.strayed": "Nicht im Inhalt: {names}; der dafür gewählte Stil wird nicht gebraucht.",
+  "map.everywhere":
+    "Stil {number} hat keine Karte: Auch die Klassen mit „alle“ werden aus ihm gemalt, außer bei Gewicht 0.",
   "map.whole": "Nicht in der Karte des dafür gewählten Stils: {names}; gemalt wird aus dem ganzen Bild.",
   "content.called": "Inhalt",
   "style.called": "Stil",

@@ -404,6 +404,8 @@ export default {
   "palette.fromAll": "{name}: painted from all styles",
   "palette.fromOne": "{name}: painted from style {number} alone",
   "map.strayed": "Not on the content: {names}; the style chosen for it is not used.",
+  "map.everywhere":
+    "Style {number} has no map: the classes set to “all” are painted from it, too, unless its weight is 0.",
   "map.whole": "Not in the map of the style chosen for it: {names}; it is painted from all of that picture.",
   "content.called": "content",
   "style.called": "style",
