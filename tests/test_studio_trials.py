@@ -1,6 +1,7 @@
 """Weights tried from the studio: recipes of the server, and their cards in a real browser."""
 
 import itertools
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from glstylenet.numerics import Interrupted
 from glstylenet.report import Runner, Tuning
 from glstylenet.settings import PRESETS
 from glstylenet.studio import weight_trials
-from glstylenet.studio.requests import TrialsRequest
+from glstylenet.studio.requests import Requests, TrialsRequest
 from tests.test_studio import Studio, idle, samples
 from tests.test_studio_page import (
     PHONE_WIDTH,
@@ -33,7 +34,7 @@ __all__ = ["browser", "context", "idle", "page", "pictures", "pytestmark", "samp
 
 ADDRESS = "**/api/trials"
 
-REQUEST = {"content": "sample:demo", "style": "sample:demo", "preset": "artistic"}
+REQUEST: dict[str, Any] = {"content": "sample:demo", "style": "sample:demo", "preset": "artistic"}
 
 
 @pytest.fixture
@@ -57,12 +58,12 @@ def test_recipes_have_weights_and_a_picture(idle: Studio) -> None:
     told = answer.json()
     assert told["pictures"] == 3
     assert [recipe["name"] for recipe in told["recipes"]] == ["content", "balanced", "style"]
-    preset = PRESETS["artistic"].values
+    preset: Mapping[str, Any] = PRESETS["artistic"].values
     for recipe in told["recipes"]:
         assert recipe["structure"] > 0
         assert recipe["style"] > 0
         for name, value in recipe["weights"].items():
-            assert 0.1 <= value / float(preset[name] or 0) <= 10, "within the ranges that are tried"
+            assert 0.1 <= value / preset[name] <= 10, "within the ranges that are tried"
         assert idle.ask("GET", f"/api/pictures/{recipe['picture']}").status_code == 200
 
 
@@ -94,7 +95,7 @@ def test_too_few_pictures_are_said(idle: Studio, monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.usefixtures("three_pictures")
 def test_trials_end_when_nobody_waits(idle: Studio, samples: dict[str, Path]) -> None:
-    requests = weight_trials.Requests(idle.storage, samples, {})
+    requests = Requests(idle.storage, samples, {})
     trials = weight_trials.WeightTrials(idle.storage, requests, {})
     with pytest.raises(Interrupted):
         trials.of(TrialsRequest(**REQUEST), lambda: True)
@@ -103,7 +104,7 @@ def test_trials_end_when_nobody_waits(idle: Studio, samples: dict[str, Path]) ->
         trials.of(TrialsRequest(**REQUEST), lambda: next(asked) > 3)
 
 
-def _answer(page: Page, asked: list[dict[str, Any]]) -> None:
+def _answer(page: Page, asked: list[Any]) -> None:
     def answer(route: Route) -> None:
         asked.append(route.request.post_data_json)
         numbers = {"content": (40.0, 0.8, 1.1), "balanced": (12.3456, 0.95, 1.0), "style": (4.0, 1.2, 0.9)}
@@ -123,7 +124,7 @@ def _answer(page: Page, asked: list[dict[str, Any]]) -> None:
 
 
 def test_a_recipe_is_chosen_by_its_card(page: Page, pictures: dict[str, Path]) -> None:
-    asked: list[dict[str, Any]] = []
+    asked: list[Any] = []
     _answer(page, asked)
     button = page.get_by_role("button", name="Try weights for these pictures")
     button.click()

@@ -10,7 +10,6 @@ from glstylenet.numerics import Interrupted, interruptible, interruption_point
 from glstylenet.pictures import read_picture
 from glstylenet.report import RECIPES, Runner, Trial, Tuning, measured, open_tuning
 from glstylenet.settings import Pictures, Role
-from glstylenet.studio.job import ROLES
 from glstylenet.studio.limiter import Limiter
 from glstylenet.studio.requests import Requests, TrialsRequest
 from glstylenet.studio.storage import Storage
@@ -81,13 +80,20 @@ class WeightTrials:
             }
 
     def _tuning(self, request: TrialsRequest, folder: Path) -> Tuning:
-        names = {role: getattr(request, role) for role in ROLES}
-        files = {role: self._requests.file(name, role) for role, name in names.items() if name is not None}
-        size = read_picture(files[Role.CONTENT]).size
+        maps = [
+            None if name is None else self._requests.file(name, role)
+            for name, role in (
+                (request.content_map, Role.CONTENT_MAP),
+                (request.style_map, Role.STYLE_MAP),
+            )
+        ]
+        content = self._requests.file(request.content, Role.CONTENT)
+        pictures = Pictures(content, self._requests.file(request.style, Role.STYLE), *maps)
+        size = read_picture(content).size
         base = self._requests.settings(request).replace(
             **self._machine, size=min(_SIDE, max(size)), iterations=None, quality=_QUALITY
         )
-        return open_tuning(Pictures(**files), base, request.preset, folder, overwrite=False)
+        return open_tuning(pictures, base, request.preset, folder, overwrite=False)
 
     def _shown(self, key: str, trial: Trial, tuning: Tuning) -> dict[str, object]:
         picture = read_picture(tuning.results.folder / str(trial.record.file)).over_white
