@@ -163,6 +163,33 @@ def test_run_queues_while_another_runs(page: Page, pictures: dict[str, Path]) ->
     assert page.locator("#result").is_hidden()
 
 
+@pytest.mark.parametrize("last", [0, 1])
+def test_a_run_queued_while_the_strip_asks_stays_in_it(page: Page, last: int) -> None:
+    """The answer to a question of before the run was queued knows nothing of it."""
+    first, second = (
+        {**RUN, "id": name * 22, "created": 1, "queue_position": None, "thumbnail": None, "state": "done"}
+        for name in "AB"
+    )
+    answer_with(page, first)
+    refresh(page)
+    questions: list[Route] = []
+    page.unroute("**/api/jobs?ids=*")
+    page.route("**/api/jobs?ids=*", lambda route: questions.append(route))  # noqa: PLW0108 - playwright marks it
+    page.evaluate("async () => { (await import('/static/history.js')).refresh(); }")
+    while not questions:
+        page.wait_for_timeout(10)
+    page.evaluate("async (id) => { (await import('/static/history.js')).keep(id); }", second["id"])
+    while len(questions) < 2:
+        page.wait_for_timeout(10)
+    answers = [[first], [second, first]]
+    for k in (1 - last, last):
+        questions[k].fulfill(json={"jobs": answers[k]})
+        page.wait_for_timeout(100)
+    assert page.evaluate("JSON.parse(localStorage['glstylenet.runs'])") == [second["id"], first["id"]]
+    links = page.locator("#history a").evaluate_all("all => all.map((each) => each.dataset.id)")
+    assert links == [second["id"], first["id"]]
+
+
 def test_a_long_run_that_ends_is_told(context: BrowserContext, server: Server) -> None:
     context.add_init_script(
         """window.told = [];

@@ -8,6 +8,7 @@ import { on, recall, remember, state, watch } from "./store.js";
 import { check, drop } from "./following.js";
 import { tell } from "./ending.js";
 import { isActive, runName, stripView } from "./run_view.js";
+import { supersede } from "./supersede.js";
 import { goto } from "./views.js";
 import { t } from "./words.js";
 
@@ -44,17 +45,19 @@ export function keep(id) {
 export async function refresh() {
   clearTimeout(timer);
   const known = ids();
+  const signal = supersede("strip"); // an answer of before a run was queued or deleted knows nothing of it
   if (!known.length) return show([]);
   const answer = await api.jobs(known).catch(() => null);
+  if (signal.aborted) return undefined;
   if (!answer) {
     again();
     return undefined;
   }
-  // The server's retention may have taken some.
+  // The server's retention may have taken some. What it was not asked for, another tab has added meanwhile.
   const found = new Map(answer.jobs.map((job) => [job.id, job]));
-  const left = ids().filter((id) => found.has(id));
+  const left = ids().filter((id) => found.has(id) || !known.includes(id));
   remember("runs", left);
-  show(left.map((id) => found.get(id)));
+  show(left.filter((id) => found.has(id)).map((id) => found.get(id)));
   if (answer.jobs.some(isActive)) again();
   return undefined;
 }
