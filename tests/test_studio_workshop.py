@@ -357,6 +357,39 @@ def test_every_style_of_a_run_is_beside_its_result(
     watched.check()
 
 
+def test_the_viewer_tells_variants_apart(context: BrowserContext, server: Server) -> None:
+    """Runs of one preset, queued within a minute, by what they were given."""
+    usual = {"quality": "draft", "local_weight": 500.0, "strict": False, "size": None}
+    one = {
+        **RUN,
+        "settings": usual,
+        "state": "done",
+        "created": 1,
+        "content": "sample:content",
+        "style": "sample:style",
+        "result": "/static/icon.svg",
+    }
+    changes: tuple[dict[str, object], ...] = (
+        {"local_weight": 2000.0},
+        {"quality": "preview", "strict": True, "size": 128},
+        {},
+    )
+    others = [
+        {**one, "id": name * 22, "settings": {**usual, **change}}
+        for name, change in zip("BCD", changes, strict=True)
+    ]
+    page = context.new_page()
+    page.route("**/api/jobs?ids=*", lambda route: route.fulfill(json={"jobs": [one, *others]}))
+    ready(page, f"{server.address}static/viewer.html#job={one['id']}")
+    names = page.locator("#first optgroup option").all_inner_texts()
+    begun = page.evaluate("new Date(1000).toLocaleString([], {dateStyle: 'short', timeStyle: 'medium'})")
+    assert names == [
+        f"artistic, brush strokes of the style 2000, {begun}",
+        f"artistic, quality preview, strict on, longest side 128, {begun}",
+        f"artistic, {begun}",
+    ]
+
+
 # --- pictures
 
 

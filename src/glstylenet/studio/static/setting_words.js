@@ -19,6 +19,19 @@ export const presetMeaning = ({ name, description }) => (hasWords(`preset.${name
 
 export const choiceName = (value) => (hasWords(`choice.${value}`) ? t(`choice.${value}`) : value);
 
+export function plain(value) {
+  if (typeof value !== "number") return String(value);
+  if (value !== 0 && (Math.abs(value) >= 1e6 || Math.abs(value) < 1e-3)) return value.toExponential().replace("e+", "e");
+  return String(value);
+}
+
+// What a setting is set to.
+export function valueName(value) {
+  if (value === null) return t("settings.auto");
+  if (typeof value === "boolean") return t(value ? "settings.on" : "settings.off");
+  return typeof value === "string" ? choiceName(value) : plain(value);
+}
+
 export const effectOf = ({ name, effect, description }) =>
   hasWords(`effect.${name}`) ? t(`effect.${name}`) : inPageWords(effect || description);
 

@@ -1,6 +1,6 @@
 // Presets and sliders, made from what GET /api/settings says: no default or range stands here.
 import { recall, remember, set, state, watch } from "./store.js";
-import { choiceName, descriptionOf, effectOf, groupName, label, paperName, presetMeaning, presetName } from "./setting_words.js";
+import { choiceName, descriptionOf, effectOf, groupName, label, paperName, plain, presetMeaning, presetName, valueName } from "./setting_words.js";
 import { hasWords, t } from "./words.js";
 
 const STEPS = 240; // of a slider over a wide range
@@ -81,14 +81,8 @@ export function differences(job) {
   const start = base(hasPreset(job.preset) ? job.preset : null);
   return Object.keys(start)
     .filter((name) => name in job.settings && job.settings[name] !== start[name])
-    .map((name) => `${label(name).toLowerCase()} ${differing(job.settings[name])}`);
+    .map((name) => `${label(name).toLowerCase()} ${valueName(job.settings[name])}`);
 }
-
-const readable = (value) => {
-  if (typeof value === "boolean") return t(value ? "settings.on" : "settings.off");
-  return typeof value === "string" ? choiceName(value) : plain(value);
-};
-const differing = (value) => (value === null ? t("settings.auto") : readable(value));
 
 export const hasPreset = (name) => Boolean(preset(name));
 
@@ -208,7 +202,7 @@ function field(setting, schema) {
       const start = base(state.preset)[setting.name];
       const problem = state.problems[setting.name];
       row.classList.toggle("changed", state.values[setting.name] !== start);
-      hint.textContent = [meaning, start == null ? "" : t("settings.has", { value: readable(start) }), limits].filter(Boolean).join("; ");
+      hint.textContent = [meaning, start == null ? "" : t("settings.has", { value: valueName(start) }), limits].filter(Boolean).join("; ");
       wrong.hidden = !problem;
       wrong.textContent = problem ?? "";
       for (const input of inputs) input.setAttribute("aria-invalid", String(Boolean(problem)));
@@ -339,10 +333,4 @@ function range({ minimum, maximum, excludes_minimum: above }) {
   const isOpen = maximum == null || maximum >= NO_LIMIT;
   if (above) return t(isOpen ? "range.above" : "range.aboveMost", { minimum: plain(minimum), maximum: plain(maximum) });
   return t(isOpen ? "range.least" : "range.between", { minimum: plain(minimum), maximum: plain(maximum) });
-}
-
-function plain(value) {
-  if (typeof value !== "number") return String(value);
-  if (value !== 0 && (Math.abs(value) >= 1e6 || Math.abs(value) < 1e-3)) return value.toExponential().replace("e+", "e");
-  return String(value);
 }

@@ -5,6 +5,7 @@ import { icon } from "./icon.js";
 import { numberOf, styleRole } from "./roles.js";
 import { isActive, runName } from "./run_view.js";
 import { attempt } from "./say.js";
+import { label, valueName } from "./setting_words.js";
 import { recall } from "./store.js";
 import { supersede } from "./supersede.js";
 import { Viewport } from "./viewport.js";
@@ -15,6 +16,7 @@ const GAP = 4; // pixels of the page between two pictures
 const STEP = 60; // of an arrow key
 const BLINK = 700; // ms that each picture is shown
 const TURN = 2000; // ms between two looks at a run that goes on
+const APART = 3; // settings that a run is told apart by, at most
 const NEAR = 12; // how near to the divider a pointer takes it
 const MODES = [
   ["one", "square"],
@@ -94,10 +96,19 @@ function offer(select, job) {
   others.label = t("viewer.others");
   for (const other of jobs.values()) {
     if (other.id === job.id || !(other.result || other.preview)) continue;
-    const when = new Date(other.created * 1000).toLocaleString([], { dateStyle: "short", timeStyle: "short" });
-    others.append(new Option(`${runName(other)}, ${when}`, `${other.id}/result`));
+    others.append(new Option(nameBeside(job, other), `${other.id}/result`));
   }
   if (others.children.length) select.append(others);
+}
+
+// What another run is called: variants of one preset differ in a setting or two, and begin within a minute.
+function nameBeside(job, { settings, created, ...other }) {
+  const apart = Object.keys(settings)
+    .filter((name) => settings[name] !== job.settings[name])
+    .slice(0, APART)
+    .map((name) => `${label(name).toLowerCase()} ${valueName(settings[name])}`);
+  const when = new Date(created * 1000).toLocaleString([], { dateStyle: "short", timeStyle: "medium" });
+  return [runName(other), ...apart, when].join(", ");
 }
 
 function address(job, what) {
