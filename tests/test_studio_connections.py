@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import random
+import re
 import shlex
 import socket
 import threading
@@ -509,6 +510,8 @@ def test_a_zip_file_repeats_a_run(studio: Studio, tmp_path: Path, monkeypatch: p
     done = studio.wait(job, "done", "failed")
     answer = studio.ask("GET", f"/api/jobs/{job}/archive.zip")
     assert answer.headers["content-type"] == "application/zip"
+    letters = re.sub("[^A-Za-z0-9]", "", job)[:6]
+    assert answer.headers["content-disposition"] == f'attachment; filename="glstylenet-{letters}.zip"'
     with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
         archive.extractall(tmp_path / "elsewhere")
     files = sorted(

@@ -397,8 +397,12 @@ def test_run_previews_slider_download_history(
     assert deep.shape[2] == 3
     with Image.open(tmp_path / "result.png") as shallow:
         assert deep.shape[:2] == (shallow.height, shallow.width)
+    with page.expect_download() as download:
+        page.locator("#get-zip").click()
+    assert re.fullmatch(r"artistic-[A-Za-z0-9]{6}\.zip", download.value.suggested_filename)
     page.locator("#command-box summary").click()
     assert page.locator("#command").inner_text().startswith("glstylenet stylize")
+    assert "All to repeat it" in page.locator("#command-files").inner_text()
 
     set_value(page, "content_weight", "333")
     page.locator("#continue").click()

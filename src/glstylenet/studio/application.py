@@ -433,6 +433,12 @@ def _add_storage(application: FastAPI, storage: Storage, runner: Runner) -> None
         return Response(status_code=204)
 
 
+def _file_name(job: Job) -> str:
+    """Return what downloads of ``job`` are called, as its page has it; this name goes before the page's."""
+    letters = "".join(each for each in job.id if each.isascii() and each.isalnum())
+    return f"{job.preset or 'glstylenet'}-{letters[:6]}"
+
+
 def _add_files(application: FastAPI, storage: Storage, runner: Runner) -> None:
     @application.get("/api/jobs/{name}/archive.zip")
     def archive(name: str) -> FileResponse:
@@ -450,7 +456,7 @@ def _add_files(application: FastAPI, storage: Storage, runner: Runner) -> None:
         return FileResponse(
             place,
             media_type="application/zip",
-            filename=f"glstylenet-{name}.zip",
+            filename=f"{_file_name(job)}.zip",
             background=BackgroundTask(place.unlink, missing_ok=True),
         )
 

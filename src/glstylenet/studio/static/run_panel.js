@@ -54,6 +54,7 @@ function draw(view) {
   by("resume").hidden = !view.resumable;
   by("command").textContent = view.command;
   by("command-box").hidden = !view.command;
+  by("command-files").hidden = !view.downloads; // they come with the picture
   if (isOther) {
     curve.clear();
     slider.start(view);

@@ -257,6 +257,7 @@ export default {
   "result.now": "jetzt",
   "result.command": "Dasselbe auf der Befehlszeile",
   "result.commandLine": "Befehl",
+  "result.commandFiles": "Die Bilder und Karten, die er nennt, sind in der Zip-Datei „Alles zum Wiederholen“.",
   "result.copy": "Kopieren",
   "copy.command": "Befehl kopiert",
   "copy.address": "Adresse des Laufs kopiert",

@@ -71,6 +71,7 @@ export default {
   "result.now": "now",
   "result.command": "The same on the command line",
   "result.commandLine": "Command",
+  "result.commandFiles": "The pictures and maps that it names are in the zip file of “All to repeat it”.",
   "result.copy": "Copy",
   "run.title": "Run",
   "run.run": "Run",
