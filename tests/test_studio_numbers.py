@@ -124,3 +124,22 @@ def test_the_page_names_no_option_of_the_command_line(page: Page) -> None:
     titles = page.locator("#view-settings [title]").evaluate_all("all => all.map((each) => each.title)")
     assert len(titles) > 10
     assert [text for text in [*titles, page.locator("body").inner_text()] if "--" in text] == []
+
+
+def test_warnings_call_settings_as_the_page_does(page: Page) -> None:
+    words = page.evaluate(
+        """async () => {
+          const {inPageWords} = await import("/static/setting_words.js");
+          return ["semantic_weight is 20.0 and has no effect: there are no maps",
+            "statistics is regions and has no effect: there are no maps",
+            "scheme is g and has no effect: local_weight and global_weight are 0, so no layers are fused",
+            "the style map lacks my_own (3% of the content)"].map(inPageWords);
+        }"""
+    )
+    assert words == [
+        "“Strictness of the maps” is 20.0 and has no effect: there are no maps",
+        "“Statistics” is regions and has no effect: there are no maps",
+        "“Scheme” is g and has no effect: “Brush strokes of the style” and “Colours of the whole” are 0, "
+        "so no layers are fused",
+        "the style map lacks my_own (3% of the content)",
+    ]

@@ -34,7 +34,7 @@ from tests.test_studio_page import (
     state,
     until,
 )
-from tests.test_studio_state import RUN
+from tests.test_studio_state import RUN, view
 
 __all__ = ["browser", "context", "page", "pictures", "pytestmark", "server"]  # fixtures
 
@@ -535,6 +535,7 @@ def test_the_page_speaks_the_browsers_language(browser: Browser, server: Server)
     ready(page, server.address)
     assert page.locator("html").get_attribute("lang") == "de"
     assert page.locator("#run").inner_text() == "Start"
+    assert view(page, state="queued", queue_position=0)["note"] == "Wartet, bis er an der Reihe ist."
     assert "Zuerst einen Inhalt und einen Stil wählen" in page.locator("#run-hint").inner_text()
     no_violations(page)
     page.locator("#language").select_option("en")

@@ -148,5 +148,5 @@ export function runView(job, { connected = true, pictureUrl = () => null } = {})
 
 function noteOf(job, active) {
   if (!active) return t("run.noPicture");
-  return job.state === "queued" ? "Waiting for its turn." : t("run.onItsWay");
+  return t(job.state === "queued" ? "run.waiting" : "run.onItsWay");
 }

@@ -1,5 +1,5 @@
-// What settings, presets and qualities are called. The library names them in English, and its advice names options of
-// the command line; on the page they are settings, or the studio's own.
+// What settings, presets and qualities are called. The library names them in English, and its advice names them as
+// Python or the command line does; on the page they are settings, or the studio's own.
 import { state } from "./store.js";
 import { hasWords, language, t } from "./words.js";
 
@@ -45,9 +45,13 @@ export function groupName(group) {
 }
 
 export function inPageWords(text) {
-  return text.replace(/--([a-z][a-z0-9]*(?:-[a-z0-9]+)*)/g, (_, option) => {
-    const name = option.replaceAll("-", "_");
-    const offered = state.schema?.settings.some((setting) => setting.name === name);
-    return offered ? `“${label(name)}”` : t("setting.server", { name: label(name) });
-  });
+  const isOffered = (name) => state.schema?.settings.some((setting) => setting.name === name);
+  const named = (name) => `“${label(name)}”`;
+  return text
+    .replace(/--([a-z][a-z0-9]*(?:-[a-z0-9]+)*)/g, (_, option) => {
+      const name = option.replaceAll("-", "_");
+      return isOffered(name) ? named(name) : t("setting.server", { name: label(name) });
+    })
+    // A name of one word is a word like others, but where the library says what a setting is.
+    .replace(/[a-z]+(?:_[a-z]+)+|^[a-z]+(?= is )/g, (name) => (isOffered(name) ? named(name) : name));
 }
