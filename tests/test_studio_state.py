@@ -108,6 +108,14 @@ def test_no_run_is_a_page_that_can_run(still_page: Page) -> None:
     assert set(shown) == set(view(still_page)), "each view says all of it, so nothing of another run is left"
 
 
+def test_a_preview_has_no_curve_from_the_start(still_page: Page) -> None:
+    """It had one, empty, until the first strokes were copied."""
+    preview = {"quality": "preview", "iterations": None}
+    assert view(still_page, settings=preview)["optimised"] is False
+    assert view(still_page, settings={**preview, "iterations": 3})["optimised"] is True
+    assert view(still_page)["optimised"] is True
+
+
 @pytest.mark.parametrize(
     ("state", "has_picture", "says"),
     [

@@ -142,6 +142,41 @@ def test_runs_are_in_sight_with_what_goes_on(page: Page) -> None:
     )
 
 
+def test_a_run_in_the_strip_is_told_without_a_cut(page: Page) -> None:
+    """What tells two drafts of today apart was cut off: the hour, and what differs from the preset."""
+    page.set_viewport_size({"width": 1280, "height": 800})
+    now = page.evaluate("Date.now() / 1000")
+    job = {
+        **RUN,
+        "settings": {"size": 128, "quality": "draft"},
+        "state": "done",
+        "queue_position": None,
+        "thumbnail": None,
+    }
+    going = {**job, "state": "running"}
+    answer_with(
+        page, *({**each, "id": name * 22, "created": now} for each, name in ((job, "A"), (going, "B")))
+    )
+    refresh(page)
+    page.locator("#history li").nth(1).wait_for()
+    text = page.locator("#history li").first.inner_text().replace("\n", " ")
+    hour = page.evaluate("new Date().toLocaleTimeString([], {timeStyle: 'short'})")
+    assert text == f"artistic finished, {hour} longest side 128, quality draft"
+    cut = (
+        page.locator("#history li")
+        .first.locator("small")
+        .evaluate_all(
+            """all => all.filter((each) => each.scrollWidth > each.clientWidth
+              || each.scrollHeight > each.clientHeight + 1).map((each) => each.textContent)"""
+        )
+    )
+    assert cut == []
+    outside = page.locator("#history a").evaluate_all(
+        "all => all.filter((each) => each.scrollHeight > each.clientHeight).length"
+    )
+    assert outside == 0
+
+
 @pytest.mark.long
 def test_run_queues_while_another_runs(page: Page, pictures: dict[str, Path]) -> None:
     choose_pictures(page, pictures)

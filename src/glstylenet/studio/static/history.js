@@ -129,16 +129,15 @@ class Item {
     this.changes.className = "changes";
     words.append(this.title, this.note, this.progress, this.changes);
     this.link.append(this.picture, words);
-    const when = new Date(job.created * 1000);
-    this.time = Number.isNaN(when.getTime()) ? "" : when.toLocaleString([], { dateStyle: "short", timeStyle: "short" });
-    this.bin = iconButton("trash-2", t("runs.delete", { name: runName(job), time: this.time }), () => attempt(() => remove(job.id)));
+    const deletion = t("runs.delete", { name: runName(job), time: begun(job, { dateStyle: "short" }) });
+    this.bin = iconButton("trash-2", deletion, () => attempt(() => remove(job.id)));
     this.row.append(this.link, this.bin);
   }
 
   show(job) {
     const { words, share } = stripView(job);
     this.title.textContent = runName(job);
-    this.note.textContent = [words, share === null ? this.time : ""].filter(Boolean).join(", ");
+    this.note.textContent = [words, share === null ? begun(job) : ""].filter(Boolean).join(", ");
     this.progress.hidden = share === null;
     if (share !== null) {
       this.progress.value = share;
@@ -164,6 +163,14 @@ class Item {
       this.picture = image;
     });
   }
+}
+
+// When a run began: without the day, if that is today.
+function begun(job, day = {}) {
+  const when = new Date(job.created * 1000);
+  if (Number.isNaN(when.getTime())) return "";
+  const isToday = when.toDateString() === new Date().toDateString();
+  return when.toLocaleString([], { ...(isToday ? day : { dateStyle: "short" }), timeStyle: "short" });
 }
 
 function placeholder() {

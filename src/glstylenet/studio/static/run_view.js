@@ -74,6 +74,9 @@ function heading(job) {
   ].filter(Boolean).join(", ");
 }
 
+// A preview without iterations is made of copied strokes.
+const copiesOnly = ({ settings: { quality, iterations } = {} }) => quality === "preview" && iterations == null;
+
 function pageTitle(job, progress) {
   if (job.state === "done") return `✓ ${NAME}`;
   return job.state !== "queued" && progress && job.progress ? `${progress.text.split(", ")[0]} – ${NAME}` : NAME;
@@ -132,7 +135,7 @@ export function runView(job, { connected = true, pictureUrl = () => null } = {})
     error: job.error ?? "",
     warnings: job.warnings ?? [],
     progress,
-    optimised: !job.progress || job.progress.evaluations > 0,
+    optimised: job.progress ? job.progress.evaluations > 0 : !copiesOnly(job),
     picture,
     standIn: job.continue_from ? `/api/jobs/${encodeURIComponent(job.continue_from)}/result.png` : null,
     content: job.content ? pictureUrl(job.content, "content") : null,
