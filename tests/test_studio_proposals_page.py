@@ -69,8 +69,8 @@ def test_proposed_maps_are_edited_taken_back_and_painted_with(
         assert 2 <= len(colours(each)) <= 6
         assert colours(each) <= set(PALETTE.values())
     assert colours(proposed[0]) & colours(proposed[1])
+    page.locator("#palette input[value='11']").check(force=True)
     tool(page, "brush")
-    palette(page, "building")
     drag(page, page.locator("#canvas-content"), (0.3, 0.3), (0.6, 0.6))
     assert "#ff8000" in colours(saved_map(page, "content", tmp_path))
 
@@ -94,6 +94,43 @@ def test_proposed_maps_are_edited_taken_back_and_painted_with(
     until(page, "document.querySelectorAll('.swatch.used').length > 1")
     for found, expected in zip(maps(), proposed, strict=True):
         assert np.array_equal(found, expected)
+
+
+def names(page: Page) -> list[str]:
+    return page.locator(".swatch.used .name").all_inner_texts()
+
+
+@pytest.mark.long
+def test_proposed_classes_are_numbered_until_they_are_taken_back(
+    page: Page, pictures: dict[str, Path]
+) -> None:
+    """The palette's names would say "skin" of what is alike in two pictures."""
+    choose_pictures(page, pictures)
+    paint_both(page)
+    painted = names(page)
+    assert "skin" in painted
+    propose(page)
+    are_numbered = "used.length > 2 && used.every((each) => each.textContent.startsWith('class '))"
+    until(page, f"((used) => {are_numbered})([...document.querySelectorAll('.swatch.used .name')])")
+    numbered = names(page)
+    assert sorted(numbered) == [f"class {number}" for number in range(1, len(numbered) + 1)]
+    page.get_by_role("button", name="Undo on the style").click()
+    assert not [each for each in page.locator(".swatch .name").all_inner_texts() if each.startswith("class ")]
+    page.get_by_role("button", name="Redo on the style").click()
+    until(page, f"((used) => {are_numbered})([...document.querySelectorAll('.swatch.used .name')])")
+    assert names(page) == numbered
+    page.locator(".swatch.used .name", has_text="class 1").dblclick()
+    page.keyboard.type("the sea")
+    page.keyboard.press("Enter")
+    propose(page)  # again: what one has named stays
+    until(page, "document.querySelectorAll('.swatch.used').length > 1")
+    assert "the sea" in names(page)
+    for role in ("content", "style"):
+        page.get_by_role("button", name=f"Clear the map of the {role}").click()
+    until(page, "document.querySelectorAll('.swatch.used').length === 0")
+    left = page.locator(".swatch .name").all_inner_texts()
+    assert not [each for each in left if each.startswith("class ")]
+    assert "the sea" in left
 
 
 @pytest.mark.long

@@ -3,6 +3,7 @@ import * as api from "./api.js";
 import { icon } from "./icon.js";
 import { loadMap } from "./maps.js";
 import { fetchMap, painters } from "./pictures.js";
+import * as proposalNames from "./proposal_names.js";
 import { allRoles, mapRole, openRoles, PAIR, words } from "./roles.js";
 import { attempt, clearNotices, notice, say } from "./say.js";
 import { state, watch } from "./store.js";
@@ -15,6 +16,7 @@ let hasPortrait = false; // the studio has the models' package
 
 export function setup({ portrait }) {
   hasPortrait = portrait;
+  proposalNames.setup();
   by("propose-kind").title = t("propose.portraitOf");
   by("propose").addEventListener("click", () => {
     if (!going) return attempt(propose);
@@ -53,6 +55,7 @@ async function propose() {
     // All or none: a map alone would steer nothing.
     const maps = await Promise.all(mapped.map((role, k) => fetchMap(role, api.pictureUrl(ids[k], mapRole(role)), signal)));
     await Promise.all(mapped.map((role, k) => loadMap(painters[role], maps[k], signal)));
+    proposalNames.nameClasses(answer.classes, mapped.map((role) => painters[role]));
     for (const role of roles.filter((each) => !mapped.includes(each))) notice(words(role, "faceless"), "hint");
     const isNamed = answer.classes.some(({ name }) => name);
     if (portrait && !isNamed) notice(t("propose.noFace"), "hint");
