@@ -316,6 +316,7 @@ def test_what_goes_on_in_float32_is_planned_anew(
     assert sides == [None, 256]
 
 
+@pytest.mark.long
 def test_a_bfloat16_loss_that_is_not_finite_goes_on_in_float32(
     monkeypatch: pytest.MonkeyPatch, content: Picture, style: Picture
 ) -> None:

@@ -82,6 +82,7 @@ def painted(tmp_path_factory: pytest.TempPathFactory) -> GiantPicture:
     return _paint(tmp_path_factory.mktemp("giant") / "store")
 
 
+@pytest.mark.long
 def test_every_sweep_lowers_the_objective(painted: GiantPicture) -> None:
     before, after = painted.sweep_losses
     assert after < before

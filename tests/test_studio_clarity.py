@@ -62,6 +62,7 @@ def test_long_advice_leaves_the_pictures_in_place(page: Page, pictures: dict[str
     assert page.locator("#canvas-content").bounding_box() == place
 
 
+@pytest.mark.long
 def test_a_fill_through_a_gap_is_told_until_it_is_taken_back(page: Page, pictures: dict[str, Path]) -> None:
     choose_pictures(page, pictures)
     content, notices = page.locator("#canvas-content"), page.locator("#notices")
@@ -87,6 +88,7 @@ def test_a_fill_through_a_gap_is_told_until_it_is_taken_back(page: Page, picture
     assert notices.inner_text() == ""
 
 
+@pytest.mark.long
 def test_maps_of_one_class_are_not_called_maps(page: Page, pictures: dict[str, Path]) -> None:
     choose_pictures(page, pictures)
     hint = page.locator("#run-hint")

@@ -552,7 +552,7 @@ def test_axe_finds_nothing_serious(page: Page, scheme: Any) -> None:
 def test_plain_words_for_what_is_missing(context: BrowserContext, server: Server) -> None:
     page = context.new_page()
     ready(page, server.address)
-    assert "PNG, JPEG, WebP, TIFF, GIF or BMP, up to" in page.locator("#pane-content .drop").inner_text()
+    assert "PNG, JPEG, WebP, TIFF, GIF, or BMP, up to" in page.locator("#pane-content .drop").inner_text()
     assert page.locator("#file-content").get_attribute("accept") == (
         "image/*,.png,.jpg,.jpeg,.webp,.tif,.tiff,.gif,.bmp"
     )

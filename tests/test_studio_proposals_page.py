@@ -147,6 +147,7 @@ def test_one_colour_is_said_and_changes_no_map(page: Page, pictures: dict[str, P
     assert page.locator("#proposing").is_hidden()
 
 
+@pytest.mark.long
 def test_without_two_pictures_it_says_what_is_lacking(page: Page, pictures: dict[str, Path]) -> None:
     choose_pictures(page, {"content": pictures["content"]})
     page.get_by_role("button", name="Propose maps").click()
@@ -210,6 +211,7 @@ def test_a_stroke_that_is_being_painted_ends_before_the_proposal(
     assert colours(saved_map(page, "content", tmp_path)) == {"#ff0000", "#ff8000"}
 
 
+@pytest.mark.long
 def test_the_button_has_its_place_on_a_phone(page: Page, server: Server, pictures: dict[str, Path]) -> None:
     page.set_viewport_size({"width": PHONE_WIDTH, "height": 844})
     choose_pictures(page, pictures)

@@ -46,6 +46,7 @@ def test_a_quality_is_chosen_above_run(page: Page) -> None:
     assert chosen(page) == "draft", "another kind of pictures is no other amount of work"
 
 
+@pytest.mark.long
 def test_iterations_are_left_to_the_quality(page: Page) -> None:
     page.evaluate("document.getElementById('advanced').open = true")
     iterations, note = page.locator("#set-iterations"), page.locator("#quality-note")

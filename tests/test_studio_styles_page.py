@@ -287,6 +287,7 @@ def test_there_is_room_for_every_style(page: Page, pictures: dict[str, Path]) ->
         page.locator(f"#enlarge-{role}").click()
 
 
+@pytest.mark.long
 def test_styles_on_a_phone(browser: Browser, server: Server, pictures: dict[str, Path]) -> None:
     context = browser.new_context(
         viewport={"width": PHONE_WIDTH, "height": 844}, has_touch=True, is_mobile=True, locale="de-DE"

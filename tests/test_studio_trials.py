@@ -123,6 +123,7 @@ def _answer(page: Page, asked: list[Any]) -> None:
     page.route(ADDRESS, answer)
 
 
+@pytest.mark.long
 def test_a_recipe_is_chosen_by_its_card(page: Page, pictures: dict[str, Path]) -> None:
     asked: list[Any] = []
     _answer(page, asked)
