@@ -217,7 +217,7 @@ def test_maps_are_proposed_for_every_picture(page: Page, server: Server, picture
     def answer(route: Route) -> None:
         asked.append(json.loads(route.request.post_data or "{}"))
         maps = [asked[0][role] for role in ("content", "style")] + asked[0]["further_styles"]
-        classes = [{"name": None}, {"name": None}]
+        classes = [{"name": None, "colour": colour} for colour in (SKIN, BACKGROUND)]
         found = dict(zip(("content_map", "style_map"), maps[:2], strict=True))
         route.fulfill(json={**found, "further_style_maps": maps[2:], "classes": classes, "notes": []})
 
