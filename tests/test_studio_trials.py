@@ -15,8 +15,6 @@ from glstylenet.studio import weight_trials
 from glstylenet.studio.requests import Requests, TrialsRequest
 from tests.test_studio import Studio, idle, samples
 from tests.test_studio_page import (
-    PHONE_WIDTH,
-    Server,
     browser,
     choose_pictures,
     context,
@@ -149,15 +147,16 @@ def test_a_recipe_is_chosen_by_its_card(page: Page, pictures: dict[str, Path]) -
     assert cards.nth(1).get_attribute("aria-pressed") == "true"
     no_violations(page)
     no_overflow(page, 1280)
+    page.locator("#add-style").click()
+    button.click()
+    page.locator("#notices", has_text="The first style alone was tried").wait_for()
     page.locator("#presets input[value=photorealistic]").evaluate("(radio) => radio.click()")
     assert cards.count() == 0, "what was found around another preset is gone"
 
 
 @pytest.mark.long
-def test_trials_are_given_up(page: Page, pictures: dict[str, Path], server: Server) -> None:
+def test_trials_are_given_up(page: Page, pictures: dict[str, Path]) -> None:
     page.route(ADDRESS, lambda _route: None)  # never answered
-    page.set_viewport_size({"width": PHONE_WIDTH, "height": 844})
-    page.set_viewport_size({"width": 1280, "height": 800})
     choose_pictures(page, pictures)
     page.get_by_role("button", name="Try weights for these pictures").click()
     page.locator("#trying", has_text="for about 3 min").wait_for()

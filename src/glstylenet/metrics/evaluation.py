@@ -75,7 +75,7 @@ class ClassMetrics:
 
 @dataclass(frozen=True)
 class StyleMetrics:
-    """The metrics of one of several styles.
+    """`StyleMetrics` holds the metrics of one of several styles.
 
     ``name``: that of its file, or "style 2". ``weight``: the share that it was given, 0..1: that of the
     classes bound to it, and its part of the others by the weights. ``share``: of the picture's patches, how

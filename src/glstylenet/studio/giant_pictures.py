@@ -88,7 +88,7 @@ def _whole_number(text: str) -> int | None:
 
 
 class _Picture(Protocol):
-    """A picture that can be read: of a store, or of a file."""
+    """`_Picture` can be read by windows: that of a store, or that of a file."""
 
     name: str
     size: tuple[int, int]
@@ -102,7 +102,7 @@ class _Picture(Protocol):
 
 @dataclass(frozen=True)
 class _Look:
-    """What was seen at a moment: as the page shows it, and the picture, if there was one."""
+    """`_Look` is what was seen at a moment: as the page shows it, and the picture, if there was one."""
 
     shown: dict[str, object]
     picture: _Picture | None = None

@@ -17,6 +17,7 @@ from glstylenet.studio.setting_schema import MOST_STYLES
 __all__ = ["EstimateRequest", "PictureSize", "TimeEstimates"]
 
 _ANY_BYTES = 2**62
+"""More memory than any run needs."""
 
 
 class PictureSize(BaseModel):

@@ -53,6 +53,7 @@ async function tryWeights() {
       settings: changed(),
     }, { signal });
     by("recipes").replaceChildren(...answer.recipes.map(card));
+    if (state.styles > 1) notice(t("trials.firstStyle"), "hint");
     return notice(t("trials.done", { count: answer.pictures }), "done");
   } finally {
     if (!signal.aborted) show(false);

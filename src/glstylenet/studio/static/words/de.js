@@ -297,6 +297,7 @@ export default {
   "trials.nearer": "{percent} % näher",
   "trials.farther": "{percent} % ferner",
   "trials.same": "gleich nah",
+  "trials.firstStyle": "Nur der erste Stil wurde ausprobiert, mit seiner Karte; die anderen haben ihre Gewichte behalten.",
   "trials.taken": "Die Gewichte sind die von „{name}“",
   "settings.readers": "Für Leser des Aufsatzes: seine Namen und Zeichen",
   "settings.advanced": "Erweitert: Beginn, Fusion, Schritte",

@@ -384,6 +384,7 @@ export default {
   "trials.nearer": "{percent} % nearer",
   "trials.farther": "{percent} % farther",
   "trials.same": "as near",
+  "trials.firstStyle": "The first style alone was tried, with its own map; the others have kept their weights.",
   "trials.taken": "The weights are those of “{name}”",
   "settings.readers": "For readers of the paper: its names and symbols",
   "result.asContent": "Take the result as content",
