@@ -371,6 +371,7 @@ def some_metrics(*, by_class: float | None) -> Metrics:
         sharpness=None,
         glitches=1.0,
         line_deviation=None,
+        symmetry=None,
     )
 
 

@@ -23,6 +23,7 @@ from glstylenet.metrics.luminance import luminance
 from glstylenet.metrics.plausibility import coherence, patch_distance
 from glstylenet.metrics.sharpness import high_frequency_energy, sharpness_ratio
 from glstylenet.metrics.structure import MOST_POSITIONS, self_similarity_distance, structural_similarity
+from glstylenet.metrics.symmetry import LEAST, mirror_symmetry, symmetry_ratio
 from glstylenet.metrics.texture import texture_distance
 from glstylenet.metrics.wasserstein import DIRECTIONS, QUANTILES, random_directions, sliced_wasserstein
 from glstylenet.network.protocol import features
@@ -436,3 +437,54 @@ def test_colourfulness_by_hand() -> None:
     assert colourfulness(colours) == pytest.approx(19.4)
     assert colourfulness_ratio(colours / 2, colours) == pytest.approx(0.5)
     assert colourfulness_ratio(colours, torch.zeros(1, 3, 4, 4)) is None
+
+
+# Symmetry
+
+
+def mirrored(width: int = 61, *, seed: int = 4) -> Grey:
+    """A picture of noise (40, width) that is its own mirror image."""
+    half = np.random.default_rng(seed).uniform(0, 255, (40, width // 2 + 1))
+    return np.concatenate((half, half[:, -2::-1]), axis=1)
+
+
+def test_a_mirror_image_has_a_symmetry_of_one_about_its_middle() -> None:
+    axes = mirror_symmetry(mirrored())
+    assert axes is not None
+    assert axes.shape == (121,)
+    assert axes.argmax() / 2 == 30
+    assert axes[60] == pytest.approx(1)
+    # Two pixels beside it noise that is smoothed has little in common with itself.
+    assert np.abs(np.delete(axes, range(57, 64))).max() < 0.3
+
+
+def test_symmetry_is_the_sum_over_pairs() -> None:
+    """The sum of the definition, pair by pair, about an axis between two columns, beside the middle."""
+    grey = np.random.default_rng(1).uniform(0, 255, (24, 30))
+    detail = ndimage.gaussian_filter(grey, 1) - ndimage.gaussian_filter(grey, 4)
+    pairs = [(column, 21 - column) for column in range(22)]  # 2a = 21; columns 22 to 29 have no partner
+    expected = sum((detail[:, left] * detail[:, right]).sum() for left, right in pairs) / (detail**2).sum()
+    axes = mirror_symmetry(grey)
+    assert axes is not None
+    assert axes[21] == pytest.approx(expected)
+
+
+def test_symmetry_is_kept_by_light_and_lost_by_strokes_on_one_side() -> None:
+    content = mirrored()
+    assert symmetry_ratio(content, content) == pytest.approx(1)
+    lit = content * 0.5 + np.linspace(0, 120, 61)
+    assert symmetry_ratio(lit, content) == pytest.approx(1, abs=0.05)
+    one_sided = content.copy()
+    one_sided[:, :30] = np.random.default_rng(9).uniform(0, 255, (40, 30))
+    # A half of the energy has lost its partner.
+    assert (symmetry_ratio(one_sided, content) or 1) < 0.2
+    assert symmetry_ratio(np.full((40, 61), 9.0), content) == 0
+
+
+def test_a_content_without_symmetry_has_none_to_keep() -> None:
+    noise = np.random.default_rng(2).uniform(0, 255, (64, 64))
+    axes = mirror_symmetry(noise)
+    assert axes is not None
+    assert axes.max() < LEAST
+    assert symmetry_ratio(noise, noise) is None
+    assert symmetry_ratio(noise, np.full((64, 64), 9.0)) is None

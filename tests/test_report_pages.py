@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,9 @@ from glstylenet.report.experiments import EXPERIMENTS
 from glstylenet.report.gallery import Gallery, GalleryItem
 from glstylenet.report.inputs import LAYOUT, PUBLISHED, Cut, Gathered, find_pairs
 from glstylenet.report.page import embedded, render
-from glstylenet.report.reproduction import chosen_experiments
-from glstylenet.report.results_file import Record
+from glstylenet.report.reproduction import Reproduction, chosen_experiments
+from glstylenet.report.results_file import Record, ResultsFile, Task
+from glstylenet.report.runner import Runner
 from glstylenet.settings.roles import Pictures
 from tests.browser import needs_chromium, opened, running_browser
 
@@ -310,3 +311,24 @@ def test_a_table_is_measured_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         assert _reproduce(tmp_path / "report", "fig11") == 0
     assert len(calls) == 1
     assert re.search(r"<td[^>]*>2</td>", (tmp_path / "report" / "index.html").read_text())
+
+
+def test_a_picture_that_figures_share_counts_once(tmp_path: Path) -> None:
+    """Figures 7 and 8 show pictures of the same name: the time left would be too long."""
+    inputs = _paper_folder(tmp_path / "in")
+    chosen = [EXPERIMENTS[name] for name in ("fig7", "fig8")]
+    results = ResultsFile(tmp_path / "report")
+    report = Reproduction(chosen, find_pairs(inputs), inputs, {"size": 64}, results)
+    names = [[task.name for task in chapter.tasks] for chapter in report.chapters]
+    assert report.count == len({name for chapter in names for name in chapter}) < sum(map(len, names))
+
+    seen: list[str] = []
+
+    class Listed(Runner):
+        def paint(self, tasks: Sequence[Task]) -> list[Record]:
+            seen.extend(task.name for task in tasks)
+            return [Record(task.name, "", None, None, None, 0.0, 0, None, {}, "", "failed") for task in tasks]
+
+    runner = Listed(results, lambda _: None, lambda _: None, lambda: False, count=report.count)
+    assert not report.run(runner)
+    assert sorted(seen) == sorted({name for chapter in names for name in chapter})

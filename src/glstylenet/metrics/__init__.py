@@ -14,6 +14,7 @@
 - ``sharpness``: compares the gradients of two pictures.
 - ``glitches``: measures speckle that the style does not have.
 - ``lines``: measures how far straight lines moved.
+- ``symmetry``: measures how much of a mirror symmetry is kept.
 - ``luminance``: converts a picture to grey.
 - ``wasserstein``: computes the sliced Wasserstein distance.
 - ``optional_dependency``: says how to install what the metrics need.

@@ -142,5 +142,14 @@ METRICS: tuple[Metric, ...] = (
         "this project's own",
         "how far straight lines have moved, in pixels; matters for photographs",
     ),
+    Metric(
+        "symmetry",
+        "near 1",
+        "-1 or more",
+        "correlation of the luminance's detail with its mirror image about the content's best upright axis, "
+        "relative to the content's",
+        "this project's own",
+        "how much is left of the content's mirror symmetry; only for subjects that have one",
+    ),
 )
 """All metrics, in the order in which they are shown."""

@@ -29,6 +29,7 @@ from glstylenet.metrics.optional_dependency import require_scikit_image
 from glstylenet.metrics.plausibility import coherence, mean_distance, patch_distance
 from glstylenet.metrics.sharpness import high_frequency_energy
 from glstylenet.metrics.structure import self_similarity_distance, structural_similarity
+from glstylenet.metrics.symmetry import symmetry_ratio
 from glstylenet.metrics.texture import mixed_texture_distance
 from glstylenet.network import VGG19, features
 from glstylenet.numerics import picture_size
@@ -114,6 +115,7 @@ class Metrics:
     sharpness: float | None
     glitches: float
     line_deviation: float | None
+    symmetry: float | None
     classes: tuple[ClassMetrics, ...] = ()
     styles: tuple[StyleMetrics, ...] = ()
 
@@ -234,6 +236,7 @@ class _Evaluation:
                 colours, _known(styles.mean([glitch_threshold(each.colours) for each in styles.styles]))
             ),
             line_deviation=line_deviation(grey, content_grey),
+            symmetry=symmetry_ratio(grey, content_grey),
             classes=classes,
             styles=self._style_metrics(ours, colours, styles, nearest.shares(patches)),
         )

@@ -83,8 +83,8 @@ class Reproduction:
 
     @property
     def count(self) -> int:
-        """The number of pictures of all chapters; figures share some, which are kept after the first."""
-        return sum(len(chapter.tasks) for chapter in self.chapters)
+        """The number of pictures of all chapters; one that several figures share counts once."""
+        return len({task.name for chapter in self.chapters for task in chapter.tasks})
 
     def run(self, runner: Runner) -> bool:
         """Run all chapters and write the page after each; return whether everything is done.
@@ -95,6 +95,7 @@ class Reproduction:
         self.results.write()  # by which the same command knows its folder again
         self.publish()
         whole = True
+        painted: set[str] = set()
         for chapter in self.chapters:
             if runner.should_stop():
                 return False
@@ -103,10 +104,12 @@ class Reproduction:
                 continue
             if chapter.experiment.table is not None:
                 self._measure(chapter)
-            records = runner.paint(chapter.tasks)
+            tasks = [task for task in chapter.tasks if task.name not in painted]
+            records = runner.paint(tasks)
             self.publish()
-            if len(records) < len(chapter.tasks):
+            if len(records) < len(tasks):
                 return False
+            painted |= {task.name for task in tasks}
             whole = whole and all(record.is_done for record in records)
         return whole
 

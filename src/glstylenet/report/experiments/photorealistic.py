@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from glstylenet.report.experiment import Experiment, Finding, Panel, Records
+from glstylenet.report.experiment import Experiment, Finding, Panel, Records, lowest, metric, spread
 from glstylenet.report.inputs import Gathered
 from glstylenet.report.methods import beside_published, by_method, method_panel
 
@@ -12,6 +12,8 @@ __all__ = ["PHOTOREALISTIC"]
 _PRESET = "photorealistic"
 _PAIRS = {"photorealistic-2": _PRESET, "photorealistic-3": _PRESET}
 _BASELINES = ("gatys",)
+_SYMMETRIC = "photorealistic-3"
+"""The pair whose subject, a bottle, has a mirror symmetry."""
 
 
 def _panels(gathered: Gathered, shared: Mapping[str, Any]) -> list[Panel]:
@@ -32,12 +34,17 @@ def _judge(records: Records) -> list[Finding]:
             *beside_published(records, pair, _PRESET),
         )
     ]
-    symmetry = Finding(
-        "subjects of strict symmetry may get structural artefacts",
-        "not measured",
-        "there is no measure of symmetry; the bottle of photorealistic-3 is such a subject",
+    return [*found, _symmetry(records)]
+
+
+def _symmetry(records: Records) -> Finding:
+    """Check whether the bottle, the subject with a mirror symmetry, loses some of it."""
+    return lowest(
+        f"subjects of strict symmetry may get structural artefacts (symmetry, {_SYMMETRIC})",
+        "GLStyleNet",
+        {"the content": 1.0, "GLStyleNet": metric(records, f"{_SYMMETRIC}_{_PRESET}", "symmetry")},
+        spread(records, _SYMMETRIC, _PRESET, "symmetry"),
     )
-    return [*found, symmetry]
 
 
 PHOTOREALISTIC = Experiment(
