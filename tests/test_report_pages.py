@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,8 +22,7 @@ from glstylenet.report.gallery import Gallery, GalleryItem
 from glstylenet.report.inputs import LAYOUT, PUBLISHED, Cut, Gathered, find_pairs
 from glstylenet.report.page import embedded, render
 from glstylenet.report.reproduction import Reproduction, chosen_experiments
-from glstylenet.report.results_file import Record, ResultsFile, Task
-from glstylenet.report.runner import Runner
+from glstylenet.report.results_file import Record, ResultsFile
 from glstylenet.settings.roles import Pictures
 from tests.browser import needs_chromium, opened, running_browser
 
@@ -313,22 +312,27 @@ def test_a_table_is_measured_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert re.search(r"<td[^>]*>2</td>", (tmp_path / "report" / "index.html").read_text())
 
 
-def test_a_picture_that_figures_share_counts_once(tmp_path: Path) -> None:
-    """Figures 7 and 8 show pictures of the same name: the time left would be too long."""
+def test_a_picture_that_figures_share_is_one_task(tmp_path: Path) -> None:
+    """Figures 7 and 8 show pictures of the same name: counted twice, the time left would be too long."""
     inputs = _paper_folder(tmp_path / "in")
     chosen = [EXPERIMENTS[name] for name in ("fig7", "fig8")]
-    results = ResultsFile(tmp_path / "report")
-    report = Reproduction(chosen, find_pairs(inputs), inputs, {"size": 64}, results)
-    names = [[task.name for task in chapter.tasks] for chapter in report.chapters]
-    assert report.count == len({name for chapter in names for name in chapter}) < sum(map(len, names))
+    report = Reproduction(chosen, find_pairs(inputs), inputs, {"size": 64}, ResultsFile(tmp_path / "report"))
+    names = [{task.name for task in chapter.tasks} for chapter in report.chapters]
+    tasks = [task.name for task in report.tasks]
+    assert sorted(tasks) == sorted(names[0] | names[1])
+    assert len(tasks) < sum(map(len, names))
 
-    seen: list[str] = []
 
-    class Listed(Runner):
-        def paint(self, tasks: Sequence[Task]) -> list[Record]:
-            seen.extend(task.name for task in tasks)
-            return [Record(task.name, "", None, None, None, 0.0, 0, None, {}, "", "failed") for task in tasks]
-
-    runner = Listed(results, lambda _: None, lambda _: None, lambda: False, count=report.count)
-    assert not report.run(runner)
-    assert sorted(seen) == sorted({name for chapter in names for name in chapter})
+def test_a_chapter_is_complete_with_the_last_of_its_pictures(tmp_path: Path) -> None:
+    inputs = _paper_folder(tmp_path / "in")
+    chosen = [EXPERIMENTS[name] for name in ("fig7", "fig8")]
+    report = Reproduction(chosen, find_pairs(inputs), inputs, {"size": 64}, ResultsFile(tmp_path / "report"))
+    completing = []
+    for task in report.tasks:
+        report.results.records[task.name] = Record(
+            task.name, "", None, None, None, 0.0, 0, None, {}, "", "failed"
+        )
+        if report.completes_chapter(task.name):
+            completing.append(task.name)
+    assert len(completing) == 2
+    assert completing[-1] == report.tasks[-1].name

@@ -19,7 +19,7 @@ from glstylenet.cli import main
 from glstylenet.errors import OutputError, SettingsError, UsageError
 from glstylenet.pictures import write
 from glstylenet.pictures.write import read_recipe
-from glstylenet.report import results_file, runner, sweep
+from glstylenet.report import painting, results_file, sweep
 from glstylenet.report.gallery import Gallery, GalleryItem
 from glstylenet.report.grid import make_grid, split_values
 from glstylenet.report.results_file import Record, ResultsFile, Task
@@ -277,7 +277,7 @@ def test_a_second_run_paints_only_what_is_missing(
         painted.append(settings.local_weight)
         return original(*arguments, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(runner, "stylize", counted)
+    monkeypatch.setattr(painting, "stylize", counted)
     assert _sweep(pair, folder, "--local-weight", "10,100") == 0
     assert painted == []
     (folder / "pictures" / "local_weight-100.png").write_bytes(b"damaged")
@@ -347,7 +347,7 @@ def test_a_sweep_that_was_killed_goes_on(
 
         for module, name in (
             (results_file, "write_text"),
-            (runner, "write_picture"),
+            (painting, "write_picture"),
             (sweep, "write_picture"),
             (sweep, "write_text"),
         ):
@@ -373,7 +373,7 @@ def test_an_interrupted_sweep_keeps_what_is_done(
             os.kill(os.getpid(), signal.SIGINT)
         return notes
 
-    monkeypatch.setattr(runner, "write_picture", interrupted)
+    monkeypatch.setattr(painting, "write_picture", interrupted)
     assert _sweep(pair, folder, "--local-weight", "10,100,1000") == 130
     assert "2 of 3" in capsys.readouterr().err
     assert len(json.loads((folder / "results.json").read_text())["results"]) == 2

@@ -35,17 +35,29 @@ def test_the_front_is_what_nothing_else_beats() -> None:
     assert front_of([middle, equal]) == [middle, equal]
 
 
-def test_recipes_are_extremes_that_are_no_copies_and_what_is_worse_in_nothing() -> None:
-    copy, content, balanced, style, painting = (
+def test_recipes_are_extremes_that_are_no_copies_and_what_is_better_in_everything() -> None:
+    preset, copy, content, balanced, style, painting = (
         trial(*each)
-        for each in ((0.1, 3.0), (0.7, 1.2, 1.3), (0.95, 0.99, 0.99), (0.8, 0.9, 1.1), (5.0, 0.1))
+        for each in (
+            (1.0, 1.0, 1.0),
+            (0.1, 3.0),
+            (0.7, 1.2, 1.3),
+            (0.95, 0.9, 0.96),
+            (0.85, 0.8, 1.1),
+            (5.0, 0.1),
+        )
     )
-    found = chosen_recipes([painting, style, balanced, content, copy])
+    found = chosen_recipes([preset, painting, style, balanced, content, copy])
     assert list(found) == list(RECIPES)
     assert [found[name] for name in RECIPES] == [content, balanced, style]
     # The preset's own is a recipe where nothing else keeps both.
-    preset = trial(1.0, 1.0, 1.0)
-    assert list(chosen_recipes([painting, preset, copy]).values()) == [preset] * 3
+    assert list(chosen_recipes([preset, painting, copy]).values()) == [preset] * 3
+
+
+def test_the_balanced_recipe_is_the_preset_where_the_gain_may_be_chance() -> None:
+    preset, hardly, clearly = trial(1.0, 1.0, 1.0), trial(0.98, 0.97, 0.98), trial(0.96, 0.9, 0.97)
+    assert chosen_recipes([preset, hardly])["balanced"] == preset
+    assert chosen_recipes([preset, hardly, clearly])["balanced"] == clearly
 
 
 def test_the_worst_distance_counts(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from glstylenet.cli.options import (
 )
 from glstylenet.cli.paths import input_path, output_path
 from glstylenet.cli.signals import StopSignals
-from glstylenet.cli.task_progress import describe_progress, ignore_event
+from glstylenet.cli.task_progress import WorkersOption, describe_progress, ignore_event
 from glstylenet.errors import BatchError, UsageError
 from glstylenet.settings import Settings
 
@@ -80,6 +80,7 @@ def reproduce_command(
             "--full", help="paint at the pictures' own sizes: hours on two cores", show_default=False
         ),
     ] = False,
+    workers: WorkersOption = 1,
     overwrite: OverwriteOption = False,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
@@ -121,13 +122,13 @@ def reproduce_command(
             return _print_claims(reproduction, as_json=as_json)
         reproduction.refuse_written_inputs()
         held.enter_context(claim_output(output / RESULTS_NAME, make_folder=True))
-        whole = _run(reproduction, stop, quiet=quiet)
+        whole = _run(reproduction, stop, workers=workers, quiet=quiet)
     if as_json:
         print_json({"output": str(output), "figures": reproduction.as_dict()})
     return _finish(reproduction, whole, output, stop, quiet=quiet)
 
 
-def _run(reproduction: "Reproduction", stop: StopSignals, *, quiet: bool) -> bool:
+def _run(reproduction: "Reproduction", stop: StopSignals, *, workers: int, quiet: bool) -> bool:
     """Run what is missing, write the page in any case, and return whether everything is there."""
     from glstylenet.report import Runner, measured
 
@@ -135,10 +136,10 @@ def _run(reproduction: "Reproduction", stop: StopSignals, *, quiet: bool) -> boo
         stop.graceful = True
         if not quiet:
             inform(describe_progress(progress))
+        if progress.state in ("done", "failed") and reproduction.completes_chapter(progress.name):
+            reproduction.publish()
 
-    runner = Runner(
-        reproduction.results, show, ignore_event, stop.should_stop, measured, count=reproduction.count
-    )
+    runner = Runner(reproduction.results, show, ignore_event, stop.should_stop, measured, workers=workers)
     try:
         return reproduction.run(runner)
     finally:

@@ -33,7 +33,7 @@ from glstylenet.cli.options import (
 )
 from glstylenet.cli.paths import input_path, output_path
 from glstylenet.cli.signals import StopSignals
-from glstylenet.cli.task_progress import describe_progress, ignore_event
+from glstylenet.cli.task_progress import WorkersOption, describe_progress, ignore_event
 from glstylenet.errors import BatchError, UsageError
 from glstylenet.settings import FurtherStyles, Pictures, read_config
 
@@ -74,6 +74,7 @@ def sweep_command(
     region: RegionOption = None,
     preset: PresetOption = None,
     config: ConfigOption = None,
+    workers: WorkersOption = 1,
     overwrite: OverwriteOption = False,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
@@ -111,13 +112,13 @@ def sweep_command(
         for note in sweep.notes:
             complain(f"warning: {note}")
         with claim_output(output / RESULTS_NAME, make_folder=True):
-            records = _paint(sweep, stop, quiet=quiet)
+            records = _paint(sweep, stop, workers=workers, quiet=quiet)
     if as_json:
         print_json({"output": str(output), "results": [asdict(record) for record in records]})
     return _finish(records, len(grid.cells), output, stop, quiet=quiet)
 
 
-def _paint(sweep: "Sweep", stop: StopSignals, *, quiet: bool) -> "list[Record]":
+def _paint(sweep: "Sweep", stop: StopSignals, *, workers: int, quiet: bool) -> "list[Record]":
     """Paint what is missing and return the records of all pictures; update sheet and page after each."""
     from glstylenet.report import Runner
 
@@ -132,7 +133,7 @@ def _paint(sweep: "Sweep", stop: StopSignals, *, quiet: bool) -> "list[Record]":
         if progress.state in ("done", "failed"):
             sweep.publish(records)
 
-    Runner(sweep.results, show, ignore_event, stop.should_stop).paint(sweep.tasks)
+    Runner(sweep.results, show, ignore_event, stop.should_stop, workers=workers).paint(sweep.tasks)
     sweep.publish(records)
     return records
 

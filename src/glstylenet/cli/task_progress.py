@@ -1,18 +1,32 @@
-"""Task progress: a line for each of the many runs of a sweep or a report."""
+"""Task progress: a line for each of the many runs of a sweep or a report, and how many run at once."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from glstylenet.cli.durations import duration
 
 if TYPE_CHECKING:
     from glstylenet.report import Progress
 
-__all__ = ["describe_progress", "ignore_event"]
+__all__ = ["WorkersOption", "describe_progress", "ignore_event"]
+
+WorkersOption = Annotated[
+    int,
+    typer.Option(
+        "--workers",
+        metavar="N",
+        min=1,
+        help="paint N pictures at once, each in a process with its share of threads and memory; for pictures "
+        "of up to 512 pixels, as many as there are cores",
+    ),
+]
 
 
 def describe_progress(progress: "Progress") -> str:
     """Return one line about one picture of many."""
-    line = f"[{progress.number}/{progress.count}] {progress.name}: {progress.state}"
+    place = f"[{progress.number}/{progress.count}] " if progress.count > 1 else ""
+    line = f"{place}{progress.name}: {progress.state}"
     record = progress.record
     if record is None:
         return line

@@ -3,6 +3,8 @@
 - ``grid``: lists the combinations of settings of a sweep.
 - ``sweep``: runs a sweep and writes its sheet and page.
 - ``runner``: runs the tasks that are not done yet.
+- ``painting``: paints one task.
+- ``workers``: paints several tasks at once, in processes.
 - ``results_file``: keeps the results of tasks as JSON.
 - ``experiment``: defines an experiment, its panels and its findings.
 - ``experiments``: holds the paper's experiments.

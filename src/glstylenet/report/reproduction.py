@@ -82,36 +82,39 @@ class Reproduction:
         )
 
     @property
-    def count(self) -> int:
-        """The number of pictures of all chapters; one that several figures share counts once."""
-        return len({task.name for chapter in self.chapters for task in chapter.tasks})
+    def tasks(self) -> list[Task]:
+        """The tasks of all chapters that can be run, each once: figures share pictures."""
+        chapters = [chapter for chapter in self.chapters if chapter.reason is None]
+        return list({task.name: task for chapter in chapters for task in chapter.tasks}.values())
 
     def run(self, runner: Runner) -> bool:
-        """Run all chapters and write the page after each; return whether everything is done.
+        """Measure all tables, paint all pictures, and write the page; return whether everything is done.
 
-        Pictures that an earlier run in the same folder has finished are kept.
+        Pictures that an earlier run in the same folder has finished are kept. Tables come first: they hold
+        seconds, which pictures that are painted at the same time would lengthen.
         """
         self.results.folder.mkdir(parents=True, exist_ok=True)
         self.results.write()  # by which the same command knows its folder again
         self.publish()
-        whole = True
-        painted: set[str] = set()
         for chapter in self.chapters:
             if runner.should_stop():
                 return False
-            if chapter.reason is not None:
-                whole = False
-                continue
-            if chapter.experiment.table is not None:
+            if chapter.reason is None and chapter.experiment.table is not None:
                 self._measure(chapter)
-            tasks = [task for task in chapter.tasks if task.name not in painted]
-            records = runner.paint(tasks)
-            self.publish()
-            if len(records) < len(tasks):
-                return False
-            painted |= {task.name for task in tasks}
-            whole = whole and all(record.is_done for record in records)
-        return whole
+        tasks = self.tasks
+        records = runner.paint(tasks)
+        self.publish()
+        is_whole = len(records) == len(tasks) and all(record.is_done for record in records)
+        return is_whole and all(chapter.reason is None for chapter in self.chapters)
+
+    def completes_chapter(self, name: str) -> bool:
+        """Return whether the picture ``name`` was the last that one of its chapters lacked."""
+        records = self.results.records
+        return any(
+            any(task.name == name for task in chapter.tasks)
+            and all(task.name in records for task in chapter.tasks)
+            for chapter in self.chapters
+        )
 
     def findings(self, chapter: Chapter) -> list[Finding]:
         """Return the findings of ``chapter`` from the results so far."""

@@ -1,32 +1,26 @@
-"""Runner: paints many pictures into one folder, one after the other.
+"""Runner: paints many pictures into one folder, one after the other or several at once.
 
-Each picture is written and added to the results file before the next one begins. A picture that fails does
-not stop the others, and a second run paints only the missing ones. Targets of content and style are computed
-once for all pictures that share them.
+Each picture is written and added to the results file as soon as it is done. A picture that fails does not
+stop the others, and a second run paints only the missing ones. Targets of content and style are computed once
+for all pictures of a process that share them.
 """
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from glstylenet.errors import GLStyleNetError, InputError, OutputError, WeightsError
+from glstylenet.errors import OutputError
 from glstylenet.files import FileSet
+from glstylenet.machine import choose_device
 from glstylenet.objective import TargetCache
-from glstylenet.pictures import fitted_size, read_picture, resize, write_picture
-from glstylenet.report.inputs import Cut
+from glstylenet.report.painting import PICTURES, SHARED_BYTES, Measure, paint_task, picture_file
 from glstylenet.report.results_file import RESULTS_NAME, Record, ResultsFile, Task, digest_of_file
-from glstylenet.run import Event, Result, make_recipe, named_files, styles_of, stylize
-from glstylenet.settings import command_line
+from glstylenet.report.workers import worker_processes
+from glstylenet.run import Event, allowed_bytes, named_files
+from glstylenet.settings import Settings
 
-__all__ = ["Progress", "Runner", "picture_file", "refuse_written_inputs"]
-
-
-_PICTURES = "pictures"
-"""The folder of the painted pictures in that of the report."""
-
-_SHARED_BYTES = 256 * 2**20
-"""The most bytes of shared targets. A task with a memory limit of its own shares none."""
+__all__ = ["Progress", "Runner", "refuse_written_inputs"]
 
 
 @dataclass(frozen=True)
@@ -51,164 +45,106 @@ class Runner:
 
     ``emit`` is called with the progress, ``on_event`` with the events of each run. ``should_stop`` ends the
     work, and the picture that is not done is dropped. ``measure`` may add metrics to a finished picture.
-    ``count``: the pictures of all calls of :meth:`paint` together; by default those of one call.
+    ``workers``: how many pictures are painted at once, each in a process of its own if there are several,
+    whose events are not told.
     """
 
     results: ResultsFile
     emit: Callable[[Progress], None]
     on_event: Callable[[Event], None]
     should_stop: Callable[[], bool]
-    measure: Callable[[Task, Path], dict[str, float | None]] | None = None
-    count: int | None = None
-
-    def __post_init__(self) -> None:
-        self._number = 0
-        self._paces: list[float] = []
+    measure: Measure | None = None
+    workers: int = 1
 
     def paint(self, tasks: Sequence[Task]) -> list[Record]:
-        """Paint ``tasks`` and return their records; fewer if the work was stopped.
+        """Paint ``tasks`` and return their records in the same order; fewer if the work was stopped.
 
-        Raises :class:`~glstylenet.errors.OutputError` if the folder cannot be written, and
-        :class:`~glstylenet.errors.WeightsError` for weights that cannot be used: every other picture would
-        fail too.
+        Raises :class:`~glstylenet.errors.OutputError` if the folder cannot be written,
+        :class:`~glstylenet.errors.WeightsError` for weights that cannot be used, since every other picture
+        would fail too, and :class:`~glstylenet.errors.MemoryLimitError` if a worker died.
         """
         self._make_folder()
         digests = _digests(tasks)
-        store = TargetCache(_SHARED_BYTES)
-        records: list[Record] = []
-        for task in tasks:
-            key = task.key(digests)
-            kept = self.results.finished(task.name, key)
-            if kept is not None:
-                records.append(kept)
-                self._tell(tasks, task, "kept", kept)
-                self._number += 1
-                continue
-            if self.should_stop():
-                break
-            self._tell(tasks, task, "begins")
-            began = time.perf_counter()
-            record = self._paint(task, key, store) if task.cut is None else self._cut_out(task, task.cut, key)
-            if record is None:
-                break
-            if task.cut is None:
-                self._paces.append(time.perf_counter() - began)
-            records.append(record)
-            self.results.keep(record)
-            self._tell(tasks, task, "done" if record.is_done else "failed", record)
-            self._number += 1
-        return records
+        keys = {task.name: task.key(digests) for task in tasks}
+        numbers = {task.name: number for number, task in enumerate(tasks, start=1)}
+        records: dict[str, Record] = {}
+        paces: list[float] = []
+        left = []
 
-    def _tell(self, tasks: Sequence[Task], task: Task, state: str, record: Record | None = None) -> None:
-        number, count = self._number + 1, self.count or len(tasks)
-        paces = self._paces
-        left = None if record is None or not paces else (count - number) * sum(paces) / len(paces)
-        self.emit(Progress(number, count, task.name, state, record, left))
+        def tell(task: Task, state: str, record: Record | None = None) -> None:
+            seconds = (len(tasks) - len(records)) * sum(paces) / len(paces) if paces else None
+            self.emit(Progress(numbers[task.name], len(tasks), task.name, state, record, seconds))
+
+        for task in tasks:
+            kept = self.results.finished(task.name, keys[task.name])
+            if kept is None:
+                left.append(task)
+            else:
+                records[task.name] = kept
+                tell(task, "kept", kept)
+        for task, record, seconds in self._painted(left, keys, lambda task: tell(task, "begins")):
+            records[task.name] = record
+            self.results.keep(record)
+            if task.cut is None:
+                paces.append(seconds)
+            tell(task, "done" if record.is_done else "failed", record)
+        return [records[task.name] for task in tasks if task.name in records]
+
+    def _painted(
+        self, tasks: Sequence[Task], keys: Mapping[str, str], begin: Callable[[Task], None]
+    ) -> Iterator[tuple[Task, Record, float]]:
+        """Paint ``tasks`` until the work is to stop; yield each with its record and how long it took."""
+        if self.workers > 1 and len(tasks) > 1:
+            yield from self._painted_at_once(tasks, keys, begin)
+            return
+        targets = TargetCache(SHARED_BYTES)
+        for task in tasks:
+            if self.should_stop():
+                return
+            begin(task)
+            began = time.perf_counter()
+            record = paint_task(
+                task,
+                keys[task.name],
+                self.results.folder,
+                measure=self.measure,
+                targets=targets,
+                on_event=self.on_event,
+                should_stop=self.should_stop,
+            )
+            if record is None:
+                return
+            yield task, record, time.perf_counter() - began
+
+    def _painted_at_once(
+        self, tasks: Sequence[Task], keys: Mapping[str, str], begin: Callable[[Task], None]
+    ) -> Iterator[tuple[Task, Record, float]]:
+        """Do as :meth:`_painted` in workers; the time of a picture is its share of that of all."""
+        device = choose_device(tasks[0].settings.device, tasks[0].settings.precision)
+        memory = allowed_bytes(Settings(), device)
+        last = time.perf_counter()
+        with worker_processes(min(self.workers, len(tasks)), memory) as workers:
+            for task, record in workers.paint(
+                [(task, keys[task.name]) for task in tasks],
+                self.results.folder,
+                self.measure,
+                begin=begin,
+                should_stop=self.should_stop,
+            ):
+                now = time.perf_counter()
+                yield task, record, now - last
+                last = now
 
     def _make_folder(self) -> None:
         """Make the folders; first the results file, by which the same command knows its folder again."""
         try:
             self.results.folder.mkdir(parents=True, exist_ok=True)
             self.results.write()
-            (self.results.folder / _PICTURES).mkdir(exist_ok=True)
+            (self.results.folder / PICTURES).mkdir(exist_ok=True)
         except OSError as error:
             raise OutputError(
                 f"{self.results.folder}: the folder cannot be made ({error.strerror}); choose another one"
             ) from error
-
-    def _paint(self, task: Task, key: str, store: TargetCache) -> Record | None:
-        """Paint one picture and return its record; ``None`` if it was stopped before it was done."""
-        began = time.perf_counter()
-        try:
-            style, style_map = styles_of(task.pictures)
-            result = stylize(
-                task.pictures.content,
-                style,
-                content_map=task.pictures.content_map,
-                style_map=style_map,
-                settings=task.settings,
-                on_event=self.on_event,
-                should_stop=self.should_stop,
-                targets=store if task.settings.memory is None else None,
-            )
-            if result.interrupted:
-                return None
-            return self._write(task, key, result, time.perf_counter() - began)
-        except (OutputError, WeightsError):
-            raise
-        except (GLStyleNetError, MemoryError) as error:
-            return self._failed(task, key, error, time.perf_counter() - began)
-
-    def _cut_out(self, task: Task, cut: Cut, key: str) -> Record:
-        """Write ``cut`` in the size that the painted picture has, and return its record."""
-        began = time.perf_counter()
-        place = self.results.folder / picture_file(task)
-        try:
-            content = task.pictures.content
-            if content is None:
-                raise InputError(f"{task.name}: there is no content, whose size the cut would have")
-            size = fitted_size(read_picture(content).size, task.settings.size)
-            left, top, right, bottom = cut.box
-            pixels = read_picture(cut.file).over_white[..., top:bottom, left:right]
-            write_picture(place, resize(pixels, size), overwrite=True)
-            metrics = {} if self.measure is None else self.measure(task, place)
-        except (OutputError, WeightsError):
-            raise
-        except (GLStyleNetError, MemoryError) as error:
-            return self._failed(task, key, error, time.perf_counter() - began)
-        return Record(
-            name=task.name,
-            key=key,
-            file=picture_file(task).as_posix(),
-            sha256=digest_of_file(place),
-            size=(size[1], size[0]),
-            seconds=round(time.perf_counter() - began, 3),
-            evaluations=0,
-            losses={},
-            settings={},
-            command="",
-            metrics=metrics,
-        )
-
-    def _write(self, task: Task, key: str, result: Result, seconds: float) -> Record:
-        file = picture_file(task)
-        place = self.results.folder / file
-        recipe = make_recipe(result, folder=place.parent)
-        write_picture(place, result.pixels, alpha=result.alpha, recipe=recipe, overwrite=True)
-        height, width = result.size
-        return Record(
-            name=task.name,
-            key=key,
-            file=file.as_posix(),
-            sha256=digest_of_file(place),
-            size=(width, height),
-            seconds=round(seconds, 3),
-            evaluations=result.evaluations,
-            losses=result.losses.as_dict(),
-            settings=result.settings.model_dump(mode="json"),
-            command=command_line(task.pictures, task.settings, f"{task.name}.png", preset=task.preset),
-            metrics={} if self.measure is None else self.measure(task, place),
-        )
-
-    def _failed(self, task: Task, key: str, error: Exception, seconds: float) -> Record:
-        return Record(
-            name=task.name,
-            key=key,
-            file=None,
-            sha256=None,
-            size=None,
-            seconds=round(seconds, 3),
-            evaluations=0,
-            losses=None,
-            settings=task.settings.model_dump(mode="json"),
-            command=command_line(task.pictures, task.settings, f"{task.name}.png", preset=task.preset),
-            error=str(error) or type(error).__name__,
-        )
-
-
-def picture_file(task: Task) -> Path:
-    """Return the file of a task's picture, in the folder of the report."""
-    return Path(_PICTURES, f"{task.name}.png")
 
 
 def refuse_written_inputs(
