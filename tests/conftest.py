@@ -8,6 +8,9 @@ import pytest
 from glstylenet.objective.loss_term import LossTerm
 from glstylenet.objective.terms import TERMS
 from tests.brightness import Brightness
+from tests.studio_server import server
+
+__all__ = ["server"]  # a fixture for all
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -135,6 +135,7 @@ def test_an_area_has_the_gradient_and_the_changes_of_the_whole(picture: _Picture
         assert told == pytest.approx(value - before.terms[name], rel=1e-3, abs=1e-4 * before.terms.total)
 
 
+@pytest.mark.long
 def test_areas_that_change_at_once_promise_no_more_than_they_keep(picture: _Picture) -> None:
     """The whole's objective falls by at least the sum of what two areas of a colour promise."""
     before = picture.whole.evaluate(picture.pixels, rematch=True).terms.total
@@ -153,6 +154,7 @@ def test_areas_that_change_at_once_promise_no_more_than_they_keep(picture: _Pict
     assert promised < 0
 
 
+@pytest.mark.long
 def test_the_change_of_the_gram_matrices_is_that_of_the_whole(picture: _Picture) -> None:
     _, _, before = picture.joined()
     area = picture.areas[0]

@@ -151,6 +151,7 @@ def test_a_batch_goes_on_where_it_stopped(
     assert batch("photos", "--skip-existing", "--overwrite") == 2
 
 
+@pytest.mark.long
 def test_what_was_interrupted_is_not_skipped(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
     draw(desk / "photos" / "a.png")
     stopping = pytest.MonkeyPatch()
@@ -183,6 +184,7 @@ def test_one_result_is_skipped_too(
     assert painted == []
 
 
+@pytest.mark.long
 def test_results_in_the_folder_of_the_contents_are_no_contents(
     desk: Path, painted: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -230,6 +232,7 @@ def test_one_map_is_for_all_contents_and_a_folder_has_one_for_each(desk: Path) -
     assert (refused.name, "holds 0 pictures named b" in str(refused.error)) == ("photos/b.png", True)
 
 
+@pytest.mark.long
 def test_a_map_for_all_fails_where_it_does_not_fit(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
     draw(desk / "photos" / "a.png", size=(40, 34))
     draw(desk / "photos" / "b.png", size=(34, 40))

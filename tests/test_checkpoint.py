@@ -166,6 +166,7 @@ def test_a_run_may_be_interrupted_twice(tmp_path: Path) -> None:
     assert torch.equal(_resumed(tmp_path).pixels, _whole("lbfgs").pixels)
 
 
+@pytest.mark.long
 def test_a_complete_run_is_only_measured(tmp_path: Path) -> None:
     stylize(CONTENT, STYLE, settings=Settings(**BASE), checkpoint=tmp_path)
     assert load(tmp_path)[1].complete
@@ -286,12 +287,14 @@ def test_a_checkpoint_of_a_newer_version_is_refused_in_words(
         _resumed(tmp_path)
 
 
+@pytest.mark.long
 def test_settings_that_do_not_show_in_the_picture_may_change(interrupted: Path, tmp_path: Path) -> None:
     save(tmp_path, *load(interrupted))
     done = _resumed(tmp_path, memory=2**31, strict=True, max_pixels=10**6)
     assert torch.equal(done.pixels, _whole("lbfgs").pixels)
 
 
+@pytest.mark.long
 def test_another_machine_is_a_warning(interrupted: Path, tmp_path: Path) -> None:
     run, state = load(interrupted)
     save(tmp_path, Run(run.identity, {**run.machine, "threads": "99"}, run.plans), state)

@@ -817,6 +817,7 @@ def test_a_signal_when_the_picture_is_whole_is_no_failure(
     assert run("stylize", "one", "style.png", "-o", "made", "--json") == 0
 
 
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform == "win32", reason="pipes behave otherwise there")
 def test_a_reader_that_has_gone_is_no_error() -> None:
     reading, writing = os.pipe()

@@ -122,6 +122,7 @@ def test_out_of_memory_in_the_middle_means_smaller_tiles(
     assert steps[-1].terms.total < before.terms.total
 
 
+@pytest.mark.long
 def test_what_goes_on_starts_at_the_best_pixels(
     monkeypatch: pytest.MonkeyPatch, content: Picture, style: Picture
 ) -> None:
@@ -139,6 +140,7 @@ def test_what_goes_on_starts_at_the_best_pixels(
     assert torch.equal(machine.asked_at[4], found[2])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "error",
     rest_is_long(
@@ -179,6 +181,7 @@ def test_every_size_has_its_own_second_chance(
     assert started == [(152, 40), (304, 80)]
 
 
+@pytest.mark.long
 def test_any_other_error_is_nobody_s_memory(
     monkeypatch: pytest.MonkeyPatch, content: Picture, style: Picture
 ) -> None:
@@ -250,6 +253,7 @@ def test_a_stuck_bfloat16_run_goes_on_in_float32(
     assert "float32" in warning
 
 
+@pytest.mark.long
 def test_memory_is_watched_between_tiles_only(
     monkeypatch: pytest.MonkeyPatch, content: Picture, style: Picture
 ) -> None:

@@ -143,7 +143,7 @@ def _settings(row: Row) -> Settings:
     return Settings(**{**FEW, **{name: value for name, value in row.items() if name != MAPS}})
 
 
-@pytest.mark.parametrize("row", rest_is_long(([row] for row in _every_value()), short=3), ids=_name)
+@pytest.mark.parametrize("row", rest_is_long(([row] for row in _every_value()), short=1), ids=_name)
 def test_every_value_is_painted_resumed_explained_and_measured(row: Row, tmp_path: Path) -> None:
     _walk(_settings(row), _maps(row[MAPS]), tmp_path)
 

@@ -293,6 +293,7 @@ def test_keys_and_buttons_move_and_zoom(browser: Browser, written: Path) -> None
         assert page.locator("output").inner_text() == "77 %"  # the whole is no smaller in this window
 
 
+@pytest.mark.long
 @needs_chromium
 def test_the_whole_stays_whole_in_a_window_of_another_size(browser: Browser, written: Path) -> None:
     small = "OpenSeadragon.getViewer('picture').navigator.element.style.visibility"
@@ -314,6 +315,7 @@ def test_the_whole_stays_whole_in_a_window_of_another_size(browser: Browser, wri
         assert _bounds(page)[3] < SIZE[0], "what was looked at closely is the whole now"
 
 
+@pytest.mark.long
 @needs_chromium
 def test_two_fingers_zoom(browser: Browser, written: Path) -> None:
     context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
@@ -347,6 +349,7 @@ def test_missing_tiles_are_told(browser: Browser, written: Path, tmp_path: Path)
     page.close()
 
 
+@pytest.mark.long
 @needs_chromium
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_serious(browser: Browser, written: Path, scheme: str) -> None:

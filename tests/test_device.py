@@ -196,6 +196,7 @@ def test_a_peak_is_the_program_s_own(tmp_path: Path) -> None:
     assert _peak_of_program(tmp_path / "nowhere") is None
 
 
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform != "linux", reason="asks Linux")
 def test_a_child_does_not_begin_with_its_parent_s_peak() -> None:
     held = b"x" * (400 * 2**20)

@@ -225,6 +225,7 @@ def test_means_compare_classes_of_unequal_size(mapped: Explanation) -> None:
     assert whole == pytest.approx(mapped.losses["local"], rel=1e-6)
 
 
+@pytest.mark.long
 def test_tiles_explain_the_same() -> None:
     """A run that is measured in tiles tells what one in a piece tells."""
     curve = LossCurve()
@@ -250,6 +251,7 @@ def test_tiles_explain_the_same() -> None:
 # Without a local or a content term
 
 
+@pytest.mark.long
 def test_without_a_local_term_there_is_no_correspondence(tmp_path: Path) -> None:
     explanation = explained(settings=FAST.replace(local_weight=0.0))
     assert explanation.correspondence is None
@@ -324,6 +326,7 @@ def test_a_new_term_has_its_curve_and_its_words(brightness_term: type[LossTerm])
         assert (np.abs(drawn - np.array(ImageColor.getrgb(colour))).max(axis=2) < 8).sum() > 20
 
 
+@pytest.mark.long
 def test_two_groups_are_told() -> None:
     explanation = explained(settings=FAST.replace(scheme="h"))
     assert explanation.correspondence is not None
@@ -440,6 +443,7 @@ def test_the_sheet_shows_the_result_at_its_own_size(mapped: Explanation) -> None
     assert (windows == panel).all(axis=(-3, -2, -1)).any()
 
 
+@pytest.mark.long
 def test_charts_have_room_for_everything() -> None:
     few = [ClassLosses(0, None, 1.0, 0.0, None, 0.0, None, None)]
     many = [ClassLosses(n, "#ff0000", 0.02, 1.0, 2.0, 1.0, 2.0, 0.5) for n in range(1, 41)]
@@ -491,6 +495,7 @@ def test_large_grids_are_thinned(unmapped: Explanation, monkeypatch: pytest.Monk
     assert '"grid": [3, 4]' in explanation_page(unmapped, "out")
 
 
+@pytest.mark.long
 def test_a_folder_that_exists_is_kept(unmapped: Explanation, tmp_path: Path) -> None:
     place = explanation_folder(tmp_path / "out.png")
     assert place == tmp_path / "out.explain"

@@ -107,6 +107,7 @@ def test_the_pointer_moves_the_point_and_a_click_holds_it(page: Page, explanatio
     assert shown_style(page) == expected_style(explanation, 6, 0)
 
 
+@pytest.mark.long
 @needs_chromium
 def test_the_frame_lies_on_the_matched_patch(page: Page, explanation: Explanation) -> None:
     found = explanation.correspondence
@@ -124,6 +125,7 @@ def test_the_frame_lies_on_the_matched_patch(page: Page, explanation: Explanatio
     assert frame["width"] == pytest.approx(24 / style_width * picture["width"], abs=1.5)
 
 
+@pytest.mark.long
 @needs_chromium
 def test_the_next_crossing_is_found(page: Page, explanation: Explanation) -> None:
     found = explanation.correspondence
@@ -134,6 +136,7 @@ def test_the_next_crossing_is_found(page: Page, explanation: Explanation) -> Non
     assert "leaves its class" in page.locator("#readout").inner_text()
 
 
+@pytest.mark.long
 @needs_chromium
 def test_the_colour_code_can_be_shown(page: Page) -> None:
     code = page.locator("#result img.code")
@@ -142,6 +145,7 @@ def test_the_colour_code_can_be_shown(page: Page) -> None:
     assert code.is_visible()
 
 
+@pytest.mark.long
 @needs_chromium
 def test_names_are_shown_as_they_are(page: Page) -> None:
     assert EVIL in page.locator("h1").inner_text()
@@ -158,6 +162,7 @@ def test_light_and_dark(page: Page, scheme: str, darkest: bool) -> None:
     assert (max(int(part) for part in re.findall(r"\d+", colour)[:3]) < 60) is darkest
 
 
+@pytest.mark.long
 @needs_chromium
 def test_nothing_runs_over_the_side_of_a_phone(page: Page) -> None:
     page.set_viewport_size({"width": 380, "height": 800})

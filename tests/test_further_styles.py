@@ -139,6 +139,7 @@ def test_a_dry_run_checks_and_counts_further_styles(desk: Path, capsys: pytest.C
     assert not (desk / "out.png").exists()
 
 
+@pytest.mark.long
 def test_a_batch_has_the_same_styles_for_all(desk: Path) -> None:
     (desk / "more").mkdir()
     for name in ("a.png", "b.png"):

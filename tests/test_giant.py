@@ -90,6 +90,7 @@ def test_every_sweep_lowers_the_objective(painted: GiantPicture) -> None:
     assert painted.size == (64, 330)
 
 
+@pytest.mark.long
 def test_areas_end_without_an_edge(tmp_path: Path) -> None:
     """On a flat picture that changes much, a step from one area to the next is one like those around it."""
     flat = np.full_like(CONTENT, 128)

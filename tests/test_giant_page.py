@@ -16,16 +16,15 @@ from playwright.sync_api import Browser, Page, Request
 
 from glstylenet.pictures import write_tiled_tiff
 from tests.giant_stores import SIZE, HandmadeStore
+from tests.studio_server import Server, started
 from tests.test_studio_page import (
     PHONE_WIDTH,
-    Server,
     Watched,
     browser,
     no_overflow,
     no_violations,
     pytestmark,
     ready,
-    started,
     until,
 )
 

@@ -61,6 +61,7 @@ def test_grey_pictures_give_a_grey_picture(changes: dict[str, object]) -> None:
     assert all(_chroma(event.pixels) < 1e-3 for event in events if isinstance(event, Step))
 
 
+@pytest.mark.long
 def test_the_loss_still_falls() -> None:
     before = picture_losses(CONTENT, CONTENT, STYLE, settings=_settings())
     assert stylize(CONTENT, STYLE, settings=_settings(iterations=20)).losses.total < before.total / 2

@@ -424,6 +424,7 @@ def test_no_size_is_advised_where_none_would_fit() -> None:
 # Smaller than the smallest tile: as a whole it would have a history of 10 pairs, as a tile it has 3.
 @example(size=(500, 500), share=1.5, precision="float32", scheme="a", allowed=659029414)
 # And one whose sides are rounded once more is a row higher than the result's proportions have it.
+@pytest.mark.long
 @example(size=(500, 2183), share=1.703125, precision="bfloat16", scheme="g", allowed=629145600)
 @given(
     size=st.tuples(st.integers(500, 9000), st.integers(500, 9000)),

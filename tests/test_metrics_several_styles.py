@@ -73,6 +73,7 @@ def test_exchanged_styles_are_told(own: Metrics) -> None:
         assert getattr(other, name) == pytest.approx(getattr(own, name)), f"{name} knows no places"
 
 
+@pytest.mark.long
 def test_the_same_style_twice_is_that_style() -> None:
     once = evaluated(Style(drawn("hatched")), maps=False)
     twice = evaluated(Style(drawn("hatched"), weight=3.0), Style(drawn("hatched")), maps=False)
@@ -176,6 +177,7 @@ def test_a_patch_leaks_from_a_style_that_its_class_may_not_use() -> None:
 # The command
 
 
+@pytest.mark.long
 def test_the_command_tells_of_each_style(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

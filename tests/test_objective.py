@@ -381,6 +381,7 @@ def test_tiles_in_both_directions_give_the_numbers_of_the_whole(network: VGG19, 
         _same(found, expected, tolerance)
 
 
+@pytest.mark.long
 def test_every_look_at_a_tile_is_announced(network: VGG19) -> None:
     """What keeps memory within its plan is asked before each: targets, the first visit and the second.
 
@@ -514,6 +515,7 @@ def test_tiles_of_some_terms_are_the_whole(network: VGG19, weights: LossWeights,
         _same_matches(matches, expected_matches)
 
 
+@pytest.mark.long
 def test_held_matches_serve_every_tile(network: VGG19) -> None:
     """Found elsewhere, and held for pixels they were not found for; twice, since they are to stay."""
     pictures = Tiled(network, scheme="h")

@@ -195,6 +195,7 @@ def test_islands_join_what_is_around_them() -> None:
     assert int(labels[11, 11]) == 1  # not in place
 
 
+@pytest.mark.long
 def test_a_proposal_has_no_small_islands() -> None:
     for labels in proposed(6).labels:
         for number in values(labels):

@@ -267,6 +267,7 @@ def test_a_reproduction_reports_resumes_and_names_what_is_missing(
     page = (folder / "index.html").read_text()
     assert "Not run" in page
     assert page.count('alt="portrait_') == 4
+    assert "nan" not in re.findall(r"<dd[^>]*>([^<]*)</dd>", page)
     written = {file: file.stat().st_mtime_ns for file in (folder / "pictures").iterdir()}
     assert len(written) == 6  # two of them for the spread
     with Image.open(folder / "pictures" / "portrait_published.png") as cut:

@@ -18,6 +18,8 @@ import glstylenet
 from glstylenet.settings.model import GROUPS, Settings
 from glstylenet.settings.smoothness import SmoothnessSettings
 
+pytestmark = pytest.mark.long  # one program is started for all
+
 ROOT = Path(__file__).parent.parent
 ENTRY = """
     toy_grain: float = setting(
@@ -105,7 +107,6 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return result
 
 
-@pytest.mark.long
 def test_it_stands_beside_its_theme(found: dict[str, Any]) -> None:
     fields = list(Settings.model_fields)
     after = fields.index("smoothness") + 1

@@ -86,6 +86,7 @@ def test_a_run_stopped_before_any_evaluation_has_no_losses() -> None:
     assert (result.interrupted, result.evaluations, result.losses.as_dict()) == (True, 0, {})
 
 
+@pytest.mark.long
 def test_a_run_stopped_while_it_is_measured_keeps_its_picture() -> None:
     watcher = Watcher(Step, 6, 3)
     stopped, whole = watcher.paint(), Watcher(Step, 7, 0).paint()
@@ -106,7 +107,7 @@ def test_a_run_stopped_within_an_evaluation_goes_on_to_the_same_picture(tmp_path
     assert resumed.losses == whole.losses
 
 
-@pytest.mark.parametrize("points", rest_is_long([100, 300, 0, 50, 150, 200, 250, 350], short=2))
+@pytest.mark.parametrize("points", rest_is_long([100, 300, 0, 50, 150, 200, 250, 350], short=1))
 def test_a_checkpoint_that_is_interrupted_leaves_the_one_before(tmp_path: Path, points: int) -> None:
     """Whatever is given up, saving included, what is in the folder can be gone on from."""
     Watcher(Step, 3, points).paint(checkpoint=tmp_path)

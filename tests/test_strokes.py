@@ -189,6 +189,7 @@ def test_evaluations_are_weighed_by_their_pixels() -> None:
     assert result.full_size_evaluations == 9 * 0.25 + 3
 
 
+@pytest.mark.long
 def test_no_voting_copies_nothing() -> None:
     events: list[Event] = []
     without = _run(events, voting="none", iterations=6, scales=2)

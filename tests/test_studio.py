@@ -237,6 +237,7 @@ def _events(text: str) -> list[tuple[int | None, str, Any]]:
     return found
 
 
+@pytest.mark.long
 def test_the_last_messages_are_waited_for(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run is done a moment before its log says so."""
     append = EventLog.append

@@ -17,7 +17,6 @@ from tests.test_studio_page import (
     palette,
     pictures,
     pytestmark,
-    server,
     set_value,
     start,
     state,
@@ -25,7 +24,7 @@ from tests.test_studio_page import (
     until,
 )
 
-__all__ = ["browser", "context", "page", "pictures", "pytestmark", "server"]  # fixtures
+__all__ = ["browser", "context", "page", "pictures", "pytestmark"]  # fixtures
 
 
 @pytest.mark.long

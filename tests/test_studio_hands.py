@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
+from tests.studio_server import Server
 from tests.test_studio_page import (
-    Server,
     Watched,
     at,
     browser,
@@ -21,14 +21,13 @@ from tests.test_studio_page import (
     pytestmark,
     ready,
     saved_map,
-    server,
     set_value,
     start,
     state,
     tool,
 )
 
-__all__ = ["browser", "context", "page", "pictures", "pytestmark", "server"]  # fixtures
+__all__ = ["browser", "context", "page", "pictures", "pytestmark"]  # fixtures
 
 
 class Fingers:

@@ -22,14 +22,13 @@ from tests.test_studio_page import (
     palette,
     pytestmark,
     saved_map,
-    server,
     still_page,
     tool,
     until,
 )
 from tests.test_studio_undo import run
 
-__all__ = ["browser", "context", "page", "pytestmark", "server", "still_page"]  # fixtures
+__all__ = ["browser", "context", "page", "pytestmark", "still_page"]  # fixtures
 
 GREEN = (0, 255, 0)
 RADIUS, DRAWN = 60, 67  # of the disc, and of the corners around it
@@ -129,6 +128,7 @@ def test_what_is_painted_meanwhile_stays(page: Page, pictures: dict[str, Path], 
     assert 0.8 < agreement(green(page, tmp_path)) < 0.93
 
 
+@pytest.mark.long
 def test_an_outline_is_filled_by_hand(still_page: Page) -> None:
     """Pixels whose centres are within, also of an outline that goes around twice, or beyond the map."""
 
@@ -150,6 +150,7 @@ def test_an_outline_is_filled_by_hand(still_page: Page) -> None:
     assert within((1.6, 1.6), (1.9, 1.6), (1.9, 1.9)) is None, "no pixel's centre"
 
 
+@pytest.mark.long
 def test_a_step_that_was_taken_back_is_not_amended(still_page: Page) -> None:
     found = run(
         still_page,

@@ -5,20 +5,19 @@ import json
 import pytest
 from playwright.sync_api import BrowserContext, Page
 
+from tests.studio_server import Server
 from tests.test_studio_page import (
-    Server,
     browser,
     context,
     page,
     pictures,
     pytestmark,
     ready,
-    server,
     set_value,
     still_page,
 )
 
-__all__ = ["browser", "context", "page", "pictures", "pytestmark", "server", "still_page"]  # fixtures
+__all__ = ["browser", "context", "page", "pictures", "pytestmark", "still_page"]  # fixtures
 
 WEIGHT = {"name": "content_weight", "kind": "float", "minimum": 0, "maximum": 1e9, "excludes_minimum": False}
 SIZE = {"name": "size", "kind": "int", "minimum": 32, "maximum": 100_000, "excludes_minimum": False}
@@ -109,6 +108,7 @@ def test_an_emptied_field_is_the_presets(context: BrowserContext, server: Server
     assert "default" not in row.inner_text()
 
 
+@pytest.mark.long
 def test_the_page_names_no_option_of_the_command_line(page: Page) -> None:
     words = page.evaluate(
         """async () => {
@@ -126,6 +126,7 @@ def test_the_page_names_no_option_of_the_command_line(page: Page) -> None:
     assert [text for text in [*titles, page.locator("body").inner_text()] if "--" in text] == []
 
 
+@pytest.mark.long
 def test_warnings_call_settings_as_the_page_does(page: Page) -> None:
     words = page.evaluate(
         """async () => {

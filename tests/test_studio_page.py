@@ -1,17 +1,8 @@
 """The studio's page in a real browser, with a real server behind it."""
 
-import os
 import re
-import shutil
-import signal
-import socket
-import subprocess
-import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,99 +10,27 @@ import numpy as np
 import pytest
 import tifffile
 from PIL import Image
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, Request, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, Request
 
-import glstylenet
 from glstylenet.pictures.write import read_recipe
+from tests.browser import needs_chromium, running_browser
+from tests.studio_server import Server
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--no-first-run",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-quic",
-]
 AXE = Path(__file__).parent / "vendor" / "axe.min.js"
 PHONE_WIDTH = 390
 SIZES = {"canvas-content": (80, 64), "canvas-style": (64, 72)}
 PATIENCE = 120_000  # ms, for a run on a busy machine
 
 pytestmark = [
-    pytest.mark.skipif(CHROMIUM is None, reason="no browser is found; apt install chromium"),
+    needs_chromium,
     pytest.mark.timeout(600),
 ]
 
 
-@dataclass
-class Server:
-    """A studio of its own process; it can be ended and started again on the same folder."""
-
-    data: Path
-    port: int
-    options: tuple[str, ...] = ()
-    process: "subprocess.Popen[bytes] | None" = field(default=None)
-
-    @property
-    def address(self) -> str:
-        return f"http://127.0.0.1:{self.port}/"
-
-    def start(self) -> None:
-        command = [sys.executable, "-m", "glstylenet", "studio", "--port", str(self.port)]
-        source = str(Path(glstylenet.__file__).parent.parent)
-        with open(self.data.parent / "server.log", "ab") as log:
-            self.process = subprocess.Popen(
-                [*command, "--data", str(self.data), *self.options],
-                env={**os.environ, "PYTHONPATH": source, "GLSTYLENET_DEVICE": "cpu"},
-                stdout=log,
-                stderr=log,
-            )
-        deadline = time.monotonic() + 60
-        while True:
-            try:
-                urllib.request.urlopen(f"{self.address}api/health", timeout=5).close()
-                return
-            except urllib.error.URLError:
-                assert self.process.poll() is None, (self.data.parent / "server.log").read_text()
-                assert time.monotonic() < deadline, "the studio did not start"
-                time.sleep(0.1)
-
-    def end(self, number: signal.Signals = signal.SIGINT) -> None:
-        if self.process is not None:
-            self.process.send_signal(number)
-            try:
-                self.process.wait(30)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
-            self.process = None
-
-
-def started(folder: Path, *options: str) -> Server:
-    """A server at a free port, with its data below ``folder``."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-    server = Server(folder / "data", port, options)
-    server.start()
-    return server
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    server = started(tmp_path_factory.mktemp("studio"))
-    yield server
-    server.end()
-
-
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+    with running_browser() as browser:
         yield browser
-        browser.close()
 
 
 class Watched:

@@ -83,6 +83,7 @@ def test_maps_of_both_pictures_are_proposed(idle: Studio) -> None:
     assert len(checked["classes"]) == 2
 
 
+@pytest.mark.long
 def test_maps_of_several_styles_have_one_palette(idle: Studio) -> None:
     """The third picture is the second one again: so is its map."""
     pictures = scenes(idle)
@@ -96,6 +97,7 @@ def test_maps_of_several_styles_have_one_palette(idle: Studio) -> None:
     assert "for the style 2" in idle.ask("POST", ADDRESS, json=missing).json()["error"]
 
 
+@pytest.mark.long
 def test_a_further_style_without_a_face_has_no_map_of_a_portrait(idle: Studio) -> None:
     """A landscape may be there for the background: it spoils no portrait's maps."""
     faces = [upload(idle, sample(role)[0].permute(1, 2, 0).numpy()) for role in ("content", "style")]

@@ -9,10 +9,10 @@ from PIL import Image
 from playwright.sync_api import Page, Route
 
 from glstylenet.studio.setting_schema import PALETTE
+from tests.studio_server import Server
 from tests.test_proposals import scene
 from tests.test_studio_page import (
     PHONE_WIDTH,
-    Server,
     at,
     browser,
     choose_pictures,
@@ -26,13 +26,12 @@ from tests.test_studio_page import (
     palette,
     pytestmark,
     saved_map,
-    server,
     state,
     tool,
     until,
 )
 
-__all__ = ["browser", "context", "page", "pytestmark", "server"]  # fixtures
+__all__ = ["browser", "context", "page", "pytestmark"]  # fixtures
 
 ADDRESS = "**/api/maps/propose"
 

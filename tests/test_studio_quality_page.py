@@ -6,8 +6,8 @@ import pytest
 from playwright.sync_api import BrowserContext, Page
 
 from glstylenet.settings.quality import QUALITIES
+from tests.studio_server import Server
 from tests.test_studio_page import (
-    Server,
     browser,
     choose_pictures,
     context,
@@ -15,13 +15,12 @@ from tests.test_studio_page import (
     pictures,
     pytestmark,
     ready,
-    server,
     set_value,
     state,
     until,
 )
 
-__all__ = ["browser", "context", "page", "pictures", "pytestmark", "server"]  # fixtures
+__all__ = ["browser", "context", "page", "pictures", "pytestmark"]  # fixtures
 
 
 def chosen(page: Page) -> object:

@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 from playwright.sync_api import BrowserContext, Error, Page, Route
 
+from tests.studio_server import Server
 from tests.test_studio_page import (
-    Server,
     at,
     browser,
     choose_pictures,
@@ -25,7 +25,6 @@ from tests.test_studio_page import (
     pytestmark,
     ready,
     saved_map,
-    server,
     start,
     state,
     still_page,
@@ -33,7 +32,7 @@ from tests.test_studio_page import (
     until,
 )
 
-__all__ = ["browser", "context", "page", "pictures", "pytestmark", "server", "still_page"]  # fixtures
+__all__ = ["browser", "context", "page", "pictures", "pytestmark", "still_page"]  # fixtures
 
 BACKGROUND, SKIN, SKY = "#ff0000", "#00ff00", "#00ffff"
 RUN: dict[str, Any] = {
@@ -198,6 +197,7 @@ def test_a_place_in_the_queue_counts_down(context: BrowserContext, server: Serve
     state(page, "Finished")
 
 
+@pytest.mark.long
 def test_the_content_is_not_drawn_distorted(
     context: BrowserContext, server: Server, pictures: dict[str, Path], tall: Path
 ) -> None:
@@ -225,6 +225,7 @@ def test_the_content_is_not_drawn_distorted(
 # --- what was painted
 
 
+@pytest.mark.long
 def test_a_picture_dropped_on_a_painted_one_can_be_taken_back(
     page: Page, pictures: dict[str, Path], tall: Path, tmp_path: Path
 ) -> None:
@@ -344,6 +345,7 @@ class Gate:
                 route.continue_()
 
 
+@pytest.mark.long
 def test_a_large_picture_chosen_first_does_not_overtake(
     page: Page, pictures: dict[str, Path], tall: Path, tmp_path: Path
 ) -> None:
@@ -361,6 +363,7 @@ def test_a_large_picture_chosen_first_does_not_overtake(
     assert page.locator("#notices").inner_text() == ""
 
 
+@pytest.mark.long
 def test_an_upload_tells_how_far_it_is_and_can_be_cancelled(page: Page, tall: Path) -> None:
     gate = Gate()
     page.route("**/api/pictures", gate.hold, times=1)

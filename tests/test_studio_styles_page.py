@@ -9,9 +9,9 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, Request, Route
 
 from glstylenet.studio.setting_schema import MOST_STYLES
+from tests.studio_server import Server
 from tests.test_studio_page import (
     PHONE_WIDTH,
-    Server,
     Watched,
     at,
     browser,
@@ -26,13 +26,12 @@ from tests.test_studio_page import (
     pictures,
     pytestmark,
     ready,
-    server,
     tool,
     until,
 )
 from tests.test_studio_state import RUN
 
-__all__ = ["browser", "context", "page", "pictures", "pytestmark", "server"]  # fixtures
+__all__ = ["browser", "context", "page", "pictures", "pytestmark"]  # fixtures
 
 BACKGROUND, SKIN, SKY, HAIR = "#ff0000", "#00ff00", "#00ffff", "#ffff00"
 LEAST_SIDE = 200  # pixels of a style's picture area, in a window of 1280 x 800
@@ -258,6 +257,7 @@ def _halves(file: Path) -> None:
     image.save(file)
 
 
+@pytest.mark.long
 def test_there_is_room_for_every_style(page: Page, pictures: dict[str, Path]) -> None:
     page.set_viewport_size({"width": 1280, "height": 800})
     choose_pictures(page, pictures)

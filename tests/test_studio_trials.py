@@ -24,11 +24,10 @@ from tests.test_studio_page import (
     paint_both,
     pictures,
     pytestmark,
-    server,
     until,
 )
 
-__all__ = ["browser", "context", "idle", "page", "pictures", "pytestmark", "samples", "server"]  # fixtures
+__all__ = ["browser", "context", "idle", "page", "pictures", "pytestmark", "samples"]  # fixtures
 
 ADDRESS = "**/api/trials"
 

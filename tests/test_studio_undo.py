@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page
 
+from tests.studio_server import Server
 from tests.test_studio_hands import Fingers
 from tests.test_studio_page import (
-    Server,
     Watched,
     at,
     browser,
@@ -20,11 +20,10 @@ from tests.test_studio_page import (
     pytestmark,
     ready,
     saved_map,
-    server,
     tool,
 )
 
-__all__ = ["browser", "context", "page", "pictures", "pytestmark", "server"]  # fixtures
+__all__ = ["browser", "context", "page", "pictures", "pytestmark"]  # fixtures
 
 LABELS = """
 const {Labels} = await import("/static/labels.js");

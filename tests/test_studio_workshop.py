@@ -12,10 +12,10 @@ from playwright.sync_api import Browser, BrowserContext, FilePayload, Page, Rout
 
 from glstylenet.studio.setting_schema import page_schema
 from tests.long_cases import rest_is_long
+from tests.studio_server import Server
 from tests.test_studio_page import (
     PATIENCE,
     PHONE_WIDTH,
-    Server,
     Watched,
     browser,
     choose_pictures,
@@ -28,7 +28,6 @@ from tests.test_studio_page import (
     pytestmark,
     ready,
     saved_map,
-    server,
     set_value,
     start,
     state,
@@ -36,7 +35,7 @@ from tests.test_studio_page import (
 )
 from tests.test_studio_state import RUN, view
 
-__all__ = ["browser", "context", "page", "pictures", "pytestmark", "server"]  # fixtures
+__all__ = ["browser", "context", "page", "pictures", "pytestmark"]  # fixtures
 
 LEAST_HEIGHT = 620  # pixels to paint on, in a window of 1280 x 800
 
@@ -56,6 +55,7 @@ def refresh(page: Page) -> None:
 # --- room
 
 
+@pytest.mark.long
 def test_there_is_room_to_paint(page: Page, pictures: dict[str, Path]) -> None:
     page.set_viewport_size({"width": 1280, "height": 800})
     choose_pictures(page, pictures)
@@ -82,6 +82,7 @@ def test_there_is_room_to_paint(page: Page, pictures: dict[str, Path]) -> None:
     assert page.locator("#view-settings").is_visible()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("view", rest_is_long(["settings", "paint", "result"], short=1))
 def test_nothing_is_hidden_under_run_on_a_phone(
     browser: Browser, server: Server, pictures: dict[str, Path], view: str
@@ -142,6 +143,7 @@ def test_runs_are_in_sight_with_what_goes_on(page: Page) -> None:
     )
 
 
+@pytest.mark.long
 def test_a_run_in_the_strip_is_told_without_a_cut(page: Page) -> None:
     """What tells two drafts of today apart was cut off: the hour, and what differs from the preset."""
     page.set_viewport_size({"width": 1280, "height": 800})
@@ -198,6 +200,7 @@ def test_run_queues_while_another_runs(page: Page, pictures: dict[str, Path]) ->
     assert page.locator("#result").is_hidden()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("last", [0, 1])
 def test_a_run_queued_while_the_strip_asks_stays_in_it(page: Page, last: int) -> None:
     """The answer to a question of before the run was queued knows nothing of it."""
@@ -225,6 +228,7 @@ def test_a_run_queued_while_the_strip_asks_stays_in_it(page: Page, last: int) ->
     assert links == [second["id"], first["id"]]
 
 
+@pytest.mark.long
 def test_a_long_run_that_ends_is_told(context: BrowserContext, server: Server) -> None:
     context.add_init_script(
         """window.told = [];
@@ -392,6 +396,7 @@ def test_every_style_of_a_run_is_beside_its_result(
     watched.check()
 
 
+@pytest.mark.long
 def test_the_viewer_tells_variants_apart(context: BrowserContext, server: Server) -> None:
     """Runs of one preset, queued within a minute, by what they were given."""
     usual = {"quality": "draft", "local_weight": 500.0, "strict": False, "size": None}
@@ -428,6 +433,7 @@ def test_the_viewer_tells_variants_apart(context: BrowserContext, server: Server
 # --- pictures
 
 
+@pytest.mark.long
 def test_a_picture_is_pasted_anywhere(page: Page, pictures: dict[str, Path]) -> None:
     for role in ("content", "style"):
         page.evaluate(
@@ -525,6 +531,7 @@ def test_size_and_minutes_stand_beside_run(page: Page, pictures: dict[str, Path]
     until(page, "document.getElementById('result-size').textContent === '400 × 10'")
 
 
+@pytest.mark.long
 def test_presets_are_cards_and_weights_are_named_by_what_they_do(page: Page) -> None:
     assert page.locator("#presets input").count() == 7
     broken = "[...document.querySelectorAll('#presets img')].filter((image) => !image.naturalWidth).length"

@@ -348,6 +348,7 @@ def test_out_of_memory_is_told_as_such(
             picture_losses(content, content, style, settings=_settings())
 
 
+@pytest.mark.long
 def test_what_is_painted_is_measured_in_tiles_where_memory_ends(
     monkeypatch: pytest.MonkeyPatch, content: Picture, style: Picture
 ) -> None:

@@ -12,7 +12,7 @@ from PIL import Image
 
 from glstylenet.cli import main, painting
 from glstylenet.errors import OutputError
-from glstylenet.report import runner
+from glstylenet.report import painting as report_painting
 from glstylenet.report.results_file import Task
 from glstylenet.report.runner import refuse_written_inputs
 from glstylenet.run.named_files import named_files
@@ -35,7 +35,7 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         raise AssertionError("something was computed")
 
     monkeypatch.setattr(painting, "stylize", fail)
-    monkeypatch.setattr(runner, "stylize", fail)
+    monkeypatch.setattr(report_painting, "stylize", fail)
     yield tmp_path
     monkeypatch.undo()
 

@@ -34,6 +34,7 @@ _CAPTIONED = {
     "leaks": "leaks",
     "glitches": "glitches",
     "line_deviation": "lines",
+    "symmetry": "symmetry",
 }
 """The metrics in a caption, with their short names."""
 
@@ -209,7 +210,9 @@ class Reproduction:
             return GalleryItem(task.name, None, "not painted yet")
         if record.file is None:
             return GalleryItem(task.name, None, f"failed: {record.error}", command=record.command)
-        facts = {name: value for name, value in facts_of(record).items() if name in ("loss", "seconds")}
+        # A published picture has no losses, and took nobody any time here.
+        painted = facts_of(record) if record.losses else {}
+        facts = {name: value for name, value in painted.items() if name in ("loss", "seconds")}
         facts |= {
             words: format_number(record.metrics[key])
             for key, words in _CAPTIONED.items()
