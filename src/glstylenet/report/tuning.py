@@ -57,8 +57,10 @@ _MOST_LOST = 1.25
 
 
 _CLEARLY_BETTER = 0.97
-"""All distances of the balanced recipe are at most this, relative to the preset's. A content weight that differs
-by 3 %, too little to be seen, moves them by up to 3 %."""
+"""All distances of the balanced recipe are at most this, relative to the preset's.
+
+A content weight that differs by 3 %, too little to be seen, moves them by up to 3 %.
+"""
 
 
 @dataclass(frozen=True)
