@@ -83,8 +83,11 @@ def _line(axes: "Axes", title: str, points: Mapping[str, tuple[float, float]], c
     """Draw a line through the points (numbers, seconds) of the schemes."""
     numbers, seconds = zip(*points.values(), strict=True)
     axes.plot(numbers, seconds, "o-", color=colour)
-    for name, x, y in zip(points, numbers, seconds, strict=True):
-        axes.annotate(f"({name})", (x, y), textcoords="offset points", xytext=(3, 5), fontsize=8)
+    for place, (name, x, y) in enumerate(zip(points, numbers, seconds, strict=True)):
+        # Above and below in turns: (f), (d) and (g) are close together.
+        offset = (0, 6) if place % 2 == 0 else (0, -13)
+        axes.annotate(f"({name})", (x, y), textcoords="offset points", xytext=offset, fontsize=8, ha="center")
+    axes.margins(0.08)
     axes.set_title(title)
     axes.set_xlabel("million numbers")
     axes.set_ylabel("seconds per evaluation")
