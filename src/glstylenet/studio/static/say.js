@@ -6,6 +6,7 @@ import { t } from "./words.js";
 
 const notices = document.getElementById("notices");
 const status = document.getElementById("say");
+const runbar = document.querySelector(".runbar"); // the viewers have none
 
 export function say(text) {
   status.textContent = text;
@@ -36,6 +37,7 @@ export function notice(text, kind = "error", action = null) {
   }
   box.append(close);
   for (const old of [...notices.children]) if (old.textContent === box.textContent || notices.children.length > 2) old.remove();
+  notices.style.setProperty("--runbar-height", `${runbar?.offsetHeight ?? 0}px`);
   notices.append(box);
   if (kind === "done") setTimeout(() => box.remove(), 6000);
   return box;
