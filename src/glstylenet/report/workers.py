@@ -19,6 +19,7 @@ from pathlib import Path
 import torch
 
 from glstylenet.errors import MemoryLimitError
+from glstylenet.machine import keep_freed_memory
 from glstylenet.objective import TargetCache
 from glstylenet.report.painting import SHARED_BYTES, Measure, paint_task
 from glstylenet.report.results_file import Record, Task
@@ -132,6 +133,7 @@ def _begin(stop: Flag, threads: int) -> None:
     global _stop, _targets
     if not hasattr(signal, "pthread_sigmask"):
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+    keep_freed_memory()
     torch.set_num_threads(threads)
     _stop, _targets = stop, TargetCache(SHARED_BYTES)
     threading.Thread(target=_end_with_parent, daemon=True).start()
