@@ -17,8 +17,8 @@ WorkersOption = Annotated[
         "--workers",
         metavar="N",
         min=1,
-        help="paint N pictures at once, each in a process with its share of threads and memory; for pictures "
-        "of up to 512 pixels, as many as there are cores",
+        help="paint N pictures at once, each in a process with its share of threads and memory; faster where "
+        "pictures are small",
     ),
 ]
 

@@ -59,7 +59,8 @@ _MOST_LOST = 1.25
 _CLEARLY_BETTER = 0.97
 """All distances of the balanced recipe are at most this, relative to the preset's.
 
-A content weight that differs by 3 %, too little to be seen, moves them by up to 3 %.
+A content weight that differs by 3 %, too little to be seen, moves most of them by less than that
+(docs/reproduction.md), and at another size weights do not have quite the same effect.
 """
 
 
