@@ -187,6 +187,8 @@ def test_a_run_that_dies_anywhere_ends_with_the_same_picture(painted: GiantPictu
         break
     assert picture is not None
     assert kinds == [
+        "style",
+        "join-style",
         "enlarge",
         "search",
         "join-search",
@@ -218,7 +220,7 @@ def test_a_stopped_run_is_resumed(painted: GiantPicture, tmp_path: Path) -> None
         should_stop=lambda: bool(seen),
     )
     assert stopped is None
-    assert seen == [PartsDone(2, 2, "enlarge-0", 1, 3)]
+    assert seen == [PartsDone(2, 2, "style-0", 1, 1)]
     assert torch.equal(_pixels(_paint(store, resume=True)), _pixels(painted))
 
 
@@ -306,6 +308,7 @@ def test_past_states_are_removed(painted: GiantPicture) -> None:
 def test_steps_come_in_order(painted: GiantPicture) -> None:
     names = [step.name for step in steps_of(Path("store"), painted.manifest, 1)]
     assert names == [
+        "size-1/style-0",
         "size-1/enlarge-0",
         *(f"size-1/search-{turn}" for turn in range(3)),
         "size-1/vote-0",

@@ -237,10 +237,11 @@ def _progress(*, quiet: bool) -> "Callable[[Event | PartsDone], None]":
 
 
 def _describe(event: "PartsDone") -> str:
-    """Return one line about areas that are done."""
+    """Return one line about parts of a step that are done."""
+    parts = "tiles" if event.step.startswith("style") else "areas"
     left = "" if event.seconds_left is None else f"; {duration(event.seconds_left)} left"
     return (
-        f"size {event.size}/{event.sizes}, {event.step}: {event.done} of {event.parts} areas, "
+        f"size {event.size}/{event.sizes}, {event.step}: {event.done} of {event.parts} {parts}, "
         f"{event.megapixels_a_minute:.3g} megapixels a minute{left}"
     )
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from glstylenet.giant.areas import COLOURS
 from glstylenet.giant.manifest import Manifest
-from glstylenet.giant.size_context import areas_of, copies_strokes
+from glstylenet.giant.size_context import areas_of, copies_strokes, style_tiles_of
 from glstylenet.machine import Device
 from glstylenet.memory import HeldPictures, plan_memory
 from glstylenet.objective import SEARCHES_OF_VOTE
@@ -17,7 +17,7 @@ __all__ = ["SizeForecast", "forecast_sizes", "passes_of"]
 _FORWARD_SHARE = 0.4
 """Share of an evaluation that is its forward pass."""
 
-_FORWARD_PASSES = {"search": 1, "survey": 2, "paint": 3}
+_FORWARD_PASSES = {"style": 1, "search": 1, "survey": 2, "paint": 3}
 """Forward passes of a part besides its evaluations: of pixels and content; where an area is painted, of the
 content, the pixels before and the pixels after."""
 
@@ -60,13 +60,10 @@ def forecast_sizes(
         pixels = sum(height * width for height, width in crops)
         searches = SEARCHES_OF_VOTE if copies_strokes(settings) else 0
         visit = passes_of("survey", manifest.evaluations) + passes_of("paint", manifest.evaluations)
+        style = [tile.crop.size for tile in style_tiles_of(manifest, number)]
+        style_pixels = sum(height * width for height, width in style)
         passes = sweeps * visit + searches * passes_of("search", manifest.evaluations)
         largest = max(crops, key=lambda crop: crop[0] * crop[1])
-        factor = manifest.factor(number)
-        style_size = (
-            max(1, round(manifest.style_size[0] * factor)),
-            max(1, round(manifest.style_size[1] * factor)),
-        )
         at_once = max(sum(area.colour == colour for area in areas) for colour in range(COLOURS))
         estimate = estimate_memory(
             settings,
@@ -74,7 +71,8 @@ def forecast_sizes(
             size=largest,
             factor=1.0,
             full_size=largest,
-            full_style_sizes=[style_size],
+            # The features of the style are in the store; the network sees a tile of it at a time.
+            full_style_sizes=[max(style, key=lambda crop: crop[0] * crop[1], default=largest)],
             held_pictures=HeldPictures(0, 0, 0),
             classes=0,
         )
@@ -85,7 +83,8 @@ def forecast_sizes(
                 at_once=at_once,
                 evaluations=sweeps * manifest.evaluations,
                 memory_bytes=plan_memory(estimate, _MOST_BYTES).needed_bytes,
-                seconds=passes * pixels * speed.evaluation / min(workers, at_once),
+                seconds=passes * pixels * speed.evaluation / min(workers, at_once)
+                + passes_of("style", 0) * style_pixels * speed.evaluation / min(workers, max(1, len(style))),
             )
         )
     return found

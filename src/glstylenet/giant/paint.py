@@ -17,7 +17,13 @@ from glstylenet.files import remove_strays
 from glstylenet.giant.areas import COLOURS, SMALLEST_AREA
 from glstylenet.giant.manifest import COARSE, GiantOptions, Manifest, read_manifest, write_manifest
 from glstylenet.giant.progress import Progress
-from glstylenet.giant.size_context import SizeContext, areas_of, copies_strokes, size_context
+from glstylenet.giant.size_context import (
+    SizeContext,
+    areas_of,
+    copies_strokes,
+    size_context,
+    style_tiles_of,
+)
 from glstylenet.giant.steps import (
     Part,
     Step,
@@ -34,6 +40,7 @@ from glstylenet.network import load_weights
 from glstylenet.numerics import Rect
 from glstylenet.objective import LossTerms
 from glstylenet.pictures import PictureSource, PictureStrips, fitted_size, open_strips
+from glstylenet.pyramid import SCHEMES
 from glstylenet.run import (
     ALGORITHM_VERSION,
     MARGIN,
@@ -286,7 +293,17 @@ def needed_disk(manifest: Manifest) -> int:
     # Two states of the last size, one of the size before, and an eighth for matches and sums; content and
     # style, in bytes where nothing is lost by it, which is known when they are read.
     inputs = _CANVAS_BYTES * (math.prod(manifest.sizes[-1]) + math.prod(manifest.style_size))
-    return int(1.125 * (2 * _CANVAS_BYTES * last + _CANVAS_BYTES * before)) + inputs
+    return int(1.125 * (2 * _CANVAS_BYTES * last + _CANVAS_BYTES * before)) + inputs + _style_bytes(manifest)
+
+
+def _style_bytes(manifest: Manifest) -> int:
+    """Return the bytes of the style's features and pixels at the last size, once by tiles and once joined."""
+    if len(manifest.sizes) == 1 or not style_tiles_of(manifest, len(manifest.sizes) - 1):
+        return 0
+    settings = Settings(**manifest.settings)
+    entry = choose_device(settings.device, settings.precision).dtype.itemsize
+    shapes = SCHEMES[settings.scheme].shapes(manifest.style_size)
+    return 2 * (entry * sum(map(math.prod, shapes)) + _CANVAS_BYTES * math.prod(manifest.style_size))
 
 
 @dataclass
@@ -335,6 +352,7 @@ class _Run:
             if step.name not in self.manifest.done and not self.carry_out(step, number, progress):
                 return False
         store = Store(self.folder)
+        store.remove(f"{self.manifest.place(number)}/style-*")
         for past in (f"size-{number - 1}", f"size-{number - 1}-smaller"):
             store.remove(past)
         if self.manifest.place(number) != f"size-{number}":
@@ -382,7 +400,9 @@ class _Run:
         """Remove what no later step reads."""
         store, kind, turn = Store(self.folder), *step.name.split("/")[1].rsplit("-", 1)
         place, first = self.manifest.place(number), int(copies_strokes(Settings(**self.manifest.settings)))
-        if kind == "vote":
+        if kind == "style":
+            store.remove(f"{place}/style-[0-9]*")
+        elif kind == "vote":
             store.remove(f"{place}/search-*")
             store.remove(f"{place}/pixels-0-*")
         elif kind == "survey":

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from glstylenet.giant.forecast import passes_of
 from glstylenet.giant.manifest import Manifest
-from glstylenet.giant.size_context import areas_of
+from glstylenet.giant.size_context import areas_of, style_tiles_of
 from glstylenet.giant.steps import Part, steps_of
 
 __all__ = ["Progress", "Work"]
@@ -21,11 +21,16 @@ class Work:
 
     def __init__(self, manifest: Manifest) -> None:
         self._manifest = manifest
-        self._areas = {number: areas_of(manifest, number) for number in range(1, len(manifest.sizes))}
+        numbers = range(1, len(manifest.sizes))
+        self._areas = {number: areas_of(manifest, number) for number in numbers}
+        self._style_tiles = {number: style_tiles_of(manifest, number) for number in numbers}
 
     def of(self, part: Part) -> float:
         """Return the work of a part."""
-        height, width = self._areas[part.number][part.area].region.crop.size
+        if part.kind == "style":
+            height, width = self._style_tiles[part.number][part.area].crop.size
+        else:
+            height, width = self._areas[part.number][part.area].region.crop.size
         return passes_of(part.kind, self._manifest.evaluations) * height * width
 
     def of_all(self, parts: Iterable[Part]) -> float:
@@ -42,7 +47,9 @@ class Work:
         )
 
     def pixels(self, part: Part) -> int:
-        """Return the pixels that are a part's own."""
+        """Return the pixels that are a part's own, of the style or of the picture."""
+        if part.kind == "style":
+            return math.prod(self._style_tiles[part.number][part.area].positions(1).size)
         return math.prod(self._areas[part.number][part.area].core.size)
 
 

@@ -12,18 +12,19 @@ from glstylenet.errors import InputError
 from glstylenet.giant.areas import Area, cut_into_areas
 from glstylenet.giant.manifest import Manifest, read_manifest
 from glstylenet.giant.store import Store
+from glstylenet.giant.style_features import StyleFeatures
 from glstylenet.machine import choose_device
 from glstylenet.maps import resize_labels
 from glstylenet.matching import Matches
 from glstylenet.network import VGG19, load_weights
 from glstylenet.numerics import Rect
-from glstylenet.objective import AreaTargets, LossWeights, StyleGuide
-from glstylenet.pictures import resize, resized_window
-from glstylenet.pyramid import SCHEMES
+from glstylenet.objective import AreaTargets, LossWeights, StyleGuide, compared_groups
+from glstylenet.pictures import resized_window
+from glstylenet.pyramid import SCHEMES, Tile, cut_into_tiles
 from glstylenet.run import MARGIN, SMALLEST_SIDE, canvas_size
 from glstylenet.settings import Settings
 
-__all__ = ["SizeContext", "areas_of", "copies_strokes", "size_context"]
+__all__ = ["SizeContext", "areas_of", "copies_strokes", "size_context", "style_tiles_of"]
 
 
 class SizeContext:
@@ -44,31 +45,52 @@ class SizeContext:
         return choose_device(self.settings.device, self.settings.precision).torch_device
 
     @cached_property
-    def targets(self) -> AreaTargets:
-        """The network, and what depends on the style at this size."""
-        settings, store = self.settings, self.store
+    def network(self) -> VGG19:
+        """The network."""
+        settings = self.settings
         device = choose_device(settings.device, settings.precision)
-        weights = load_weights(settings.weights)
-        network = VGG19(weights.tensors, device=device.torch_device, dtype=device.dtype)
-        style = resize(store.read_pixels("style"), self._style_size).to(device.torch_device)
-        style_map = None
-        if store.has("style-map"):
-            style_map = resize_labels(store.read_pixels("style-map"), self._style_size).to(style.device)
+        tensors = load_weights(settings.weights).tensors
+        return VGG19(tensors, device=device.torch_device, dtype=device.dtype)
+
+    @cached_property
+    def style_features(self) -> StyleFeatures:
+        """The features of the style at this size, in the store."""
+        settings = self.settings
+        return StyleFeatures(
+            self.store,
+            self.name,
+            style_tiles_of(self.manifest, self.number),
+            compared_groups(SCHEMES[settings.scheme], LossWeights.of(settings)),
+            choose_device(settings.device, settings.precision).dtype,
+        )
+
+    @cached_property
+    def targets(self) -> AreaTargets:
+        """What depends on the style at this size."""
+        settings, store, features = self.settings, self.store, self.style_features
+        styles = []
+        if features.tiles:
+            style_map = None
+            if store.has("style-map"):
+                size = features.tiles[0].size
+                style_map = resize_labels(store.read_pixels("style-map"), size).to(self.device)
+            styles = [StyleGuide(features.picture().to(self.device), style_map)]
         content_factor = 1.0 if self.manifest.factor(self.number) == 1.0 else settings.coarse_content
         return AreaTargets(
-            network,
+            self.network,
             SCHEMES[settings.scheme],
             LossWeights.of(settings, content_factor=content_factor),
             self.canvas_size,
-            [StyleGuide(style, style_map)],
-            content_map=None if style_map is None else self._content_map,
+            styles,
+            content_map=self._content_map if store.has("content-map") else None,
             regions=settings.statistics == "regions",
-            tile_side=self.manifest.area_of(self.number),
+            features=features,
         )
 
     def forget_targets(self) -> None:
-        """Free the memory of the targets: the size is done."""
-        self.__dict__.pop("targets", None)
+        """Free the memory of network and targets: the size is done."""
+        for name in ("network", "style_features", "targets"):
+            self.__dict__.pop(name, None)
 
     @property
     def start_generation(self) -> int:
@@ -126,13 +148,6 @@ class SizeContext:
         indexes = [tensors[f"index-{number}"].long() for number in range(len(tensors))]
         return [Matches(index.to(self.device), torch.zeros(index.shape)) for index in indexes]
 
-    @property
-    def _style_size(self) -> tuple[int, int]:
-        """The style's size: it shrinks with the picture, to the smallest side that holds patches."""
-        height, width = self.manifest.style_size
-        factor = max(self.manifest.factor(self.number), min(1.0, SMALLEST_SIDE / min(height, width)))
-        return round(height * factor), round(width * factor)
-
     def _content_map(self, size: tuple[int, int]) -> Tensor:
         """Return the content's class channels at the (height, width) of a feature of the canvas.
 
@@ -185,6 +200,19 @@ def copies_strokes(settings: Settings) -> bool:
 def areas_of(manifest: Manifest, number: int) -> list[Area]:
     """Return the areas of a size; the coarse one is painted whole."""
     return cut_into_areas(canvas_size(manifest.sizes[number]), manifest.area_of(number))
+
+
+def style_tiles_of(manifest: Manifest, number: int) -> list[Tile]:
+    """Return the tiles of the style at a size; none if nothing is compared with it.
+
+    The style shrinks with the picture, to the smallest side that holds patches.
+    """
+    settings = Settings(**manifest.settings)
+    if not compared_groups(SCHEMES[settings.scheme], LossWeights.of(settings)):
+        return []
+    height, width = manifest.style_size
+    factor = max(manifest.factor(number), min(1.0, SMALLEST_SIDE / min(height, width)))
+    return cut_into_tiles((round(height * factor), round(width * factor)), manifest.area_of(number))
 
 
 def _mirrored(start: int, stop: int, length: int) -> Tensor:

@@ -4,6 +4,7 @@ A part reads what earlier steps wrote into the store, writes files of its own, a
 on nothing else, so it may run in any process and any number of times. Parts of a step run at once; a step
 begins when the one before is done::
 
+    style              features of the style, tile by tile
     enlarge            the picture of the size before, resampled
     search-0 ... 2     patches to copy strokes from, with penalties for overused ones    (three times)
     vote               strokes copied
@@ -15,7 +16,7 @@ begins when the one before is done::
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -24,7 +25,13 @@ from torch import Tensor
 from glstylenet.errors import MemoryLimitError
 from glstylenet.giant.areas import COLOURS, Area
 from glstylenet.giant.manifest import Manifest
-from glstylenet.giant.size_context import SizeContext, areas_of, copies_strokes, size_context
+from glstylenet.giant.size_context import (
+    SizeContext,
+    areas_of,
+    copies_strokes,
+    size_context,
+    style_tiles_of,
+)
 from glstylenet.machine import default_modes, out_of_memory
 from glstylenet.matching import PATCH
 from glstylenet.memory import HISTORY, MemoryPlan
@@ -57,8 +64,9 @@ class Part:
     """`Part` is one area's part of a step, or what is computed from all of them: ``kind`` says which.
 
     ``folder``: the store. ``run``: the digest of the run's identity, for a process that holds several.
-    ``number``: the size. ``area``: its number, -1 for what is of the whole picture. ``turn``: the search, the
-    sweep or, for a colour, ``COLOURS`` times the sweep plus the colour.
+    ``number``: the size. ``area``: its number, or that of a tile of the style where ``kind`` is style; -1 for
+    what is of the whole picture. ``turn``: the search, the sweep or, for a colour, ``COLOURS`` times the
+    sweep plus the colour.
     """
 
     folder: Path
@@ -93,6 +101,10 @@ def steps_of(folder: Path, manifest: Manifest, number: int) -> Iterator[Step]:
         last = Part(folder, run, joins, number, -1, turn) if joins else None
         return Step(f"{manifest.place(number)}/{kind}-{turn}", parts, last)
 
+    tiles = range(len(style_tiles_of(manifest, number)))
+    if tiles:
+        parts = tuple(Part(folder, run, "style", number, tile) for tile in tiles)
+        yield Step(f"{manifest.place(number)}/style-0", parts, Part(folder, run, "join-style", number, -1))
     yield step("enlarge")
     if copies_strokes(settings):
         for turn in range(SEARCHES_OF_VOTE):
@@ -116,7 +128,9 @@ def run_part(part: Part) -> None:
     if is_done(part):
         return
     try:
-        _KINDS[part.kind](size_context(part.folder, part.run, part.number), part)
+        context = size_context(part.folder, part.run, part.number)
+        _KINDS[part.kind](context, part)
+        context.style_features.release()
     except (MemoryError, RuntimeError) as error:
         if not out_of_memory(error):
             raise
@@ -141,6 +155,8 @@ def total_losses(folder: Path, manifest: Manifest, number: int, sweep: int) -> L
 def written_by(part: Part) -> str:
     """Return the name of the file that a part writes last."""
     return {
+        "style": f"style-{part.area}",
+        "join-style": "style-picture",
         "enlarge": f"pixels-0-{part.area}",
         "search": f"search-{part.turn}-{part.area}",
         "join-search": f"search-{part.turn}",
@@ -158,6 +174,17 @@ def last_generation(context: SizeContext) -> int:
         return 0
     sweeps = context.manifest.options.sweeps if context.manifest.evaluations else 0
     return context.start_generation + sweeps
+
+
+def _style(context: SizeContext, part: Part) -> None:
+    tensors = context.style_features.compute(part.area, context.network)
+    context.store.write_tensors(context.name(written_by(part)), tensors)
+
+
+def _join_style(context: SizeContext, part: Part) -> None:
+    tiles = range(len(context.style_features.tiles))
+    names = [context.name(written_by(replace(part, kind="style", area=number))) for number in tiles]
+    context.style_features.join(names)
 
 
 def _enlarge(context: SizeContext, part: Part) -> None:
@@ -360,6 +387,8 @@ def _paint(context: SizeContext, part: Part) -> None:
 
 
 _KINDS: Mapping[str, Callable[[SizeContext, Part], None]] = {
+    "style": _style,
+    "join-style": _join_style,
     "enlarge": _enlarge,
     "search": _search,
     "join-search": _join_search,

@@ -14,6 +14,7 @@ any process on any machine that sees the folder.
 """
 
 import math
+import mmap
 import shutil
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
@@ -32,13 +33,35 @@ from glstylenet.files import replacing
 from glstylenet.numerics import Rect
 from glstylenet.pictures import resized_window
 
-__all__ = ["Store"]
+__all__ = ["MappedArray", "Store"]
 
 _BLOCK = 256
 """Pixels a side that are resized at a time."""
 
 _AT_ONCE = 2**20
 """Numbers that are converted at a time."""
+
+
+class MappedArray:
+    """`MappedArray` reads numbers from a file as they are looked at.
+
+    ``tensor`` has its shape and type; what is written to it changes the process's memory, not the file.
+    ``dtype``: the numbers' type, which may be one that NumPy lacks.
+    """
+
+    def __init__(self, path: Path, dtype: torch.dtype) -> None:
+        with path.open("rb") as file:
+            np.lib.format.read_magic(file)
+            shape, _, stored = np.lib.format.read_array_header_1_0(file)
+            start = file.tell()
+            self._mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+        values = np.frombuffer(self._mapped, stored, math.prod(shape), start).reshape(shape)
+        self.tensor = torch.from_numpy(values).view(dtype)
+
+    def release(self) -> None:
+        """Give the memory of what was read back; it is read again when it is looked at again."""
+        if hasattr(mmap, "MADV_DONTNEED"):  # not on Windows, which gives it back by itself when it is short
+            self._mapped.madvise(mmap.MADV_DONTNEED)
 
 
 class Store:
@@ -113,6 +136,25 @@ class Store:
             tensor: Tensor = file.get_tensor(key)
         return tensor
 
+    def write_array(
+        self,
+        name: str,
+        shape: tuple[int, ...],
+        dtype: torch.dtype,
+        parts: Iterable[tuple[tuple[slice, ...], Tensor]],
+    ) -> None:
+        """Write an array that comes in ``parts``: where they are, and their numbers."""
+        with self._replacing(f"{name}.npy") as file:
+            stored_type = _as_numpy(torch.empty(0, dtype=dtype)).dtype
+            start = _begin_array(file, shape, stored_type)
+            for place, numbers in parts:
+                stored = np.memmap(file, stored_type, "r+", start, shape)
+                stored[place] = _as_numpy(numbers)
+
+    def map_array(self, name: str, dtype: torch.dtype) -> MappedArray:
+        """Return an array of numbers of the type ``dtype`` that is read as it is looked at."""
+        return MappedArray(self.folder / f"{name}.npy", dtype)
+
     def has(self, name: str) -> bool:
         """Return whether pixels or tensors of this name are there."""
         return any((self.folder / f"{name}.{suffix}").exists() for suffix in ("npy", "safetensors"))
@@ -133,6 +175,14 @@ class Store:
         path = self.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         return replacing(path, overwrite=True)
+
+
+def _as_numpy(numbers: Tensor) -> npt.NDArray[Any]:
+    """Return numbers as NumPy holds them: the bits of bfloat16, which it lacks, as whole numbers."""
+    values: npt.NDArray[Any] = (
+        numbers.view(torch.int16) if numbers.dtype == torch.bfloat16 else numbers
+    ).numpy()
+    return values
 
 
 def _begin_array(file: IO[bytes], shape: tuple[int, ...], dtype: "np.dtype[Any]") -> int:

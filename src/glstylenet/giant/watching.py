@@ -97,8 +97,8 @@ class PaintedSoFar:
 class StepProgress:
     """`StepProgress` says how many ``areas`` a step goes over, and how many of them are ``done``.
 
-    ``kind``: enlarge, search, vote, survey or paint. ``turn``: of a search or a survey its number from 0, of
-    painting the sweep. ``number``: the size from 0.
+    ``kind``: style, enlarge, search, vote, survey or paint; the areas of "style" are tiles of the style.
+    ``turn``: of a search or a survey its number from 0, of painting the sweep. ``number``: the size from 0.
     """
 
     kind: str

@@ -17,7 +17,12 @@
 - ``area_objective``: evaluates them as a function of the pixels of one area, with all others held.
 """
 
-from glstylenet.objective.area_objective import AreaObjective, AreaSurvey, AreaTargets
+from glstylenet.objective.area_objective import (
+    AreaObjective,
+    AreaSurvey,
+    AreaTargets,
+    compared_groups,
+)
 from glstylenet.objective.gram import gram
 from glstylenet.objective.loss_term import Loss, LossTerm
 from glstylenet.objective.objective import Objective
@@ -27,6 +32,7 @@ from glstylenet.objective.style_target import StyleStatistics
 from glstylenet.objective.styles import StyleGuide
 from glstylenet.objective.target_cache import TargetCache
 from glstylenet.objective.terms import TERMS, LossMaps, LossTerms, LossWeights
+from glstylenet.objective.tile_features import crop_features
 
 __all__ = [
     "SEARCHES_OF_VOTE",
@@ -44,7 +50,9 @@ __all__ = [
     "StyleStatistics",
     "TargetCache",
     "check_opacity",
+    "compared_groups",
     "counted_patches",
     "counted_positions",
+    "crop_features",
     "gram",
 ]

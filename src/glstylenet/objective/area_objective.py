@@ -36,13 +36,30 @@ from glstylenet.objective.stroke_votes import StrokeVotes
 from glstylenet.objective.styles import StyleGuide, group_styles
 from glstylenet.objective.target_cache import TargetCache
 from glstylenet.objective.terms import Evaluation, LossAccumulator, LossTerms, LossWeights, active_terms
-from glstylenet.objective.tile_features import FeatureExtractor, TileFeatures, crop_features
+from glstylenet.objective.tile_features import (
+    FeatureExtractor,
+    FusedFeatures,
+    TileFeatures,
+    crop_features,
+)
 from glstylenet.pyramid import Scheme, Tile, fused_size
 
-__all__ = ["AreaObjective", "AreaSurvey", "AreaTargets", "Matrices"]
+__all__ = ["AreaObjective", "AreaSurvey", "AreaTargets", "Matrices", "compared_groups"]
 
 Matrices = list[list[Tensor]]
 """Gram matrices (N, N), of each region of each fused feature."""
+
+
+def compared_groups(scheme: Scheme, weights: LossWeights) -> tuple[tuple[int, ...], ...]:
+    """Return the layers of each fused feature that is compared with styles; none if no term does.
+
+    >>> from glstylenet.pyramid import SCHEMES
+    >>> from glstylenet.settings import Settings
+    >>> compared_groups(SCHEMES["h"], LossWeights.of(Settings()))
+    ((3,), (4,))
+    """
+    active = active_terms(weights, has_content=True)
+    return scheme.groups if any(term.compares_styles for term in active) else ()
 
 
 class AreaTargets:
@@ -50,8 +67,8 @@ class AreaTargets:
 
     ``size``: the (height, width) of the whole picture. ``styles``: those of weight 0 are left out.
     ``content_map`` returns the content's class channels (1, K, h, w) at the size (h, w) of a feature;
-    ``None`` without maps. ``regions``: the Gram matrices of the map's classes are compared. ``tile_side``:
-    longest side of the tiles in which the styles' features are computed, ``None`` for whole pictures.
+    ``None`` without maps. ``regions``: the Gram matrices of the map's classes are compared. ``features``
+    returns the styles' fused features; by default the network computes them.
     """
 
     def __init__(
@@ -64,14 +81,14 @@ class AreaTargets:
         *,
         content_map: Callable[[tuple[int, int]], Tensor] | None = None,
         regions: bool = False,
-        tile_side: int | None = None,
+        features: FusedFeatures | None = None,
         block_bytes: int = BLOCK_BYTES,
     ) -> None:
         self.network = network
         self.weights = weights
         self.size = size
         self.active = active_terms(weights, has_content=True)
-        groups = scheme.groups if any(term.compares_styles for term in self.active) else ()
+        groups = compared_groups(scheme, weights)
         self.groups = computed_groups(groups, self.active)
         self.compares_content = any(term.compares_content for term in self.active)
         has_maps = content_map is not None and any(style.class_channels is not None for style in styles)
@@ -88,7 +105,7 @@ class AreaTargets:
                 content=None,
                 styles=group_styles(
                     TargetCache(),
-                    FeatureExtractor(network, tile_side),
+                    features or FeatureExtractor(network),
                     groups,
                     styles,
                     map_factor=factor,

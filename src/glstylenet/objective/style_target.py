@@ -13,7 +13,7 @@ from glstylenet.numerics import exact_dtype, flatten_positions, sum_dtype
 from glstylenet.objective.gram import gram
 from glstylenet.objective.opacity import counted_patches, counted_positions
 from glstylenet.objective.regions import FEWEST_POSITIONS, Region
-from glstylenet.objective.tile_features import FeatureExtractor
+from glstylenet.objective.tile_features import FusedFeatures
 from glstylenet.pyramid import fused_size
 
 __all__ = ["StyleStatistics", "StyleTarget", "style_targets"]
@@ -140,7 +140,7 @@ class StyleTarget:
 
 
 def style_targets(
-    extractor: FeatureExtractor,
+    extractor: FusedFeatures,
     groups: tuple[tuple[int, ...], ...],
     style: Tensor,
     style_map: Tensor | None,

@@ -20,7 +20,7 @@ from glstylenet.matching import PATCH, Matches, PatchGrid, patch_sums
 from glstylenet.objective.regions import FEWEST_POSITIONS, RegionTarget
 from glstylenet.objective.style_target import StyleStatistics, StyleTarget
 from glstylenet.objective.target_cache import TargetCache
-from glstylenet.objective.tile_features import FeatureExtractor
+from glstylenet.objective.tile_features import FusedFeatures
 from glstylenet.pyramid import fused_size
 
 __all__ = ["GroupStyles", "StyleGuide", "group_styles", "used_styles"]
@@ -244,7 +244,7 @@ class GroupStyles:
 
 def group_styles(
     cache: TargetCache,
-    extractor: FeatureExtractor,
+    extractor: FusedFeatures,
     groups: tuple[tuple[int, ...], ...],
     styles: Sequence[StyleGuide],
     *,

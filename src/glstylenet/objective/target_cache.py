@@ -10,7 +10,7 @@ from torch import Tensor
 from glstylenet.matching import BLOCK_BYTES
 from glstylenet.network import CONTENT_LAYER
 from glstylenet.objective.style_target import StyleTarget, style_targets
-from glstylenet.objective.tile_features import FeatureExtractor
+from glstylenet.objective.tile_features import FusedFeatures
 
 __all__ = ["TargetCache"]
 
@@ -28,7 +28,7 @@ class TargetCache:
         self._contents: OrderedDict[Hashable, Tensor] = OrderedDict()
         self._styles: OrderedDict[Hashable, list[StyleTarget]] = OrderedDict()
 
-    def content(self, extractor: FeatureExtractor, content: Tensor) -> Tensor:
+    def content(self, extractor: FusedFeatures, content: Tensor) -> Tensor:
         """Return F^4 of ``content`` (1, 3, H, W)."""
 
         def compute() -> Tensor:
@@ -39,7 +39,7 @@ class TargetCache:
 
     def style(
         self,
-        extractor: FeatureExtractor,
+        extractor: FusedFeatures,
         groups: tuple[tuple[int, ...], ...],
         style: Tensor,
         style_map: Tensor | None,

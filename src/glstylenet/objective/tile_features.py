@@ -1,9 +1,9 @@
 """TileFeatures: the fused features of one tile, and of whole pictures tile by tile."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -12,7 +12,7 @@ from glstylenet.network import Network, layer_channels, layer_sizes
 from glstylenet.numerics import Rect, picture_size, to_half
 from glstylenet.pyramid import Pyramid, Tile, cut_into_tiles, fused_size, layers_of
 
-__all__ = ["FeatureExtractor", "TileFeatures", "crop_features", "tile_features"]
+__all__ = ["FeatureExtractor", "FusedFeatures", "TileFeatures", "crop_features", "tile_features"]
 
 
 @dataclass(frozen=True)
@@ -92,6 +92,17 @@ def crop_features(
         origin=tile.origin,
     )
     return TileFeatures(tile, groups, windows, saved, [pyramid.fused for pyramid in pyramids], channels)
+
+
+class FusedFeatures(Protocol):
+    """`FusedFeatures` returns fused features of whole pictures that are only compared with."""
+
+    @property
+    def key(self) -> Hashable:
+        """What the features depend on besides the picture."""
+
+    def fused(self, picture: Tensor, groups: Sequence[tuple[int, ...]]) -> list[Tensor]:
+        """Return the fusion (1, C, A, B) of each of ``groups`` for ``picture`` (1, 3, H, W)."""
 
 
 @dataclass(frozen=True)

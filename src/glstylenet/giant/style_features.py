@@ -1,0 +1,112 @@
+"""StyleFeatures: the style's fused features at one size, computed once, and read from the store as needed.
+
+A large style's features are larger than an area's: 60 bytes for each of its pixels in scheme (g). No process
+holds them. The style is cut into tiles; each tile's features are computed as a part of a step, by any
+process, and all are joined to one file. Every process maps that file: the search and the votes of an area
+read what they need of it through the page cache, and :meth:`StyleFeatures.release` gives the rest of the
+process's memory back after each part.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+
+import torch
+from torch import Tensor
+
+from glstylenet.giant.store import MappedArray, Store
+from glstylenet.network import Network
+from glstylenet.numerics import Rect
+from glstylenet.objective import crop_features
+from glstylenet.pictures import resized_window
+from glstylenet.pyramid import Tile
+
+__all__ = ["StyleFeatures"]
+
+
+class StyleFeatures:
+    """`StyleFeatures` reads and writes what a size needs of the style's picture.
+
+    ``name_of`` returns the name of a file of this size in ``store``. ``tiles``: those of the style, none if
+    nothing is compared with it. ``groups``: the layers of each fused feature. ``dtype``: of the features.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        name_of: Callable[[str], str],
+        tiles: Sequence[Tile],
+        groups: Sequence[tuple[int, ...]],
+        dtype: torch.dtype,
+    ) -> None:
+        self._store = store
+        self._name_of = name_of
+        self.tiles = tiles
+        self._groups = groups
+        self._dtype = dtype
+        self._maps: dict[str, MappedArray] = {}
+
+    def compute(self, number: int, network: Network) -> dict[str, Tensor]:
+        """Return what :meth:`join` needs of the tile ``number``, by name: pixels, and features by group."""
+        tile = self.tiles[number]
+        crop = resized_window(
+            lambda window: self._store.read_pixels("style", window),
+            self._store.size_of("style"),
+            tile.size,
+            tile.crop,
+        )
+        windows = [tile.positions(group[-1]) for group in self._groups]
+        with torch.no_grad():
+            found = crop_features(
+                network, crop.to(network.device), tile, self._groups, windows, save_for_backward=False
+            )
+        own = tile.positions(1).relative_to(tile.crop)
+        tensors = {f"feature-{group}": _lines(feature) for group, feature in enumerate(found.fused)}
+        return {"picture": crop[0][:, *own.slices]} | tensors
+
+    def join(self, names: Sequence[str]) -> None:
+        """Join what the store holds of all tiles, by the ``names`` of their files, in order."""
+        for group, layers in enumerate(self._groups):
+            self._write(f"style-feature-{group}", f"feature-{group}", names, layers[-1])
+        self._write("style-picture", "picture", names, None)
+
+    def picture(self) -> Tensor:
+        """Return the style (1, 3, A, B) at this size, mapped."""
+        return self._mapped("style-picture", torch.float32)[None]
+
+    def fused(self, _picture: Tensor, groups: Sequence[tuple[int, ...]]) -> list[Tensor]:
+        """Return the fused features (1, C, A, B), mapped: what a :class:`.FeatureExtractor` computes."""
+        assert tuple(groups) == tuple(self._groups)
+        mapped = [self._mapped(f"style-feature-{number}", self._dtype) for number in range(len(groups))]
+        return [each.permute(2, 0, 1)[None] for each in mapped]
+
+    def release(self) -> None:
+        """Give back the memory of what was read; it is read again when needed."""
+        for mapped in self._maps.values():
+            mapped.release()
+
+    def _mapped(self, name: str, dtype: torch.dtype) -> Tensor:
+        if name not in self._maps:
+            self._maps[name] = self._store.map_array(self._name_of(name), dtype)
+        return self._maps[name].tensor
+
+    def _write(self, name: str, key: str, names: Sequence[str], layer: int | None) -> None:
+        """Write one array from the tiles' parts of it: positions of ``layer``, or the picture's pixels."""
+
+        def parts() -> Iterator[tuple[tuple[slice, ...], Tensor]]:
+            for tile, file in zip(self.tiles, names, strict=True):
+                yield _place(tile, layer), self._store.read_tensor(file, key)
+
+        last = self.tiles[-1].positions(layer or 1)
+        size = (last.bottom, last.right)
+        first = self._store.read_tensor(names[0], key)
+        shape = (first.shape[0], *size) if layer is None else (*size, first.shape[2])
+        self._store.write_array(self._name_of(name), shape, first.dtype, parts())
+
+
+def _lines(feature: Tensor) -> Tensor:
+    """Return a feature (1, C, h, w) as (h, w, C): a position's numbers lie together, as searches read it."""
+    return feature[0].permute(1, 2, 0).cpu().contiguous()
+
+
+def _place(tile: Tile, layer: int | None) -> tuple[slice, ...]:
+    own: Rect = tile.positions(layer or 1)
+    return (slice(None), *own.slices) if layer is None else own.slices
