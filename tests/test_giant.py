@@ -277,7 +277,7 @@ def test_a_full_disk_is_told_before_anything_is_computed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("shutil.disk_usage", lambda _place: SimpleNamespace(free=10))
-    with pytest.raises(OutputError, match="the store will need 1 MiB, and the disk has 0 MiB left"):
+    with pytest.raises(OutputError, match="the store will need 2 MiB, and the disk has 0 MiB left"):
         _paint(tmp_path / "store")
     assert not list((tmp_path / "store").iterdir())
 
@@ -424,7 +424,7 @@ def test_a_dry_run_tells_what_a_run_takes(
     assert first.startswith("size 1, 165 x 32: painted whole, about ")
     assert second.startswith("size 2, 330 x 64: 3 areas, 6 evaluations each, about ")
     assert re.fullmatch(
-        r"in all about .*, [\d.]+ \w+ of memory, 2 MiB of disk \(1 MiB for the store, 1 MiB for the file\)",
+        r"in all about .*, [\d.]+ \w+ of memory, 2 MiB of disk \(2 MiB for the store, 1 MiB for the file\)",
         last,
     )
     assert sorted(path.name for path in tmp_path.iterdir()) == ["content.png", "style.png"]

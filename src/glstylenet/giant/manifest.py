@@ -60,7 +60,7 @@ class Manifest:
     options: GiantOptions
     evaluations: int
     settings: dict[str, bool | int | float | str | None]
-    format: Literal[2]
+    format: Literal[3]
     is_grey: bool = False
     done: tuple[str, ...] = ()
     smaller_from: int | None = None

@@ -404,6 +404,7 @@ class _Run:
             store.remove(f"{place}/style-[0-9]*")
         elif kind == "vote":
             store.remove(f"{place}/search-*")
+            store.remove(f"{place}/penalties-*")
             store.remove(f"{place}/pixels-0-*")
         elif kind == "survey":
             store.remove(f"{place}/survey-{turn}-*")
@@ -412,7 +413,7 @@ class _Run:
             sweep, colour = divmod(int(turn), COLOURS)
             if colour == COLOURS - 1:
                 store.remove(f"{place}/pixels-{first + sweep}-*")
-                store.remove(f"{place}/matches-{sweep}.*")
+                store.remove(f"{place}/matches-{sweep}-*")
 
     def _save(self, manifest: Manifest) -> None:
         self.manifest = manifest
@@ -489,7 +490,7 @@ def _manifest(
         options=options,
         evaluations=evaluations,
         settings=settings.model_dump(mode="json"),
-        format=2,
+        format=3,
     )
 
 

@@ -143,10 +143,15 @@ class SizeContext:
         return f"{self.manifest.place(self.number)}/{name}"
 
     def read_matches(self, sweep: int) -> list[Matches]:
-        """Return the matches of the whole picture that a survey found."""
-        tensors = self.store.read_tensors(self.name(f"matches-{sweep}"))
-        indexes = [tensors[f"index-{number}"].long() for number in range(len(tensors))]
-        return [Matches(index.to(self.device), torch.zeros(index.shape)) for index in indexes]
+        """Return the matches of the whole picture that a survey found; they are read as they are needed."""
+        numbers = range(len(self.targets.targets.styles))
+        indexes = [
+            self.store.map_array(self.name(f"matches-{sweep}-{number}"), torch.int32) for number in numbers
+        ]
+        # How similar they are, nobody asks: one number stands for all.
+        return [
+            Matches(each.tensor.to(self.device), torch.zeros(1).expand(each.tensor.shape)) for each in indexes
+        ]
 
     def _content_map(self, size: tuple[int, int]) -> Tensor:
         """Return the content's class channels at the (height, width) of a feature of the canvas.

@@ -15,7 +15,7 @@ begins when the one before is done::
 """
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -159,7 +159,9 @@ def written_by(part: Part) -> str:
         "join-style": "style-picture",
         "enlarge": f"pixels-0-{part.area}",
         "search": f"search-{part.turn}-{part.area}",
-        "join-search": f"search-{part.turn}",
+        "join-search": (
+            f"search-{part.turn}" if part.turn == SEARCHES_OF_VOTE - 1 else f"penalties-{part.turn + 1}"
+        ),
         "vote": f"pixels-1-{part.area}",
         "survey": f"survey-{part.turn}-{part.area}",
         "join-survey": f"surveyed-{part.turn}",
@@ -202,40 +204,43 @@ def _search(context: SizeContext, part: Part) -> None:
     context.store.write_pixels(context.name(written_by(part)), found.index[None, None].to(torch.int32))
 
 
-def _penalties(context: SizeContext, turn: int) -> list[Tensor] | None:
-    """Return the penalties of a search, by what all searches before it have found."""
-    penalties: list[Tensor] | None = None
-    for before in range(turn):
-        index = context.store.read_index(context.name(f"search-{before}")).to(context.device)
-        penalties = context.targets.stroke_votes.penalties(index, penalties)
-    return penalties
-
-
 def _join_search(context: SizeContext, part: Part) -> None:
-    layer = context.targets.targets.styles[-1].layer
-    pieces = {
-        area: context.store.read_index(context.name(f"search-{part.turn}-{area.number}"))
+    """Join the patches found, and write the penalties of the next search, by what all before it found."""
+    name, votes = context.name(f"search-{part.turn}"), context.targets.stroke_votes
+    pieces = (
+        (area, context.store.map_array(f"{name}-{area.number}", torch.int32).tensor[0])
         for area in context.areas
-    }
-    index = _joined(pieces, layer)
-    context.store.write_pixels(context.name(written_by(part)), index[None, None])
+    )
+    index = _write_joined(context, name, pieces, votes.styles.layer)
+    if part.turn + 1 < SEARCHES_OF_VOTE:
+        penalties = votes.penalties(index.to(context.device), _penalties(context, part.turn))
+        tensors = {f"style-{number}": each.cpu() for number, each in enumerate(penalties)}
+        context.store.write_tensors(context.name(written_by(part)), tensors)
 
 
-def _joined(pieces: Mapping[Area, Tensor], layer: int) -> Tensor:
-    """Return the index of all areas' patches: int32 (H-2, W-2)."""
-    windows = {area: area.tile.patches(layer) for area in pieces}
-    rows = max(window.bottom for window in windows.values())
-    columns = max(window.right for window in windows.values())
-    index = torch.zeros((rows, columns), dtype=torch.int32)
-    for area, piece in pieces.items():
-        index[windows[area].slices] = piece.to(torch.int32)
-    return index
+def _penalties(context: SizeContext, turn: int) -> list[Tensor] | None:
+    """Return the penalties of a search."""
+    if not turn:
+        return None
+    tensors = context.store.read_tensors(context.name(f"penalties-{turn}"))
+    return [tensors[f"style-{number}"].to(context.device) for number in range(len(tensors))]
+
+
+def _write_joined(
+    context: SizeContext, name: str, pieces: Iterable[tuple[Area, Tensor]], layer: int
+) -> Tensor:
+    """Write the index of all areas' patches, int32 (H-2, W-2), as ``name``; return it mapped."""
+    windows = [area.tile.patches(layer) for area in context.areas]
+    shape = (max(window.bottom for window in windows), max(window.right for window in windows))
+    parts = ((area.tile.patches(layer).slices, piece) for area, piece in pieces)
+    context.store.write_array(name, shape, torch.int32, parts)
+    return context.store.map_array(name, torch.int32).tensor
 
 
 def _vote(context: SizeContext, part: Part) -> None:
     area, votes = context.areas[part.area], context.targets.stroke_votes
     core, cell = area.core, votes.cell
-    index = context.store.read_index(context.name(f"search-{SEARCHES_OF_VOTE - 1}")).to(context.device)
+    index = context.store.map_array(context.name(f"search-{SEARCHES_OF_VOTE - 1}"), torch.int32).tensor
     reach = math.ceil(FORMS_REACH / cell) * cell
     height, width = context.canvas_size
     window = Rect(
@@ -252,7 +257,7 @@ def _vote(context: SizeContext, part: Part) -> None:
         min(index.shape[0], cells.bottom + 1),
         min(index.shape[1], cells.right + 1),
     )
-    voted = votes.voted(index[patches.slices])
+    voted = votes.voted(index[patches.slices].to(context.device).long())
     painted = Rect(
         window.top,
         window.left,
@@ -302,13 +307,10 @@ def _survey(context: SizeContext, part: Part) -> None:
 def _join_survey(context: SizeContext, part: Part) -> None:
     names = {area: context.name(f"survey-{part.turn}-{area.number}") for area in context.areas}
     if context.targets.matches_patches:
-        indexes = {}
         for number, styles in enumerate(context.targets.targets.styles):
-            pieces = {
-                area: context.store.read_tensor(name, f"index-{number}") for area, name in names.items()
-            }
-            indexes[f"index-{number}"] = _joined(pieces, styles.layer)
-        context.store.write_tensors(context.name(f"matches-{part.turn}"), indexes)
+            key = f"index-{number}"
+            pieces = ((area, context.store.read_tensor(name, key)) for area, name in names.items())
+            _write_joined(context, context.name(f"matches-{part.turn}-{number}"), pieces, styles.layer)
     total: dict[str, Tensor] = {}
     for name in names.values():
         _add(total, context.store.read_tensors(name))

@@ -112,10 +112,6 @@ class Store:
         part = values if window is None else values[:, *window.slices]
         return torch.from_numpy(np.array(part, dtype=np.float32))[None]
 
-    def read_index(self, name: str) -> Tensor:
-        """Return whole numbers (H, W) that were written as pixels of one channel: int64."""
-        return torch.from_numpy(np.array(self._mapped(name)[0], dtype=np.int64))
-
     def size_of(self, name: str) -> tuple[int, int]:
         """Return the (height, width) of pixels."""
         height, width = self._mapped(name).shape[-2:]

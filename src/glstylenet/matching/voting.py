@@ -46,7 +46,7 @@ _MOST_OVERUSE = 16.0
 def voted_positions(grid: PatchGrid, index: Tensor, window: Rect | None = None) -> tuple[Tensor, Tensor]:
     """Return the nine style positions voted for at each position in ``window``, and which of them are valid.
 
-    ``index`` int64 (H-2, W-2): the number in ``grid`` of each patch's neighbour; ``window`` is the whole
+    ``index`` (H-2, W-2), whole numbers: that in ``grid`` of each patch's neighbour; ``window`` is the whole
     picture by default. Position p lies under the patches i = p - d for the nine offsets d, and patch i votes
     for NN(i) + d. Both results are (M, 9), int64 and boolean. At the border some of the nine patches do not
     exist: their votes are 0 and not valid.
@@ -60,8 +60,16 @@ def voted_positions(grid: PatchGrid, index: Tensor, window: Rect | None = None) 
     window = window or whole((height, width))
     steps = torch.arange(PATCH, device=index.device)
     down, across = steps.repeat_interleave(PATCH), steps.repeat(PATCH)
-    over = _patches_over(grid.corners(index), window, missing=-1)
-    stride = grid.strides(index)
+    # Of a large picture only the patches over the window are read.
+    reach = Rect(
+        max(0, window.top - PATCH + 1),
+        max(0, window.left - PATCH + 1),
+        min(index.shape[0], window.bottom),
+        min(index.shape[1], window.right),
+    )
+    near, window = index[reach.slices].long(), window.relative_to(reach)
+    over = _patches_over(grid.corners(near), window, missing=-1)
+    stride = grid.strides(near)
     strides = stride if isinstance(stride, int) else _patches_over(stride, window, missing=0)
     valid = over >= 0
     return (over + (down * strides + across)).mul_(valid), valid

@@ -76,14 +76,14 @@ class LocalTarget:
 def local_target(style: StyleStatistics, index: Tensor, window: Rect | None = None) -> LocalTarget:
     """Collect the votes for every position in ``window``, by default all of the picture's.
 
-    ``index`` int64 (H-2, W-2): the style patch of each patch of the whole picture. The constant's summands
-    are counted at the position of a patch's first corner.
+    ``index`` (H-2, W-2), whole numbers: the style patch of each patch of the whole picture. The constant's
+    summands are counted at the position of a patch's first corner.
     """
     height, width = index.shape[0] + PATCH - 1, index.shape[1] + PATCH - 1
     window = window or whole((height, width))
     voted, is_valid = voted_positions(style.grid, index, window)
     valid = is_valid.to(torch.float32)
-    corners = index[window.top : window.bottom, window.left : window.right]
+    corners = index[window.top : window.bottom, window.left : window.right].long()
     constant = style.patch_norms[corners].sum(dtype=torch.float64)
     channels = style.table.shape[1]
     mean = style.table.new_empty((len(voted), channels), dtype=compute_dtype(style.table.dtype))
