@@ -203,6 +203,15 @@ def test_orientation(orientation: int, suffix: str, tmp_path: Path) -> None:
         Image.fromarray(_samples(3)).save(path, exif=exif)
     assert _is_read_in_strips(path)
     _check(path)
+    whole = read_picture(path).pixels
+    for stored in ((HEIGHT, WIDTH), (12, 20)):
+        with open_strips(path) as picture:
+            size = stored if picture.size == (HEIGHT, WIDTH) else stored[::-1]
+            rows, columns = (
+                ((torch.arange(count) + 0.5) * length / count).long()
+                for count, length in zip(size, whole.shape[2:], strict=True)
+            )
+            assert torch.equal(picture.sampled(size), whole[:, :, rows][..., columns])
 
 
 def _png_of(colour_type: int, depth: int, chunks: Mapping[bytes, bytes], *, filters: bool) -> bytes:

@@ -60,7 +60,7 @@ class MappedArray:
 
     def release(self) -> None:
         """Give the memory of what was read back; it is read again when it is looked at again."""
-        if hasattr(mmap, "MADV_DONTNEED"):  # not on Windows, which gives it back by itself when it is short
+        if hasattr(mmap, "MADV_DONTNEED"):  # not on Windows, which takes it back when memory is short
             self._mapped.madvise(mmap.MADV_DONTNEED)
 
 

@@ -79,6 +79,28 @@ class PictureStrips:
             yield self._upright(rows, top, bottom, size)
             top = bottom
 
+    def sampled(self, size: tuple[int, int]) -> Tensor:
+        """Return the picture, upright, with the colour of the nearest pixel: (1, 3, height, width) of ``size``.
+
+        Flat colours stay what they are, as a semantic map needs it. The result is float32, 0..255.
+
+        >>> with open_strips(np.array([[0, 0, 9, 9], [0, 0, 9, 9]], np.uint8)) as picture:
+        ...     picture.sampled((1, 2))[0, 0].tolist()
+        [[0.0, 9.0]]
+        """
+        target = self._turned(size)
+        lines, columns = (
+            ((torch.arange(count) + 0.5) * (length / count)).long()
+            for count, length in zip(target, self._stored_size, strict=True)
+        )
+        sampled, top = [], 0
+        for rows in self._rows:
+            bottom = top + rows.shape[2]
+            here = lines[(lines >= top) & (lines < bottom)] - top
+            sampled.append(rows[:, :, here][..., columns])
+            top = bottom
+        return self._upright(torch.cat(sampled, dim=2), 0, target[0], size)[1]
+
     def _turned(self, size: tuple[int, int]) -> tuple[int, int]:
         return size[::-1] if self._orientation in SWAPPED else size
 

@@ -427,7 +427,7 @@ export default {
   "giant.measure": "{width} × {height} Pixel",
   "giant.progress": "Fertige Bereiche",
   "giant.size": "Größe {size} von {sizes}, {width} × {height}",
-  "giant.style": "der Stil wird gelesen: {done} von {areas} Teilen",
+  "giant.style": "Merkmale des Stils werden berechnet: {done} von {areas} Kacheln",
   "giant.enlarge": "wird vergrößert: {done} von {areas} Bereichen",
   "giant.search": "Suche {turn} von 3 nach Strichen: {done} von {areas} Bereichen",
   "giant.vote": "Striche werden kopiert: {done} von {areas} Bereichen",

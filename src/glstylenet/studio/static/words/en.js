@@ -141,7 +141,7 @@ export default {
   "giant.measure": "{width} × {height} pixels",
   "giant.progress": "Areas that are done",
   "giant.size": "Size {size} of {sizes}, {width} × {height}",
-  "giant.style": "reading the style: {done} of {areas} parts",
+  "giant.style": "computing the style's features: {done} of {areas} tiles",
   "giant.enlarge": "enlarging: {done} of {areas} areas",
   "giant.search": "search {turn} of 3 for strokes: {done} of {areas} areas",
   "giant.vote": "copying strokes: {done} of {areas} areas",
