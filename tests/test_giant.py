@@ -17,6 +17,7 @@ import numpy.typing as npt
 import pytest
 import tifffile
 import torch
+from PIL import Image
 from torch import Tensor
 
 from glstylenet.cli import main
@@ -363,6 +364,34 @@ def test_a_wide_tiff_is_written_from_few_pixels_at_a_time(
     for level in levels:
         expected = resize(picture, (level.shape[0], level.shape[1]))[0].permute(1, 2, 0)
         assert (level - expected).abs().max() <= 0.51
+
+
+def test_large_maps_are_sampled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A map of eight times the size, read some rows at a time, gives the same classes in the same places."""
+    content_map, style_map = np.zeros_like(CONTENT), np.zeros_like(STYLE)
+    content_map[10:, 165:], style_map[:, :48] = 255, 255
+    monkeypatch.setattr("glstylenet.giant.paint.stylize", lambda *_, **words: seen.append(words) or _stopped)
+    _stopped = SimpleNamespace(interrupted=True)
+    seen: list[dict[str, object]] = []
+    for factor in (1, 8):
+        paths = {}
+        for name, small in (("content", content_map), ("style", style_map)):
+            paths[name] = tmp_path / f"{name}-{factor}.png"
+            Image.fromarray(small.repeat(factor, 0).repeat(factor, 1)).save(paths[name])
+        painted = paint_giant(
+            CONTENT,
+            STYLE,
+            store=tmp_path / f"store-{factor}",
+            content_map=paths["content"],
+            style_map=paths["style"],
+            settings=SETTINGS,
+            options=AREAS,
+        )
+        assert painted is None
+    small, large = seen
+    assert small["content_map"] == tmp_path / "content-1.png"
+    assert np.array_equal(large["content_map"], content_map)
+    assert np.array_equal(large["style_map"], style_map)
 
 
 @pytest.mark.long

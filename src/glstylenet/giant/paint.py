@@ -87,6 +87,9 @@ _BY_AREAS: Mapping[str, str | bool] = {
 _CANVAS_BYTES = 12
 """Bytes of a pixel of the canvas: three colours of float32."""
 
+_MAP_PIXELS = 16
+"""Pixels of a map for each of the coarse part's picture from which on it is sampled and not read whole."""
+
 _MOST_LENGTHS = 4.0
 """How many times as long as a style a result of its shape may be; longer ones are warned of."""
 
@@ -241,8 +244,13 @@ def plan_coarse(
     content, style = (
         np.full((*size, 3), 0.1, np.float32) for size in (manifest.sizes[0], _coarse_style_size(manifest))
     )
+    settings = coarse_settings(manifest)
     return plan_run(
-        content, style, content_map=content_map, style_map=style_map, settings=coarse_settings(manifest)
+        content,
+        style,
+        content_map=_coarse_map(content_map, manifest.sizes[0], settings),
+        style_map=_coarse_map(style_map, _coarse_style_size(manifest), settings),
+        settings=settings,
     )
 
 
@@ -257,6 +265,23 @@ def _coarse_style_size(manifest: Manifest) -> tuple[int, int]:
     """Return the size at which the style is as large beside the coarse part as at full size."""
     longest = max(manifest.style_size) * manifest.factor(0)
     return fitted_size(manifest.own_style_size, max(1, round(longest)))
+
+
+def _coarse_map(
+    source: PictureSource | None, size: tuple[int, int], settings: Settings
+) -> PictureSource | None:
+    """Return a map for the coarse part, whose picture has ``size``: nothing finer is made of a map.
+
+    One that is much larger is read some rows at a time, and its nearest pixels are taken, twice as many along
+    each side as the picture has.
+    """
+    if source is None:
+        return None
+    with open_strips(source, max_pixels=settings.max_pixels) as picture:
+        if math.prod(picture.size) <= _MAP_PIXELS * math.prod(size):
+            return source
+        nearest = picture.sampled(fitted_size(picture.size, 2 * max(size)))
+    return nearest[0].permute(1, 2, 0).round().to(torch.uint8).numpy()
 
 
 def needs_whole_picture(settings: Settings) -> str | None:
@@ -317,12 +342,14 @@ class _Run:
     def paint_coarse(self, content_map: PictureSource | None, style_map: PictureSource | None) -> bool:
         """Paint the coarsest size whole; return whether it was not stopped."""
         checkpoint, store = self.folder / COARSE, Store(self.folder)
+        size, style_size = self.manifest.sizes[0], _coarse_style_size(self.manifest)
+        settings = coarse_settings(self.manifest)
         result = stylize(
-            _as_array(store.read_resized("content", self.manifest.sizes[0])),
-            _as_array(store.read_resized("style", _coarse_style_size(self.manifest))),
-            content_map=content_map,
-            style_map=style_map,
-            settings=coarse_settings(self.manifest),
+            _as_array(store.read_resized("content", size)),
+            _as_array(store.read_resized("style", style_size)),
+            content_map=_coarse_map(content_map, size, settings),
+            style_map=_coarse_map(style_map, style_size, settings),
+            settings=settings,
             on_event=self.emit,
             should_stop=self.should_stop,
             checkpoint=checkpoint,

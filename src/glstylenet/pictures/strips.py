@@ -80,7 +80,7 @@ class PictureStrips:
             top = bottom
 
     def sampled(self, size: tuple[int, int]) -> Tensor:
-        """Return the picture, upright, with the colour of the nearest pixel: (1, 3, height, width) of ``size``.
+        """Return the picture, upright, with the nearest pixels' colours: (1, 3, height, width) of ``size``.
 
         Flat colours stay what they are, as a semantic map needs it. The result is float32, 0..255.
 
