@@ -93,20 +93,23 @@ def tensors() -> Mapping[str, Tensor]:
     return load_weights("embedded").tensors
 
 
-@pytest.fixture(scope="module", params=rest_is_long(["regions", "whole"], short=1))
+@pytest.fixture(scope="module", params=rest_is_long(["regions", "bound", "whole"], short=1))
 def picture(request: pytest.FixtureRequest, tensors: Mapping[str, Tensor]) -> _Picture:
     network = VGG19(tensors)
-    style = StyleGuide(_random(64, 72, 3), _classes(64, 72))
+    styles = [StyleGuide(_random(64, 72, 3), _classes(64, 72))]
+    if request.param == "bound":  # each class has a style of its own, and no style has a map
+        other = StyleGuide(_random(72, 64, 4), weight=0.0, classes=frozenset({1}))
+        styles = [StyleGuide(styles[0].picture, classes=frozenset({0})), other]
     content, content_map = _random(*SIZE, 2), _classes(*SIZE)
     scheme, regions = SCHEMES["g"], request.param == "regions"
-    whole = Objective(network, scheme, WEIGHTS, content, [style], content_map=content_map, regions=regions)
+    whole = Objective(network, scheme, WEIGHTS, content, styles, content_map=content_map, regions=regions)
     [own_map] = list(whole._terms[0].targets.content_maps)
 
     def content_map_at(_size: tuple[int, int]) -> Tensor:
         assert own_map is not None
         return own_map
 
-    shared = AreaTargets(network, scheme, WEIGHTS, SIZE, [style], content_map=content_map_at, regions=regions)
+    shared = AreaTargets(network, scheme, WEIGHTS, SIZE, styles, content_map=content_map_at, regions=regions)
     return _Picture(_random(*SIZE, 1), content, whole, shared, cut_into_areas(SIZE, 128))
 
 

@@ -27,6 +27,7 @@ from glstylenet.deep_zoom.tiles import halved, write_tiles
 from glstylenet.errors import OutputError
 from glstylenet.giant import GiantOptions, plan_giant
 from glstylenet.numerics import Rect
+from glstylenet.settings import Pictures
 from tests.browser import needs_chromium, opened, running_browser
 
 AXE = Path(__file__).parent / "vendor" / "axe.min.js"
@@ -451,7 +452,7 @@ def test_room_for_all_outputs_is_counted(
 ) -> None:
     content, style = desk / "content.png", desk / "style.png"
     zoom = tmp_path / "zoom"
-    outputs = GiantOutputs(tmp_path / "new.tif", tmp_path / "new.tif.store", zoom, content, style)
+    outputs = GiantOutputs(tmp_path / "new.tif", tmp_path / "new.tif.store", zoom, Pictures(content, style))
     manifest = plan_giant(content, style, options=GiantOptions(area=128, sweeps=1, coarse_pixels=6000))
     needed = outputs.needed_bytes(manifest)
     assert list(needed) == ["store", "file", "deep zoom"]

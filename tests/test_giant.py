@@ -28,7 +28,7 @@ from glstylenet.giant import (
     PartsDone,
     paint_giant,
     plan_giant,
-    small_style_warning,
+    small_style_warnings,
 )
 from glstylenet.giant.areas import cut_into_areas
 from glstylenet.giant.paint import run_here
@@ -42,7 +42,7 @@ from glstylenet.objective.styles import StyleGuide
 from glstylenet.objective.terms import LossWeights
 from glstylenet.pictures import read_picture, read_recipe, resize, write_picture, write_tiled_tiff
 from glstylenet.pyramid import SCHEMES
-from glstylenet.run import Warned
+from glstylenet.run import Style, Warned
 from glstylenet.run.assembly import make_optimizer
 from glstylenet.run.canvas import MARGIN
 from glstylenet.run.rounds import Evaluated, optimise_in_rounds
@@ -370,9 +370,13 @@ def test_large_maps_are_sampled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     """A map of eight times the size, read some rows at a time, gives the same classes in the same places."""
     content_map, style_map = np.zeros_like(CONTENT), np.zeros_like(STYLE)
     content_map[10:, 165:], style_map[:, :48] = 255, 255
-    monkeypatch.setattr("glstylenet.giant.paint.stylize", lambda *_, **words: seen.append(words) or _stopped)
-    _stopped = SimpleNamespace(interrupted=True)
-    seen: list[dict[str, object]] = []
+    seen: list[tuple[object, object]] = []
+
+    def stop_at_once(_content: object, styles: list[Style], *, content_map: object, **_: object) -> object:
+        seen.append((content_map, styles[0].map))
+        return SimpleNamespace(interrupted=True)
+
+    monkeypatch.setattr("glstylenet.giant.paint.stylize", stop_at_once)
     for factor in (1, 8):
         paths = {}
         for name, small in (("content", content_map), ("style", style_map)):
@@ -389,9 +393,9 @@ def test_large_maps_are_sampled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         )
         assert painted is None
     small, large = seen
-    assert small["content_map"] == tmp_path / "content-1.png"
-    assert np.array_equal(large["content_map"], content_map)
-    assert np.array_equal(large["style_map"], style_map)
+    assert small == (tmp_path / "content-1.png", tmp_path / "style-1.png")
+    assert np.array_equal(large[0], content_map)
+    assert np.array_equal(large[1], style_map)
 
 
 @pytest.mark.long
@@ -557,8 +561,7 @@ def test_a_style_much_smaller_than_the_picture_is_warned_of(
         np.zeros((*style, 3), np.uint8),
         settings=SETTINGS.replace(size=size, style_scale=scale),
     )
-    warning = small_style_warning(manifest)
-    assert warning is not None
+    [warning] = small_style_warnings(manifest)
     for part in (
         f"{round(style[1] * scale)} x {round(style[0] * scale)} pixels",
         "22000 x 2200",
@@ -584,7 +587,7 @@ def test_the_run_itself_warns_of_a_small_style(tmp_path: Path) -> None:
 
 def test_a_style_of_a_quarter_of_the_length_is_not_warned_of() -> None:
     content, style = np.zeros((40, 400, 3), np.uint8), np.zeros((550, 5500, 3), np.uint8)
-    assert small_style_warning(plan_giant(content, style, settings=SETTINGS.replace(size=22_000))) is None
+    assert small_style_warnings(plan_giant(content, style, settings=SETTINGS.replace(size=22_000))) == []
 
 
 MEMORY = """

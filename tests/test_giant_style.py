@@ -23,7 +23,8 @@ _MIB = 2**20
 def _features(store: Store, scheme: str, network: VGG19, *, side: int) -> StyleFeatures:
     """The features of the style in ``store``, written tile by tile."""
     tiles = cut_into_tiles(store.size_of("style"), side)
-    features = StyleFeatures(store, str, tiles, SCHEMES[scheme].groups, network.dtype)
+    groups = SCHEMES[scheme].groups
+    features = StyleFeatures(store, "style", str, number=0, tiles=tiles, groups=groups, dtype=network.dtype)
     names = []
     for number in range(len(tiles)):
         names.append(f"style-{number}")
@@ -59,7 +60,8 @@ def test_a_smaller_style_is_the_resized_one(tmp_path: Path) -> None:
     store.write_pixels("style", ramp)
     tiles = cut_into_tiles((100, 150), 64)
     network = VGG19(load_weights("embedded").tensors)
-    features = StyleFeatures(store, str, tiles, SCHEMES["g"].groups, network.dtype)
+    groups = SCHEMES["g"].groups
+    features = StyleFeatures(store, "style", str, number=0, tiles=tiles, groups=groups, dtype=network.dtype)
     for number, tile in enumerate(tiles):
         picture = features.compute(number, network)["picture"]
         own = tile.positions(1)
@@ -143,5 +145,5 @@ def test_nothing_is_written_where_no_term_compares_styles(tmp_path: Path) -> Non
     picture = paint_giant(content, style, store=tmp_path / "store", settings=settings, options=options)
     assert picture is not None
     context = SizeContext(tmp_path / "store", picture.manifest, 1)
-    assert context.style_features.tiles == []
+    assert context.style_features == []
     assert not list((tmp_path / "store" / "size-1").glob("style*"))

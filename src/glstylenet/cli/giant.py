@@ -12,6 +12,13 @@ import typer
 
 from glstylenet.cli.console import complain, inform, print_json, print_result
 from glstylenet.cli.durations import duration
+from glstylenet.cli.further_styles import (
+    AddStyleMapOption,
+    AddStyleOption,
+    RegionOption,
+    StyleOptions,
+    StyleWeightsOption,
+)
 from glstylenet.cli.options import (
     ConfigOption,
     ContentArgument,
@@ -29,7 +36,7 @@ from glstylenet.cli.options import (
 from glstylenet.cli.paths import input_path, output_path
 from glstylenet.cli.signals import StopSignals
 from glstylenet.errors import SettingsError, UsageError
-from glstylenet.settings import Settings
+from glstylenet.settings import Pictures, Settings
 
 if TYPE_CHECKING:
     from glstylenet.cli.giant_outputs import GiantOutputs
@@ -65,6 +72,10 @@ def giant_command(
     ],
     content_map: ContentMapOption = None,
     style_map: StyleMapOption = None,
+    add_style: AddStyleOption = None,
+    add_style_map: AddStyleMapOption = None,
+    style_weights: StyleWeightsOption = None,
+    region: RegionOption = None,
     area: Annotated[
         int,
         typer.Option(
@@ -156,26 +167,26 @@ def giant_command(
         from glstylenet.cli.giant_outputs import GiantOutputs
         from glstylenet.files import FileSet, claim_output
         from glstylenet.giant import GiantOptions, paint_giant, plan_giant, run_here
-        from glstylenet.run import named_files
+        from glstylenet.run import named_files, styles_of
 
+        further = StyleOptions(add_style or [], add_style_map or [], style_weights, region or []).parsed()
+        pictures = Pictures(content, style, content_map, style_map, further=further)
+        styles, only_map = styles_of(pictures)
         giant_options = GiantOptions(area, sweeps, None, coarse)
         manifest = plan_giant(
             content,
-            style,
+            styles,
             content_map=content_map,
-            style_map=style_map,
+            style_map=only_map,
             settings=settings,
             options=giant_options,
         )
-        maps = [each for each in (content_map, style_map) if each is not None]
-        inputs = FileSet([content, style, *maps, *named_files(settings), *config_files(config)])
+        inputs = FileSet([*pictures.as_dict().values(), *named_files(settings), *config_files(config)])
         folder = store or output.with_name(f"{output.name}.store")
-        outputs = GiantOutputs(output, folder, deepzoom, content, style)
+        outputs = GiantOutputs(output, folder, deepzoom, pictures)
         outputs.check(manifest, overwrite=overwrite, resume=resume, inputs=inputs)
         if dry_run:
-            return _print_forecast(
-                manifest, outputs, content_map, style_map, workers=workers, as_json=as_json
-            )
+            return _print_forecast(manifest, outputs, workers=workers, as_json=as_json)
         outputs.check_room(manifest)
         began = time.perf_counter()
         with claim_output(output), _cluster(workers, scheduler, insecure=insecure) as cluster:
@@ -184,10 +195,10 @@ def giant_command(
             stop.graceful = True  # whatever was painted is in the store
             picture = paint_giant(
                 content,
-                style,
+                styles,
                 store=folder,
                 content_map=content_map,
-                style_map=style_map,
+                style_map=only_map,
                 settings=settings,
                 options=giant_options,
                 resume=resume,
@@ -280,28 +291,27 @@ def _as_dict(picture: "GiantPicture", outputs: "GiantOutputs", seconds: float) -
 def _print_forecast(
     manifest: "Manifest",
     outputs: "GiantOutputs",
-    content_map: Path | None,
-    style_map: Path | None,
     *,
     workers: int | None,
     as_json: bool,
 ) -> int:
     """Print what the run would take; ``workers`` is ``None`` if this process would paint alone."""
-    from glstylenet.giant import coarse_settings, forecast_sizes, plan_coarse, small_style_warning
+    from glstylenet.giant import coarse_settings, forecast_sizes, plan_coarse, small_style_warnings
     from glstylenet.machine import choose_device, using_threads
     from glstylenet.memory import format_bytes
     from glstylenet.network import load_weights
-    from glstylenet.run import estimate_seconds, measure_speed
+    from glstylenet.run import estimate_seconds, measure_speed, styles_of
 
-    if (small := small_style_warning(manifest)) is not None:
-        complain(f"warning: {small}")
+    for warning in small_style_warnings(manifest):
+        complain(f"warning: {warning}")
     settings = coarse_settings(manifest)
     device = choose_device(settings.device, settings.precision)
     weights = load_weights(settings.weights)
     speed = measure_speed(settings, device, weights)
     with using_threads(None if workers is None else 1):
         speed_of_worker = speed if workers is None else measure_speed(settings, device, weights)
-    started = plan_coarse(manifest, content_map=content_map, style_map=style_map)
+    styles, only_map = styles_of(outputs.inputs)
+    started = plan_coarse(manifest, styles, content_map=outputs.inputs.content_map, style_map=only_map)
     coarse = estimate_seconds(started, settings, speed)
     sizes = forecast_sizes(manifest, device, speed_of_worker, workers=workers or 1)
     seconds = coarse + sum(each.seconds for each in sizes)

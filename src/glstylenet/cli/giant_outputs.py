@@ -14,6 +14,7 @@ from glstylenet.giant import GiantPicture, Manifest, needed_disk
 from glstylenet.memory import format_bytes
 from glstylenet.pictures import check_output, read_recipe, tiled_tiff_bytes, write_tiled_tiff
 from glstylenet.run import current_versions
+from glstylenet.settings import Pictures
 
 __all__ = ["GiantOutputs"]
 
@@ -22,14 +23,13 @@ __all__ = ["GiantOutputs"]
 class GiantOutputs:
     """`GiantOutputs` holds the places of a run's file, of its store and of its Deep Zoom folder, if any.
 
-    ``content`` and ``style`` are the files that the run paints from.
+    ``inputs`` are the files that the run paints from.
     """
 
     file: Path
     store: Path
     deep_zoom: Path | None
-    content: Path
-    style: Path
+    inputs: Pictures
 
     def check(self, manifest: Manifest, *, overwrite: bool, resume: bool, inputs: FileSet) -> None:
         """Refuse, before anything is computed, places where outputs cannot go.
@@ -97,14 +97,21 @@ class GiantOutputs:
 
     def _recipe(self, manifest: Manifest) -> dict[str, object]:
         """Return what decides the picture, without folders, as JSON holds it."""
-        return {
+        names = {role: path.name for role, path in self.inputs.as_dict().items() if "map" not in role}
+        recipe = {
             "versions": current_versions(),
             "settings": manifest.settings,
             "giant": asdict(manifest.options),
-            "inputs": {"content": self.content.name, "style": self.style.name},
+            "inputs": names,
             "sha256": dict(manifest.identity.inputs),
             "weights": {"digest": manifest.identity.weights},
         }
+        if len(manifest.styles) > 1:
+            recipe["styles"] = [
+                {"role": style.role, "weight": style.weight, "regions": list(style.regions)}
+                for style in manifest.styles
+            ]
+        return recipe
 
     def _is_of(self, manifest: Manifest) -> bool:
         """Return whether the file that is there was written by the same run."""

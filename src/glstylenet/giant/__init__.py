@@ -3,7 +3,7 @@
 - ``areas``: cuts a picture into areas of four colours.
 - ``store``: writes and reads pictures and sums in a folder.
 - ``manifest``: says what a run is and which of its steps are done.
-- ``style_features``: computes and reads the features of the style at one size.
+- ``style_features``: computes and reads the features of a style at one size.
 - ``size_context``: holds what all steps of one size share in a process.
 - ``steps``: computes one area's part of every step.
 - ``paint``: carries out all steps of a run.
@@ -27,7 +27,7 @@ from glstylenet.giant.paint import (
     plan_coarse,
     plan_giant,
     run_here,
-    small_style_warning,
+    small_style_warnings,
 )
 from glstylenet.giant.watching import (
     PaintedLevels,
@@ -61,5 +61,5 @@ __all__ = [
     "plan_coarse",
     "plan_giant",
     "run_here",
-    "small_style_warning",
+    "small_style_warnings",
 ]

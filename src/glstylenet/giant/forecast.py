@@ -60,7 +60,7 @@ def forecast_sizes(
         pixels = sum(height * width for height, width in crops)
         searches = SEARCHES_OF_VOTE if copies_strokes(settings) else 0
         visit = passes_of("survey", manifest.evaluations) + passes_of("paint", manifest.evaluations)
-        style = [tile.crop.size for tile in style_tiles_of(manifest, number)]
+        style = [tile.crop.size for tiles in style_tiles_of(manifest, number) for tile in tiles]
         style_pixels = sum(height * width for height, width in style)
         passes = sweeps * visit + searches * passes_of("search", manifest.evaluations)
         largest = max(crops, key=lambda crop: crop[0] * crop[1])
@@ -71,7 +71,7 @@ def forecast_sizes(
             size=largest,
             factor=1.0,
             full_size=largest,
-            # The features of the style are in the store; the network sees a tile of it at a time.
+            # The features of the styles are in the store; the network sees a tile of one at a time.
             full_style_sizes=[max(style, key=lambda crop: crop[0] * crop[1], default=largest)],
             held_pictures=HeldPictures(0, 0, 0),
             classes=0,

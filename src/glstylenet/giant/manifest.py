@@ -16,7 +16,7 @@ from glstylenet.errors import InputError
 from glstylenet.files import open_regular, parse_json, write_text
 from glstylenet.run import Identity
 
-__all__ = ["COARSE", "GiantOptions", "Manifest", "read_manifest", "write_manifest"]
+__all__ = ["COARSE", "GiantOptions", "Manifest", "StoredStyle", "read_manifest", "write_manifest"]
 
 COARSE = "coarse"
 """The name of the step that paints the coarsest size whole."""
@@ -42,21 +42,47 @@ class GiantOptions:
 
 
 @dataclass(frozen=True)
+class StoredStyle:
+    """`StoredStyle` is a style of the run of a store.
+
+    ``role``: of its picture, and its name in the store. ``own_size``: the (height, width) as it was read,
+    ``size``: at full size. ``weight`` and ``regions``: those of :class:`~glstylenet.Style`. ``classes``: the
+    numbers, from 0, of the classes that ``regions`` names; known once the coarse part is done.
+    """
+
+    role: str
+    own_size: tuple[int, int]
+    size: tuple[int, int]
+    weight: float = 1.0
+    regions: tuple[str | int, ...] = ()
+    classes: tuple[int, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """What messages call it, such as "style 2"."""
+        return self.role.replace("_", " ")
+
+    @property
+    def map_name(self) -> str:
+        """The name of its class channels in the store."""
+        return f"{self.role}-map"
+
+
+@dataclass(frozen=True)
 class Manifest:
     """`Manifest` describes the run of a store.
 
     ``sizes``: the (height, width) of the picture from the coarse one to the result's, each double the one
-    before. ``own_style_size``: of the style as it was read, ``style_size``: at full size. ``evaluations``: of
-    each area in each sweep. ``settings``: all that take effect, as JSON. ``is_grey``: whether the result is
-    to be grey; known once the coarse part is done. ``format``: changes with what a store holds. ``done``: the
-    names of the steps that are done. ``smaller_from``: the first size whose areas have half the side, for
-    want of memory; ``None`` without.
+    before. ``styles``: those that something is painted from. ``evaluations``: of each area in each sweep.
+    ``settings``: all that take effect, as JSON. ``is_grey``: whether the result is to be grey; known once the
+    coarse part is done. ``format``: changes with what a store holds. ``done``: the names of the steps that
+    are done. ``smaller_from``: the first size whose areas have half the side, for want of memory; ``None``
+    without.
     """
 
     identity: Identity
     sizes: Annotated[Sequence[tuple[_Count, _Count]], Field(min_length=1)]
-    own_style_size: tuple[int, int]
-    style_size: tuple[int, int]
+    styles: Annotated[Sequence[StoredStyle], Field(min_length=1)]
     options: GiantOptions
     evaluations: int
     settings: dict[str, bool | int | float | str | None]

@@ -15,7 +15,14 @@ from torch import Tensor
 from glstylenet.errors import InputError, MemoryLimitError, OutputError, UsageError
 from glstylenet.files import remove_strays
 from glstylenet.giant.areas import COLOURS, SMALLEST_AREA
-from glstylenet.giant.manifest import COARSE, GiantOptions, Manifest, read_manifest, write_manifest
+from glstylenet.giant.manifest import (
+    COARSE,
+    GiantOptions,
+    Manifest,
+    StoredStyle,
+    read_manifest,
+    write_manifest,
+)
 from glstylenet.giant.progress import Progress
 from glstylenet.giant.size_context import (
     SizeContext,
@@ -46,17 +53,20 @@ from glstylenet.run import (
     MARGIN,
     SMALLEST_SIDE,
     Event,
+    GivenStyle,
     Identity,
     Result,
     Started,
+    Style,
     Warned,
     checkpoint_file,
+    given_styles,
     plan_run,
     style_size_at,
     stylize,
     with_margin,
 )
-from glstylenet.settings import QUALITIES, Role, Settings
+from glstylenet.settings import QUALITIES, Role, Settings, style_map_role, style_role
 
 __all__ = [
     "GiantPicture",
@@ -70,7 +80,7 @@ __all__ = [
     "plan_giant",
     "run_here",
     "sizes_of",
-    "small_style_warning",
+    "small_style_warnings",
 ]
 
 RunParts = Callable[[Sequence[Part]], Iterable[Part]]
@@ -146,7 +156,7 @@ def run_here(parts: Sequence[Part]) -> Iterable[Part]:
 @default_modes()
 def paint_giant(
     content: PictureSource,
-    style: PictureSource,
+    style: GivenStyle,
     *,
     store: Path,
     content_map: PictureSource | None = None,
@@ -160,6 +170,7 @@ def paint_giant(
 ) -> GiantPicture | None:
     """Paint ``content`` with the brushwork of ``style`` area by area; the picture stays in ``store``.
 
+    ``style`` may be a list of :class:`~glstylenet.Style`, as :func:`~glstylenet.stylize` takes it.
     ``store`` is a folder for everything that the run holds; it is made if only its last part is missing. With
     ``resume`` it is one of the same run, which is continued to the same picture. ``run_parts`` runs the areas
     of a step, by default here one after another. ``should_stop`` is called after every area, and True ends
@@ -172,11 +183,11 @@ def paint_giant(
     :class:`~glstylenet.errors.MemoryLimitError`.
     """
     folder = Path(store)
+    styles, notes = given_styles(style, style_map)
     with _prepared(
         content,
-        style,
+        styles,
         content_map=content_map,
-        style_map=style_map,
         settings=settings or Settings(),
         options=options or GiantOptions(),
     ) as (planned, pictures):
@@ -187,12 +198,11 @@ def paint_giant(
             _write_pictures(folder, pictures, manifest)
             write_manifest(folder, manifest)
             for role, picture in pictures.items():
-                for warning in _warnings(role, picture):
-                    on_event(Warned(warning))
-            if (small := small_style_warning(manifest)) is not None:
-                on_event(Warned(small))
+                notes.extend(_warnings(role, picture))
+            for warning in (*notes, *small_style_warnings(manifest)):
+                on_event(Warned(warning))
     run = _Run(folder, manifest, run_parts, on_event, should_stop)
-    if COARSE not in manifest.done and not run.paint_coarse(content_map, style_map):
+    if COARSE not in manifest.done and not run.paint_coarse(content_map, styles.values()):
         return None
     for number in range(1, len(manifest.sizes)):
         try:
@@ -211,7 +221,7 @@ def paint_giant(
 @default_modes()
 def plan_giant(
     content: PictureSource,
-    style: PictureSource,
+    style: GivenStyle,
     *,
     content_map: PictureSource | None = None,
     style_map: PictureSource | None = None,
@@ -222,11 +232,11 @@ def plan_giant(
 
     Raises what :func:`paint_giant` would raise before it computes, but for what concerns its store.
     """
+    styles, _ = given_styles(style, style_map)
     with _prepared(
         content,
-        style,
+        styles,
         content_map=content_map,
-        style_map=style_map,
         settings=settings or Settings(),
         options=options or GiantOptions(),
     ) as (manifest, _pictures):
@@ -236,35 +246,55 @@ def plan_giant(
 @default_modes()
 def plan_coarse(
     manifest: Manifest,
+    style: GivenStyle,
     *,
     content_map: PictureSource | None = None,
     style_map: PictureSource | None = None,
 ) -> Started:
-    """Return what the coarse part of a run will do, without computing it or reading its pictures."""
-    content, style = (
-        np.full((*size, 3), 0.1, np.float32) for size in (manifest.sizes[0], _coarse_style_size(manifest))
-    )
+    """Return what the coarse part of a run will do, without computing it or reading its pictures but maps."""
     settings = coarse_settings(manifest)
+    styles, _ = given_styles(style, style_map)
+
+    def blank(size: tuple[int, int]) -> npt.NDArray[np.generic]:
+        return np.full((*size, 3), 0.1, np.float32)
+
     return plan_run(
-        content,
-        style,
+        blank(manifest.sizes[0]),
+        _coarse_styles(manifest, styles.values(), lambda stored: blank(_coarse_style_size(manifest, stored))),
         content_map=_coarse_map(content_map, manifest.sizes[0], settings),
-        style_map=_coarse_map(style_map, _coarse_style_size(manifest), settings),
         settings=settings,
     )
 
 
 def coarse_settings(manifest: Manifest) -> Settings:
     """Return the settings of the coarse part, whose pictures have the sizes that they are painted at."""
-    longest, longest_of_style = max(manifest.sizes[0]), max(_coarse_style_size(manifest))
+    longest = max(manifest.sizes[0])
+    longest_of_style = max(max(_coarse_style_size(manifest, style)) for style in manifest.styles)
     style_scale = longest_of_style / min(longest_of_style, longest)
     return Settings(**manifest.settings).replace(size=longest, style_scale=style_scale)
 
 
-def _coarse_style_size(manifest: Manifest) -> tuple[int, int]:
-    """Return the size at which the style is as large beside the coarse part as at full size."""
-    longest = max(manifest.style_size) * manifest.factor(0)
-    return fitted_size(manifest.own_style_size, max(1, round(longest)))
+def _coarse_style_size(manifest: Manifest, style: StoredStyle) -> tuple[int, int]:
+    """Return the size at which ``style`` is as large beside the coarse part as at full size."""
+    longest = max(style.size) * manifest.factor(0)
+    return fitted_size(style.own_size, max(1, round(longest)))
+
+
+def _coarse_styles(
+    manifest: Manifest,
+    styles: Iterable[Style],
+    picture_of: Callable[[StoredStyle], npt.NDArray[np.generic]],
+) -> list[Style]:
+    """Return the styles as the coarse part takes them: their pictures and maps at its sizes."""
+    settings = Settings(**manifest.settings)
+    return [
+        replace(
+            style,
+            picture=picture_of(stored),
+            map=_coarse_map(style.map, _coarse_style_size(manifest, stored), settings),
+        )
+        for style, stored in zip(styles, manifest.styles, strict=True)
+    ]
 
 
 def _coarse_map(
@@ -317,18 +347,22 @@ def needed_disk(manifest: Manifest) -> int:
     last, before = painted[-1], painted[-2] if len(painted) > 1 else 0
     # Two states of the last size, one of the size before, and an eighth for matches and sums; content and
     # style, in bytes where nothing is lost by it, which is known when they are read.
-    inputs = _CANVAS_BYTES * (math.prod(manifest.sizes[-1]) + math.prod(manifest.style_size))
+    style_pixels = sum(math.prod(style.size) for style in manifest.styles)
+    inputs = _CANVAS_BYTES * (math.prod(manifest.sizes[-1]) + style_pixels)
     return int(1.125 * (2 * _CANVAS_BYTES * last + _CANVAS_BYTES * before)) + inputs + _style_bytes(manifest)
 
 
 def _style_bytes(manifest: Manifest) -> int:
-    """Return the bytes of the style's features and pixels at the last size, once by tiles and once joined."""
+    """Return the bytes of the styles' features and pixels at the last size, by tiles and once more joined."""
     if len(manifest.sizes) == 1 or not style_tiles_of(manifest, len(manifest.sizes) - 1):
         return 0
     settings = Settings(**manifest.settings)
     entry = choose_device(settings.device, settings.precision).dtype.itemsize
-    shapes = SCHEMES[settings.scheme].shapes(manifest.style_size)
-    return 2 * (entry * sum(map(math.prod, shapes)) + _CANVAS_BYTES * math.prod(manifest.style_size))
+    total = 0
+    for style in manifest.styles:
+        shapes = SCHEMES[settings.scheme].shapes(style.size)
+        total += entry * sum(map(math.prod, shapes)) + _CANVAS_BYTES * math.prod(style.size)
+    return 2 * total
 
 
 @dataclass
@@ -339,16 +373,18 @@ class _Run:
     emit: Callable[[Event | PartsDone], None]
     should_stop: Callable[[], bool]
 
-    def paint_coarse(self, content_map: PictureSource | None, style_map: PictureSource | None) -> bool:
+    def paint_coarse(self, content_map: PictureSource | None, styles: Iterable[Style]) -> bool:
         """Paint the coarsest size whole; return whether it was not stopped."""
         checkpoint, store = self.folder / COARSE, Store(self.folder)
-        size, style_size = self.manifest.sizes[0], _coarse_style_size(self.manifest)
-        settings = coarse_settings(self.manifest)
+        size, settings = self.manifest.sizes[0], coarse_settings(self.manifest)
+
+        def read(style: StoredStyle) -> npt.NDArray[np.generic]:
+            return _as_array(store.read_resized(style.role, _coarse_style_size(self.manifest, style)))
+
         result = stylize(
             _as_array(store.read_resized("content", size)),
-            _as_array(store.read_resized("style", style_size)),
+            _coarse_styles(self.manifest, styles, read),
             content_map=_coarse_map(content_map, size, settings),
-            style_map=_coarse_map(style_map, style_size, settings),
             settings=settings,
             on_event=self.emit,
             should_stop=self.should_stop,
@@ -367,8 +403,12 @@ class _Run:
         semantics = result.inputs.semantics
         if semantics is not None:
             store.write_pixels("content-map", semantics.channels[0])
-            store.write_pixels("style-map", semantics.channels[1])
-        manifest = replace(self.manifest, is_grey=result.inputs.are_grey)
+        styles = []
+        for stored, found in zip(self.manifest.styles, result.inputs.styles, strict=True):
+            if found.channels is not None:
+                store.write_pixels(stored.map_name, found.channels)
+            styles.append(replace(stored, classes=tuple(sorted(found.classes))))
+        manifest = replace(self.manifest, styles=styles, is_grey=result.inputs.are_grey)
         self._save(manifest.with_done(COARSE))
         store.remove(COARSE)
 
@@ -463,25 +503,26 @@ class _Run:
 @contextmanager
 def _prepared(
     content: PictureSource,
-    style: PictureSource,
+    styles: Mapping[int, Style],
     *,
     content_map: PictureSource | None,
-    style_map: PictureSource | None,
     settings: Settings,
     options: GiantOptions,
 ) -> Iterator[tuple[Manifest, dict[str, PictureStrips]]]:
-    """Open the pictures; yield what the run will be, and content and style, of which no pixel is read yet."""
+    """Open the pictures; yield what the run will be, and the pictures, of which no pixel is read yet."""
     _refuse_settings(settings, options)
-    maps = {Role.CONTENT_MAP: content_map, Role.STYLE_MAP: style_map}
+    maps: dict[str, PictureSource | None] = {Role.CONTENT_MAP: content_map}
+    maps |= {style_map_role(number): style.map for number, style in styles.items()}
     with ExitStack() as stack:
 
         def opened(source: PictureSource) -> PictureStrips:
             return stack.enter_context(open_strips(source, max_pixels=settings.max_pixels))
 
-        pictures: dict[str, PictureStrips] = {Role.CONTENT: opened(content), Role.STYLE: opened(style)}
+        pictures: dict[str, PictureStrips] = {Role.CONTENT: opened(content)}
+        pictures |= {style_role(number): opened(style.picture) for number, style in styles.items()}
         digests: dict[str, str] = {role: picture.sha256 for role, picture in pictures.items()}
         digests |= {role: opened(source).sha256 for role, source in maps.items() if source is not None}
-        yield _manifest(pictures, digests, settings, options), pictures
+        yield _manifest(pictures, styles, digests, settings, options), pictures
 
 
 def _warnings(role: str, picture: PictureStrips) -> Iterator[str]:
@@ -489,20 +530,36 @@ def _warnings(role: str, picture: PictureStrips) -> Iterator[str]:
     for note in picture.notes:
         yield f"{picture.name}: {note}"
     if picture.is_transparent:
-        yield f"the {role} is transparent in parts; it is painted as it looks on white"
+        yield f"the {role.replace('_', ' ')} is transparent in parts; it is painted as it looks on white"
 
 
 def _manifest(
     pictures: Mapping[str, PictureStrips],
+    styles: Mapping[int, Style],
     digests: Mapping[str, str],
     settings: Settings,
     options: GiantOptions,
 ) -> Manifest:
-    content, style = pictures[Role.CONTENT], pictures[Role.STYLE]
-    size = fitted_size(content.size, settings.size)
+    size = fitted_size(pictures[Role.CONTENT].size, settings.size)
+    stored = [
+        StoredStyle(
+            role,
+            pictures[role].size,
+            style_size_at(pictures[role].size, size, settings.style_scale),
+            style.weight,
+            tuple(style.regions),
+        )
+        for role, style in ((style_role(number), style) for number, style in styles.items())
+    ]
+    _refuse_uneven_styles(stored, size, settings)
     device = choose_device(settings.device, settings.precision)
     settings = settings.replace(precision=device.precision)
-    identity = Identity.of_parts(settings, digests, load_weights(settings.weights).digest)
+    words = tuple(
+        " ".join([f"weight {style.weight:g}", *(f"class {each}" for each in style.regions)])
+        for style in stored
+    )
+    weights = load_weights(settings.weights).digest
+    identity = Identity.of_parts(settings, digests, weights, words if len(words) > 1 else ())
     # A checkpoint holds the version of the numerics in its header; a store has nothing but this.
     decisive = {**identity.settings, **asdict(options), "algorithm_version": ALGORITHM_VERSION}
     identity = replace(identity, settings=decisive)
@@ -512,8 +569,7 @@ def _manifest(
     return Manifest(
         identity=identity,
         sizes=sizes_of(size, options.coarse_pixels),
-        own_style_size=style.size,
-        style_size=style_size_at(style.size, size, settings.style_scale),
+        styles=stored,
         options=options,
         evaluations=evaluations,
         settings=settings.model_dump(mode="json"),
@@ -521,12 +577,29 @@ def _manifest(
     )
 
 
-def small_style_warning(manifest: Manifest) -> str | None:
-    """Return what to say of a style that is much smaller than the result, ``None`` for a larger one.
+def _refuse_uneven_styles(styles: Sequence[StoredStyle], size: tuple[int, int], settings: Settings) -> None:
+    """Raise :class:`~glstylenet.errors.UsageError` for styles that the coarse part cannot enlarge alike."""
+    lengths = {max(style.size) for style in styles}
+    if len(lengths) > 1 and max(lengths) > max(size):
+        found = " and ".join(f"{length} pixels" for length in (min(lengths), max(lengths)))
+        raise UsageError(
+            f"style_scale is {settings.style_scale:g}, and the styles would be painted from {found} a side; "
+            f"enlarged styles of a giant picture must be equally long. Give style_scale 1, or pictures at "
+            f"least as long as the result"
+        )
+
+
+def small_style_warnings(manifest: Manifest) -> list[str]:
+    """Return what to say of each style that is much smaller than the result.
 
     At the coarse sizes nothing would be left of it, and the result would be filled with small copies of it.
     """
-    (height, width), (style_height, style_width) = manifest.sizes[-1], manifest.style_size
+    said = (_small_style_warning(manifest, style) for style in manifest.styles)
+    return [warning for warning in said if warning is not None]
+
+
+def _small_style_warning(manifest: Manifest, style: StoredStyle) -> str | None:
+    (height, width), (style_height, style_width) = manifest.sizes[-1], style.size
     lengths = math.sqrt(height * width / (style_height * style_width))
     if lengths <= _MOST_LENGTHS:
         return None
@@ -534,9 +607,9 @@ def small_style_warning(manifest: Manifest) -> str | None:
     enough = min(2.0 ** math.ceil(math.log2(scale * lengths / _MOST_LENGTHS)), _LARGEST_SCALE)
     remedy = f", or --style-scale {enough:g}, whose strokes are larger and softer" if enough > scale else ""
     return (
-        f"the style is painted from {style_width} x {style_height} pixels, much fewer than the result's "
-        f"{width} x {height}: its strokes will be small, and its forms will repeat; give a larger picture of "
-        f"it{remedy}"
+        f"the {style.name} is painted from {style_width} x {style_height} pixels, much fewer than the "
+        f"result's {width} x {height}: its strokes will be small, and its forms will repeat; give a larger "
+        f"picture of it{remedy}"
     )
 
 
@@ -577,13 +650,13 @@ def _check_room(folder: Path, manifest: Manifest) -> None:
 
 
 def _write_pictures(folder: Path, pictures: Mapping[str, PictureStrips], manifest: Manifest) -> None:
-    """Write content and style as all steps read them: on white, no larger than they are painted from."""
+    """Write content and styles as all steps read them: on white, no larger than they are painted from."""
     store = Store(folder)
     content, size = pictures[Role.CONTENT], manifest.sizes[-1]
-    sizes = {
-        Role.CONTENT: content.size if max(content.size) < max(size) else size,
-        Role.STYLE: manifest.style_size,
+    sizes: dict[str, tuple[int, int]] = {
+        Role.CONTENT: content.size if max(content.size) < max(size) else size
     }
+    sizes |= {style.role: style.size for style in manifest.styles}
     for role, target in sizes.items():
         store.write_picture(role, target, pictures[role].resized(target))
 

@@ -1,5 +1,6 @@
 """Progress: how much of a giant run is done, and how long the rest will take."""
 
+import itertools
 import math
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -23,7 +24,9 @@ class Work:
         self._manifest = manifest
         numbers = range(1, len(manifest.sizes))
         self._areas = {number: areas_of(manifest, number) for number in numbers}
-        self._style_tiles = {number: style_tiles_of(manifest, number) for number in numbers}
+        self._style_tiles = {
+            number: list(itertools.chain(*style_tiles_of(manifest, number))) for number in numbers
+        }
 
     def of(self, part: Part) -> float:
         """Return the work of a part."""
@@ -47,7 +50,7 @@ class Work:
         )
 
     def pixels(self, part: Part) -> int:
-        """Return the pixels that are a part's own, of the style or of the picture."""
+        """Return the pixels that are a part's own, of a style or of the picture."""
         if part.kind == "style":
             return math.prod(self._style_tiles[part.number][part.area].positions(1).size)
         return math.prod(self._areas[part.number][part.area].core.size)

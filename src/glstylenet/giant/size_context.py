@@ -53,28 +53,33 @@ class SizeContext:
         return VGG19(tensors, device=device.torch_device, dtype=device.dtype)
 
     @cached_property
-    def style_features(self) -> StyleFeatures:
-        """The features of the style at this size, in the store."""
+    def style_features(self) -> list[StyleFeatures]:
+        """The features of each style at this size, in the store; none if nothing is compared with styles."""
         settings = self.settings
-        return StyleFeatures(
-            self.store,
-            self.name,
-            style_tiles_of(self.manifest, self.number),
-            compared_groups(SCHEMES[settings.scheme], LossWeights.of(settings)),
-            choose_device(settings.device, settings.precision).dtype,
-        )
+        groups = compared_groups(SCHEMES[settings.scheme], LossWeights.of(settings))
+        dtype = choose_device(settings.device, settings.precision).dtype
+        tiles_of_styles = style_tiles_of(self.manifest, self.number)
+        return [
+            StyleFeatures(
+                self.store, style.role, self.name, number=number, tiles=tiles, groups=groups, dtype=dtype
+            )
+            for number, (style, tiles) in enumerate(zip(self.manifest.styles, tiles_of_styles, strict=False))
+        ]
 
     @cached_property
     def targets(self) -> AreaTargets:
         """What depends on the style at this size."""
-        settings, store, features = self.settings, self.store, self.style_features
-        styles = []
-        if features.tiles:
-            style_map = None
-            if store.has("style-map"):
-                size = features.tiles[0].size
-                style_map = resize_labels(store.read_pixels("style-map"), size).to(self.device)
-            styles = [StyleGuide(features.picture().to(self.device), style_map)]
+        settings, store = self.settings, self.store
+        styles = [
+            StyleGuide(
+                features.picture().to(self.device),
+                self._style_map(style.map_name, features.tiles[0].size),
+                weight=style.weight,
+                classes=frozenset(style.classes),
+                features=features,
+            )
+            for style, features in zip(self.manifest.styles, self.style_features, strict=False)
+        ]
         content_factor = 1.0 if self.manifest.factor(self.number) == 1.0 else settings.coarse_content
         return AreaTargets(
             self.network,
@@ -84,7 +89,6 @@ class SizeContext:
             styles,
             content_map=self._content_map if store.has("content-map") else None,
             regions=settings.statistics == "regions",
-            features=features,
         )
 
     def forget_targets(self) -> None:
@@ -153,6 +157,12 @@ class SizeContext:
             Matches(each.tensor.to(self.device), torch.zeros(1).expand(each.tensor.shape)) for each in indexes
         ]
 
+    def _style_map(self, name: str, size: tuple[int, int]) -> Tensor | None:
+        """Return a style's class channels (1, K, A, B) at its ``size``; ``None`` if it has no map."""
+        if not self.store.has(name):
+            return None
+        return resize_labels(self.store.read_pixels(name), size).to(self.device)
+
     def _content_map(self, size: tuple[int, int]) -> Tensor:
         """Return the content's class channels at the (height, width) of a feature of the canvas.
 
@@ -207,17 +217,20 @@ def areas_of(manifest: Manifest, number: int) -> list[Area]:
     return cut_into_areas(canvas_size(manifest.sizes[number]), manifest.area_of(number))
 
 
-def style_tiles_of(manifest: Manifest, number: int) -> list[Tile]:
-    """Return the tiles of the style at a size; none if nothing is compared with it.
+def style_tiles_of(manifest: Manifest, number: int) -> list[list[Tile]]:
+    """Return the tiles of each style at a size; no style's if nothing is compared with them.
 
-    The style shrinks with the picture, to the smallest side that holds patches.
+    A style shrinks with the picture, to the smallest side that holds patches.
     """
     settings = Settings(**manifest.settings)
     if not compared_groups(SCHEMES[settings.scheme], LossWeights.of(settings)):
         return []
-    height, width = manifest.style_size
-    factor = max(manifest.factor(number), min(1.0, SMALLEST_SIDE / min(height, width)))
-    return cut_into_tiles((round(height * factor), round(width * factor)), manifest.area_of(number))
+    tiles = []
+    for height, width in (style.size for style in manifest.styles):
+        factor = max(manifest.factor(number), min(1.0, SMALLEST_SIDE / min(height, width)))
+        size = (round(height * factor), round(width * factor))
+        tiles.append(cut_into_tiles(size, manifest.area_of(number)))
+    return tiles
 
 
 def _mirrored(start: int, stop: int, length: int) -> Tensor:

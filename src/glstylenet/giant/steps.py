@@ -4,7 +4,7 @@ A part reads what earlier steps wrote into the store, writes files of its own, a
 on nothing else, so it may run in any process and any number of times. Parts of a step run at once; a step
 begins when the one before is done::
 
-    style              features of the style, tile by tile
+    style              features of the styles, tile by tile
     enlarge            the picture of the size before, resampled
     search-0 ... 2     patches to copy strokes from, with penalties for overused ones    (three times)
     vote               strokes copied
@@ -14,6 +14,7 @@ begins when the one before is done::
     survey             of the last size alone: the losses of the result
 """
 
+import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -64,8 +65,8 @@ class Part:
     """`Part` is one area's part of a step, or what is computed from all of them: ``kind`` says which.
 
     ``folder``: the store. ``run``: the digest of the run's identity, for a process that holds several.
-    ``number``: the size. ``area``: its number, or that of a tile of the style where ``kind`` is style; -1 for
-    what is of the whole picture. ``turn``: the search, the sweep or, for a colour, ``COLOURS`` times the
+    ``number``: the size. ``area``: its number, or that of a tile of all styles where ``kind`` is style; -1
+    for what is of the whole picture. ``turn``: the search, the sweep or, for a colour, ``COLOURS`` times the
     sweep plus the colour.
     """
 
@@ -101,7 +102,7 @@ def steps_of(folder: Path, manifest: Manifest, number: int) -> Iterator[Step]:
         last = Part(folder, run, joins, number, -1, turn) if joins else None
         return Step(f"{manifest.place(number)}/{kind}-{turn}", parts, last)
 
-    tiles = range(len(style_tiles_of(manifest, number)))
+    tiles = range(sum(map(len, style_tiles_of(manifest, number))))
     if tiles:
         parts = tuple(Part(folder, run, "style", number, tile) for tile in tiles)
         yield Step(f"{manifest.place(number)}/style-0", parts, Part(folder, run, "join-style", number, -1))
@@ -130,7 +131,8 @@ def run_part(part: Part) -> None:
     try:
         context = size_context(part.folder, part.run, part.number)
         _KINDS[part.kind](context, part)
-        context.style_features.release()
+        for features in context.style_features:
+            features.release()
     except (MemoryError, RuntimeError) as error:
         if not out_of_memory(error):
             raise
@@ -156,7 +158,7 @@ def written_by(part: Part) -> str:
     """Return the name of the file that a part writes last."""
     return {
         "style": f"style-{part.area}",
-        "join-style": "style-picture",
+        "join-style": "style-picture-0",
         "enlarge": f"pixels-0-{part.area}",
         "search": f"search-{part.turn}-{part.area}",
         "join-search": (
@@ -179,14 +181,24 @@ def last_generation(context: SizeContext) -> int:
 
 
 def _style(context: SizeContext, part: Part) -> None:
-    tensors = context.style_features.compute(part.area, context.network)
-    context.store.write_tensors(context.name(written_by(part)), tensors)
+    number = part.area
+    for features in context.style_features:
+        if number < len(features.tiles):
+            tensors = features.compute(number, context.network)
+            context.store.write_tensors(context.name(written_by(part)), tensors)
+            return
+        number -= len(features.tiles)
 
 
 def _join_style(context: SizeContext, part: Part) -> None:
-    tiles = range(len(context.style_features.tiles))
-    names = [context.name(written_by(replace(part, kind="style", area=number))) for number in tiles]
-    context.style_features.join(names)
+    tiles = itertools.count()
+    names = [
+        [context.name(written_by(replace(part, kind="style", area=next(tiles)))) for _ in features.tiles]
+        for features in context.style_features
+    ]
+    # The first style's picture comes last: it says that the step is done.
+    for features, of_style in reversed(list(zip(context.style_features, names, strict=True))):
+        features.join(of_style)
 
 
 def _enlarge(context: SizeContext, part: Part) -> None:

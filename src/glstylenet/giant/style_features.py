@@ -1,4 +1,4 @@
-"""StyleFeatures: the style's fused features at one size, computed once, and read from the store as needed.
+"""StyleFeatures: a style's fused features at one size, computed once, and read from the store as needed.
 
 A large style's features are larger than an area's: 60 bytes for each of its pixels in scheme (g). No process
 holds them. The style is cut into tiles; each tile's features are computed as a part of a step, by any
@@ -23,22 +23,28 @@ __all__ = ["StyleFeatures"]
 
 
 class StyleFeatures:
-    """`StyleFeatures` reads and writes what a size needs of the style's picture.
+    """`StyleFeatures` reads and writes what a size needs of one style's picture.
 
-    ``name_of`` returns the name of a file of this size in ``store``. ``tiles``: those of the style, none if
-    nothing is compared with it. ``groups``: the layers of each fused feature. ``dtype``: of the features.
+    ``source``: the picture's name in ``store``. ``name_of`` returns the name of a file of this size, and
+    ``number`` counts the styles from 0. ``tiles``: those of the style at this size. ``groups``: the layers of
+    each fused feature. ``dtype``: of the features.
     """
 
     def __init__(
         self,
         store: Store,
+        source: str,
         name_of: Callable[[str], str],
+        *,
+        number: int,
         tiles: Sequence[Tile],
         groups: Sequence[tuple[int, ...]],
         dtype: torch.dtype,
     ) -> None:
         self._store = store
+        self._source = source
         self._name_of = name_of
+        self._number = number
         self.tiles = tiles
         self._groups = groups
         self._dtype = dtype
@@ -48,8 +54,8 @@ class StyleFeatures:
         """Return what :meth:`join` needs of the tile ``number``, by name: pixels, and features by group."""
         tile = self.tiles[number]
         crop = resized_window(
-            lambda window: self._store.read_pixels("style", window),
-            self._store.size_of("style"),
+            lambda window: self._store.read_pixels(self._source, window),
+            self._store.size_of(self._source),
             tile.size,
             tile.crop,
         )
@@ -65,23 +71,35 @@ class StyleFeatures:
     def join(self, names: Sequence[str]) -> None:
         """Join what the store holds of all tiles, by the ``names`` of their files, in order."""
         for group, layers in enumerate(self._groups):
-            self._write(f"style-feature-{group}", f"feature-{group}", names, layers[-1])
-        self._write("style-picture", "picture", names, None)
+            self._write(self._feature_name(group), f"feature-{group}", names, layers[-1])
+        self._write(self._picture_name, "picture", names, None)
 
     def picture(self) -> Tensor:
         """Return the style (1, 3, A, B) at this size, mapped."""
-        return self._mapped("style-picture", torch.float32)[None]
+        return self._mapped(self._picture_name, torch.float32)[None]
 
     def fused(self, _picture: Tensor, groups: Sequence[tuple[int, ...]]) -> list[Tensor]:
         """Return the fused features (1, C, A, B), mapped: what a :class:`.FeatureExtractor` computes."""
         assert tuple(groups) == tuple(self._groups)
-        mapped = [self._mapped(f"style-feature-{number}", self._dtype) for number in range(len(groups))]
+        mapped = [self._mapped(self._feature_name(group), self._dtype) for group in range(len(groups))]
         return [each.permute(2, 0, 1)[None] for each in mapped]
 
     def release(self) -> None:
         """Give back the memory of what was read; it is read again when needed."""
         for mapped in self._maps.values():
             mapped.release()
+
+    @property
+    def key(self) -> str:
+        """What the features depend on besides the picture: nothing that changes within a size."""
+        return self._name_of(self._picture_name)
+
+    @property
+    def _picture_name(self) -> str:
+        return f"style-picture-{self._number}"
+
+    def _feature_name(self, group: int) -> str:
+        return f"style-feature-{self._number}-{group}"
 
     def _mapped(self, name: str, dtype: torch.dtype) -> Tensor:
         if name not in self._maps:

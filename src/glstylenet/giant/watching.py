@@ -97,7 +97,7 @@ class PaintedSoFar:
 class StepProgress:
     """`StepProgress` says how many ``areas`` a step goes over, and how many of them are ``done``.
 
-    ``kind``: style, enlarge, search, vote, survey or paint; the areas of "style" are tiles of the style.
+    ``kind``: style, enlarge, search, vote, survey or paint; the areas of "style" are tiles of the styles.
     ``turn``: of a search or a survey its number from 0, of painting the sweep. ``number``: the size from 0.
     """
 

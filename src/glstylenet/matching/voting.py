@@ -67,7 +67,7 @@ def voted_positions(grid: PatchGrid, index: Tensor, window: Rect | None = None) 
         min(index.shape[0], window.bottom),
         min(index.shape[1], window.right),
     )
-    near, window = index[reach.slices].long(), window.relative_to(reach)
+    near, window = index[reach.slices].long().contiguous(), window.relative_to(reach)
     over = _patches_over(grid.corners(near), window, missing=-1)
     stride = grid.strides(near)
     strides = stride if isinstance(stride, int) else _patches_over(stride, window, missing=0)

@@ -25,7 +25,7 @@ import torch
 from torch import Tensor
 
 from glstylenet.machine import Stopwatch
-from glstylenet.matching import BLOCK_BYTES, PATCH, Matches, semantic_factor
+from glstylenet.matching import BLOCK_BYTES, PATCH, Matches
 from glstylenet.network import CONTENT_LAYER, Network
 from glstylenet.numerics import Rect
 from glstylenet.objective.gram import GlobalTerm
@@ -33,12 +33,11 @@ from glstylenet.objective.local import LocalTerm, patch_losses
 from glstylenet.objective.loss_term import LossTargets, TileGradients
 from glstylenet.objective.objective import computed_groups
 from glstylenet.objective.stroke_votes import StrokeVotes
-from glstylenet.objective.styles import StyleGuide, group_styles
+from glstylenet.objective.styles import MapUse, StyleGuide, group_styles, used_styles
 from glstylenet.objective.target_cache import TargetCache
 from glstylenet.objective.terms import Evaluation, LossAccumulator, LossTerms, LossWeights, active_terms
 from glstylenet.objective.tile_features import (
     FeatureExtractor,
-    FusedFeatures,
     TileFeatures,
     crop_features,
 )
@@ -67,8 +66,7 @@ class AreaTargets:
 
     ``size``: the (height, width) of the whole picture. ``styles``: those of weight 0 are left out.
     ``content_map`` returns the content's class channels (1, K, h, w) at the size (h, w) of a feature;
-    ``None`` without maps. ``regions``: the Gram matrices of the map's classes are compared. ``features``
-    returns the styles' fused features; by default the network computes them.
+    ``None`` without maps. ``regions``: the Gram matrices of the map's classes are compared.
     """
 
     def __init__(
@@ -81,7 +79,6 @@ class AreaTargets:
         *,
         content_map: Callable[[tuple[int, int]], Tensor] | None = None,
         regions: bool = False,
-        features: FusedFeatures | None = None,
         block_bytes: int = BLOCK_BYTES,
     ) -> None:
         self.network = network
@@ -91,13 +88,15 @@ class AreaTargets:
         groups = compared_groups(scheme, weights)
         self.groups = computed_groups(groups, self.active)
         self.compares_content = any(term.compares_content for term in self.active)
-        has_maps = content_map is not None and any(style.class_channels is not None for style in styles)
-        factor = semantic_factor(weights.semantic) if has_maps else 0.0
-        regions = regions and has_maps
+        use = MapUse.of(
+            styles,
+            semantic_weight=weights.semantic,
+            has_content_map=content_map is not None,
+            regions=regions,
+        )
+        is_used = use.matches_by_class or use.compares_regions
         maps = [
-            content_map(fused_size(size, group))
-            if content_map is not None and (factor > 0 or regions)
-            else None
+            content_map(fused_size(size, group)) if content_map is not None and is_used else None
             for group in groups
         ]
         with torch.no_grad():
@@ -105,17 +104,17 @@ class AreaTargets:
                 content=None,
                 styles=group_styles(
                     TargetCache(),
-                    features or FeatureExtractor(network),
+                    FeatureExtractor(network),
                     groups,
                     styles,
-                    map_factor=factor,
-                    regions=regions,
+                    map_factor=use.factor,
+                    regions=use.regions,
                     block_bytes=block_bytes,
                 ),
-                content_maps=[each if factor > 0 else None for each in maps],
-                region_maps=[each if regions else None for each in maps],
+                content_maps=[each if use.matches_by_class else None for each in maps],
+                region_maps=[each if use.compares_regions else None for each in maps],
             )
-        self._pictures = [style.picture for style in styles if style.weight > 0]
+        self._pictures = [style.picture for style in used_styles(styles)]
 
     @property
     def matches_patches(self) -> bool:

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from glstylenet.machine import CudaGraph, Stopwatch, is_worthwhile
 from glstylenet.maps import map_at
-from glstylenet.matching import BLOCK_BYTES, PATCH, Matches, semantic_factor
+from glstylenet.matching import BLOCK_BYTES, PATCH, Matches
 from glstylenet.network import CONTENT_LAYER, Network
 from glstylenet.numerics import picture_size, to_half, upcast
 from glstylenet.objective.content import ContentTerm
@@ -26,7 +26,7 @@ from glstylenet.objective.gram import GlobalTerm
 from glstylenet.objective.local import LocalTerm
 from glstylenet.objective.loss_term import LossTargets, LossTerm, TileGradients
 from glstylenet.objective.stroke_votes import Search, StrokeVotes
-from glstylenet.objective.styles import StyleGuide, group_styles, used_styles
+from glstylenet.objective.styles import MapUse, StyleGuide, group_styles, used_styles
 from glstylenet.objective.target_cache import TargetCache
 from glstylenet.objective.terms import (
     Evaluation,
@@ -89,16 +89,14 @@ class Objective:
         compares_content = any(term.compares_content for term in active)
         extractor = FeatureExtractor(network, tile_side, half_features, between_tiles)
         targets = targets or TargetCache()
-        # Without the content's map or any style's, the matching compares features alone, and statistics are
-        # those of the whole picture.
-        has_maps = content_map is not None and any(style.class_channels is not None for style in styles)
-        factor = semantic_factor(weights.semantic) if has_maps else 0.0
-        regions = regions and has_maps
-        is_bound = any(style.classes for style in styles)
-        matches_by_class, compares_regions = factor > 0 or is_bound, regions or is_bound
-        maps = [
-            _map_at(content_map if matches_by_class or compares_regions else None, group) for group in groups
-        ]
+        use = MapUse.of(
+            styles,
+            semantic_weight=weights.semantic,
+            has_content_map=content_map is not None,
+            regions=regions,
+        )
+        is_used = use.matches_by_class or use.compares_regions
+        maps = [_map_at(content_map if is_used else None, group) for group in groups]
         with torch.no_grad(), self._measure("network"):
             loss_targets = LossTargets(
                 content=targets.content(extractor, content)
@@ -109,12 +107,12 @@ class Objective:
                     extractor,
                     groups,
                     styles,
-                    map_factor=factor,
-                    regions=regions,
+                    map_factor=use.factor,
+                    regions=use.regions,
                     block_bytes=block_bytes,
                 ),
-                content_maps=[each if matches_by_class else None for each in maps],
-                region_maps=[each if compares_regions else None for each in maps],
+                content_maps=[each if use.matches_by_class else None for each in maps],
+                region_maps=[each if use.compares_regions else None for each in maps],
             )
         self._terms = [term(weights[term.name], loss_targets) for term in active]
         self._fused = len(groups)

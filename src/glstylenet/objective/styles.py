@@ -16,14 +16,14 @@ import torch
 from torch import Tensor
 
 from glstylenet.errors import UsageError
-from glstylenet.matching import PATCH, Matches, PatchGrid, patch_sums
+from glstylenet.matching import PATCH, Matches, PatchGrid, patch_sums, semantic_factor
 from glstylenet.objective.regions import FEWEST_POSITIONS, RegionTarget
 from glstylenet.objective.style_target import StyleStatistics, StyleTarget
 from glstylenet.objective.target_cache import TargetCache
 from glstylenet.objective.tile_features import FusedFeatures
 from glstylenet.pyramid import fused_size
 
-__all__ = ["GroupStyles", "StyleGuide", "group_styles", "used_styles"]
+__all__ = ["GroupStyles", "MapUse", "StyleGuide", "group_styles", "used_styles"]
 
 _COSINE_PER_DOUBLING = 0.05
 """Added to Eq. 3 for a patch of a style with twice the weight of another. The paper has one style."""
@@ -37,7 +37,7 @@ class StyleGuide:
     ``weight`` at least 0, relative to the other styles': a style of weight 0 changes nothing, unless classes
     are bound to it; ``alpha`` (1, 1, A, B), 0..1, how opaque it is, or ``None``: transparent parts are not
     painted from. ``classes``: the numbers, from 0, of the content's classes that are painted from this style
-    alone.
+    alone. ``features``: what returns the picture's fused features; by default the network computes them.
     """
 
     picture: Tensor
@@ -45,6 +45,37 @@ class StyleGuide:
     weight: float = 1.0
     alpha: Tensor | None = None
     classes: frozenset[int] = frozenset()
+    features: FusedFeatures | None = None
+
+
+@dataclass(frozen=True)
+class MapUse:
+    """`MapUse` says what semantic maps do in an objective.
+
+    ``factor``: the weight of the maps' cosine in Eq. 3. ``matches_by_class``: the class of a patch decides
+    where its nearest is looked for. ``regions``: the statistics of each class are compared, those of
+    ``compares_regions`` at least of classes that are bound to different styles.
+    """
+
+    factor: float
+    matches_by_class: bool
+    regions: bool
+    compares_regions: bool
+
+    @classmethod
+    def of(
+        cls, styles: Sequence[StyleGuide], *, semantic_weight: float, has_content_map: bool, regions: bool
+    ) -> "MapUse":
+        """Return what the maps of the content and of ``styles`` do.
+
+        Without the content's map or any style's, the matching compares features alone, and statistics are
+        those of the whole picture. Classes that are bound to a style need the content's map only.
+        """
+        has_maps = has_content_map and any(style.class_channels is not None for style in styles)
+        factor = semantic_factor(semantic_weight) if has_maps else 0.0
+        is_bound = any(style.classes for style in styles)
+        regions = regions and has_maps
+        return cls(factor, factor > 0 or is_bound, regions, regions or is_bound)
 
 
 @dataclass(frozen=True)
@@ -263,7 +294,7 @@ def group_styles(
         raise UsageError(f"none of the {len(styles)} styles has a weight above 0; give one of them some")
     of_styles = [
         cache.style(
-            extractor,
+            style.features or extractor,
             groups,
             style.picture,
             style.class_channels if map_factor > 0 or regions else None,
