@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -370,10 +371,10 @@ def test_large_maps_are_sampled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     """A map of eight times the size, read some rows at a time, gives the same classes in the same places."""
     content_map, style_map = np.zeros_like(CONTENT), np.zeros_like(STYLE)
     content_map[10:, 165:], style_map[:, :48] = 255, 255
-    seen: list[tuple[object, object]] = []
+    seen: list[list[Any]] = []
 
     def stop_at_once(_content: object, styles: list[Style], *, content_map: object, **_: object) -> object:
-        seen.append((content_map, styles[0].map))
+        seen.append([content_map, styles[0].map])
         return SimpleNamespace(interrupted=True)
 
     monkeypatch.setattr("glstylenet.giant.paint.stylize", stop_at_once)
@@ -392,10 +393,10 @@ def test_large_maps_are_sampled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
             options=AREAS,
         )
         assert painted is None
-    small, large = seen
-    assert small == (tmp_path / "content-1.png", tmp_path / "style-1.png")
-    assert np.array_equal(large[0], content_map)
-    assert np.array_equal(large[1], style_map)
+    whole_maps, sampled = seen
+    assert whole_maps == [tmp_path / "content-1.png", tmp_path / "style-1.png"]
+    assert np.array_equal(sampled[0], content_map)
+    assert np.array_equal(sampled[1], style_map)
 
 
 @pytest.mark.long

@@ -3,8 +3,10 @@
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
 from PIL import Image
@@ -24,7 +26,7 @@ from glstylenet.objective.styles import StyleGuide
 from glstylenet.objective.terms import LossWeights
 from glstylenet.pictures import read_recipe
 from glstylenet.pyramid import SCHEMES
-from glstylenet.run import Style, Warned
+from glstylenet.run import GivenStyle, Style, Warned
 from glstylenet.run.assembly import make_optimizer
 from glstylenet.run.rounds import Evaluated, optimise_in_rounds
 from glstylenet.settings import Settings
@@ -37,16 +39,13 @@ ONE_AREA = GiantOptions(area=512, sweeps=1, evaluations=4, coarse_pixels=6000)
 
 def _paint(
     store: Path,
-    style: object,
+    style: GivenStyle,
     *,
     settings: Settings = SETTINGS,
     options: GiantOptions = AREAS,
-    content_map: object = None,
-    **words: object,
+    **words: Any,
 ) -> GiantPicture:
-    picture = paint_giant(
-        CONTENT, style, store=store, settings=settings, options=options, content_map=content_map, **words
-    )  # type: ignore[arg-type]
+    picture = paint_giant(CONTENT, style, store=store, settings=settings, options=options, **words)
     assert picture is not None
     return picture
 
@@ -100,7 +99,7 @@ def test_one_area_from_two_styles_is_a_plain_run(tmp_path: Path) -> None:
     assert torch.equal(context.read_canvas(canvas, 3), last.pixels)
 
 
-def _halves(height: int, width: int) -> np.ndarray:
+def _halves(height: int, width: int) -> npt.NDArray[np.uint8]:
     """A map: black on the left, white on the right."""
     pixels = np.zeros((height, width, 3), np.uint8)
     pixels[:, width // 2 :] = 255

@@ -52,9 +52,9 @@ class StyleGuide:
 class MapUse:
     """`MapUse` says what semantic maps do in an objective.
 
-    ``factor``: the weight of the maps' cosine in Eq. 3. ``matches_by_class``: the class of a patch decides
-    where its nearest is looked for. ``regions``: the statistics of each class are compared, those of
-    ``compares_regions`` at least of classes that are bound to different styles.
+    ``factor``: the weight of the maps' cosine in Eq. 3. ``matches_by_class``: the class of a patch has a say
+    in where its nearest is found. ``regions``: the statistics of each class are compared.
+    ``compares_regions``: they are, or those of the classes of each style.
     """
 
     factor: float
