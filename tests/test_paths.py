@@ -152,6 +152,7 @@ def test_every_path_of_a_command_is_looked_at() -> None:
         "stylize pictures",
         "stylize output",
         "stylize add_style_map",
+        "giant add_style_map",
         "loss add_style_map",
         "evaluate add_style_map",
         "maps check add_style_map",
