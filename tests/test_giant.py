@@ -264,7 +264,7 @@ def test_a_store_of_another_run_is_refused(painted: GiantPicture) -> None:
 
 
 def test_a_store_of_other_numerics_is_refused(painted: GiantPicture, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("glstylenet.giant.paint.ALGORITHM_VERSION", 10_000)
+    monkeypatch.setattr("glstylenet.giant.plan.ALGORITHM_VERSION", 10_000)
     with pytest.raises(InputError, match="another run: algorithm_version is 10000, it was"):
         _paint(painted._context.store.folder, resume=True)
 
@@ -272,6 +272,12 @@ def test_a_store_of_other_numerics_is_refused(painted: GiantPicture, monkeypatch
 def test_a_damaged_manifest_is_refused(tmp_path: Path) -> None:
     (tmp_path / "manifest.json").write_text('{"sizes": 3}')
     with pytest.raises(InputError, match="is not the manifest of a giant run"):
+        _paint(tmp_path, resume=True)
+
+
+def test_a_store_of_another_version_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "manifest.json").write_text('{"sizes": [[3, 4]], "format": 2, "style_size": [3, 3]}')
+    with pytest.raises(InputError, match=r"another version .* \(its format is 2, this one's is 3\)"):
         _paint(tmp_path, resume=True)
 
 

@@ -6,6 +6,8 @@
 - ``style_features``: computes and reads the features of a style at one size.
 - ``size_context``: holds what all steps of one size share in a process.
 - ``steps``: computes one area's part of every step.
+- ``plan``: says what a run will be before it computes.
+- ``coarse``: prepares the part that is painted whole.
 - ``paint``: carries out all steps of a run.
 - ``forecast``: tells what a run will take before it computes.
 - ``progress``: measures how much is done, and how long the rest will take.
@@ -15,20 +17,11 @@
 
 from glstylenet.giant.areas import SMALLEST_AREA
 from glstylenet.giant.cluster import CONNECT_SECONDS, Cluster, cluster_at, local_cluster
+from glstylenet.giant.coarse import coarse_settings, plan_coarse
 from glstylenet.giant.forecast import SizeForecast, forecast_sizes
 from glstylenet.giant.manifest import GiantOptions, Manifest
-from glstylenet.giant.paint import (
-    GiantPicture,
-    PartsDone,
-    coarse_settings,
-    needed_disk,
-    needs_whole_picture,
-    paint_giant,
-    plan_coarse,
-    plan_giant,
-    run_here,
-    small_style_warnings,
-)
+from glstylenet.giant.paint import GiantPicture, PartsDone, paint_giant, run_here
+from glstylenet.giant.plan import needed_disk, needs_whole_picture, plan_giant, small_style_warnings
 from glstylenet.giant.watching import (
     PaintedLevels,
     PaintedSoFar,

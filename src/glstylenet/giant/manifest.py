@@ -23,6 +23,9 @@ COARSE = "coarse"
 
 _FILE = "manifest.json"
 
+_FORMAT = 3
+"""Raised whenever a store holds other things, or under other names."""
+
 _Count = Annotated[int, Field(ge=1)]
 
 
@@ -142,7 +145,21 @@ def read_manifest(folder: Path) -> Manifest | None:
     try:
         return parse_json(_SCHEMA, text)
     except ValueError as error:
+        if (other := _other_format(text)) is not None:
+            raise InputError(
+                f"{path}: the store is of another version of glstylenet (its format is {other}, this one's is "
+                f"{_FORMAT}); resume it with that version, or choose another folder for the store"
+            ) from error
         raise InputError(
             f"{path}: is not the manifest of a giant run ({error}); choose another folder for the store, "
             f"or empty this one"
         ) from error
+
+
+def _other_format(text: str) -> int | None:
+    """Return the format of a manifest of another version; ``None`` for what is no manifest."""
+    try:
+        found = json.loads(text)["format"]
+    except (ValueError, TypeError, KeyError):
+        return None
+    return found if isinstance(found, int) and found != _FORMAT else None
