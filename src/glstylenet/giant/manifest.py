@@ -147,7 +147,7 @@ def read_manifest(folder: Path) -> Manifest | None:
     except ValueError as error:
         if (other := _other_format(text)) is not None:
             raise InputError(
-                f"{path}: the store is of another version of glstylenet (its format is {other}, this one's is "
+                f"{path}: the store is of another version of glstylenet (its format is {other}, not "
                 f"{_FORMAT}); resume it with that version, or choose another folder for the store"
             ) from error
         raise InputError(
