@@ -27,7 +27,7 @@ from glstylenet.giant.paint import RunParts, run_here
 from glstylenet.giant.progress import Progress
 from glstylenet.giant.steps import Part, steps_of
 from glstylenet.giant.store import Store
-from glstylenet.machine.malloc import process_memory
+from glstylenet.machine.malloc import MemoryPool, process_memory
 from glstylenet.numerics import whole
 from glstylenet.run import current_versions
 from glstylenet.settings import Settings
@@ -110,7 +110,8 @@ def test_a_worker_killed_in_an_area_changes_nothing(painted: Tensor, tmp_path: P
         picture = _paint(tmp_path / "store", workers.run_parts)
         growths = workers._client.run(_growth)
     # One that came in the place of another may have painted nothing.
-    assert min(growths.values()) < process_memory().growth, "workers keep freed memory"
+    # This process may keep its own by now: a command that another test ran sees to it.
+    assert min(growths.values()) < MemoryPool.growth, "workers keep freed memory"
     assert flag.exists()
     assert torch.equal(picture, painted)
 
