@@ -162,7 +162,7 @@ def test_a_worker_out_of_memory_ends_as_a_run_of_one_process(
     def fail(*_part: object) -> None:
         raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")
 
-    monkeypatch.setitem(cast(Any, giant_steps._KINDS), "enlarge", fail)
+    monkeypatch.setitem(cast(Any, giant_steps._KINDS), "style", fail)
     parts = _parts(tmp_path / "store")
     with cluster_at(address) as workers:
         run_parts = run_here if where == "here" else workers.run_parts
@@ -300,15 +300,16 @@ def test_a_cluster_with_certificates(painted: Tensor, tmp_path: Path) -> None:
 
 def test_progress_counts_pixels_and_passes(tmp_path: Path) -> None:
     """Worked by hand: a survey of both areas took 30 s."""
-    times = iter([0.0, 0.0, 30.0, 30.0, 40.0])
+    times = iter([0.0, 0.0, 0.0, 30.0, 30.0, 40.0])
     manifest = plan_giant(CONTENT, STYLE, settings=SETTINGS, options=AREAS)
     progress = Progress(tmp_path, manifest, clock=lambda: next(times))
     steps = {step.name: step for step in steps_of(tmp_path, manifest, 1)}
     survey = steps["size-1/survey-0"].parts
+    progress.begin_step(steps["size-1/style-0"].parts)  # it is done
     progress.begin_step([])
     for part in survey:
         progress.finish(part)
-    # A survey is 2 forward passes of 0.4, painting 1 + 3 * 0.4, and the last survey is as the first.
-    assert progress.seconds_left == pytest.approx(30 * (2.2 + 0.8) / 0.8)
+    # A survey costs 0.95 evaluations, painting 1 + 1.2, and the last survey is as the first.
+    assert progress.seconds_left == pytest.approx(30 * (2.2 + 0.95) / 0.95)
     height, width = 64 + 16, 200 + 16  # with the margin of the canvas
     assert progress.megapixels_a_minute == pytest.approx(60 * height * width / 30 / 1e6)

@@ -464,7 +464,7 @@ def test_room_for_all_outputs_is_counted(
     words[words.index("-o") + 1] = str(tmp_path / "new.tif")
     assert main(words) == 5
     assert re.search(
-        r"the disk has 2 MiB left, and the run will need 2 MiB on it \(.* for the deep zoom\)",
+        r"the disk has 3 MiB left, and the run will need 3 MiB on it \(.* for the deep zoom\)",
         capsys.readouterr().err,
     )
     assert list(tmp_path.iterdir()) == []
