@@ -8,7 +8,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field, TypeAdapter
 
@@ -16,14 +16,14 @@ from glstylenet.errors import InputError
 from glstylenet.files import open_regular, parse_json, write_text
 from glstylenet.run import Identity
 
-__all__ = ["COARSE", "GiantOptions", "Manifest", "StoredStyle", "read_manifest", "write_manifest"]
+__all__ = ["COARSE", "FORMAT", "GiantOptions", "Manifest", "StoredStyle", "read_manifest", "write_manifest"]
 
 COARSE = "coarse"
 """The name of the step that paints the coarsest size whole."""
 
 _FILE = "manifest.json"
 
-_FORMAT = 3
+FORMAT: Final = 3
 """Raised whenever a store holds other things, or under other names."""
 
 _Count = Annotated[int, Field(ge=1)]
@@ -148,7 +148,7 @@ def read_manifest(folder: Path) -> Manifest | None:
         if (other := _other_format(text)) is not None:
             raise InputError(
                 f"{path}: the store is of another version of glstylenet (its format is {other}, not "
-                f"{_FORMAT}); resume it with that version, or choose another folder for the store"
+                f"{FORMAT}); resume it with that version, or choose another folder for the store"
             ) from error
         raise InputError(
             f"{path}: is not the manifest of a giant run ({error}); choose another folder for the store, "
@@ -162,4 +162,4 @@ def _other_format(text: str) -> int | None:
         found = json.loads(text)["format"]
     except (ValueError, TypeError, KeyError):
         return None
-    return found if isinstance(found, int) and found != _FORMAT else None
+    return found if isinstance(found, int) and found != FORMAT else None

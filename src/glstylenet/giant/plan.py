@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 
 from glstylenet.errors import UsageError
 from glstylenet.giant.areas import SMALLEST_AREA
-from glstylenet.giant.manifest import GiantOptions, Manifest, StoredStyle
+from glstylenet.giant.manifest import FORMAT, GiantOptions, Manifest, StoredStyle
 from glstylenet.giant.size_context import areas_of, style_tiles_of
 from glstylenet.machine import choose_device, default_modes
 from glstylenet.network import load_weights
@@ -192,7 +192,7 @@ def _manifest(
         options=options,
         evaluations=evaluations,
         settings=settings.model_dump(mode="json"),
-        format=3,
+        format=FORMAT,
     )
 
 

@@ -58,12 +58,17 @@ class SizeContext:
         settings = self.settings
         groups = compared_groups(SCHEMES[settings.scheme], LossWeights.of(settings))
         dtype = choose_device(settings.device, settings.precision).dtype
-        tiles_of_styles = style_tiles_of(self.manifest, self.number)
         return [
             StyleFeatures(
-                self.store, style.role, self.name, number=number, tiles=tiles, groups=groups, dtype=dtype
+                self.store,
+                self.manifest.styles[number].role,
+                self.name,
+                number=number,
+                tiles=tiles,
+                groups=groups,
+                dtype=dtype,
             )
-            for number, (style, tiles) in enumerate(zip(self.manifest.styles, tiles_of_styles, strict=False))
+            for number, tiles in enumerate(style_tiles_of(self.manifest, self.number))
         ]
 
     @cached_property
@@ -78,7 +83,8 @@ class SizeContext:
                 classes=frozenset(style.classes),
                 features=features,
             )
-            for style, features in zip(self.manifest.styles, self.style_features, strict=False)
+            for features in self.style_features
+            for style in [self.manifest.styles[features.number]]
         ]
         content_factor = 1.0 if self.manifest.factor(self.number) == 1.0 else settings.coarse_content
         return AreaTargets(

@@ -44,7 +44,7 @@ class StyleFeatures:
         self._store = store
         self._source = source
         self._name_of = name_of
-        self._number = number
+        self.number = number
         self.tiles = tiles
         self._groups = groups
         self._dtype = dtype
@@ -96,10 +96,10 @@ class StyleFeatures:
 
     @property
     def _picture_name(self) -> str:
-        return f"style-picture-{self._number}"
+        return f"style-picture-{self.number}"
 
     def _feature_name(self, group: int) -> str:
-        return f"style-feature-{self._number}-{group}"
+        return f"style-feature-{self.number}-{group}"
 
     def _mapped(self, name: str, dtype: torch.dtype) -> Tensor:
         if name not in self._maps:

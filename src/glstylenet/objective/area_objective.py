@@ -94,9 +94,10 @@ class AreaTargets:
             has_content_map=content_map is not None,
             regions=regions,
         )
-        is_used = use.matches_by_class or use.compares_regions
         maps = [
-            content_map(fused_size(size, group)) if content_map is not None and is_used else None
+            content_map(fused_size(size, group))
+            if content_map is not None and use.needs_content_map
+            else None
             for group in groups
         ]
         with torch.no_grad():

@@ -95,8 +95,7 @@ class Objective:
             has_content_map=content_map is not None,
             regions=regions,
         )
-        is_used = use.matches_by_class or use.compares_regions
-        maps = [_map_at(content_map if is_used else None, group) for group in groups]
+        maps = [_map_at(content_map if use.needs_content_map else None, group) for group in groups]
         with torch.no_grad(), self._measure("network"):
             loss_targets = LossTargets(
                 content=targets.content(extractor, content)

@@ -62,6 +62,11 @@ class MapUse:
     regions: bool
     compares_regions: bool
 
+    @property
+    def needs_content_map(self) -> bool:
+        """Whether the content's map does anything."""
+        return self.matches_by_class or self.compares_regions
+
     @classmethod
     def of(
         cls, styles: Sequence[StyleGuide], *, semantic_weight: float, has_content_map: bool, regions: bool
