@@ -14,7 +14,7 @@ import dask
 import numpy as np
 import pytest
 import torch
-from distributed import KilledWorker, LocalCluster, Security
+from distributed import KilledWorker, LocalCluster, Security, Worker
 from PIL import Image
 from torch import Tensor
 
@@ -101,6 +101,11 @@ def _growth() -> float:
     return process_memory().growth
 
 
+def _callbacks(dask_worker: Worker) -> list[str]:
+    """What a worker does again and again beside computing."""
+    return list(dask_worker.periodic_callbacks)
+
+
 @pytest.mark.long
 def test_a_worker_killed_in_an_area_changes_nothing(painted: Tensor, tmp_path: Path) -> None:
     """The area is computed again, by whichever worker is left."""
@@ -109,9 +114,11 @@ def test_a_worker_killed_in_an_area_changes_nothing(painted: Tensor, tmp_path: P
         workers._client.run(_die_in_an_area, str(flag))
         picture = _paint(tmp_path / "store", workers.run_parts)
         growths = workers._client.run(_growth)
+        callbacks = workers._client.run(_callbacks)
     # One that came in the place of another may have painted nothing.
     # This process may keep its own by now: a command that another test ran sees to it.
     assert min(growths.values()) < MemoryPool.growth, "workers keep freed memory"
+    assert all("heartbeat" in names and "profile" not in names for names in callbacks.values())
     assert flag.exists()
     assert torch.equal(picture, painted)
 

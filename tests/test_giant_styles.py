@@ -171,6 +171,19 @@ def test_styles_that_cannot_be_enlarged_alike_are_refused() -> None:
         plan_giant(CONTENT, styles, settings=settings.replace(style_scale=8.0), options=AREAS)
 
 
+@pytest.mark.parametrize(
+    ("shape", "region", "named"), [(CONTENT.shape[:2], "green", "green"), ((64, 64), "white", "64x64")]
+)
+def test_what_the_coarse_part_refuses_leaves_no_store(
+    shape: tuple[int, int], region: str, named: str, tmp_path: Path
+) -> None:
+    """A class that no map has, and a map that does not fit: the next attempt finds the place as it was."""
+    store, styles = tmp_path / "store", [Style(STYLE), Style(OTHER, regions=(region,))]
+    with pytest.raises((InputError, UsageError), match=named):
+        _paint(store, styles, content_map=_halves(*shape))
+    assert not store.exists()
+
+
 @pytest.mark.long
 def test_the_command_paints_from_several_styles(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -198,7 +211,7 @@ def test_the_command_paints_from_several_styles(
     assert "--style-weights" in capsys.readouterr().err
     assert main([*words, "--region", "green=2"]) == 2
     assert "green" in capsys.readouterr().err
-    assert main([*words, "--overwrite", "--store", "store2"]) == 0
+    assert main(words) == 0
     recipe = json.loads(read_recipe(Path("out.tif")) or "")
     assert recipe["inputs"] == {"content": "content.png", "style": "a.png", "style_2": "b.png"}
     assert recipe["styles"] == [

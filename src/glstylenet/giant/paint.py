@@ -13,7 +13,7 @@ from torch import Tensor
 from glstylenet.errors import InputError, MemoryLimitError, OutputError
 from glstylenet.files import remove_strays
 from glstylenet.giant.areas import COLOURS, SMALLEST_AREA
-from glstylenet.giant.coarse import coarse_map, coarse_settings, coarse_style_size, coarse_styles
+from glstylenet.giant.coarse import coarse_map, coarse_settings, coarse_style_size, coarse_styles, plan_coarse
 from glstylenet.giant.manifest import (
     COARSE,
     GiantOptions,
@@ -139,6 +139,9 @@ def paint_giant(
         manifest = _open(folder, planned, resume=resume)
         if manifest is None:
             manifest = planned
+            # A map that does not fit, or a class that is not there, is refused before a store is begun.
+            plan_coarse(manifest, list(styles.values()), content_map=content_map)
+            _make_folder(folder)
             _check_room(folder, manifest)
             _write_pictures(folder, pictures, manifest)
             write_manifest(folder, manifest)
@@ -307,7 +310,7 @@ def _warnings(role: str, picture: PictureStrips) -> Iterator[str]:
 
 
 def _open(folder: Path, manifest: Manifest, *, resume: bool) -> Manifest | None:
-    """Return the manifest of the run to resume; make the folder for a new one."""
+    """Return the manifest of the run to resume; ``None`` where a new one begins."""
     saved = read_manifest(folder)
     if saved is not None and not resume:
         raise OutputError(
@@ -323,14 +326,16 @@ def _open(folder: Path, manifest: Manifest, *, resume: bool) -> Manifest | None:
             )
         for place in (folder, *folder.glob("size-*")):
             remove_strays(place)
-        return saved
+    return saved
+
+
+def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(exist_ok=True)
     except OSError as error:
         raise OutputError(
             f"{folder}: the folder for the store cannot be made ({error.strerror}); choose another one"
         ) from error
-    return None
 
 
 def _check_room(folder: Path, manifest: Manifest) -> None:
