@@ -1,10 +1,16 @@
 """What all tests share: a cache and a configuration folder of their own, and a loss term to register."""
 
+import hashlib
 import signal
 from collections.abc import Iterator
 
 import pytest
+import torch
+from torch import Tensor
 
+from glstylenet.network.conv_relu import ConvRelu
+from glstylenet.network.matmul_conv import MatmulConv
+from glstylenet.network.winograd import WinogradConv
 from glstylenet.objective.loss_term import LossTerm
 from glstylenet.objective.terms import TERMS
 from tests.brightness import Brightness
@@ -21,6 +27,27 @@ def own_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("config")))
         for name in ("GLSTYLENET_DEVICE", "GLSTYLENET_WEIGHTS", "GLSTYLENET_OFFLINE", "FORCE_COLOR"):
             patch.delenv(name, raising=False)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def transformed_weights() -> Iterator[None]:
+    """Winograd's transform of the same weights is computed once, not for every run of a few pixels."""
+    kernels: dict[tuple[torch.Size, bytes], WinogradConv] = {}
+    own = ConvRelu._kernel_for
+
+    def once(layer: ConvRelu, weight: Tensor) -> WinogradConv | MatmulConv:
+        if not layer.uses_winograd:
+            return own(layer, weight)
+        key = weight.shape, hashlib.sha256(weight.numpy().tobytes()).digest()
+        if key not in kernels:
+            if len(kernels) == 100:
+                kernels.clear()
+            kernels[key] = WinogradConv(weight)
+        return kernels[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ConvRelu, "_kernel_for", once)
         yield
 
 

@@ -1215,6 +1215,7 @@ def test_ctrl_c_leaves_at_once(
 # Plot
 
 
+@pytest.mark.long
 def test_a_plot_is_drawn(stubs: dict[str, dict[str, Any]], tmp_path: Path) -> None:
     place = tmp_path / "plot.png"
     assert main(["bench", "--quiet", "--json", "--plot", str(place)]) == 0

@@ -368,6 +368,7 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
 # Writing
 
 
+@pytest.mark.long
 def test_a_disk_that_is_full_costs_the_checkpoint_not_the_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

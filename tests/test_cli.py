@@ -255,6 +255,7 @@ def test_quiet_says_nothing(desk: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert error_of(capsys) == ""
 
 
+@pytest.mark.long
 def test_previews_are_kept_and_replaced_when_asked(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["stylize", "content.png", "style.png", "-o", "out.jpg", "--save-every", "3", "--quiet"]
     words += ["--iterations", "7", "--precision", "float32"]
@@ -384,7 +385,7 @@ def test_a_recipe_repeats_the_run_to_the_same_bytes(desk: Path, capsys: pytest.C
     assert (desk / "other.png").read_bytes() != (desk / "out.png").read_bytes()
 
 
-@pytest.mark.parametrize("name", ["out.png", "out.tif"])
+@pytest.mark.parametrize("name", rest_is_long(["out.png", "out.tif"], short=1))
 def test_a_recipe_with_paths_repeats_the_run_beside_its_picture(desk: Path, name: str) -> None:
     (desk / "made").mkdir()
     words = ["stylize", "content.png", "style.png", "-o", f"made/{name}", "--bits", "16", "--recipe-paths"]
@@ -396,6 +397,7 @@ def test_a_recipe_with_paths_repeats_the_run_beside_its_picture(desk: Path, name
     assert main(["stylize", "--recipe", f"made/{name}"]) == 5
 
 
+@pytest.mark.long
 def test_a_recipe_without_paths_is_told_where_the_pictures_are(
     desk: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -408,6 +410,7 @@ def test_a_recipe_without_paths_is_told_where_the_pictures_are(
     assert (desk / "made" / "out.again.png").read_bytes() == (desk / "made" / "out.png").read_bytes()
 
 
+@pytest.mark.long
 def test_more_threads_than_processors_are_not_repeated(
     desk: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -649,6 +652,7 @@ def test_a_result_whose_folder_is_full_is_kept_in_the_temporary_folder(
     assert list((desk / "temporary").iterdir()) == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("error", "code"), [(ZeroDivisionError("odd"), 1), (MemoryError(), 6)])
 def test_a_batch_goes_on_past_any_error(
     desk: Path,
@@ -783,6 +787,7 @@ def test_a_batch_stops_at_the_first_signal(
     assert "interrupted; 1 of 2 pictures are written" in streams.err
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("moment", [Finished, None])
 def test_a_signal_when_the_picture_is_whole_is_no_failure(
     desk: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, moment: type | None
@@ -925,6 +930,7 @@ def test_doctor_tells_what_a_bug_report_needs(
     assert "GLSTYLENET_WEIGHTS: none.pth" in text
 
 
+@pytest.mark.long
 def test_demo_paints_the_samples(
     desk: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -983,6 +989,7 @@ def test_make_leaves_no_broken_environment(tmp_path: Path) -> None:
     assert not (tmp_path / ".venv").exists()
 
 
+@pytest.mark.long
 def test_the_demo_replaces_its_own_picture_and_nobody_elses(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

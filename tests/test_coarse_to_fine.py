@@ -99,6 +99,7 @@ class Machine:
         monkeypatch.setattr(Objective, "evaluate", evaluate)
 
 
+@pytest.mark.long
 def test_out_of_memory_in_the_middle_means_smaller_tiles(
     monkeypatch: pytest.MonkeyPatch, content: Picture, style: Picture
 ) -> None:
@@ -421,6 +422,7 @@ def test_every_size_has_its_own_plan() -> None:
     assert started.memory_bytes == max(coarse.needed_bytes, fine.needed_bytes) <= 2000 * MIB
 
 
+@pytest.mark.long
 def test_the_plan_s_history_is_the_optimiser_s(
     monkeypatch: pytest.MonkeyPatch, content: Picture, style: Picture
 ) -> None:

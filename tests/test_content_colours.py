@@ -276,6 +276,7 @@ def test_the_samples_classes_get_the_colours_of_the_contents() -> None:
     assert near < far / 5
 
 
+@pytest.mark.long
 def test_a_run_paints_with_the_moved_style() -> None:
     content, style = _picture(5), _picture(6)
     result = _paint("match", content, style)
@@ -285,6 +286,7 @@ def test_a_run_paints_with_the_moved_style() -> None:
     torch.testing.assert_close(result.pixels, expected.pixels, atol=0.1, rtol=0)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("colours", ["keep", "match"])
 def test_a_grey_content_gives_a_grey_result(colours: str) -> None:
     grey = _picture(7, slice(1, 2), slice(2, 3))

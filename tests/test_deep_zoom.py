@@ -29,6 +29,7 @@ from glstylenet.giant import GiantOptions, plan_giant
 from glstylenet.numerics import Rect
 from glstylenet.settings import Pictures
 from tests.browser import needs_chromium, opened, running_browser
+from tests.long_cases import rest_is_long
 
 AXE = Path(__file__).parent / "vendor" / "axe.min.js"
 SIZE = (1101, 1650)
@@ -227,7 +228,7 @@ def _bounds(page: Page) -> list[float]:
 
 
 @needs_chromium
-@pytest.mark.parametrize(("width", "height"), [(1280, 800), (390, 844)])
+@pytest.mark.parametrize(("width", "height"), rest_is_long([(1280, 800), (390, 844)], short=1))
 def test_the_page_shows_the_whole_picture_and_its_pixels(
     browser: Browser, written: Path, width: int, height: int
 ) -> None:
@@ -260,6 +261,7 @@ def test_the_page_shows_the_whole_picture_and_its_pixels(
         assert np.abs(shown - exact).mean() < 6
 
 
+@pytest.mark.long
 @needs_chromium
 def test_keys_and_buttons_move_and_zoom(browser: Browser, written: Path) -> None:
     with opened(browser, written / "index.html") as page:

@@ -104,6 +104,7 @@ def measured(result: Result, settings: Settings, *, maps: bool) -> LossTerms:
 # Correspondence
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("scheme", ["g", "b"])
 def test_a_picture_painted_by_itself_matches_itself(scheme: str) -> None:
     """One evaluation from the content returns the content; with itself as style every patch finds itself."""
@@ -158,6 +159,7 @@ def test_the_class_of_a_position_is_the_largest_under_it() -> None:
     ]  # the sixth is half and half
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("layer", [1, 2, 3, 4])
 def test_what_a_position_depends_on(layer: int) -> None:
     """A pixel at the edge of the receptive field changes the position, and one pixel further does not."""
@@ -184,7 +186,7 @@ def test_what_a_position_depends_on(layer: int) -> None:
 # Losses by class
 
 
-@pytest.mark.parametrize("scheme", ["g", "h"])
+@pytest.mark.parametrize("scheme", rest_is_long(["g", "h"], short=1))
 @pytest.mark.parametrize("maps", [True, False])
 def test_the_parts_of_the_classes_add_up(scheme: str, maps: bool) -> None:
     settings = FAST.replace(scheme=scheme)
@@ -198,6 +200,7 @@ def test_the_parts_of_the_classes_add_up(scheme: str, maps: bool) -> None:
     assert all(each.local > 0 and each.content > 0 for each in explanation.classes)
 
 
+@pytest.mark.long
 def test_the_global_term_has_parts_where_statistics_are_by_region(mapped: Explanation) -> None:
     assert [each.global_part for each in mapped.classes] == [None, None]
     assert "cannot be divided" in explanation_page(mapped, "whole")
@@ -262,6 +265,7 @@ def test_without_a_local_term_there_is_no_correspondence(tmp_path: Path) -> None
     assert "The local weight is 0" in (tmp_path / "out.explain" / "index.html").read_text(encoding="utf-8")
 
 
+@pytest.mark.long
 def test_a_doodle_is_explained(tmp_path: Path) -> None:
     curve = LossCurve()
     result = stylize(
@@ -280,6 +284,7 @@ def test_a_doodle_is_explained(tmp_path: Path) -> None:
     assert 'id="content"' not in page
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "scheme", rest_is_long(["g", "apart", *sorted(set(SCHEMES) - {"g", "apart"})], short=2)
 )
@@ -338,6 +343,7 @@ def test_two_groups_are_told() -> None:
 # Curve
 
 
+@pytest.mark.long
 def test_the_curve_is_that_of_the_steps() -> None:
     heard: list[Event] = []
     curve = LossCurve()
@@ -435,6 +441,7 @@ def test_only_crossings_are_hatched(mapped: Explanation) -> None:
     assert found.crossing_share == np.mean(found.content_class != found.matched_class)
 
 
+@pytest.mark.long
 def test_the_sheet_shows_the_result_at_its_own_size(mapped: Explanation) -> None:
     assert mapped.correspondence is not None
     sheet = np.asarray(correspondence_sheet(mapped, mapped.correspondence))
@@ -531,7 +538,7 @@ def test_overwrite_removes_nothing_but_explanations(tmp_path: Path) -> None:
         check_folder(tmp_path / "link.explain", overwrite=True)
 
 
-@pytest.mark.parametrize("fault", [KeyboardInterrupt(), OSError("disk full")])
+@pytest.mark.parametrize("fault", rest_is_long([KeyboardInterrupt(), OSError("disk full")], short=1))
 @pytest.mark.parametrize("is_old", [False, True])
 def test_a_write_that_breaks_off_leaves_no_half_folder(
     unmapped: Explanation,
@@ -556,6 +563,7 @@ def test_a_write_that_breaks_off_leaves_no_half_folder(
         assert (place / "index.html").read_text(encoding="utf-8") == "old"
 
 
+@pytest.mark.long
 def test_an_old_folder_comes_back_if_the_new_one_cannot_take_its_place(
     unmapped: Explanation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,6 +13,7 @@ from glstylenet.explain.explanation import Explanation
 from glstylenet.explain.page import explanation_page
 from glstylenet.run.inputs import Origin
 from tests.browser import needs_chromium, running_browser
+from tests.long_cases import rest_is_long
 from tests.test_explain import explained
 
 EVIL = "<img src=x onerror=\"document.title='taken'\"><script>.png"
@@ -89,6 +90,7 @@ def test_arrow_keys_move_the_point(page: Page, explanation: Explanation) -> None
     assert "class" in page.locator("#readout").inner_text()
 
 
+@pytest.mark.long
 @needs_chromium
 def test_the_pointer_moves_the_point_and_a_click_holds_it(page: Page, explanation: Explanation) -> None:
     box = page.locator("#result").bounding_box()
@@ -155,7 +157,7 @@ def test_names_are_shown_as_they_are(page: Page) -> None:
 
 
 @needs_chromium
-@pytest.mark.parametrize(("scheme", "darkest"), [("light", False), ("dark", True)])
+@pytest.mark.parametrize(("scheme", "darkest"), rest_is_long([("light", False), ("dark", True)], short=1))
 def test_light_and_dark(page: Page, scheme: str, darkest: bool) -> None:
     page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
     colour = page.evaluate("getComputedStyle(document.body).backgroundColor")

@@ -290,6 +290,7 @@ def test_what_styles_weigh_and_paint_is_a_part_of_a_task() -> None:
     assert plain == Task("a", Pictures(*files, further=FurtherStyles()), Settings()).key({})
 
 
+@pytest.mark.long
 def test_a_sweep_says_that_a_style_without_a_map_is_used_as_a_whole(
     desk: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

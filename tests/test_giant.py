@@ -84,6 +84,17 @@ def painted(tmp_path_factory: pytest.TempPathFactory) -> GiantPicture:
     return _paint(tmp_path_factory.mktemp("giant") / "store")
 
 
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The store of a run that was stopped as soon as it could be."""
+    store = tmp_path_factory.mktemp("giant") / "store"
+    stopped = paint_giant(
+        CONTENT, STYLE, store=store, settings=SETTINGS, options=AREAS, should_stop=lambda: True
+    )
+    assert stopped is None
+    return store
+
+
 @pytest.mark.long
 def test_every_sweep_lowers_the_objective(painted: GiantPicture) -> None:
     before, after = painted.sweep_losses
@@ -110,6 +121,7 @@ def test_areas_end_without_an_edge(tmp_path: Path) -> None:
         assert float(steps[edge - 1]) < 2.5 * float(around.mean())
 
 
+@pytest.mark.long
 def test_one_area_is_a_plain_run(tmp_path: Path) -> None:
     """To the last digit: from the same pixels, with the same number of evaluations."""
     options = GiantOptions(area=512, sweeps=1, evaluations=4, coarse_pixels=6000)
@@ -251,22 +263,21 @@ def test_a_killed_process_leaves_a_store_to_go_on_from(painted: GiantPicture, tm
     assert torch.equal(_pixels(_paint(tmp_path / "store", resume=True)), _pixels(painted))
 
 
-def test_a_store_of_another_run_is_refused(painted: GiantPicture) -> None:
-    store = painted._context.store.folder
+def test_a_store_of_another_run_is_refused(begun: Path) -> None:
     changed = CONTENT.copy()
     changed[0, 0] ^= 1
     with pytest.raises(InputError, match=r"store is of another run: the content is SHA-256 .*, it was SHA"):
-        _paint(store, content=changed, resume=True)
+        _paint(begun, content=changed, resume=True)
     with pytest.raises(InputError, match="another run: sweeps is 2, it was 1"):
-        _paint(store, options=GiantOptions(128, 2, 3, 6000), resume=True)
+        _paint(begun, options=GiantOptions(128, 2, 3, 6000), resume=True)
     with pytest.raises(OutputError, match="holds a giant run already; resume it"):
-        _paint(store)
+        _paint(begun)
 
 
-def test_a_store_of_other_numerics_is_refused(painted: GiantPicture, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_store_of_other_numerics_is_refused(begun: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("glstylenet.giant.plan.ALGORITHM_VERSION", 10_000)
     with pytest.raises(InputError, match="another run: algorithm_version is 10000, it was"):
-        _paint(painted._context.store.folder, resume=True)
+        _paint(begun, resume=True)
 
 
 def test_a_damaged_manifest_is_refused(tmp_path: Path) -> None:
@@ -302,6 +313,7 @@ def test_small_areas_are_refused(tmp_path: Path) -> None:
         _paint(tmp_path / "store", options=GiantOptions(area=100))
 
 
+@pytest.mark.long
 def test_past_states_are_removed(painted: GiantPicture) -> None:
     """What is left is the last state of the picture, the sums, the inputs and the manifest."""
     store = painted._context.store.folder
@@ -313,6 +325,7 @@ def test_past_states_are_removed(painted: GiantPicture) -> None:
     }
 
 
+@pytest.mark.long
 def test_steps_come_in_order(painted: GiantPicture) -> None:
     names = [step.name for step in steps_of(Path("store"), painted.manifest, 1)]
     assert names == [

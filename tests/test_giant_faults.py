@@ -155,6 +155,7 @@ def test_a_run_that_is_resumed_after_its_areas_shrank_goes_on_with_them(
     assert max(tried[before:]) <= 80 * 280
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("area", "tries"), [(256, 2), (128, 1)])
 def test_smaller_areas_are_tried_once(
     area: int, tries: int, short_memory: Callable[[int], list[int]], tmp_path: Path

@@ -16,6 +16,7 @@ from glstylenet.network import VGG19, load_weights
 from glstylenet.objective.tile_features import FeatureExtractor
 from glstylenet.pyramid import SCHEMES, cut_into_tiles
 from glstylenet.settings import Settings
+from tests.long_cases import rest_is_long
 
 _MIB = 2**20
 
@@ -34,7 +35,8 @@ def _features(store: Store, scheme: str, network: VGG19, *, side: int) -> StyleF
 
 
 @pytest.mark.parametrize(
-    ("scheme", "dtype"), [("g", torch.float32), ("h", torch.float32), ("g", torch.bfloat16)]
+    ("scheme", "dtype"),
+    rest_is_long([("g", torch.float32), ("h", torch.float32), ("g", torch.bfloat16)], short=1),
 )
 def test_stored_features_are_those_of_the_network(scheme: str, dtype: torch.dtype, tmp_path: Path) -> None:
     """By tiles, of an odd size, to the last bit; and the picture as it was."""
@@ -135,6 +137,7 @@ def test_a_larger_style_takes_no_more_memory(tmp_path: Path) -> None:
     assert large < small + 110
 
 
+@pytest.mark.long
 def test_nothing_is_written_where_no_term_compares_styles(tmp_path: Path) -> None:
     random = np.random.default_rng(1)
     content, style = (random.integers(0, 256, (64, 160, 3), dtype=np.uint8) for _ in range(2))

@@ -41,11 +41,12 @@ def _paint(
     store: Path,
     style: GivenStyle,
     *,
+    content: npt.NDArray[np.uint8] = CONTENT,
     settings: Settings = SETTINGS,
     options: GiantOptions = AREAS,
     **words: Any,
 ) -> GiantPicture:
-    picture = paint_giant(CONTENT, style, store=store, settings=settings, options=options, **words)
+    picture = paint_giant(content, style, store=store, settings=settings, options=options, **words)
     assert picture is not None
     return picture
 
@@ -80,7 +81,7 @@ def test_one_area_from_two_styles_is_a_plain_run(tmp_path: Path) -> None:
             run_part(part)
             yield part
 
-    picture = _paint(store, styles, options=ONE_AREA, run_parts=run)
+    picture = _paint(store, styles, content=CONTENT[:, :160], options=ONE_AREA, run_parts=run)
     context = picture._context
     canvas = whole(context.canvas_size)
     objective = Objective(

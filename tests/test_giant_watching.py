@@ -62,14 +62,18 @@ def _painted(watcher: StoreWatcher) -> PaintedSoFar:
     return painted
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> HandmadeStore:
-    """A store whose second size is there, before its first sweep."""
-    store = HandmadeStore(tmp_path / "scroll.tif.store")
+def _store_in(folder: Path) -> HandmadeStore:
+    """Make a store whose second size is there, before its first sweep."""
+    store = HandmadeStore(folder / "scroll.tif.store")
     store.write(0, 0, waves(300, 700))
     store.write(1, 1, WAVES)
     store.do_steps("paint-0")
     return store
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> HandmadeStore:
+    return _store_in(tmp_path)
 
 
 class Viewer(Studio):
@@ -95,6 +99,13 @@ class Viewer(Studio):
 @pytest.fixture
 def viewer(tmp_path: Path, store: HandmadeStore) -> Viewer:
     return Viewer(tmp_path / "data", store.folder)
+
+
+@pytest.fixture(scope="module")
+def untouched(tmp_path_factory: pytest.TempPathFactory) -> Viewer:
+    """A viewer for tests that change nothing in its store."""
+    folder = tmp_path_factory.mktemp("giant")
+    return Viewer(folder / "data", _store_in(folder).folder)
 
 
 def _decoded(tile: bytes) -> npt.NDArray[np.uint8]:
@@ -328,10 +339,10 @@ def test_the_page_is_told_what_it_shows(viewer: Viewer, store: HandmadeStore) ->
         "/api/giant/2/NAME/11/0_0.jpg",
     ],
 )
-def test_wrong_addresses_are_not_found(viewer: Viewer, path: str) -> None:
-    name = viewer.state()["picture"]["name"]
-    assert viewer.tile(name, TOP).status_code == 200
-    answer = viewer.ask("GET", path.replace("NAME", name))
+def test_wrong_addresses_are_not_found(untouched: Viewer, path: str) -> None:
+    name = untouched.state()["picture"]["name"]
+    assert untouched.tile(name, TOP).status_code == 200
+    answer = untouched.ask("GET", path.replace("NAME", name))
     assert answer.status_code == 404
     assert answer.json()["error"]
 

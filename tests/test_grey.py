@@ -50,7 +50,7 @@ def _chroma(pixels: Tensor) -> float:
             {"round_length": 1},
             {"precision": "bfloat16", "iterations": 4},
         ],
-        short=3,
+        short=1,
     ),
     ids=str,
 )
@@ -89,6 +89,8 @@ def test_one_level_of_rounding_is_grey() -> None:
     assert _chroma(stylize(off, STYLE, settings=_settings(iterations=3)).pixels) == 0
 
 
-@pytest.mark.parametrize("pair", [(CONTENT, COLOURED), (COLOURED, CONTENT)], ids=["style", "content"])
+@pytest.mark.parametrize(
+    "pair", rest_is_long([((CONTENT, COLOURED),), ((COLOURED, CONTENT),)], short=1), ids=["style", "content"]
+)
 def test_one_coloured_picture_allows_colours(pair: tuple[Picture, Picture]) -> None:
     assert _chroma(stylize(*pair, settings=_settings(iterations=6)).pixels) > 2

@@ -401,7 +401,7 @@ def test_a_preconditioned_direction_holds_two_vectors(masked: bool) -> None:
 
 
 @pytest.mark.filterwarnings("ignore")  # the profiler's own
-@pytest.mark.parametrize("half", [False, True])
+@pytest.mark.parametrize("half", rest_is_long([False, True], short=1))
 @pytest.mark.parametrize(
     ("preconditioned", "updates"), rest_is_long([(True, True), (False, False), (True, False)], short=1)
 )

@@ -84,6 +84,7 @@ def test_the_same_style_twice_is_that_style() -> None:
     assert [each.share for each in twice.styles] == [1.0, 0.0], "of equals the first"
 
 
+@pytest.mark.long
 def test_a_style_of_weight_0_changes_nothing() -> None:
     alone = evaluated(Style(drawn("hatched")), maps=False)
     beside = evaluated(Style(drawn("hatched")), Style(drawn("dotted"), weight=0.0), maps=False)

@@ -63,7 +63,7 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("what", "changes", "first", "for_good"), rest_is_long(reversed(CASES), short=2))
+@pytest.mark.parametrize(("what", "changes", "first", "for_good"), rest_is_long(reversed(CASES), short=1))
 def test_a_run_paints_or_says_that_it_could_not(
     monkeypatch: pytest.MonkeyPatch,
     content: Picture,

@@ -74,7 +74,7 @@ def _pair(
 
 
 @pytest.mark.parametrize("maps", [False, True])
-@pytest.mark.parametrize("scheme", sorted(SCHEMES))
+@pytest.mark.parametrize("scheme", rest_is_long(["g", *sorted(set(SCHEMES) - {"g"})], short=2))
 def test_equals_the_paper_line_by_line(exact: VGG19, scheme: str, maps: bool) -> None:
     """Loss and gradient, with the nearest neighbours found for these very pixels."""
     ours, literal, pixels = _pair(exact, scheme, maps=maps)
@@ -345,7 +345,7 @@ def _same_matches(found: list[Matches], expected: list[Matches]) -> None:
         torch.testing.assert_close(ours.similarity, theirs.similarity, rtol=0, atol=1e-5)
 
 
-@pytest.mark.parametrize("scheme", rest_is_long(["g", "a", *sorted(set(SCHEMES) - {"g", "a"})], short=2))
+@pytest.mark.parametrize("scheme", rest_is_long(["g", *sorted(set(SCHEMES) - {"g"})], short=1))
 def test_tiles_give_the_numbers_of_the_whole(network: VGG19, scheme: str) -> None:
     """With 4 and 3 tiles, in one scheme with 14 too. Rounding alone: about 1e-6 in float32."""
     pictures = Tiled(network, scheme=scheme)
@@ -494,16 +494,19 @@ ALONE = loss_weights(content=0.0, local=0.0, semantic=10.0, global_=0.0, smoothn
 
 @pytest.mark.parametrize(
     ("weights", "maps"),
-    [
-        (ALONE.replace({"content": 10.0}), True),
-        (ALONE.replace({"local": 100.0}), True),
-        (ALONE.replace({"global": 0.1}), True),
-        (ALONE.replace({"smoothness": 1.0}), False),
-        (PAPER.replace({"content": 0.0}), True),
-        (replace(PAPER, semantic=0.0), True),
-        (PAPER, False),
-    ],
-    ids=["content", "local", "global", "smoothness", "style", "blind", "no maps"],
+    rest_is_long(
+        [
+            (PAPER.replace({"content": 0.0}), True),
+            (ALONE.replace({"local": 100.0}), True),
+            (PAPER, False),
+            (ALONE.replace({"content": 10.0}), True),
+            (ALONE.replace({"global": 0.1}), True),
+            (ALONE.replace({"smoothness": 1.0}), False),
+            (replace(PAPER, semantic=0.0), True),
+        ],
+        short=3,
+    ),
+    ids=["style", "local", "no maps", "content", "global", "smoothness", "blind"],
 )
 def test_tiles_of_some_terms_are_the_whole(network: VGG19, weights: LossWeights, maps: bool) -> None:
     pictures = Tiled(network, weights=weights, maps=maps)
@@ -634,7 +637,7 @@ def replays(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("replays")
-@pytest.mark.parametrize("scheme", ["g", "h"])
+@pytest.mark.parametrize("scheme", rest_is_long(["g", "h"], short=1))
 def test_a_replay_reads_the_matches_where_they_were(exact: VGG19, scheme: str) -> None:
     """From the second evaluation on that holds matches; what is matched anew after that is written there."""
     ours, literal, _ = _pair(exact, scheme)
@@ -702,7 +705,7 @@ def _styles(dtype: torch.dtype, *weights: float) -> list[StyleGuide]:
     ]
 
 
-@pytest.mark.parametrize("scheme", ["g", "h"])
+@pytest.mark.parametrize("scheme", rest_is_long(["g", "h"], short=1))
 @pytest.mark.parametrize("side", [None, 32])
 def test_a_style_of_weight_0_changes_nothing(network: VGG19, scheme: str, side: int | None) -> None:
     pixels, content = _picture(5, (72, 64), torch.float32), _picture(1, (72, 64), torch.float32)

@@ -20,6 +20,7 @@ from glstylenet.errors import BatchError, InputError, OutputError, UsageError
 from glstylenet.files.file_set import FileSet
 from glstylenet.files.status import status_of
 from glstylenet.settings.model import Settings, field_help
+from tests.long_cases import rest_is_long
 
 BAD_NAMES = {
     "too long": "x" * 300 + ".png",
@@ -160,7 +161,9 @@ def test_every_path_of_a_command_is_looked_at() -> None:
     }
 
 
-@pytest.mark.parametrize("kind", ["too long", "pipe"])  # all of them go through the same two functions
+@pytest.mark.parametrize(
+    "kind", rest_is_long(["too long", "pipe"], short=1)
+)  # all of them go through the same two functions
 @pytest.mark.usefixtures("locked")
 def test_a_bad_name_is_refused_with_3_or_5_wherever_a_path_is_taken(
     kind: str, capfd: pytest.CaptureFixture[str]

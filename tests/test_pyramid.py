@@ -17,6 +17,7 @@ from glstylenet.pyramid.fuse import Pyramid, fuse, fuse_backward
 from glstylenet.pyramid.resample import Axis, resample, resample_adjoint, source_window
 from glstylenet.pyramid.schemes import PAPER_SCHEMES, fused_size
 from glstylenet.pyramid.tiles import Tile, cut_into_tiles
+from tests.long_cases import rest_is_long
 
 # Scheme: sizes (height, width, channels) with five map classes at 512 x 352, and pixels.
 FIGURE_11 = {
@@ -222,7 +223,7 @@ def _fused_of_crop(
     return pyramid.fused
 
 
-@pytest.mark.parametrize("rows", [8, 16])
+@pytest.mark.parametrize("rows", rest_is_long([8, 16], short=1))
 @pytest.mark.parametrize("side", [None, 32])
 @pytest.mark.parametrize("size", ODD_SIZES)
 @pytest.mark.parametrize("name", FIGURE_11)

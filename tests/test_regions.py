@@ -166,7 +166,7 @@ def test_the_gradient_agrees_with_finite_differences(exact: VGG19) -> None:
 
 
 @pytest.mark.parametrize("side", [None, 32])
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+@pytest.mark.parametrize("dtype", rest_is_long([torch.float32, torch.bfloat16], short=1), ids=str)
 def test_one_class_gives_the_numbers_of_the_whole(
     tensors: Mapping[str, Tensor], dtype: torch.dtype, side: int | None
 ) -> None:

@@ -57,6 +57,7 @@ def page_file(tmp_path: Path) -> Path:
     return file
 
 
+@pytest.mark.long
 @needs_chromium
 def test_the_viewer_zooms_and_compares(browser: Browser, page_file: Path) -> None:
     with opened(browser, page_file) as page:
@@ -209,6 +210,7 @@ def test_figures_share_the_pictures_that_are_the_same() -> None:
                 assert tasks.setdefault(task.name, repr(task)) == repr(task)
 
 
+@pytest.mark.long
 def test_the_printed_sizes_are_those_of_the_schemes() -> None:
     make = EXPERIMENTS["fig10"].table
     assert make is not None

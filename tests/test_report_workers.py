@@ -26,6 +26,7 @@ def pixels(file: Path) -> "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]":
         return np.asarray(picture)
 
 
+@pytest.mark.long
 def test_pictures_painted_at_once_are_those_painted_in_turn(
     desk: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

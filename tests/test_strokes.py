@@ -19,6 +19,7 @@ from glstylenet.run.strokes import _blurred, copy_strokes
 from glstylenet.run.stylize import stylize
 from glstylenet.settings.model import Settings
 from glstylenet.settings.quality import QUALITIES
+from tests.long_cases import rest_is_long
 
 Picture = NDArray[np.uint8]
 
@@ -95,7 +96,7 @@ def test_a_picture_gets_pixels_of_the_style_alone(network: VGG19) -> None:
     assert float(copied[:, :2].std()) > 20
 
 
-@pytest.mark.parametrize("with_maps", [False, True])
+@pytest.mark.parametrize("with_maps", rest_is_long([True, False], short=1))
 def test_a_vote_by_tiles_is_the_whole_one(network: VGG19, with_maps: bool) -> None:
     style, content = _painting(120, 136, 4), _painting(144, 130, 5)
     maps = (_halves(144, 130, 0.4), _halves(120, 136, 0.6)) if with_maps else None

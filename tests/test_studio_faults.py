@@ -103,6 +103,7 @@ def test_odd_json_is_refused_with_a_sentence(idle: Studio, body: bytes) -> None:
     assert answer.json()["error"]
 
 
+@pytest.mark.long
 def test_a_slow_upload_gives_its_place_up(idle: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("glstylenet.studio.security._BODY_SECONDS", 3)
 

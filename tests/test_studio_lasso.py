@@ -68,6 +68,7 @@ def go_around(page: Page) -> None:
 SETTLED = "!document.querySelector('.snapping')"
 
 
+@pytest.mark.long
 def test_an_outline_is_filled_snapped_and_taken_back_in_one_step(
     page: Page, pictures: dict[str, Path], tmp_path: Path
 ) -> None:

@@ -70,6 +70,7 @@ def test_what_is_no_number_here_is_said(
     assert read(still_page, text, setting) == {"problem": says}
 
 
+@pytest.mark.long
 def test_a_wrong_number_is_told_at_its_field_and_beside_run(page: Page) -> None:
     set_value(page, "content_weight", "-3")
     field, wrong = page.locator("#set-content_weight"), page.locator("#set-content_weight-wrong")
@@ -87,6 +88,7 @@ def test_a_wrong_number_is_told_at_its_field_and_beside_run(page: Page) -> None:
     assert field.get_attribute("aria-invalid") == "false"
 
 
+@pytest.mark.long
 def test_an_emptied_field_is_the_presets(context: BrowserContext, server: Server) -> None:
     page = context.new_page()
     ready(page, server.address)

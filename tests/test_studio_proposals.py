@@ -70,6 +70,7 @@ def test_every_class_has_the_nearest_free_colour() -> None:
 # --- answers
 
 
+@pytest.mark.long
 def test_maps_of_both_pictures_are_proposed(idle: Studio) -> None:
     found = idle.ask("POST", ADDRESS, json={**scenes(idle), "classes": 2}).json()
     oracle = proposed(2)

@@ -187,6 +187,7 @@ def test_a_proposal_is_cancelled_and_overtaken(page: Page, pictures: dict[str, P
     assert len(asked) == 2
 
 
+@pytest.mark.long
 def test_a_stroke_that_is_being_painted_ends_before_the_proposal(
     page: Page, pictures: dict[str, Path], tmp_path: Path
 ) -> None:

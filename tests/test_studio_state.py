@@ -292,6 +292,7 @@ def test_two_tabs_have_drafts_of_their_own(
         assert colours(saved_map(tab, "content", tmp_path)) == {colour}
 
 
+@pytest.mark.long
 def test_a_reload_right_after_a_stroke_keeps_it_and_what_is_bare(
     page: Page, pictures: dict[str, Path], tmp_path: Path
 ) -> None:

@@ -48,6 +48,7 @@ def three_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(weight_trials, "_QUALITY", "preview")
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("three_pictures")
 def test_recipes_have_weights_and_a_picture(idle: Studio) -> None:
     answer = idle.ask("POST", "/api/trials", json=REQUEST)

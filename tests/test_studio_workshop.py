@@ -469,6 +469,7 @@ def test_a_result_becomes_the_content(
     watched.check()
 
 
+@pytest.mark.long
 def test_content_and_style_change_places(page: Page, pictures: dict[str, Path], tmp_path: Path) -> None:
     choose_pictures(page, pictures)
     assert page.locator("#pane-content .pane-head .pale").inner_text() == "80 × 64, content.png"
@@ -523,6 +524,7 @@ def test_drafts_are_kept_by_name(page: Page, pictures: dict[str, Path], tmp_path
 # --- before Run
 
 
+@pytest.mark.long
 def test_size_and_minutes_stand_beside_run(page: Page, pictures: dict[str, Path]) -> None:
     def answer(route: Route) -> None:
         asked = json.loads(route.request.post_data or "{}")

@@ -23,6 +23,7 @@ from glstylenet.pyramid import SCHEMES
 from glstylenet.run import plan_run, prepare_inputs, read_sources
 from glstylenet.run.start import start_pixels
 from glstylenet.settings.model import Settings
+from tests.long_cases import rest_is_long
 
 STYLE_SIZE = (64, 96)
 WEIGHTS = LossWeights({"local": 100.0, "global": 0.1}, semantic=10.0)
@@ -122,7 +123,7 @@ def test_which_patches_count() -> None:
 
 
 @pytest.mark.parametrize("side", [None, 32])
-@pytest.mark.parametrize("scheme", ["g", "a", "apart"])
+@pytest.mark.parametrize("scheme", rest_is_long(["g", "a", "apart"], short=1))
 def test_no_match_lies_in_an_empty_part(network: VGG19, scheme: str, side: int | None) -> None:
     style, pixels = 255 * _noise(1, 1, 3, *STYLE_SIZE), 255 * _noise(2, 1, 3, 64, 72)
     # The empty half is what the picture shows: without a mask it would be matched.

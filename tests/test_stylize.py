@@ -148,7 +148,7 @@ def test_losses_are_those_of_the_picture(content: Picture, style: Picture) -> No
         picture_losses(content[:40], content, style, settings=_settings())
 
 
-@pytest.mark.parametrize("init", rest_is_long(["tinted", "noise", "content", "style"], short=2))
+@pytest.mark.parametrize("init", rest_is_long(["noise", "tinted", "content", "style"], short=1))
 def test_every_start(init: str, content: Picture, style: Picture) -> None:
     sources = read_sources(content, style, content_map=None, style_map=None, settings=_settings())
     inputs = prepare_inputs(sources, _settings())
@@ -198,6 +198,7 @@ def test_every_way_lowers_the_loss(changes: dict[str, object], content: Picture,
     assert result.evaluations == settings.iterations
 
 
+@pytest.mark.long
 def test_size_scales_the_longest_side(content: Picture, style: Picture) -> None:
     assert stylize(content, style, settings=_settings(size=96)).size == (96, 85)
 
@@ -263,6 +264,7 @@ def test_memory_is_refused_before_pictures_are_brought_to_size(
         stylize(content, style, settings=_settings(size=90_000))
 
 
+@pytest.mark.long
 def test_a_large_coarse_content_is_no_setting_out_of_range(content: Picture, style: Picture) -> None:
     settings = _settings(content_weight=1e9, coarse_content=1e3, scales=2)
     assert np.isfinite(stylize(content, style, settings=settings).losses.total)
@@ -331,7 +333,7 @@ def test_what_cannot_be_is_refused(
         call(content, style, maps["content_map"])
 
 
-@pytest.mark.parametrize("call", ["evaluate", "terms"])
+@pytest.mark.parametrize("call", rest_is_long(["evaluate", "terms"], short=1))
 def test_out_of_memory_is_told_as_such(
     monkeypatch: pytest.MonkeyPatch, content: Picture, style: Picture, call: str
 ) -> None:
@@ -370,6 +372,7 @@ def test_what_is_painted_is_measured_in_tiles_where_memory_ends(
     assert result.losses.total == pytest.approx(expected.total, rel=0.01)  # of 8 bits
 
 
+@pytest.mark.long
 def test_the_seconds_of_a_run_add_up(content: Picture, style: Picture) -> None:
     timings = stylize(content, style, settings=_settings()).timings
     assert set(timings.parts) == {"network", "matching", *(term.name for term in TERMS), "optimizer"}
@@ -378,6 +381,7 @@ def test_the_seconds_of_a_run_add_up(content: Picture, style: Picture) -> None:
     assert timings.optimisation < timings.total
 
 
+@pytest.mark.long
 def test_a_plan_is_the_first_that_a_run_tells(
     content: Picture, style: Picture, maps: dict[str, Picture]
 ) -> None:

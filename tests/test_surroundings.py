@@ -79,7 +79,7 @@ def plain(content: Picture, style: Picture) -> Result:
     return _paint(content, style)
 
 
-@pytest.mark.parametrize("name", rest_is_long(SURROUNDINGS, short=3))
+@pytest.mark.parametrize("name", rest_is_long(SURROUNDINGS, short=1))
 def test_a_run_computes_the_same_numbers(name: str, plain: Result, content: Picture, style: Picture) -> None:
     with SURROUNDINGS[name]():
         before = _modes()

@@ -263,6 +263,7 @@ def test_the_command_of_a_cell_paints_the_same_picture(pair: tuple[str, str], tm
         assert np.array_equal(np.asarray(again), np.asarray(cell))
 
 
+@pytest.mark.long
 def test_a_second_run_paints_only_what_is_missing(
     pair: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -359,6 +360,7 @@ def test_a_sweep_that_was_killed_goes_on(
     assert {path.name for path in folder.iterdir()} == {"pictures", "sheet.png", "index.html", "results.json"}
 
 
+@pytest.mark.long
 def test_an_interrupted_sweep_keeps_what_is_done(
     pair: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -21,6 +21,7 @@ from glstylenet.run.stylize import stylize
 from glstylenet.run.useless_settings import RULES
 from glstylenet.settings.model import Settings
 from glstylenet.settings.presets import PRESETS, preset_settings
+from tests.long_cases import rest_is_long
 
 Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 NO_EFFECT = " and has no effect: "
@@ -134,7 +135,7 @@ def paint(settings: Settings, kind: str) -> Tensor:
     ).pixels
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.setting)
+@pytest.mark.parametrize("case", rest_is_long(CASES, short=14), ids=lambda case: case.setting)
 def test_a_setting_without_effect_is_told_and_no_other(case: Case) -> None:
     for plain, changed, kind, is_useless in comparisons(case):
         before = useless(plain, kind)

@@ -16,6 +16,7 @@ from glstylenet.network.vgg import MEAN_RGB, VGG19, SavedForBackward
 from glstylenet.network.weights import load_deeper_weights, load_weights
 from glstylenet.network.windowed_grad import WindowedGrad
 from glstylenet.numerics.rectangle import Rect, whole
+from tests.long_cases import rest_is_long
 
 Weights = Mapping[str, Tensor]
 
@@ -280,7 +281,7 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("names", "size"), CASES, ids=str)
+@pytest.mark.parametrize(("names", "size"), rest_is_long(CASES, short=3), ids=str)
 @pytest.mark.parametrize("band_entries", [1, banded_block._BAND_ENTRIES])
 def test_backward_is_autograd_s(
     exact: VGG19,
@@ -345,7 +346,7 @@ def test_a_gradient_that_was_given_is_left_alone(network: VGG19) -> None:
     assert torch.equal(given, torch.ones(1, 128, 8, 12))
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", rest_is_long(range(3), short=1))
 def test_a_bfloat16_gradient_is_no_rougher_than_autograd_s(
     weights: Weights, network: VGG19, seed: int
 ) -> None:
