@@ -133,8 +133,8 @@ def paint_giant(
         content,
         styles,
         content_map=content_map,
-        settings=settings or Settings(),
-        options=options or GiantOptions(),
+        settings=settings,
+        options=options,
     ) as (planned, pictures):
         manifest = _open(folder, planned, resume=resume)
         if manifest is None:

@@ -70,8 +70,8 @@ def plan_giant(
         content,
         styles,
         content_map=content_map,
-        settings=settings or Settings(),
-        options=options or GiantOptions(),
+        settings=settings,
+        options=options,
     ) as (manifest, _pictures):
         return manifest
 
@@ -133,10 +133,11 @@ def prepared(
     styles: Mapping[int, Style],
     *,
     content_map: PictureSource | None,
-    settings: Settings,
-    options: GiantOptions,
+    settings: Settings | None,
+    options: GiantOptions | None,
 ) -> Iterator[tuple[Manifest, dict[str, PictureStrips]]]:
     """Open the pictures; yield what the run will be, and the pictures, of which no pixel is read yet."""
+    settings, options = settings or Settings(), options or GiantOptions()
     _refuse_settings(settings, options)
     maps: dict[str, PictureSource | None] = {Role.CONTENT_MAP: content_map}
     maps |= {style_map_role(number): style.map for number, style in styles.items()}
