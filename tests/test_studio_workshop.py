@@ -131,7 +131,11 @@ def test_runs_are_in_sight_with_what_goes_on(page: Page) -> None:
     answer_with(page, waiting, going)
     refresh(page)
     items = page.locator("#history li")
-    assert items.nth(0).locator("small").first.inner_text() == "waiting, 1"
+    assert items.nth(0).locator("small").first.inner_text() == "waiting, 1 before it"
+    items.nth(0).locator("button").click()
+    asked = page.locator("#confirm-title").inner_text()
+    assert asked.startswith(f"Delete the run {items.nth(0).locator('b').inner_text()}, ")
+    page.locator("#confirm-no").click()
     assert items.nth(1).locator("small").first.inner_text() == "about 4 min left"
     assert float(items.nth(1).locator("progress").evaluate("bar => bar.value")) == 0.25
     items.nth(1).locator("a").focus()
@@ -190,7 +194,7 @@ def test_run_queues_while_another_runs(page: Page, pictures: dict[str, Path]) ->
     page.locator("#run").click()
     page.locator("#notices", has_text="The run is queued").wait_for()
     assert page.url == first, "what grows stays in sight"
-    page.locator("#history small", has_text="waiting, 1").wait_for()
+    page.locator("#history small", has_text="waiting, 1 before it").wait_for()
     page.locator("#stop").click()
     state(page, "Stopped")
     page.locator("#history li:first-child small", has_text="finished").wait_for(timeout=PATIENCE)

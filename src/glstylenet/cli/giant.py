@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from glstylenet.cli.console import complain, inform, print_json, print_result
-from glstylenet.cli.durations import duration
+from glstylenet.cli.durations import duration, time_left
 from glstylenet.cli.further_styles import (
     AddStyleMapOption,
     AddStyleOption,
@@ -250,10 +250,9 @@ def _progress(*, quiet: bool) -> "Callable[[Event | PartsDone], None]":
 def _describe(event: "PartsDone") -> str:
     """Return one line about parts of a step that are done."""
     parts = "tiles" if event.step.startswith("style") else "areas"
-    left = "" if event.seconds_left is None else f"; {duration(event.seconds_left)} left"
     return (
         f"size {event.size}/{event.sizes}, {event.step}: {event.done} of {event.parts} {parts}, "
-        f"{event.megapixels_a_minute:.3g} megapixels a minute{left}"
+        f"{event.megapixels_a_minute:.3g} megapixels a minute{time_left(event.seconds_left, after='; ')}"
     )
 
 

@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.text import Text
 
 from glstylenet.cli.console import PROGRAM, inform
-from glstylenet.cli.durations import duration
+from glstylenet.cli.durations import time_left
 from glstylenet.memory import format_bytes
 from glstylenet.objective import LossTerms
 from glstylenet.run import Event, ScaleStarted, Started, Step, Voted, Warned
@@ -99,7 +99,7 @@ class PlainProgress:
                 self._last_evaluation, self._last_time = event.evaluation, self._clock()
                 self._write(
                     f"evaluation {event.evaluation}/{event.evaluations}, round {event.round}: "
-                    f"{describe_losses(event.terms)}; {duration(event.seconds_left)} left"
+                    f"{describe_losses(event.terms)}{time_left(event.seconds_left, after='; ')}"
                 )
             case Warned():
                 self._write(_warning_line(event))
@@ -165,7 +165,7 @@ class BarProgress:
                     description=f"{self._scale}, round {event.round}",
                     completed=event.evaluation,
                     total=event.evaluations,
-                    left=f"{duration(event.seconds_left)} left",
+                    left=time_left(event.seconds_left),
                 )
             case Warned():
                 self._console.print(Text(_warning_line(event)))

@@ -20,7 +20,11 @@ _SIGNALS = [signal.SIGINT, signal.SIGTERM]
 if sys.platform != "win32":
     _SIGNALS.append(signal.SIGHUP)
 
-_STOPPING = b"\nglstylenet: stopping as soon as the picture is saved; press Ctrl-C again to leave at once\n"
+_STOPPING = b"\nglstylenet: stopping as soon as the picture is saved; "
+
+_PRESS_AGAIN = b"press Ctrl-C again to leave at once\n"
+
+_SIGNAL_AGAIN = b"another signal ends the program at once\n"
 
 _LEAVING = b"\nglstylenet: interrupted; leaving at once\n"
 
@@ -70,7 +74,7 @@ class StopSignals:
                 os._exit(signal_exit_code(number))
             raise SystemExit(signal_exit_code(number))
         self.requested = number
-        _write(_STOPPING)
+        _write(_STOPPING + (_PRESS_AGAIN if number == signal.SIGINT else _SIGNAL_AGAIN))
 
 
 def ignore_signals() -> None:

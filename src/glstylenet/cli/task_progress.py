@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from glstylenet.cli.durations import duration
+from glstylenet.cli.durations import time_left
 
 if TYPE_CHECKING:
     from glstylenet.report import Progress
@@ -33,7 +33,7 @@ def describe_progress(progress: "Progress") -> str:
     if record.error is not None:
         return f"{line}: {record.error}"
     loss = f", loss {record.losses['total']:.4g}" if record.losses else ""
-    left = "" if progress.seconds_left is None else f", {duration(progress.seconds_left)} left"
+    left = time_left(progress.seconds_left, after=", ")
     return f"{line}, {record.seconds:.1f} s{loss}{left}"
 
 

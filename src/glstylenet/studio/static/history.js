@@ -129,8 +129,8 @@ class Item {
     this.changes.className = "changes";
     words.append(this.title, this.note, this.progress, this.changes);
     this.link.append(this.picture, words);
-    const deletion = t("runs.delete", { name: runName(job), time: begun(job, { dateStyle: "short" }) });
-    this.bin = iconButton("trash-2", deletion, () => attempt(() => remove(job.id)));
+    const named = { name: runName(job), time: begun(job, { dateStyle: "short" }) };
+    this.bin = iconButton("trash-2", t("runs.delete", named), () => attempt(() => remove(job.id, named)));
     this.row.append(this.link, this.bin);
   }
 
@@ -179,8 +179,8 @@ function placeholder() {
   return box;
 }
 
-async function remove(id) {
-  if (!(await ask(t("runs.deleteOne"), t("runs.deleteOneText"), t("runs.deleteYes"), t("runs.deleteNo")))) return;
+async function remove(id, named) {
+  if (!(await ask(t("runs.deleteOne", named), t("runs.deleteOneText"), t("runs.deleteYes"), t("runs.deleteNo")))) return;
   await api.remove(id).catch((error) => {
     if (error.status !== 404) throw error;
   });

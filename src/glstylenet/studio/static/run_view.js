@@ -87,8 +87,8 @@ export function stripView(job) {
   const word = stateWord(job.state);
   if (!isActive(job)) return { words: word, share: null };
   const { share, left } = progressView(job);
-  const place = job.state === "queued" && job.queue_position > 0 ? `${job.queue_position}` : "";
-  return { words: left || [word, place].filter(Boolean).join(", "), share };
+  const count = job.state === "queued" ? job.queue_position : 0;
+  return { words: left || (count > 0 ? t("state.queuedBehind", { count }) : word), share };
 }
 
 export const NO_RUN = {
