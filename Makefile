@@ -4,7 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help demo test all-tests check browser fuzz bench docs gallery screenshots clean
+# Tests start many programs, and each would translate the package anew where no bytecode may be written.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: help demo test all-tests short-tests check lint types browser fuzz bench docs gallery screenshots clean
 
 help:
 	@echo "make demo    install into $(VENV) and paint the demo picture"
@@ -40,11 +43,15 @@ $(VENV)/installed-docs: $(VENV)/installed
 demo: $(VENV)/installed
 	$(BIN)/glstylenet demo
 
-check: $(VENV)/installed-dev
+check: lint types
+
+lint: $(VENV)/installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy
 	@$(BIN)/python tools/code_lines.py
+
+types: $(VENV)/installed-dev
+	$(BIN)/mypy
 
 # Pages are tested in a real browser. As root on Debian it is installed; elsewhere its tests are skipped, and say so.
 browser:
@@ -56,7 +63,11 @@ browser:
 # A process for each core, with one thread of PyTorch each. Tests of one file share a process and its fixtures.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --dist loadfile
 
-test: check browser
+# Types are checked beside the tests, which leave a core idle at times.
+test: lint browser
+	@$(MAKE) --no-print-directory --jobs=2 types short-tests
+
+short-tests: $(VENV)/installed-dev
 	$(PYTEST) -m "not long"
 
 all-tests: check browser

@@ -187,7 +187,7 @@ def test_what_a_position_depends_on(layer: int) -> None:
 
 
 @pytest.mark.parametrize("scheme", rest_is_long(["g", "h"], short=1))
-@pytest.mark.parametrize("maps", [True, False])
+@pytest.mark.parametrize("maps", rest_is_long([True, False], short=1))
 def test_the_parts_of_the_classes_add_up(scheme: str, maps: bool) -> None:
     settings = FAST.replace(scheme=scheme)
     explanation = explained(maps=maps, settings=settings)

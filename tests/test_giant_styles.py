@@ -68,6 +68,7 @@ def test_a_style_of_weight_0_changes_nothing(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.long
 def test_one_area_from_two_styles_is_a_plain_run(tmp_path: Path) -> None:
     """To the last digit: from the same pixels, with the same number of evaluations."""
     store, start = tmp_path / "store", []

@@ -40,6 +40,7 @@ from glstylenet.studio.application import UPLOAD_BYTES, make_application
 from glstylenet.studio.runner import Runner
 from glstylenet.studio.security import SecurityMiddleware
 from tests.giant_stores import SIZE, HandmadeStore, waves
+from tests.long_cases import rest_is_long
 from tests.test_studio import Studio
 
 WAVES = waves(*SIZE)
@@ -435,7 +436,7 @@ _DAMAGE: Mapping[str, object] = {
 }
 
 
-@pytest.mark.parametrize("damage", ["no JSON", "{}", "folder", "pipe", *_DAMAGE])
+@pytest.mark.parametrize("damage", rest_is_long(["no JSON", "folder", *_DAMAGE, "{}", "pipe"], short=4))
 def test_a_damaged_manifest_is_told(
     viewer: Viewer, store: HandmadeStore, damage: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -23,6 +23,7 @@ from glstylenet.network.protocol import features
 from glstylenet.network.vgg import VGG19
 from glstylenet.network.weights import load_deeper_weights, load_weights
 from glstylenet.pyramid.tiles import CELL, HALO
+from tests.long_cases import rest_is_long
 
 
 def test_the_table_is_vgg_19_s() -> None:
@@ -89,7 +90,9 @@ def network() -> VGG19:
     return VGG19(weights, dtype=torch.float64)
 
 
-@pytest.mark.parametrize("name", ["conv1_2", "conv2_1", "conv3_4", "conv4_1", "conv5_1"])
+@pytest.mark.parametrize(
+    "name", rest_is_long(["conv4_1", "conv1_2", "conv2_1", "conv3_4", "conv5_1"], short=2)
+)
 def test_positions_change_with_the_pixels_of_their_receptive_field(network: VGG19, name: str) -> None:
     """Measured along a column of pixels: one changes, and positions that depend on it change, no others."""
     layer = LAYERS[name]

@@ -249,7 +249,7 @@ def test_products_that_overflow_give_no_direction() -> None:
 
 @pytest.mark.parametrize("half", [False, True])
 @pytest.mark.parametrize("masked", [False, True])
-@pytest.mark.parametrize("length", [1, 37])
+@pytest.mark.parametrize("length", rest_is_long([37, 1], short=1))
 @pytest.mark.parametrize("precondition", [None, Preconditioner()], ids=["plain", "preconditioned"])
 def test_chunks_change_nothing(
     monkeypatch: pytest.MonkeyPatch,

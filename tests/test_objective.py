@@ -577,7 +577,7 @@ def test_tiles_in_bfloat16(tensors: Mapping[str, Tensor]) -> None:
     assert float(difference.abs().max() / expected.gradient.abs().max()) < 0.02
 
 
-@pytest.mark.parametrize("tile_side", [None, 32])
+@pytest.mark.parametrize("tile_side", rest_is_long([32, None], short=1))
 @pytest.mark.parametrize("scheme", rest_is_long(["g", "h", "a"], short=1))
 def test_a_breakdown_adds_up_to_the_terms(exact: VGG19, scheme: str, tile_side: int | None) -> None:
     content, style = _picture(1, (70, 66)), _picture(2, STYLE_SIZE)
@@ -725,7 +725,7 @@ def test_no_style_of_positive_weight_is_refused(network: VGG19) -> None:
         Objective(network, SCHEMES["g"], PAPER, None, _styles(torch.float32, 0.0, 0.0))
 
 
-@pytest.mark.parametrize("maps", [False, True])
+@pytest.mark.parametrize("maps", rest_is_long([True, False], short=1))
 def test_several_styles_are_one_pool_of_patches(exact: VGG19, maps: bool) -> None:
     """Every patch has the neighbour that is nearest in any style; the local loss is the literal one to it."""
     pixels, content = _picture(5, SIZE), _picture(1, SIZE)

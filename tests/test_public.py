@@ -30,14 +30,22 @@ def test_an_unknown_name() -> None:
         _ = glstylenet.paint
 
 
-@pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["stylize", "--help"]])
-def test_help_does_not_load_torch(arguments: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--version"], glstylenet.__version__),
+        (["stylize", "--help"], "--content-weight"),
+        pytest.param(["--help"], "stylize", marks=pytest.mark.long),
+    ],
+)
+def test_help_does_not_load_torch(arguments: list[str], told: str) -> None:
     code = (
         "import sys\nfrom glstylenet.cli import main\nsys.argv[1:] = " + repr(arguments) + "\n"
         "try:\n    main()\nexcept SystemExit as leaving:\n    assert not leaving.code\n"
         "assert 'torch' not in sys.modules"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
+    done = subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.PIPE, text=True)
+    assert told in done.stdout
 
 
 _WAIT_VARIABLES = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME", "KMP_LIBRARY")

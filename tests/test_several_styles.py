@@ -30,6 +30,7 @@ from glstylenet.run.start import start_pixels
 from glstylenet.run.styles import GivenStyle
 from glstylenet.run.stylize import stylize
 from glstylenet.settings.model import Settings
+from tests.long_cases import rest_is_long
 from tests.losses import loss_weights
 from tests.networks import exact, network, tensors
 from tests.told import warnings_of
@@ -178,7 +179,7 @@ def test_classes_without_statistics_compare_the_whole_with_what_its_classes_are_
 # --- the whole loss
 
 
-@pytest.mark.parametrize("regions", [True, False])
+@pytest.mark.parametrize("regions", rest_is_long([True, False], short=1))
 def test_the_gradient_agrees_with_finite_differences(exact: VGG19, regions: bool) -> None:
     pixels = _noise(5, SIZE)
     objective = _objective(exact, _guides(set(), {0}, weights=(1.0, 0.5)), regions=regions)

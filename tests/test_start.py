@@ -13,6 +13,7 @@ from glstylenet.run.inputs import Inputs, prepare_inputs, read_sources
 from glstylenet.run.start import smooth_noise, start_pixels
 from glstylenet.run.stylize import plan_run, stylize
 from glstylenet.settings.model import Settings
+from tests.long_cases import rest_is_long
 
 Picture = NDArray[np.uint8]
 
@@ -103,7 +104,7 @@ def test_a_doodle_begins_in_the_colours_of_its_classes() -> None:
     assert float(right[:, 2].mean()) > float(right[:, 0].mean()) + 60
 
 
-@pytest.mark.parametrize("evaluations", [1, 2])
+@pytest.mark.parametrize("evaluations", rest_is_long([2, 1], short=1))
 def test_a_tiny_budget_begins_at_full_size(evaluations: int) -> None:
     """Two sizes would end with an enlarged, blurred picture; the content's finest stripes must be there."""
     stripes = np.where(np.arange(96)[None, :, None] % 2 == 0, 60, 190)

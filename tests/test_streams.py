@@ -14,6 +14,7 @@ from PIL import Image
 import glstylenet
 from glstylenet.cli.console import Stream
 from tests.desk import desk
+from tests.long_cases import rest_is_long
 
 __all__ = ["desk"]  # fixtures
 
@@ -57,7 +58,7 @@ def size_of(path: Path) -> tuple[int, int]:
         return picture.size
 
 
-@pytest.mark.parametrize("out", BROKEN)
+@pytest.mark.parametrize("out", rest_is_long(BROKEN, short=1))
 def test_help_that_cannot_be_printed_is_5(desk: Path, out: str) -> None:
     code, _, error = run(desk, "--help", out=out)
     if out == "gone":  # the reader has what it wanted, as with `| head`
