@@ -316,7 +316,7 @@ def test_progress_counts_pixels_and_passes(tmp_path: Path) -> None:
     progress.begin_step([])
     for part in survey:
         progress.finish(part)
-    # A survey costs 0.95 evaluations, painting 1 + 1.2, and the last survey is as the first.
-    assert progress.seconds_left == pytest.approx(30 * (2.2 + 0.95) / 0.95)
+    # The first survey costs 0.95 evaluations, painting 1, and the last survey 0.6.
+    assert progress.seconds_left == pytest.approx(30 * (1 + 0.6) / 0.95)
     height, width = 64 + 16, 200 + 16  # with the margin of the canvas
     assert progress.megapixels_a_minute == pytest.approx(60 * height * width / 30 / 1e6)

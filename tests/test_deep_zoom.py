@@ -27,7 +27,7 @@ from glstylenet.deep_zoom.tiles import halved, write_tiles
 from glstylenet.errors import OutputError
 from glstylenet.giant import GiantOptions, plan_giant
 from glstylenet.numerics import Rect
-from glstylenet.settings import Pictures
+from glstylenet.settings import Pictures, Settings
 from tests.browser import needs_chromium, opened, running_browser
 from tests.long_cases import rest_is_long
 
@@ -455,7 +455,8 @@ def test_room_for_all_outputs_is_counted(
     content, style = desk / "content.png", desk / "style.png"
     zoom = tmp_path / "zoom"
     outputs = GiantOutputs(tmp_path / "new.tif", tmp_path / "new.tif.store", zoom, Pictures(content, style))
-    manifest = plan_giant(content, style, options=GiantOptions(area=128, sweeps=1, coarse_pixels=6000))
+    options = GiantOptions(area=128, sweeps=1, coarse_pixels=6000)
+    manifest = plan_giant(content, style, settings=Settings(quality="preview"), options=options)
     needed = outputs.needed_bytes(manifest)
     assert list(needed) == ["store", "file", "deep zoom"]
     assert needed["deep zoom"] == deep_zoom_bytes((64, 330))

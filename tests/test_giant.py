@@ -37,6 +37,7 @@ from glstylenet.giant.size_context import size_context
 from glstylenet.giant.steps import Part, run_part, steps_of
 from glstylenet.giant.store import Store
 from glstylenet.memory import MemoryPlan
+from glstylenet.network.vgg import VGG19
 from glstylenet.numerics import Rect, whole
 from glstylenet.objective.objective import Objective
 from glstylenet.objective.styles import StyleGuide
@@ -101,6 +102,49 @@ def test_every_sweep_lowers_the_objective(painted: GiantPicture) -> None:
     assert after < before
     assert painted.losses.total == after
     assert painted.size == (64, 330)
+
+
+def test_nothing_is_computed_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The network sees the content once at each size, and an area as often as it is evaluated or surveyed."""
+    calls = {"forward": 0}
+    forward = VGG19.forward
+
+    def counted(*arguments: Any, **options: Any) -> Any:
+        calls["forward"] += 1
+        return forward(*arguments, **options)
+
+    monkeypatch.setattr(VGG19, "forward", counted)
+    passes: set[tuple[str, int, int]] = set()
+    differences: list[float] = []
+
+    def watched(parts: Sequence[Part]) -> Iterator[Part]:
+        for part in parts:
+            before = calls["forward"]
+            run_part(part)
+            if part.kind in ("survey", "paint") and part.area >= 0:
+                turn = part.turn if part.kind == "survey" else 0
+                passes.add((part.kind, turn, calls["forward"] - before))
+            if part.kind == "paint":
+                context = size_context(part.folder, part.run, part.number)
+                region = context.areas[part.area].region
+                stored = context.read_content_features(region)
+                expected = context.targets.content_features(context.read_content(region.crop), region)
+                differences.append(float((stored - expected).abs().max() / expected.abs().max()))
+            yield part
+
+    picture = paint_giant(
+        CONTENT,
+        STYLE,
+        store=tmp_path / "store",
+        settings=SETTINGS.replace(voting="none"),
+        options=AREAS,
+        run_parts=watched,
+    )
+    assert picture is not None
+    assert passes == {("survey", 0, 2), ("survey", 1, 1), ("paint", 0, AREAS.evaluations)}
+    assert len(differences) == 3
+    assert max(differences) < 1e-5
+    assert not list(tmp_path.glob("store/size-*/content-*"))
 
 
 @pytest.mark.long
@@ -288,7 +332,7 @@ def test_a_damaged_manifest_is_refused(tmp_path: Path) -> None:
 
 def test_a_store_of_another_version_is_refused(tmp_path: Path) -> None:
     (tmp_path / "manifest.json").write_text('{"sizes": [[3, 4]], "format": 2, "style_size": [3, 3]}')
-    with pytest.raises(InputError, match=r"another version .* \(its format is 2, not 3\)"):
+    with pytest.raises(InputError, match=r"another version .* \(its format is 2, not 4\)"):
         _paint(tmp_path, resume=True)
 
 
@@ -477,7 +521,7 @@ def test_a_dry_run_tells_what_a_run_takes(
     assert first.startswith("size 1, 165 x 32: painted whole, about ")
     assert second.startswith("size 2, 330 x 64: 3 areas, 6 evaluations each, about ")
     assert re.fullmatch(
-        r"in all about .*, [\d.]+ \w+ of memory, 2 MiB of disk \(2 MiB for the store, 1 MiB for the file\)",
+        r"in all about .*, [\d.]+ \w+ of memory, 3 MiB of disk \(2 MiB for the store, 1 MiB for the file\)",
         last,
     )
     assert sorted(path.name for path in tmp_path.iterdir()) == ["content.png", "style.png"]

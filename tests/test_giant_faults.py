@@ -76,7 +76,8 @@ def test_the_search_of_an_area_stays_within_the_classes(tmp_path: Path) -> None:
     matched = {True: 0, False: 0}
     for area in context.areas:
         crop = area.tile.crop
-        survey = context.targets.survey(context.read_canvas(crop, 1), context.read_content(crop), area.tile)
+        content = context.targets.content_features(context.read_content(crop), area.tile)
+        survey = context.targets.survey(context.read_canvas(crop, 1), content, area.tile)
         window = area.tile.patches(styles.layer)
         found = survey.matches[0].index % (96 // 8 - 2)  # the column among the style's patches
         for column in range(window.left, window.right):

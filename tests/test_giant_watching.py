@@ -580,7 +580,7 @@ def test_a_run_is_watched_to_its_end(tmp_path: Path) -> None:
     assert picture is not None
     assert seen == sorted(seen)
     assert len(set(seen)) > 6
-    assert {each["kind"] for each in told} == {"enlarge", "search", "vote", "survey", "paint"}
+    assert {each["kind"] for each in told} == {"style", "enlarge", "search", "vote", "survey", "paint"}
     assert _looked(watcher).is_complete
     shown = _painted(watcher).read(whole(picture.size))
     assert np.array_equal(shown, _bytes(picture.read(whole(picture.size))))

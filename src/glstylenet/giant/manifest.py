@@ -23,7 +23,7 @@ COARSE = "coarse"
 
 _FILE = "manifest.json"
 
-FORMAT: Final = 3
+FORMAT: Final = 4
 """Raised whenever a store holds other things, or under other names."""
 
 _Count = Annotated[int, Field(ge=1)]
@@ -89,7 +89,7 @@ class Manifest:
     options: GiantOptions
     evaluations: int
     settings: dict[str, bool | int | float | str | None]
-    format: Literal[3]
+    format: Literal[4]
     is_grey: bool = False
     done: tuple[str, ...] = ()
     smaller_from: int | None = None

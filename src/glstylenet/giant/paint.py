@@ -220,7 +220,8 @@ class _Run:
             if step.name not in self.manifest.done and not self.carry_out(step, number, progress):
                 return False
         store = Store(self.folder)
-        store.remove(f"{self.manifest.place(number)}/style-*")
+        for kind in ("style", "content"):
+            store.remove(f"{self.manifest.place(number)}/{kind}-*")
         for past in (f"size-{number - 1}", f"size-{number - 1}-smaller"):
             store.remove(past)
         if self.manifest.place(number) != f"size-{number}":

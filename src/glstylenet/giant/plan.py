@@ -10,7 +10,7 @@ from glstylenet.giant.areas import SMALLEST_AREA
 from glstylenet.giant.manifest import FORMAT, GiantOptions, Manifest, StoredStyle
 from glstylenet.giant.size_context import areas_of, style_tiles_of
 from glstylenet.machine import choose_device, default_modes
-from glstylenet.network import load_weights
+from glstylenet.network import CONTENT_LAYER, LAYER_CHANNELS, layer_size, load_weights
 from glstylenet.pictures import PictureSource, PictureStrips, fitted_size, open_strips
 from glstylenet.pyramid import SCHEMES
 from glstylenet.run import (
@@ -111,7 +111,17 @@ def needed_disk(manifest: Manifest) -> int:
     # style, in bytes where nothing is lost by it, which is known when they are read.
     style_pixels = sum(math.prod(style.size) for style in manifest.styles)
     inputs = _CANVAS_BYTES * (math.prod(manifest.sizes[-1]) + style_pixels)
-    return int(1.125 * (2 * _CANVAS_BYTES * last + _CANVAS_BYTES * before)) + inputs + _style_bytes(manifest)
+    pictures = int(1.125 * (2 * _CANVAS_BYTES * last + _CANVAS_BYTES * before))
+    return pictures + inputs + _content_bytes(manifest) + _style_bytes(manifest)
+
+
+def _content_bytes(manifest: Manifest) -> int:
+    """Return the bytes of F^4 of the content at the last size."""
+    settings = Settings(**manifest.settings)
+    if len(manifest.sizes) == 1 or not manifest.evaluations or not settings.content_weight:
+        return 0
+    positions = math.prod(layer_size(manifest.sizes[-1], CONTENT_LAYER))
+    return _entry_bytes(settings) * LAYER_CHANNELS[CONTENT_LAYER] * positions
 
 
 def _style_bytes(manifest: Manifest) -> int:
@@ -119,12 +129,16 @@ def _style_bytes(manifest: Manifest) -> int:
     if len(manifest.sizes) == 1 or not style_tiles_of(manifest, len(manifest.sizes) - 1):
         return 0
     settings = Settings(**manifest.settings)
-    entry = choose_device(settings.device, settings.precision).dtype.itemsize
     total = 0
     for style in manifest.styles:
         shapes = SCHEMES[settings.scheme].shapes(style.size)
-        total += entry * sum(map(math.prod, shapes)) + _CANVAS_BYTES * math.prod(style.size)
+        total += _entry_bytes(settings) * sum(map(math.prod, shapes)) + _CANVAS_BYTES * math.prod(style.size)
     return 2 * total
+
+
+def _entry_bytes(settings: Settings) -> int:
+    """Return the bytes of a feature's number."""
+    return choose_device(settings.device, settings.precision).dtype.itemsize
 
 
 @contextmanager

@@ -34,7 +34,7 @@ class Work:
             height, width = self._style_tiles[part.number][part.area].crop.size
         else:
             height, width = self._areas[part.number][part.area].region.crop.size
-        return passes_of(part.kind, self._manifest.evaluations) * height * width
+        return passes_of(part.kind, self._manifest.evaluations, part.turn) * height * width
 
     def of_all(self, parts: Iterable[Part]) -> float:
         """Return the work of several parts."""

@@ -16,7 +16,7 @@ from glstylenet.giant.style_features import StyleFeatures
 from glstylenet.machine import choose_device
 from glstylenet.maps import resize_labels
 from glstylenet.matching import Matches
-from glstylenet.network import VGG19, load_weights
+from glstylenet.network import CONTENT_LAYER, VGG19, layer_channels, load_weights
 from glstylenet.numerics import Rect
 from glstylenet.objective import AreaTargets, LossWeights, StyleGuide, compared_groups
 from glstylenet.pictures import resized_window
@@ -47,17 +47,19 @@ class SizeContext:
     @cached_property
     def network(self) -> VGG19:
         """The network."""
-        settings = self.settings
-        device = choose_device(settings.device, settings.precision)
-        tensors = load_weights(settings.weights).tensors
-        return VGG19(tensors, device=device.torch_device, dtype=device.dtype)
+        tensors = load_weights(self.settings.weights).tensors
+        return VGG19(tensors, device=self.device, dtype=self._dtype)
+
+    @cached_property
+    def _dtype(self) -> torch.dtype:
+        """Of all features."""
+        return choose_device(self.settings.device, self.settings.precision).dtype
 
     @cached_property
     def style_features(self) -> list[StyleFeatures]:
         """The features of each style at this size, in the store; none if nothing is compared with styles."""
         settings = self.settings
         groups = compared_groups(SCHEMES[settings.scheme], LossWeights.of(settings))
-        dtype = choose_device(settings.device, settings.precision).dtype
         return [
             StyleFeatures(
                 self.store,
@@ -66,7 +68,7 @@ class SizeContext:
                 number=number,
                 tiles=tiles,
                 groups=groups,
-                dtype=dtype,
+                dtype=self._dtype,
             )
             for number, tiles in enumerate(style_tiles_of(self.manifest, self.number))
         ]
@@ -134,6 +136,27 @@ class SizeContext:
             return self.store.read_pixels("content", part)
 
         return self._on_canvas(window, self.size, self.store.size_of("content"), read)
+
+    def write_content_features(self, area: int, features: Tensor) -> None:
+        """Write F^4 (1, C, h, w) of the content at an area's own positions."""
+        lines = features[0].permute(1, 2, 0).cpu()  # a position's numbers lie together, as they are computed
+        self.store.write_array(self._content_name(area), tuple(lines.shape), lines.dtype, [((), lines)])
+
+    def read_content_features(self, tile: Tile) -> Tensor:
+        """Return F^4 (1, C, h, w) of the content at the own positions of ``tile``, from what areas wrote."""
+        window = tile.positions(CONTENT_LAYER)
+        channels = layer_channels(self.network)[CONTENT_LAYER]
+        lines = torch.empty((*window.size, channels), dtype=self._dtype)
+        for area in self.areas:
+            own = area.tile.positions(CONTENT_LAYER)
+            shared = own.intersection(window)
+            if shared is not None:
+                stored = self.store.map_array(self._content_name(area.number), self._dtype).tensor
+                lines[shared.relative_to(window).slices] = stored[shared.relative_to(own).slices]
+        return lines.permute(2, 0, 1)[None].to(self.device)
+
+    def _content_name(self, area: int) -> str:
+        return self.name(f"content-{area}")
 
     def read_enlarged(self, before: "SizeContext", generation: int, window: Rect) -> Tensor:
         """Return the picture at the size ``before``, whose last generation is given, enlarged to this one."""

@@ -9,7 +9,8 @@ begins when the one before is done::
     search-0 ... 2     patches to copy strokes from, with penalties for overused ones    (three times)
     vote               strokes copied
     for each sweep:
-        survey         nearest neighbours (Eq. 3), Gram matrices and losses of every area
+        survey         nearest neighbours (Eq. 3), Gram matrices and losses of every area; F^4 of the
+                       content, in the first one
         paint-0 ... 3  the areas of a colour, each by a few steps of L-BFGS
     survey             of the last size alone: the losses of the result
 """
@@ -307,13 +308,28 @@ def _survey(context: SizeContext, part: Part) -> None:
     crop = area.tile.crop
     generation = context.start_generation + part.turn
     pixels = context.read_canvas(crop, generation + 1).to(context.device)
-    content = context.read_content(crop).to(context.device)
-    survey = context.targets.survey(pixels, content, area.tile)
+    survey = context.targets.survey(pixels, _content_of_tile(context, part), area.tile)
     tensors = _by_name(survey.matrices)
     for number, matches in enumerate(survey.matches):
         tensors[f"index-{number}"] = matches.index.to(torch.int32)
     tensors["terms"] = _as_tensor(survey.terms)
     context.store.write_tensors(context.name(written_by(part)), tensors)
+
+
+def _content_of_tile(context: SizeContext, part: Part) -> Tensor | None:
+    """Return F^4 of the content at the positions of an area's tile.
+
+    The first survey computes it, and keeps it for painting and for later surveys.
+    """
+    tile, targets = context.areas[part.area].tile, context.targets
+    if not targets.compares_content:
+        return None
+    if part.turn:
+        return context.read_content_features(tile)
+    features = targets.content_features(context.read_content(tile.crop).to(context.device), tile)
+    if context.manifest.evaluations:
+        context.write_content_features(part.area, features)
+    return features
 
 
 def _join_survey(context: SizeContext, part: Part) -> None:
@@ -372,7 +388,7 @@ def _paint(context: SizeContext, part: Part) -> None:
         area.region,
         area.painted,
         context.read_canvas(crop, generation, colour).to(context.device),
-        context.read_content(crop).to(context.device),
+        context.read_content_features(area.region) if targets.compares_content else None,
         matches=context.read_matches(sweep) if targets.matches_patches else [],
         matrices=_from_names(context, total),
         window=area.window.to(context.device),
@@ -389,11 +405,11 @@ def _paint(context: SizeContext, part: Part) -> None:
         return terms[-1].total, make_grey(gradient) if context.manifest.is_grey else gradient
 
     plan = MemoryPlan(None, 1, HISTORY, half_history=False, needed_bytes=0)
-    free, found = objective.start, 0
+    free, found, changed = objective.start, 0, list[list[Tensor]]()
     for step in make_optimizer(settings, plan).run(evaluate, free, context.manifest.evaluations):
         if step.accepted:
-            free, found = step.x, len(terms) - 1
-    tensors = _by_name(objective.changed_matrices(free))
+            free, found, changed = step.x, len(terms) - 1, objective.changed_matrices()
+    tensors = _by_name(changed)
     changes = {name: terms[found][name] - terms[0][name] for name in terms[0].values}
     tensors["terms"] = _as_tensor(LossTerms(changes))
     context.store.write_pixels(context.pixels_name(generation, area), objective.pixels(free))

@@ -122,10 +122,11 @@ class AreaTargets:
         """Whether nearest style patches are looked for: there is a local term."""
         return LocalTerm in self.active
 
-    def survey(self, pixels: Tensor, content: Tensor, tile: Tile) -> "AreaSurvey":
+    def survey(self, pixels: Tensor, content: Tensor | None, tile: Tile) -> "AreaSurvey":
         """Return what the whole picture needs of one of its tiles.
 
-        ``pixels`` and ``content`` (1, 3, h, w) are those of the tile's crop.
+        ``pixels`` (1, 3, h, w) are those of the tile's crop, ``content`` is what :meth:`content_features`
+        returns for the tile.
         """
         values = LossAccumulator(pixels.device)
         with torch.no_grad():
@@ -175,16 +176,23 @@ class AreaTargets:
         """What copies the styles' pixels under the patches found."""
         return StrokeVotes(self.targets.styles[-1], self._pictures, self.targets.content_maps[-1])
 
-    def with_content(self, content: Tensor, tile: Tile) -> LossTargets:
-        """Return the targets with F^4 of the content at the tile's positions, from those of its crop."""
-        if not self.compares_content:
-            return self.targets
-        window = tile.positions(CONTENT_LAYER)
+    def content_features(self, content: Tensor, tile: Tile) -> Tensor:
+        """Return F^4 (1, C, h, w) of the content at the tile's own positions.
+
+        ``content`` (1, 3, h, w) are the pixels of the tile's crop.
+        """
+        windows = [tile.positions(CONTENT_LAYER)]
         group = (CONTENT_LAYER,)
-        found = crop_features(self.network, content, tile, (group,), [window], save_for_backward=False)
-        targets = self.targets
+        found = crop_features(self.network, content, tile, (group,), windows, save_for_backward=False)
+        return found.fused[0]
+
+    def with_content(self, content: Tensor | None, tile: Tile) -> LossTargets:
+        """Return the targets with F^4 of the content at the tile's own positions; ``None`` without."""
+        if content is None:
+            return self.targets
+        targets, window = self.targets, tile.positions(CONTENT_LAYER)
         return LossTargets(
-            targets.styles, targets.content_maps, targets.region_maps, found.fused[0], content_window=window
+            targets.styles, targets.content_maps, targets.region_maps, content, content_window=window
         )
 
     def features(self, crop: Tensor, tile: Tile, *, save_for_backward: bool) -> TileFeatures:
@@ -214,10 +222,10 @@ class AreaObjective:
 
     With a ``window`` w (1, 1, h, w) of 0..1 it is a function of x where the pixels are x0 + w (x - x0), x0
     those that were given: where w is 0, nothing changes, and where it rises slowly, changes have no edge.
-    ``region``: the tile of all positions that these pixels change. ``pixels`` and ``content`` (1, 3, h, w)
-    are those of its crop. ``matches``: of the whole picture, found before. ``matrices``: the Gram matrices of
-    the whole picture, to which these pixels belong. ``at_once``: how many areas change at the same time, or
-    more.
+    ``region``: the tile of all positions that these pixels change. ``pixels`` (1, 3, h, w) are those of its
+    crop, ``content`` is F^4 of the content at its own positions, ``None`` where no term compares it.
+    ``matches``: of the whole picture, found before. ``matrices``: the Gram matrices of the whole picture, to
+    which these pixels belong. ``at_once``: how many areas change at the same time, or more.
     """
 
     def __init__(
@@ -226,7 +234,7 @@ class AreaObjective:
         region: Tile,
         free: Rect,
         pixels: Tensor,
-        content: Tensor,
+        content: Tensor | None,
         *,
         matches: list[Matches],
         matrices: Matrices,
@@ -239,25 +247,14 @@ class AreaObjective:
         self._free = free.relative_to(region.crop)
         self._pixels = pixels
         self._at_once = at_once
+        self._matches = matches
+        self._whole_matrices = matrices
         self.stopwatch = Stopwatch()
-        with torch.no_grad():
-            targets = shared.with_content(content, region)
-            self._terms = [term(shared.weights[term.name], targets) for term in shared.active]
-            features = shared.features(pixels, region, save_for_backward=False)
+        targets = shared.with_content(content, region)
+        self._terms = [term(shared.weights[term.name], targets) for term in shared.active]
         self._global = next((term for term in self._terms if isinstance(term, GlobalTerm)), None)
-        self._before: Matrices = []
-        for term in self._terms:
-            if isinstance(term, LocalTerm):
-                term.hold(matches, features)
-            elif isinstance(term, GlobalTerm):
-                term.start()
-                term.collect(features)
-                self._before = term.matrices
-                others = [
-                    [whole - at_once * part for whole, part in zip(wholes, parts, strict=True)]
-                    for wholes, parts in zip(matrices, self._before, strict=True)
-                ]
-                term.hold_others(others, at_once)
+        self._before: Matrices | None = None
+        """The region's own Gram matrices at the start; known from the first evaluation on."""
 
     @property
     def start(self) -> Tensor:
@@ -287,9 +284,10 @@ class AreaObjective:
                     gradient += loss.gradient
             if self._shared.groups:
                 features = self._shared.features(crop, self._region, save_for_backward=True)
-                if self._global is not None:
-                    self._global.start()
-                    self._global.collect(features)
+                if self._before is None:
+                    self._begin(features, free)
+                else:
+                    self._collect(features)
                 gradients = TileGradients([None] * len(self._shared.targets.styles))
                 for term in self._terms:
                     value = term.add_tile(features, gradients)
@@ -303,19 +301,47 @@ class AreaObjective:
             own = gradient[..., *self._free.slices].contiguous()
             return Evaluation(terms, own if self._window is None else own.mul_(self._window))
 
-    def changed_matrices(self, free: Tensor) -> Matrices:
-        """Return by how much the variable ``free`` changes the Gram matrices of the whole picture."""
-        if self._global is None:
+    def changed_matrices(self) -> Matrices:
+        """Return by how much the variable evaluated last changes the whole picture's Gram matrices."""
+        if self._global is None or self._before is None:
             return []
-        with torch.no_grad():
-            crop = self._pixels.clone()
-            crop[..., *self._free.slices] = self.pixels(free)
+        return [
+            [now - then for now, then in zip(after, before, strict=True)]
+            for after, before in zip(self._global.matrices, self._before, strict=True)
+        ]
+
+    def _begin(self, features: TileFeatures, free: Tensor) -> None:
+        """Hold the matches, and the part of the Gram matrices that is not the region's; collect ``features``.
+
+        ``features``: those of ``free``, the first variable that is evaluated. An optimiser begins with the
+        start, whose features are then not computed twice.
+        """
+        for term in self._terms:
+            if isinstance(term, LocalTerm):
+                term.hold(self._matches, features)
+        self._before = []
+        if self._global is None:
+            return
+        is_start = torch.equal(free, self.start)
+        self._collect(
+            features
+            if is_start
+            else self._shared.features(self._pixels, self._region, save_for_backward=False)
+        )
+        self._before = self._global.matrices
+        others = [
+            [whole - self._at_once * part for whole, part in zip(wholes, parts, strict=True)]
+            for wholes, parts in zip(self._whole_matrices, self._before, strict=True)
+        ]
+        self._global.hold_others(others, self._at_once)
+        if not is_start:
+            self._collect(features)
+
+    def _collect(self, features: TileFeatures) -> None:
+        """Compute the region's Gram matrices."""
+        if self._global is not None:
             self._global.start()
-            self._global.collect(self._shared.features(crop, self._region, save_for_backward=False))
-            return [
-                [now - then for now, then in zip(after, before, strict=True)]
-                for after, before in zip(self._global.matrices, self._before, strict=True)
-            ]
+            self._global.collect(features)
 
 
 def _search(term: LocalTerm, number: int, features: TileFeatures) -> tuple[Tensor, Matches]:
