@@ -5,6 +5,7 @@ packages import downwards and through each other's ``__init__``; ``__all__`` is 
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,7 @@ NAMES = [path.relative_to(ROOT).as_posix() for path in FILES]
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
+@cache
 def _tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
 

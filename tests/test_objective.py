@@ -504,7 +504,7 @@ ALONE = loss_weights(content=0.0, local=0.0, semantic=10.0, global_=0.0, smoothn
             (ALONE.replace({"smoothness": 1.0}), False),
             (replace(PAPER, semantic=0.0), True),
         ],
-        short=3,
+        short=2,
     ),
     ids=["style", "local", "no maps", "content", "global", "smoothness", "blind"],
 )

@@ -38,6 +38,7 @@ from glstylenet.studio.runner import Runner
 from glstylenet.studio.server import Address, _listening, serve
 from glstylenet.studio.storage import Storage
 from tests.fuzz.requests import crafted_request
+from tests.long_cases import rest_is_long
 from tests.test_studio import Studio, _events, idle, png, samples, studio
 
 __all__ = ["idle", "samples", "studio"]  # fixtures
@@ -460,14 +461,15 @@ def test_uploads_are_deleted_and_runs_keep_theirs(idle: Studio) -> None:
 
 # Starlette leaves the file of a cut upload to the garbage collector.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_crafted_requests_are_answered(served: Served) -> None:
+@pytest.mark.parametrize("count", rest_is_long([60, 600], short=1))
+def test_crafted_requests_are_answered(served: Served, count: int) -> None:
     served.storage.quota = 2**24
     names = [served.ask("POST", "/api/pictures", files={"file": png()}).json()["id"]]
     request = {"content": "sample:demo", "style": "sample:demo", "settings": {"size": 48, "iterations": 2}}
     names.append(served.ask("POST", "/api/jobs", json=request).json()["id"])
     names.append(served.ask("GET", "/api/giant/1").json()["picture"]["name"])
     generator = random.Random(21)
-    for _ in range(200):
+    for _ in range(count):
         crafted = crafted_request(generator, served.port, names)
         answer = served.send(crafted)
         status = answer.split(b" ", 2)[1:2]

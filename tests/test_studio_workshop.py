@@ -32,11 +32,12 @@ from tests.test_studio_page import (
     set_value,
     start,
     state,
+    still_page,
     until,
 )
 from tests.test_studio_state import RUN, view
 
-__all__ = ["browser", "context", "page", "pictures", "pytestmark"]  # fixtures
+__all__ = ["browser", "context", "page", "pictures", "pytestmark", "still_page"]  # fixtures
 
 LEAST_HEIGHT = 620  # pixels to paint on, in a window of 1280 x 800
 
@@ -560,9 +561,9 @@ def test_presets_are_cards_and_weights_are_named_by_what_they_do(page: Page) -> 
 # --- words
 
 
-def test_every_language_has_every_word(page: Page) -> None:
+def test_every_language_has_every_word(still_page: Page) -> None:
     english, german = (
-        page.evaluate(f"async () => (await import('/static/words/{language}.js')).default")
+        still_page.evaluate(f"async () => (await import('/static/words/{language}.js')).default")
         for language in ("en", "de")
     )
     assert set(english) <= set(german)
@@ -571,9 +572,9 @@ def test_every_language_has_every_word(page: Page) -> None:
         assert places == sorted(part.split("}")[0] for part in german[name].split("{")[1:]), name
 
 
-def test_german_has_words_for_every_setting(page: Page) -> None:
+def test_german_has_words_for_every_setting(still_page: Page) -> None:
     """The library's own words, which the page shows where it has none, are English."""
-    german = page.evaluate("async () => (await import('/static/words/de.js')).default")
+    german = still_page.evaluate("async () => (await import('/static/words/de.js')).default")
     schema: Any = page_schema(upload_bytes=1, max_pixels=1)
     wanted = [f"preset.{preset['name']}{end}" for preset in schema["presets"] for end in ("", ".meaning")]
     for setting in schema["settings"]:

@@ -135,7 +135,7 @@ def paint(settings: Settings, kind: str) -> Tensor:
     ).pixels
 
 
-@pytest.mark.parametrize("case", rest_is_long(CASES, short=14), ids=lambda case: case.setting)
+@pytest.mark.parametrize("case", rest_is_long(CASES, short=7), ids=lambda case: case.setting)
 def test_a_setting_without_effect_is_told_and_no_other(case: Case) -> None:
     for plain, changed, kind, is_useless in comparisons(case):
         before = useless(plain, kind)

@@ -10,7 +10,8 @@ y is the luminance, r a row, c a column, a the column of an upright axis, in ste
 side does not count against a subject. This measure is this project's own.
 """
 
-from scipy import ndimage, signal
+import numpy as np
+from scipy import ndimage
 
 from glstylenet.metrics.luminance import FloatArray
 
@@ -41,8 +42,11 @@ def mirror_symmetry(grey: FloatArray) -> FloatArray | None:
     energy = float((detail**2).sum())
     if energy <= _FLAT * detail.size:
         return None
-    # The sum of products with the mirror image about a is the convolution of a row with itself at 2a.
-    sums: FloatArray = signal.fftconvolve(detail, detail, axes=1).sum(axis=0)
+    # The sum of products with the mirror image about a is the convolution of a row with itself at 2a. That
+    # is computed here, since scipy.signal takes a second to load.
+    length = 2 * detail.shape[1] - 1
+    spectra = np.fft.rfft(detail, length, axis=1)
+    sums: FloatArray = np.fft.irfft((spectra**2).sum(axis=0), length)
     return sums / energy
 
 

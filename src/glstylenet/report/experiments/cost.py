@@ -4,8 +4,6 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from scipy.stats import spearmanr
-
 from glstylenet.bench import PAPER_SECONDS, Schemes, measure_schemes
 from glstylenet.pyramid import PAPER_SCHEMES
 from glstylenet.report.experiment import Experiment, Finding, Table, compared
@@ -76,6 +74,8 @@ def _fastest(schemes: Schemes) -> Finding:
 
 def _correlation(schemes: Schemes) -> Finding:
     """Return the rank correlation of numbers and seconds here and in the paper's table."""
+    from scipy.stats import spearmanr  # noqa: PLC0415 - most of a second to load, for the studio too
+
     numbers = [schemes.costs[name].pixels for name in PAPER_SCHEMES]
     ours = float(spearmanr(numbers, [schemes.costs[name].seconds for name in PAPER_SCHEMES]).statistic)
     paper = float(spearmanr(numbers, [PAPER_SECONDS[name] for name in PAPER_SCHEMES]).statistic)
