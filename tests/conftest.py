@@ -3,18 +3,19 @@
 import hashlib
 import signal
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
-import torch
-from torch import Tensor
 
-from glstylenet.network.conv_relu import ConvRelu
-from glstylenet.network.matmul_conv import MatmulConv
-from glstylenet.network.winograd import WinogradConv
-from glstylenet.objective.loss_term import LossTerm
-from glstylenet.objective.terms import TERMS
-from tests.brightness import Brightness
 from tests.studio_server import server
+
+if TYPE_CHECKING:  # pytest's first process hands out tests, and starts sooner without PyTorch
+    import torch
+    from torch import Tensor
+
+    from glstylenet.network.matmul_conv import MatmulConv
+    from glstylenet.network.winograd import WinogradConv
+    from glstylenet.objective.loss_term import LossTerm
 
 __all__ = ["server"]  # a fixture for all
 
@@ -33,10 +34,13 @@ def own_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 @pytest.fixture(scope="session", autouse=True)
 def transformed_weights() -> Iterator[None]:
     """Winograd's transform of the same weights is computed once, not for every run of a few pixels."""
+    from glstylenet.network.conv_relu import ConvRelu  # noqa: PLC0415
+    from glstylenet.network.winograd import WinogradConv  # noqa: PLC0415
+
     kernels: dict[tuple[torch.Size, bytes], WinogradConv] = {}
     own = ConvRelu._kernel_for
 
-    def once(layer: ConvRelu, weight: Tensor) -> WinogradConv | MatmulConv:
+    def once(layer: ConvRelu, weight: "Tensor") -> "WinogradConv | MatmulConv":
         if not layer.uses_winograd:
             return own(layer, weight)
         key = weight.shape, hashlib.sha256(weight.numpy().tobytes()).digest()
@@ -60,8 +64,11 @@ def heard_signals() -> None:
 
 
 @pytest.fixture
-def brightness_term() -> Iterator[type[LossTerm]]:
+def brightness_term() -> "Iterator[type[LossTerm]]":
     """A further loss term: its file, and this entry in the list, are all that it takes."""
+    from glstylenet.objective.terms import TERMS  # noqa: PLC0415
+    from tests.brightness import Brightness  # noqa: PLC0415
+
     TERMS.append(Brightness)
     try:
         yield Brightness

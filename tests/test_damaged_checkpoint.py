@@ -244,6 +244,7 @@ def test_a_rewritten_checkpoint_is_as_good_as_the_first(
         assert np.array_equal(state.canvas.numpy(), tensors["canvas"])
 
 
+@pytest.mark.long
 def test_every_damage_is_an_input_error(checkpoints: dict[str, Path], tmp_path: Path, resume: Resume) -> None:
     wrong = []
     for number, (name, damage) in enumerate(CASES):

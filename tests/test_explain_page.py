@@ -156,6 +156,7 @@ def test_names_are_shown_as_they_are(page: Page) -> None:
     assert page.locator("header img").count() == 0
 
 
+@pytest.mark.long
 @needs_chromium
 @pytest.mark.parametrize(("scheme", "darkest"), rest_is_long([("light", False), ("dark", True)], short=1))
 def test_light_and_dark(page: Page, scheme: str, darkest: bool) -> None:

@@ -636,6 +636,7 @@ def replays(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_StandIn, "made", [])
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("replays")
 @pytest.mark.parametrize("scheme", rest_is_long(["g", "h"], short=1))
 def test_a_replay_reads_the_matches_where_they_were(exact: VGG19, scheme: str) -> None:

@@ -88,6 +88,7 @@ def test_a_place_has_its_colour_as_a_difference_from_the_mean() -> None:
     assert colours[:, :, -2:].flatten(1).mean(1).tolist() == pytest.approx([0.6 * 50 / 52, 0, 0], abs=1e-3)
 
 
+@pytest.mark.long
 def test_what_differs_in_its_colour_alone_is_told_apart() -> None:
     """The same noise everywhere, at the same lightness; what is at the left and the right changes places."""
     noise = np.random.default_rng(5).integers(-12, 13, (64, 96, 1)) * np.ones(3)

@@ -199,6 +199,7 @@ def _same(found: Evaluation, expected: Evaluation, tolerance: float) -> None:
     assert float((found.gradient - expected.gradient).norm() / expected.gradient.norm()) < tolerance
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "scheme", ["a", pytest.param("g", marks=pytest.mark.long), pytest.param("h", marks=pytest.mark.long)]
 )
