@@ -68,6 +68,7 @@ def expected_style(explanation: Explanation, row: int, column: int) -> str:
     return f"{columns[row, column]},{rows[row, column]}"
 
 
+@pytest.mark.long
 @needs_chromium
 def test_arrow_keys_move_the_point(page: Page, explanation: Explanation) -> None:
     found = explanation.correspondence

@@ -202,7 +202,7 @@ def test_the_drawn_classes_are_found(painted: str, changed: str) -> None:
     assert agreement(semantics, drawings, border) > 0.995
 
 
-@pytest.mark.parametrize("change", [hard, antialiased, feathered(24), jpeg(75)])
+@pytest.mark.parametrize("change", rest_is_long([antialiased, jpeg(75), hard, feathered(24)], short=2))
 @pytest.mark.parametrize("colours", rest_is_long([[FOUR], [QUIET]], short=1))
 def test_a_profile_or_a_level_between_the_maps_changes_no_label(change: Change, colours: Colours) -> None:
     drawings = [scene(), scene(3)]

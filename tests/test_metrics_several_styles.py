@@ -91,6 +91,7 @@ def test_a_style_of_weight_0_changes_nothing() -> None:
     assert beside == alone
 
 
+@pytest.mark.long
 def test_a_mixture_is_nearer_than_either_style() -> None:
     both = evaluated(Style(drawn("hatched")), Style(drawn("dotted")), maps=False)
     alone = [evaluated(Style(drawn(kind)), maps=False) for kind in ("hatched", "dotted")]

@@ -203,6 +203,7 @@ def _quantiles(picture: Tensor) -> Tensor:
     return picture[0].flatten(1).quantile(torch.linspace(0.05, 0.95, 19), dim=1)
 
 
+@pytest.mark.long
 def test_detail_is_copied_into_forms_in_the_style_s_colours() -> None:
     """A run from the content in its own colours: after the copies at full size they are the style's."""
     content, style = _painting(80, 72, 10), (255 - 0.4 * _painting(72, 80, 11)).astype(np.uint8)

@@ -468,6 +468,7 @@ def test_axe_finds_nothing_serious(page: Page, scheme: Any) -> None:
     no_violations(page)
 
 
+@pytest.mark.long
 def test_plain_words_for_what_is_missing(context: BrowserContext, server: Server) -> None:
     page = context.new_page()
     ready(page, server.address)
