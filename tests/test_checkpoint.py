@@ -112,9 +112,11 @@ def interrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("lbfgs", 2, 1),  # within the first round: from the beginning
         ("lbfgs", 7, 7),  # with a history, at a round's first evaluation
         ("lbfgs", 13, 13),  # at the end of the first scale
-        ("lbfgs", 18, 17),  # with a history at the second scale
+        ("lbfgs", 17, 17),  # with a history at the second scale
+        ("lbfgs", 18, 19),  # after the last evaluation: nothing is left to do
         ("adam", 6, 4),
-        ("adam", 18, 17),
+        ("adam", 17, 17),
+        ("adam", 18, 19),
     ],
 )
 def test_a_resumed_run_ends_with_the_picture_of_an_undisturbed_one(
@@ -123,7 +125,7 @@ def test_a_resumed_run_ends_with_the_picture_of_an_undisturbed_one(
     cut = _stopped(tmp_path, after, optimizer=optimizer)
     assert cut.interrupted
     whole = _whole(optimizer)
-    assert after == 18 or not torch.equal(cut.pixels, whole.pixels)
+    assert after >= 17 or not torch.equal(cut.pixels, whole.pixels)
     events: list[Event] = []
     done = _resumed(tmp_path, events, optimizer=optimizer)
     assert torch.equal(done.pixels, whole.pixels)
@@ -132,7 +134,7 @@ def test_a_resumed_run_ends_with_the_picture_of_an_undisturbed_one(
     assert isinstance(events[0], Started)
     steps = [event for event in events if isinstance(event, Step)]
     assert [step.evaluation for step in steps] == list(range(first, 19))
-    assert steps[0].seconds_left >= 0
+    assert all(step.seconds_left >= 0 for step in steps)
 
 
 @pytest.mark.long
