@@ -117,9 +117,9 @@ def inputs(kind: str) -> tuple[Pixels | None, GivenStyle, dict[str, Pixels]]:
     if kind == "large maps":  # each half has positions enough for statistics of its own
         maps = {"content_map": halves(72, 80), "style_map": halves(72, 72)}
         return picture(0, 72, 80), picture(1, 72, 72), maps
-    if kind == "soft maps":
-        maps = {"content_map": faded(40, 44), "style_map": faded(40, 40)}
-        return picture(0, 40, 44), picture(1, 40, 40), maps
+    if kind == "soft maps":  # with patches enough for a border to change the nearest of one
+        maps = {"content_map": faded(72, 80), "style_map": faded(72, 80)}
+        return picture(0, 72, 80), picture(1, 72, 80), maps
     maps = {"content_map": halves(40, 44), "style_map": halves(40, 40)} if kind in ("maps", "doodle") else {}
     return None if kind == "doodle" else picture(0, 40, 44), picture(1, 40, 40), maps
 
