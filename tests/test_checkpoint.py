@@ -125,7 +125,9 @@ def test_a_resumed_run_ends_with_the_picture_of_an_undisturbed_one(
     cut = _stopped(tmp_path, after, optimizer=optimizer)
     assert cut.interrupted
     whole = _whole(optimizer)
-    assert after >= 17 or not torch.equal(cut.pixels, whole.pixels)
+    # After 17 evaluations L-BFGS has the picture that it ends with: the last one gains nothing.
+    is_whole = after == 18 or (optimizer, after) == ("lbfgs", 17)
+    assert torch.equal(cut.pixels, whole.pixels) == is_whole
     events: list[Event] = []
     done = _resumed(tmp_path, events, optimizer=optimizer)
     assert torch.equal(done.pixels, whole.pixels)

@@ -52,7 +52,7 @@ class SizeContext:
 
     @cached_property
     def _dtype(self) -> torch.dtype:
-        """Of all features."""
+        """The type of all features."""
         return choose_device(self.settings.device, self.settings.precision).dtype
 
     @cached_property
