@@ -61,7 +61,7 @@ browser:
 		echo "no Chromium: the tests of pages will be skipped; install it with: sudo apt install chromium" >&2
 
 # A process for each core, with one thread of PyTorch each. Tests of one file share a process and its fixtures.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --dist loadfile
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 # Types are checked beside the tests, which leave a core idle at times.
 test: lint browser

@@ -1,5 +1,6 @@
 """What all tests share: a cache and a configuration folder of their own, and a loss term to register."""
 
+import gc
 import hashlib
 import signal
 from collections.abc import Iterator
@@ -18,6 +19,17 @@ if TYPE_CHECKING:  # pytest's first process hands out tests, and starts sooner w
     from glstylenet.objective.loss_term import LossTerm
 
 __all__ = ["server"]  # a fixture for all
+
+
+def pytest_sessionstart() -> None:
+    """No garbage is looked for while thousands of tests are collected, all of which stay."""
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """What was collected and imported is left out of every search for garbage to come."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session", autouse=True)

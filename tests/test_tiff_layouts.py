@@ -1,5 +1,6 @@
 """TIFF: layouts of samples, each compared with numbers that are computed here, and camera raws."""
 
+import itertools
 import struct
 from pathlib import Path
 
@@ -42,49 +43,55 @@ COMPRESSIONS = (
 )
 
 
-@pytest.mark.parametrize("dtype", ["uint8", "uint16", "uint32", "float16", "float32", "float64"])
-@pytest.mark.parametrize("compression", COMPRESSIONS, ids=lambda each: each[0])
-@pytest.mark.parametrize("layout", ["strips", "tiles", "planes", "alpha", "grey"])
-@pytest.mark.parametrize("byteorder", ["<", ">"])
+DEPTHS = ("uint8", "uint16", "uint32", "float16", "float32", "float64")
+
+ENCODINGS = [
+    (dtype, compression)
+    for dtype in DEPTHS
+    for compression in COMPRESSIONS
+    # Differences are of integers or of floats.
+    if compression[2] is None or (compression[2] == 3) == (np.dtype(dtype).kind == "f")
+]
+
+
+@pytest.mark.parametrize(
+    ("dtype", "compression"), ENCODINGS, ids=[f"{dtype}-{compression[0]}" for dtype, compression in ENCODINGS]
+)
 def test_every_depth_compression_and_layout(
-    tmp_path: Path,
-    dtype: str,
-    compression: tuple[str, str | None, int | None],
-    layout: str,
-    byteorder: str,
+    tmp_path: Path, dtype: str, compression: tuple[str, str | None, int | None]
 ) -> None:
     _, codec, predictor = compression
-    kind = np.dtype(dtype).kind
-    if (predictor == 3) != (kind == "f") and predictor is not None:
-        pytest.skip("differences are of integers or of floats")
-    largest = 1 if kind == "f" else np.iinfo(dtype).max
-    shares = np.concatenate([SHARES, ALPHA], 2) if layout == "alpha" else SHARES
-    samples = (shares * largest if kind == "f" else np.rint(shares * largest)).astype(dtype)
-    if layout == "grey":
-        samples = samples[..., 2]
-    elif layout == "planes":
-        samples = np.moveaxis(samples, 2, 0)
-    tifffile.imwrite(
-        tmp_path / "a.tif",
-        np.ascontiguousarray(samples),
-        photometric="minisblack" if layout == "grey" else "rgb",
-        planarconfig="separate" if layout == "planes" else None if layout == "grey" else "contig",
-        extrasamples=["unassalpha"] if layout == "alpha" else None,
-        compression=codec,
-        predictor=predictor,
-        tile=(16, 32) if layout == "tiles" else None,
-        byteorder=byteorder,  # type: ignore[arg-type]
-        metadata=None,
-    )
-    picture = read_picture(tmp_path / "a.tif")
-    assert picture.notes == ()
-    expected = SHARES[..., 2:].repeat(3, 2) * 255 if layout == "grey" else 255 * SHARES
-    if layout == "alpha":
-        assert picture.alpha is not None
-        np.testing.assert_allclose(picture.alpha[0, 0].numpy(), ALPHA[..., 0], atol=3e-3)
-    tolerance = {"uint8": 1.0, "float16": 0.15}.get(dtype, 0.01)
-    where = OPAQUE if layout == "alpha" else np.ones_like(OPAQUE)
-    np.testing.assert_allclose(colours(picture)[where], expected[where], atol=tolerance)
+    largest = 1 if np.dtype(dtype).kind == "f" else np.iinfo(dtype).max
+    for layout, byteorder in itertools.product(("strips", "tiles", "planes", "alpha", "grey"), ("<", ">")):
+        shares = np.concatenate([SHARES, ALPHA], 2) if layout == "alpha" else SHARES
+        samples = (shares if largest == 1 else np.rint(shares * largest)).astype(dtype)
+        if layout == "grey":
+            samples = samples[..., 2]
+        elif layout == "planes":
+            samples = np.moveaxis(samples, 2, 0)
+        tifffile.imwrite(
+            tmp_path / "a.tif",
+            np.ascontiguousarray(samples),
+            photometric="minisblack" if layout == "grey" else "rgb",
+            planarconfig="separate" if layout == "planes" else None if layout == "grey" else "contig",
+            extrasamples=["unassalpha"] if layout == "alpha" else None,
+            compression=codec,
+            predictor=predictor,
+            tile=(16, 32) if layout == "tiles" else None,
+            byteorder=byteorder,  # type: ignore[arg-type]
+            metadata=None,
+        )
+        picture = read_picture(tmp_path / "a.tif")
+        assert picture.notes == (), (layout, byteorder)
+        expected = SHARES[..., 2:].repeat(3, 2) * 255 if layout == "grey" else 255 * SHARES
+        if layout == "alpha":
+            assert picture.alpha is not None
+            np.testing.assert_allclose(picture.alpha[0, 0].numpy(), ALPHA[..., 0], atol=3e-3)
+        tolerance = {"uint8": 1.0, "float16": 0.15}.get(dtype, 0.01)
+        where = OPAQUE if layout == "alpha" else np.ones_like(OPAQUE)
+        np.testing.assert_allclose(
+            colours(picture)[where], expected[where], atol=tolerance, err_msg=f"{layout} {byteorder}"
+        )
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16"])
