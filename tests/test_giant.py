@@ -278,7 +278,7 @@ def test_a_stopped_run_is_resumed(painted: GiantPicture, tmp_path: Path) -> None
         should_stop=lambda: bool(seen),
     )
     assert stopped is None
-    assert seen == [PartsDone(2, 2, "style-0", 1, 1)]
+    assert seen == [PartsDone(2, 2, "style-0", 1, 2)]
     assert torch.equal(_pixels(_paint(store, resume=True)), _pixels(painted))
 
 
@@ -340,7 +340,7 @@ def test_a_full_disk_is_told_before_anything_is_computed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("shutil.disk_usage", lambda _place: SimpleNamespace(free=10))
-    with pytest.raises(OutputError, match="the store will need 2 MiB, and the disk has 0 MiB left"):
+    with pytest.raises(OutputError, match="the store will need 3 MiB, and the disk has 0 MiB left"):
         _paint(tmp_path / "store")
     assert not list((tmp_path / "store").iterdir())
 
@@ -521,7 +521,7 @@ def test_a_dry_run_tells_what_a_run_takes(
     assert first.startswith("size 1, 165 x 32: painted whole, about ")
     assert second.startswith("size 2, 330 x 64: 3 areas, 6 evaluations each, about ")
     assert re.fullmatch(
-        r"in all about .*, [\d.]+ \w+ of memory, 3 MiB of disk \(2 MiB for the store, 1 MiB for the file\)",
+        r"in all about .*, [\d.]+ \w+ of memory, 4 MiB of disk \(3 MiB for the store, 1 MiB for the file\)",
         last,
     )
     assert sorted(path.name for path in tmp_path.iterdir()) == ["content.png", "style.png"]

@@ -13,6 +13,7 @@ from glstylenet.giant.size_context import SizeContext
 from glstylenet.giant.store import Store
 from glstylenet.giant.style_features import StyleFeatures
 from glstylenet.network import VGG19, load_weights
+from glstylenet.objective.styles import StyleGuide, softened
 from glstylenet.objective.tile_features import FeatureExtractor
 from glstylenet.pyramid import SCHEMES, cut_into_tiles
 from glstylenet.settings import Settings
@@ -21,11 +22,27 @@ from tests.long_cases import rest_is_long
 _MIB = 2**20
 
 
-def _features(store: Store, scheme: str, network: VGG19, *, side: int) -> StyleFeatures:
+def _features(
+    store: Store,
+    scheme: str,
+    network: VGG19,
+    *,
+    side: int,
+    softened_through: tuple[int, int] | None = None,
+) -> StyleFeatures:
     """The features of the style in ``store``, written tile by tile."""
     tiles = cut_into_tiles(store.size_of("style"), side)
     groups = SCHEMES[scheme].groups
-    features = StyleFeatures(store, "style", str, number=0, tiles=tiles, groups=groups, dtype=network.dtype)
+    features = StyleFeatures(
+        store,
+        "style",
+        str,
+        number=0,
+        tiles=tiles,
+        groups=groups,
+        dtype=network.dtype,
+        softened_through=softened_through,
+    )
     names = []
     for number in range(len(tiles)):
         names.append(f"style-{number}")
@@ -70,6 +87,20 @@ def test_a_smaller_style_is_the_resized_one(tmp_path: Path) -> None:
         assert picture.shape == (3, *own.size)
         halved = ramp.reshape(1, 3, 100, 2, 150, 2).mean((3, 5))[0][:, *own.slices]
         assert (picture - halved).abs().max() < 0.7
+
+
+def test_a_soft_style_is_the_reduced_one_enlarged(tmp_path: Path) -> None:
+    """By tiles: the features of the picture that the whole run compares with; it has no pixels to copy."""
+    store, groups = Store(tmp_path), SCHEMES["g"].groups
+    style = torch.from_numpy(np.random.default_rng(2).integers(0, 256, (1, 3, 100, 152))).float()
+    store.write_pixels("style", style)
+    network = VGG19(load_weights("embedded").tensors)
+    stored = _features(store, "g", network, side=64, softened_through=(50, 76))
+    soft = softened(StyleGuide(style), 2.0).picture
+    expected = FeatureExtractor(network, 64).fused(soft, groups)
+    for found, each in zip(stored.fused(soft, groups), expected, strict=True):
+        assert float((found - each).abs().max()) < 1e-3 * float(each.abs().max())
+    assert not store.has("style-picture-0")
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads /proc")

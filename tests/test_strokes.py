@@ -12,6 +12,7 @@ from glstylenet.network import VGG19, load_weights
 from glstylenet.objective.objective import Objective
 from glstylenet.objective.styles import StyleGuide
 from glstylenet.objective.terms import LossWeights
+from glstylenet.pictures import resize
 from glstylenet.pyramid import SCHEMES
 from glstylenet.run.events import Event, Started, Step, Voted
 from glstylenet.run.result import Result
@@ -88,6 +89,23 @@ def test_the_style_itself_is_copied_whole(network: VGG19, scheme: str) -> None:
     assert torch.allclose(copied, _tensor(style), rtol=0, atol=1e-3)
 
 
+def _grained(height: int, width: int) -> Picture:
+    """Faint strokes on rough canvas, whose grain is lost when the picture is halved."""
+    grain = np.random.default_rng(11).normal(0, 20, (height, width, 3))
+    return (100 + 0.1 * _painting(height, width, 11) + grain).clip(0, 255).astype(np.uint8)
+
+
+def test_an_enlarged_copy_of_the_style_gets_its_pixels_back(network: VGG19) -> None:
+    """It is as soft as the style that it is compared with; the sharp one would be further from it."""
+    style = _tensor(_grained(160, 144))
+    objective = _objective(network, _grained(160, 144), _grained(160, 144))
+    soft = resize(resize(style, (80, 72)), (160, 144))
+    assert float((soft - style).abs().mean()) > 10
+    copied = objective.copy_strokes(soft, enlargement=2.0)
+    assert torch.allclose(copied, style, rtol=0, atol=1e-2)
+    assert float((objective.copy_strokes(soft) - style).abs().mean()) > 1
+
+
 def test_a_picture_gets_pixels_of_the_style_alone(network: VGG19) -> None:
     style, content = _painting(96, 104, 2), _painting(88, 112, 3)
     style[..., 2] = 0
@@ -100,8 +118,12 @@ def test_a_picture_gets_pixels_of_the_style_alone(network: VGG19) -> None:
 def test_a_vote_by_tiles_is_the_whole_one(network: VGG19, with_maps: bool) -> None:
     style, content = _painting(120, 136, 4), _painting(144, 130, 5)
     maps = (_halves(144, 130, 0.4), _halves(120, 136, 0.6)) if with_maps else None
-    whole = _objective(network, style, content, maps=maps).copy_strokes(_tensor(content))
-    tiled = _objective(network, style, content, maps=maps, tile_side=64).copy_strokes(_tensor(content))
+    whole, tiled = (
+        _objective(network, style, content, maps=maps, tile_side=side).copy_strokes(
+            _tensor(content), enlargement=2.0
+        )
+        for side in (None, 64)
+    )
     assert torch.allclose(tiled, whole, rtol=0, atol=1e-2)
 
 

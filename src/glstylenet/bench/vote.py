@@ -20,8 +20,9 @@ def measure_vote(
 ) -> RelativeTime:
     """Return the median time of ``votes`` on synthetic pictures of ``size`` (height, width).
 
-    Pictures and maps are those of the schemes. What a vote compares with is computed before. The bare network
-    is timed ``repeats`` times before the votes and after them.
+    Pictures and maps are those of the schemes. A vote computes the features of a style as soft as a picture
+    that was doubled; what else it compares with is computed before. The bare network is timed ``repeats``
+    times before the votes and after them.
     """
     device = choose_device(settings.device, settings.precision)
     network = VGG19(load_weights(settings.weights).tensors, device=device.torch_device, dtype=device.dtype)
@@ -35,10 +36,12 @@ def measure_vote(
         [StyleGuide(drawn.style, drawn.style_map)],
         content_map=drawn.content_map,
     )
-    objective.copy_strokes(drawn.pixels)  # the first is slower
+
+    def copy() -> None:
+        objective.copy_strokes(drawn.pixels, enlargement=2.0)
+
+    copy()  # the first is slower
     [before] = bare_seconds(settings, device, [size], repeats)
-    seconds = [
-        seconds_of(lambda: objective.copy_strokes(drawn.pixels), device.torch_device) for _ in range(votes)
-    ]
+    seconds = [seconds_of(copy, device.torch_device) for _ in range(votes)]
     [after] = bare_seconds(settings, device, [size], repeats)
     return RelativeTime(size, statistics.median(seconds), statistics.median([*before, *after]))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from glstylenet.giant.areas import COLOURS
 from glstylenet.giant.manifest import Manifest
-from glstylenet.giant.size_context import areas_of, copies_strokes, style_tiles_of
+from glstylenet.giant.size_context import areas_of, copies_strokes, style_parts_of
 from glstylenet.machine import Device
 from glstylenet.memory import HeldPictures, plan_memory
 from glstylenet.objective import SEARCHES_OF_VOTE
@@ -61,7 +61,7 @@ def forecast_sizes(
         searches = SEARCHES_OF_VOTE if copies_strokes(settings) else 0
         # The last size is surveyed once more, for the losses of the result.
         surveys = sweeps + (number == len(manifest.sizes) - 1)
-        style = [tile.crop.size for tiles in style_tiles_of(manifest, number) for tile in tiles]
+        style = [tile.crop.size for tile in style_parts_of(manifest, number)]
         style_pixels = sum(height * width for height, width in style)
         passes = sweeps * passes_of("paint", manifest.evaluations)
         passes += searches * passes_of("search", manifest.evaluations)

@@ -272,6 +272,7 @@ class _Run:
         if kind == "style":
             store.remove(f"{place}/style-[0-9]*")
         elif kind == "vote":
+            store.remove(f"{place}/soft-style-*")
             store.remove(f"{place}/search-*")
             store.remove(f"{place}/penalties-*")
             store.remove(f"{place}/pixels-0-*")

@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 from glstylenet.errors import UsageError
 from glstylenet.giant.areas import SMALLEST_AREA
 from glstylenet.giant.manifest import FORMAT, GiantOptions, Manifest, StoredStyle
-from glstylenet.giant.size_context import areas_of, style_tiles_of
+from glstylenet.giant.size_context import areas_of, copies_strokes, style_tiles_of
 from glstylenet.machine import choose_device, default_modes
 from glstylenet.network import CONTENT_LAYER, LAYER_CHANNELS, layer_size, load_weights
 from glstylenet.pictures import PictureSource, PictureStrips, fitted_size, open_strips
@@ -125,14 +125,19 @@ def _content_bytes(manifest: Manifest) -> int:
 
 
 def _style_bytes(manifest: Manifest) -> int:
-    """Return the bytes of the styles' features and pixels at the last size, by tiles and once more joined."""
+    """Return the bytes of the styles' features and pixels at the last size, by tiles and once more joined.
+
+    Where strokes are copied, there is the last feature of a softer style, too.
+    """
     if len(manifest.sizes) == 1 or not style_tiles_of(manifest, len(manifest.sizes) - 1):
         return 0
     settings = Settings(**manifest.settings)
     total = 0
     for style in manifest.styles:
         shapes = SCHEMES[settings.scheme].shapes(style.size)
-        total += _entry_bytes(settings) * sum(map(math.prod, shapes)) + _CANVAS_BYTES * math.prod(style.size)
+        soft = shapes[-1:] if copies_strokes(settings) else []
+        total += _entry_bytes(settings) * sum(map(math.prod, (*shapes, *soft)))
+        total += _CANVAS_BYTES * math.prod(style.size)
     return 2 * total
 
 

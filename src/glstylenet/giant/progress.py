@@ -1,6 +1,5 @@
 """Progress: how much of a giant run is done, and how long the rest will take."""
 
-import itertools
 import math
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -8,7 +7,7 @@ from pathlib import Path
 
 from glstylenet.giant.forecast import passes_of
 from glstylenet.giant.manifest import Manifest
-from glstylenet.giant.size_context import areas_of, style_tiles_of
+from glstylenet.giant.size_context import areas_of, style_parts_of
 from glstylenet.giant.steps import Part, steps_of
 
 __all__ = ["Progress", "Work"]
@@ -24,9 +23,7 @@ class Work:
         self._manifest = manifest
         numbers = range(1, len(manifest.sizes))
         self._areas = {number: areas_of(manifest, number) for number in numbers}
-        self._style_tiles = {
-            number: list(itertools.chain(*style_tiles_of(manifest, number))) for number in numbers
-        }
+        self._style_tiles = {number: style_parts_of(manifest, number) for number in numbers}
 
     def of(self, part: Part) -> float:
         """Return the work of a part."""

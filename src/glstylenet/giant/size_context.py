@@ -1,6 +1,7 @@
 """SizeContext: what all steps of one size share in a process, and how they read pictures from the store."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from glstylenet.pyramid import SCHEMES, Tile, cut_into_tiles
 from glstylenet.run import MARGIN, SMALLEST_SIDE, canvas_size
 from glstylenet.settings import Settings
 
-__all__ = ["SizeContext", "areas_of", "copies_strokes", "size_context", "style_tiles_of"]
+__all__ = ["SizeContext", "areas_of", "copies_strokes", "size_context", "style_parts_of", "style_tiles_of"]
 
 
 class SizeContext:
@@ -58,20 +59,38 @@ class SizeContext:
     @cached_property
     def style_features(self) -> list[StyleFeatures]:
         """The features of each style at this size, in the store; none if nothing is compared with styles."""
-        settings = self.settings
-        groups = compared_groups(SCHEMES[settings.scheme], LossWeights.of(settings))
         return [
-            StyleFeatures(
-                self.store,
-                self.manifest.styles[number].role,
-                self.name,
-                number=number,
-                tiles=tiles,
-                groups=groups,
-                dtype=self._dtype,
-            )
+            self._features_of_style(number, tiles, None)
             for number, tiles in enumerate(style_tiles_of(self.manifest, self.number))
         ]
+
+    @cached_property
+    def soft_style_features(self) -> list[StyleFeatures]:
+        """The last feature of each style, as soft as the enlarged picture that strokes are copied into."""
+        if not copies_strokes(self.settings):
+            return []
+        tiles_before = style_tiles_of(self.manifest, self.number - 1)
+        return [
+            self._features_of_style(number, tiles, before[0].size)
+            for number, (tiles, before) in enumerate(
+                zip(style_tiles_of(self.manifest, self.number), tiles_before, strict=True)
+            )
+        ]
+
+    def _features_of_style(
+        self, number: int, tiles: list[Tile], softened_through: tuple[int, int] | None
+    ) -> StyleFeatures:
+        groups = compared_groups(SCHEMES[self.settings.scheme], LossWeights.of(self.settings))
+        return StyleFeatures(
+            self.store,
+            self.manifest.styles[number].role,
+            self.name,
+            number=number,
+            tiles=tiles,
+            groups=groups if softened_through is None else groups[-1:],
+            dtype=self._dtype,
+            softened_through=softened_through,
+        )
 
     @cached_property
     def targets(self) -> AreaTargets:
@@ -88,6 +107,9 @@ class SizeContext:
             for features in self.style_features
             for style in [self.manifest.styles[features.number]]
         ]
+        soft_styles = [
+            replace(styles[features.number], features=features) for features in self.soft_style_features
+        ]
         content_factor = 1.0 if self.manifest.factor(self.number) == 1.0 else settings.coarse_content
         return AreaTargets(
             self.network,
@@ -95,13 +117,14 @@ class SizeContext:
             LossWeights.of(settings, content_factor=content_factor),
             self.canvas_size,
             styles,
+            soft_styles=soft_styles or None,
             content_map=self._content_map if store.has("content-map") else None,
             regions=settings.statistics == "regions",
         )
 
     def forget_targets(self) -> None:
         """Free the memory of network and targets: the size is done."""
-        for name in ("network", "style_features", "targets"):
+        for name in ("network", "style_features", "soft_style_features", "targets"):
             self.__dict__.pop(name, None)
 
     @property
@@ -260,6 +283,15 @@ def style_tiles_of(manifest: Manifest, number: int) -> list[list[Tile]]:
         size = (round(height * factor), round(width * factor))
         tiles.append(cut_into_tiles(size, manifest.area_of(number)))
     return tiles
+
+
+def style_parts_of(manifest: Manifest, number: int) -> list[Tile]:
+    """Return the tiles of all styles that the first step of a size computes features of.
+
+    Where strokes are copied, each is there twice: of the style as it is, and as soft as the enlarged picture.
+    """
+    tiles = [tile for of_style in style_tiles_of(manifest, number) for tile in of_style]
+    return tiles * 2 if copies_strokes(Settings(**manifest.settings)) else tiles
 
 
 def _mirrored(start: int, stop: int, length: int) -> Tensor:

@@ -4,7 +4,8 @@ A part reads what earlier steps wrote into the store, writes files of its own, a
 on nothing else, so it may run in any process and any number of times. Parts of a step run at once; a step
 begins when the one before is done::
 
-    style              features of the styles, tile by tile
+    style              features of the styles, tile by tile; where strokes are copied, once more of styles as
+                       soft as the enlarged picture
     enlarge            the picture of the size before, resampled
     search-0 ... 2     patches to copy strokes from, with penalties for overused ones    (three times)
     vote               strokes copied
@@ -32,7 +33,7 @@ from glstylenet.giant.size_context import (
     areas_of,
     copies_strokes,
     size_context,
-    style_tiles_of,
+    style_parts_of,
 )
 from glstylenet.machine import default_modes, out_of_memory
 from glstylenet.matching import PATCH
@@ -103,9 +104,9 @@ def steps_of(folder: Path, manifest: Manifest, number: int) -> Iterator[Step]:
         last = Part(folder, run, joins, number, -1, turn) if joins else None
         return Step(f"{manifest.place(number)}/{kind}-{turn}", parts, last)
 
-    tiles = range(sum(map(len, style_tiles_of(manifest, number))))
+    tiles = len(style_parts_of(manifest, number))
     if tiles:
-        parts = tuple(Part(folder, run, "style", number, tile) for tile in tiles)
+        parts = tuple(Part(folder, run, "style", number, tile) for tile in range(tiles))
         yield Step(f"{manifest.place(number)}/style-0", parts, Part(folder, run, "join-style", number, -1))
     yield step("enlarge")
     if copies_strokes(settings):
@@ -132,7 +133,7 @@ def run_part(part: Part) -> None:
     try:
         context = size_context(part.folder, part.run, part.number)
         _KINDS[part.kind](context, part)
-        for features in context.style_features:
+        for features in (*context.style_features, *context.soft_style_features):
             features.release()
     except (MemoryError, RuntimeError) as error:
         if not out_of_memory(error):
@@ -183,7 +184,7 @@ def last_generation(context: SizeContext) -> int:
 
 def _style(context: SizeContext, part: Part) -> None:
     number = part.area
-    for features in context.style_features:
+    for features in (*context.style_features, *context.soft_style_features):
         if number < len(features.tiles):
             tensors = features.compute(number, context.network)
             context.store.write_tensors(context.name(written_by(part)), tensors)
@@ -193,12 +194,13 @@ def _style(context: SizeContext, part: Part) -> None:
 
 def _join_style(context: SizeContext, part: Part) -> None:
     tiles = itertools.count()
+    styles = (*context.style_features, *context.soft_style_features)
     names = [
         [context.name(written_by(replace(part, kind="style", area=next(tiles)))) for _ in features.tiles]
-        for features in context.style_features
+        for features in styles
     ]
     # The first style's picture comes last: it says that the step is done.
-    for features, of_style in reversed(list(zip(context.style_features, names, strict=True))):
+    for features, of_style in reversed(list(zip(styles, names, strict=True))):
         features.join(of_style)
 
 

@@ -27,7 +27,9 @@ class StyleFeatures:
 
     ``source``: the picture's name in ``store``. ``name_of`` returns the name of a file of this size, and
     ``number`` counts the styles from 0. ``tiles``: those of the style at this size. ``groups``: the layers of
-    each fused feature. ``dtype``: of the features.
+    each fused feature. ``dtype``: of the features. ``softened_through``: a (height, width) that the style is
+    reduced to and enlarged from, for features of a style as soft as a picture that was enlarged; these have
+    no picture, since nothing is copied from it.
     """
 
     def __init__(
@@ -40,7 +42,9 @@ class StyleFeatures:
         tiles: Sequence[Tile],
         groups: Sequence[tuple[int, ...]],
         dtype: torch.dtype,
+        softened_through: tuple[int, int] | None = None,
     ) -> None:
+        self._softened_through = softened_through
         self._store = store
         self._source = source
         self._name_of = name_of
@@ -53,26 +57,40 @@ class StyleFeatures:
     def compute(self, number: int, network: Network) -> dict[str, Tensor]:
         """Return what :meth:`join` needs of the tile ``number``, by name: pixels, and features by group."""
         tile = self.tiles[number]
-        crop = resized_window(
-            lambda window: self._store.read_pixels(self._source, window),
-            self._store.size_of(self._source),
-            tile.size,
-            tile.crop,
-        )
+        crop = self._read_crop(tile)
         windows = [tile.positions(group[-1]) for group in self._groups]
         with torch.no_grad():
             found = crop_features(
                 network, crop.to(network.device), tile, self._groups, windows, save_for_backward=False
             )
-        own = tile.positions(1).relative_to(tile.crop)
         tensors = {f"feature-{group}": _lines(feature) for group, feature in enumerate(found.fused)}
-        return {"picture": crop[0][:, *own.slices]} | tensors
+        if self._softened_through is None:
+            own = tile.positions(1).relative_to(tile.crop)
+            tensors["picture"] = crop[0][:, *own.slices]
+        return tensors
+
+    def _read_crop(self, tile: Tile) -> Tensor:
+        """Return the pixels (1, 3, h, w) of a tile's crop."""
+        size = self._store.size_of(self._source)
+        coarse = self._softened_through
+
+        def read(window: Rect) -> Tensor:
+            return self._store.read_pixels(self._source, window)
+
+        def read_coarse(window: Rect) -> Tensor:
+            assert coarse is not None
+            return resized_window(read, size, coarse, window)
+
+        if coarse is None:
+            return resized_window(read, size, tile.size, tile.crop)
+        return resized_window(read_coarse, coarse, tile.size, tile.crop)
 
     def join(self, names: Sequence[str]) -> None:
         """Join what the store holds of all tiles, by the ``names`` of their files, in order."""
         for group, layers in enumerate(self._groups):
             self._write(self._feature_name(group), f"feature-{group}", names, layers[-1])
-        self._write(self._picture_name, "picture", names, None)
+        if self._softened_through is None:
+            self._write(self._picture_name, "picture", names, None)
 
     def picture(self) -> Tensor:
         """Return the style (1, 3, A, B) at this size, mapped."""
@@ -92,14 +110,15 @@ class StyleFeatures:
     @property
     def key(self) -> str:
         """What the features depend on besides the picture: nothing that changes within a size."""
-        return self._name_of(self._picture_name)
+        return self._name_of(self._feature_name(0))
 
     @property
     def _picture_name(self) -> str:
         return f"style-picture-{self.number}"
 
     def _feature_name(self, group: int) -> str:
-        return f"style-feature-{self.number}-{group}"
+        kind = "style" if self._softened_through is None else "soft-style"
+        return f"{kind}-feature-{self.number}-{group}"
 
     def _mapped(self, name: str, dtype: torch.dtype) -> Tensor:
         if name not in self._maps:

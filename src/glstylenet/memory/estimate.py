@@ -143,6 +143,7 @@ class MemoryEstimate:
     - ``regions``: whether each class has Gram matrices of its own.
     - ``further_style_sizes``, ``further_full_style_sizes``: those of the styles after the first.
     - ``optimizes``: whether pixels are optimised, or only the loss is measured.
+    - ``copies_strokes``: whether the style's strokes are copied before the pixels are optimised.
     - ``on_gpu``: whether this is the memory of a GPU.
     """
 
@@ -156,6 +157,7 @@ class MemoryEstimate:
     classes: int = 0
     regions: bool = False
     optimizes: bool = True
+    copies_strokes: bool = False
     on_gpu: bool = False
     further_style_sizes: tuple[tuple[int, int], ...] = ()
     further_full_style_sizes: tuple[tuple[int, int], ...] = ()
@@ -199,6 +201,15 @@ class MemoryEstimate:
         # The features of several styles are copied into one table.
         table = kept * entries if self.further_style_sizes else 0
         return content + kept * entries + means + table
+
+    def vote_bytes(self, half: bool) -> int:
+        """Return the bytes of the soft styles' feature, by which copied strokes are chosen."""
+        if not self.copies_strokes:
+            return 0
+        entry = _ENTRY_BYTES[self.precision]
+        kept = min(entry, _HALF_BYTES) if half else entry
+        entries = sum(math.prod(self.scheme.shapes(size)[-1]) for size in self._style_sizes)
+        return kept * entries + entry * entries // 16
 
     def network_bytes(self, tile_side: int | None) -> int:
         """Return the bytes of the largest tile with its halo; for ``None``, of the whole picture."""

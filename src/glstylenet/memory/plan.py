@@ -219,7 +219,8 @@ def _make_plan(
     half_features = half_features and estimate.precision == "float32"  # bfloat16 has 16 bits anyway
     tile_bytes = estimate.network_bytes(tile_side)
     needed = estimate.fixed_bytes + estimate.target_bytes(half_features) + tile_bytes
-    needed += estimate.history_bytes(history, half_history)
+    # Strokes are copied before there is a history.
+    needed += max(estimate.history_bytes(history, half_history), estimate.vote_bytes(half_features))
     tiles = math.prod(map(len, crop_lengths(estimate.size, tile_side)))
     return MemoryPlan(
         tile_side, tiles, history, half_history, needed, tile_bytes, half_features=half_features

@@ -20,6 +20,7 @@ areas change at once, and the result does not depend on how many do. The same ho
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -33,7 +34,7 @@ from glstylenet.objective.local import LocalTerm, patch_losses
 from glstylenet.objective.loss_term import LossTargets, TileGradients
 from glstylenet.objective.objective import computed_groups
 from glstylenet.objective.stroke_votes import StrokeVotes
-from glstylenet.objective.styles import MapUse, StyleGuide, group_styles, used_styles
+from glstylenet.objective.styles import GroupStyles, MapUse, StyleGuide, group_styles, used_styles
 from glstylenet.objective.target_cache import TargetCache
 from glstylenet.objective.terms import Evaluation, LossAccumulator, LossTerms, LossWeights, active_terms
 from glstylenet.objective.tile_features import (
@@ -65,6 +66,7 @@ class AreaTargets:
     """`AreaTargets` holds what all areas of one size share: network, weights and what depends on the styles.
 
     ``size``: the (height, width) of the whole picture. ``styles``: those of weight 0 are left out.
+    ``soft_styles``: the same, as soft as the picture that strokes are copied into; by default as they are.
     ``content_map`` returns the content's class channels (1, K, h, w) at the size (h, w) of a feature;
     ``None`` without maps. ``regions``: the Gram matrices of the map's classes are compared.
     """
@@ -77,6 +79,7 @@ class AreaTargets:
         size: tuple[int, int],
         styles: Sequence[StyleGuide],
         *,
+        soft_styles: Sequence[StyleGuide] | None = None,
         content_map: Callable[[tuple[int, int]], Tensor] | None = None,
         regions: bool = False,
         block_bytes: int = BLOCK_BYTES,
@@ -100,18 +103,11 @@ class AreaTargets:
             else None
             for group in groups
         ]
+        self._use, self._soft_styles, self._block_bytes = use, soft_styles, block_bytes
         with torch.no_grad():
             self.targets = LossTargets(
                 content=None,
-                styles=group_styles(
-                    TargetCache(),
-                    FeatureExtractor(network),
-                    groups,
-                    styles,
-                    map_factor=use.factor,
-                    regions=use.regions,
-                    block_bytes=block_bytes,
-                ),
+                styles=self._group_styles(groups, styles),
                 content_maps=[each if use.matches_by_class else None for each in maps],
                 region_maps=[each if use.compares_regions else None for each in maps],
             )
@@ -167,14 +163,28 @@ class AreaTargets:
         """
         with torch.no_grad():
             features = self.features(pixels, tile, save_for_backward=False)
-            number = len(self.targets.styles) - 1
-            term = LocalTerm(self.weights[LocalTerm.name], self.targets)
-            return term.find(number, features, relative=True, penalties=penalties)
+            return self.stroke_votes.find(features, penalties)
 
-    @property
+    @cached_property
     def stroke_votes(self) -> StrokeVotes:
         """What copies the styles' pixels under the patches found."""
-        return StrokeVotes(self.targets.styles[-1], self._pictures, self.targets.content_maps[-1])
+        styles = compared = self.targets.styles[-1]
+        if self._soft_styles is not None:
+            [compared] = self._group_styles((styles.group,), self._soft_styles)
+        return StrokeVotes(styles, compared, self._pictures, self.targets.content_maps[-1])
+
+    def _group_styles(
+        self, groups: tuple[tuple[int, ...], ...], styles: Sequence[StyleGuide]
+    ) -> list[GroupStyles]:
+        return group_styles(
+            TargetCache(),
+            FeatureExtractor(self.network),
+            groups,
+            styles,
+            map_factor=self._use.factor,
+            regions=self._use.regions,
+            block_bytes=self._block_bytes,
+        )
 
     def content_features(self, content: Tensor, tile: Tile) -> Tensor:
         """Return F^4 (1, C, h, w) of the content at the tile's own positions.

@@ -20,7 +20,6 @@ Shape letters: C channels, H x W positions (M = H W), (1, C, H, W) for a feature
 """
 
 import itertools
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -170,32 +169,10 @@ class LocalTerm(LossTerm):
     def search(self, features: TileFeatures) -> None:
         """Find the nearest style patch (Eq. 3) of each of the tile's patches."""
         for number, found in enumerate(self._found):
-            self.search_group(number, features, found)
+            part = self.find(number, features)
+            found.put(part, features.tile.patches(self.targets.styles[number].layer))
 
-    def search_group(
-        self,
-        number: int,
-        features: TileFeatures,
-        found: Matches,
-        *,
-        relative: bool = False,
-        penalties: Sequence[Tensor] | None = None,
-    ) -> None:
-        """Write the nearest style patches of the tile's patches of one fused feature into ``found``.
-
-        ``relative`` and ``penalties`` are those of :meth:`.GroupStyles.search`.
-        """
-        part = self.find(number, features, relative=relative, penalties=penalties)
-        found.put(part, features.tile.patches(self.targets.styles[number].layer))
-
-    def find(
-        self,
-        number: int,
-        features: TileFeatures,
-        *,
-        relative: bool = False,
-        penalties: Sequence[Tensor] | None = None,
-    ) -> Matches:
+    def find(self, number: int, features: TileFeatures) -> Matches:
         """Return the nearest style patches of the tile's own patches of one fused feature."""
         styles, window = self.targets.styles[number], features.windows[number]
         rows, columns = window.slices
@@ -204,8 +181,6 @@ class LocalTerm(LossTerm):
             features.fused[number],
             None if class_channels is None else class_channels[..., rows, columns],
             origin=(window.top, window.left),
-            relative=relative,
-            penalties=penalties,
         )
 
     def end_search(self, only_tile: TileFeatures | None) -> None:

@@ -26,7 +26,14 @@ from glstylenet.objective.gram import GlobalTerm
 from glstylenet.objective.local import LocalTerm
 from glstylenet.objective.loss_term import LossTargets, LossTerm, TileGradients
 from glstylenet.objective.stroke_votes import Search, StrokeVotes
-from glstylenet.objective.styles import MapUse, StyleGuide, group_styles, used_styles
+from glstylenet.objective.styles import (
+    GroupStyles,
+    MapUse,
+    StyleGuide,
+    group_styles,
+    softened,
+    used_styles,
+)
 from glstylenet.objective.target_cache import TargetCache
 from glstylenet.objective.terms import (
     Evaluation,
@@ -89,6 +96,7 @@ class Objective:
         compares_content = any(term.compares_content for term in active)
         extractor = FeatureExtractor(network, tile_side, half_features, between_tiles)
         targets = targets or TargetCache()
+        self._target_cache, self._extractor, self._block_bytes = targets, extractor, block_bytes
         use = MapUse.of(
             styles,
             semantic_weight=weights.semantic,
@@ -117,7 +125,7 @@ class Objective:
         self._fused = len(groups)
         self._groups = computed_groups(groups, active)
         self._local = next((term for term in self._terms if isinstance(term, LocalTerm)), None)
-        self._style_pictures = [style.picture for style in used_styles(styles)]
+        self._styles, self._map_factor = used_styles(styles), use.factor
         self._graph: CudaGraph | None = None
         self._has_evaluated = False
 
@@ -182,44 +190,61 @@ class Objective:
         matches = [] if self._local is None else self._local.matches
         return LossMaps(LossAccumulator.terms(values.stacked()), content_map, local_maps, matches, by_class)
 
-    def copy_strokes(self, pixels: Tensor) -> Tensor:
+    def copy_strokes(self, pixels: Tensor, *, enlargement: float = 1.0) -> Tensor:
         """Return ``pixels`` (1, 3, H, W) repainted with the style's pixels under their nearest patches.
 
-        The patches are those of the scheme's last fused feature. Rows and columns beyond its last position
-        stay as they are, and so does the whole picture where the local weight is 0.
+        The patches are those of the scheme's last fused feature. ``enlargement``: how many times ``pixels``
+        were enlarged since they were painted; they are compared with the styles as soft as that. Rows and
+        columns beyond the feature's last position stay as they are, and so does the whole picture where the
+        local weight is 0.
         """
         if self._local is None:
             return pixels
         with torch.no_grad():
-            return _overlaid(pixels, self._stroke_votes(self._local).picture(self._stroke_search(pixels)))
+            votes = self._stroke_votes(self._local, enlargement)
+            return _overlaid(pixels, votes.picture(self._stroke_search(pixels, votes)))
 
     def copy_strokes_by_maps(self, pixels: Tensor) -> Tensor | None:
         """Return ``pixels`` (1, 3, H, W) repainted by the maps alone; ``None`` where no maps steer."""
         if self._local is None:
             return None
         with torch.no_grad():
-            voted = self._stroke_votes(self._local).picture_by_maps()
+            voted = self._stroke_votes(self._local, 1.0).picture_by_maps()
         return None if voted is None else _overlaid(pixels, voted)
 
-    def _stroke_votes(self, local: LocalTerm) -> StrokeVotes:
+    def _stroke_votes(self, local: LocalTerm, enlargement: float) -> StrokeVotes:
         targets = local.targets
-        return StrokeVotes(targets.styles[-1], self._style_pictures, targets.content_maps[-1])
+        styles = targets.styles[-1]
+        compared = styles if enlargement == 1.0 else self._softened(styles.group, enlargement)
+        pictures = [style.picture for style in self._styles]
+        return StrokeVotes(styles, compared, pictures, targets.content_maps[-1])
 
-    def _stroke_search(self, pixels: Tensor) -> Search:
+    def _softened(self, group: tuple[int, ...], enlargement: float) -> GroupStyles:
+        """Return the styles of one fused feature, as soft as a picture that was enlarged."""
+        with self._measure("network"):
+            [styles] = group_styles(
+                self._target_cache,
+                self._extractor,
+                (group,),
+                [softened(style, enlargement) for style in self._styles],
+                map_factor=self._map_factor,
+                regions=False,
+                block_bytes=self._block_bytes,
+            )
+        return styles
+
+    def _stroke_search(self, pixels: Tensor, votes: StrokeVotes) -> Search:
         """Return the search of the patches of ``pixels`` in the last fused feature, tile by tile."""
         tiles = self._tiles(pixels)
         # Features of one tile serve all searches; those of several are computed anew for each.
         whole = self._forward_tile(pixels, tiles[0], save_for_backward=False) if len(tiles) == 1 else None
 
         def search(penalties: list[Tensor] | None) -> Matches:
-            assert self._local is not None
-            number = len(self._local.targets.styles) - 1
-            styles = self._local.targets.styles[number]
-            found = Matches.empty(fused_size(picture_size(pixels), styles.group), pixels.device)
+            found = Matches.empty(fused_size(picture_size(pixels), votes.styles.group), pixels.device)
             for tile in tiles:
                 features = whole or self._forward_tile(pixels, tile, save_for_backward=False)
                 with self._measure("matching"):
-                    self._local.search_group(number, features, found, relative=True, penalties=penalties)
+                    found.put(votes.find(features, penalties), tile.patches(votes.styles.layer))
                 del features
             return found
 

@@ -3,6 +3,9 @@
 This is not a part of the paper. Its matching (Eq. 3) with a few changes decides which pixels are copied
 (:mod:`glstylenet.matching.voting`): features are compared by how they differ from the style's mean, since
 those after a ReLU all point the same way, and a style patch becomes dearer the more it is used.
+
+A picture that was enlarged is soft, and nearest to whatever is soft in the style. So it is compared with the
+style as that looks after it, too, was reduced and enlarged; copied are the pixels of the style as it is.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,6 +19,7 @@ from glstylenet.network import LAYER_NAMES, LAYERS
 from glstylenet.numerics import picture_size
 from glstylenet.objective.style_target import StyleTarget
 from glstylenet.objective.styles import GroupStyles
+from glstylenet.objective.tile_features import TileFeatures
 
 __all__ = ["SEARCHES_OF_VOTE", "Search", "StrokeVotes"]
 
@@ -36,10 +40,12 @@ _LEAST_EXPECTED = 0.05
 class StrokeVotes:
     """`StrokeVotes` copies the pixels of ``styles``, whose ``pictures`` are (1, 3, A', B').
 
-    ``content_map`` (1, K, H, W): class channels at the feature's size, or ``None``.
+    ``compared``: the same styles as soft as the picture that is painted; their patches are the ones that are
+    compared with its own. ``content_map`` (1, K, H, W): class channels at the feature's size, or ``None``.
     """
 
     styles: GroupStyles
+    compared: GroupStyles
     pictures: Sequence[Tensor]
     content_map: Tensor | None
 
@@ -56,6 +62,22 @@ class StrokeVotes:
             penalties = self.penalties(found.index, penalties)
             found = search(penalties)
         return self.voted(found.index)
+
+    def find(self, features: TileFeatures, penalties: Sequence[Tensor] | None) -> Matches:
+        """Return the nearest style patches of a tile's own patches.
+
+        ``features``: those of the tile. ``penalties`` (A-2, B-2) of each style's patches: see :data:`Search`.
+        """
+        number = features.groups.index(self.styles.group)
+        window = features.windows[number]
+        content_map = self.content_map
+        return self.compared.search(
+            features.fused[number],
+            None if content_map is None else content_map[..., *window.slices],
+            origin=(window.top, window.left),
+            relative=True,
+            penalties=penalties,
+        )
 
     def penalties(self, index: Tensor, before: list[Tensor] | None) -> list[Tensor]:
         """Return what the next search subtracts from the patches of each style: (A-2, B-2).

@@ -42,14 +42,7 @@ class StyleStatistics:
     @classmethod
     def of(cls, features: Sequence[Tensor]) -> "StyleStatistics":
         """Compute the statistics of ``features`` (1, C, A, B)."""
-        first = features[0]
-        exact = exact_dtype(first.dtype)
-        centre = first.new_zeros(first.shape[1], dtype=exact)
-        for feature in features:
-            for strip in torch.split(feature[0], _ROWS_AT_ONCE, dim=1):
-                centre += strip.sum(dim=(1, 2), dtype=exact)
-        positions = sum(feature.shape[-2] * feature.shape[-1] for feature in features)
-        centre = (centre / positions).to(sum_dtype(first.dtype))
+        exact, centre = exact_dtype(features[0].dtype), _mean_position(features)
         tables = [flatten_positions(feature) for feature in features]
         return cls(
             table=tables[0] if len(tables) == 1 else torch.cat(tables),
@@ -57,6 +50,18 @@ class StyleStatistics:
             centre=centre,
             patch_norms=torch.cat([_patch_norms(feature, centre, exact) for feature in features]),
         )
+
+
+def _mean_position(features: Sequence[Tensor]) -> Tensor:
+    """Return the mean (C,) of all positions of ``features`` (1, C, A, B), at least float32."""
+    first = features[0]
+    exact = exact_dtype(first.dtype)
+    total = first.new_zeros(first.shape[1], dtype=exact)
+    for feature in features:
+        for strip in torch.split(feature[0], _ROWS_AT_ONCE, dim=1):
+            total += strip.sum(dim=(1, 2), dtype=exact)
+    positions = sum(feature.shape[-2] * feature.shape[-1] for feature in features)
+    return (total / positions).to(sum_dtype(first.dtype))
 
 
 def _patch_norms(feature: Tensor, centre: Tensor, exact: torch.dtype) -> Tensor:
@@ -121,7 +126,7 @@ class StyleTarget:
     @cached_property
     def relative_patches(self) -> StylePatchIndex:
         """The patches as :attr:`patches`, compared by how their features differ from the style's mean."""
-        return self._patches(self.statistics.centre)
+        return self._patches(_mean_position([self.feature]))
 
     @cached_property
     def statistics(self) -> StyleStatistics:

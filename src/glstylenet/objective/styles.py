@@ -9,7 +9,7 @@ to the last digit.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import torch
@@ -17,13 +17,15 @@ from torch import Tensor
 
 from glstylenet.errors import UsageError
 from glstylenet.matching import PATCH, Matches, PatchGrid, patch_sums, semantic_factor
+from glstylenet.numerics import picture_size
 from glstylenet.objective.regions import FEWEST_POSITIONS, RegionTarget
 from glstylenet.objective.style_target import StyleStatistics, StyleTarget
 from glstylenet.objective.target_cache import TargetCache
 from glstylenet.objective.tile_features import FusedFeatures
+from glstylenet.pictures import resize
 from glstylenet.pyramid import fused_size
 
-__all__ = ["GroupStyles", "MapUse", "StyleGuide", "group_styles", "used_styles"]
+__all__ = ["GroupStyles", "MapUse", "StyleGuide", "group_styles", "softened", "used_styles"]
 
 _COSINE_PER_DOUBLING = 0.05
 """Added to Eq. 3 for a patch of a style with twice the weight of another. The paper has one style."""
@@ -318,6 +320,18 @@ def group_styles(
 def used_styles(styles: Sequence[StyleGuide]) -> list[StyleGuide]:
     """Return the ``styles`` that something is painted from: they have a weight, or a class bound to them."""
     return [style for style in styles if style.weight > 0 or style.classes]
+
+
+def softened(style: StyleGuide, enlargement: float) -> StyleGuide:
+    """Return ``style`` with its picture as soft as one that was enlarged ``enlargement`` times.
+
+    >>> sharp = StyleGuide(torch.rand(1, 3, 40, 60) * 255)
+    >>> bool(softened(sharp, 2.0).picture.std() < sharp.picture.std())
+    True
+    """
+    height, width = size = picture_size(style.picture)
+    coarse = max(1, round(height / enlargement)), max(1, round(width / enlargement))
+    return replace(style, picture=resize(resize(style.picture, coarse, alpha=style.alpha), size))
 
 
 def _joined(class_map: Tensor, numbers: Sequence[int]) -> Tensor:

@@ -242,6 +242,8 @@ class CoarseToFine:
         is_doodle_start = number == 0 and inputs.content is None
         keep_forms = settings.voting == "detail" and not is_doodle_start
         canvas = state.canvas
+        scales = [each.scale for each in self.prepared.scales]
+        enlargement = scales[number].factor / scales[number - 1].factor if number else 1.0
         if votes and number > 0 and keep_forms and inputs.content is not None:
             # Forms keep their colours too. Those of the content's that are left would stay to the end.
             canvas = with_margin(in_style_distribution(without_margin(canvas), inputs, alpha=alpha))
@@ -249,7 +251,7 @@ class CoarseToFine:
             if nth == 0 and is_doodle_start:
                 canvas = copy_strokes_by_maps(objective, canvas)
             else:
-                canvas = copy_strokes(objective, canvas, keep_forms=keep_forms)
+                canvas = copy_strokes(objective, canvas, keep_forms=keep_forms, enlargement=enlargement)
             canvas = make_grey(canvas) if inputs.are_grey else canvas
         state.canvas, state.has_voted = canvas, True
         if not votes:

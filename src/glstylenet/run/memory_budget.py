@@ -91,6 +91,7 @@ def estimate_memory(
         classes=classes,
         regions=settings.statistics == "regions" and settings.global_weight > 0 and classes > 0,
         optimizes=optimizes,
+        copies_strokes=optimizes and settings.voting != "none",
         on_gpu=device.torch_device.type != "cpu",
     )
 

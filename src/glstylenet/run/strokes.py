@@ -1,8 +1,9 @@
 """Strokes: the style's pixels are copied into the canvas before a size is optimised.
 
-The result of a coarser size is soft when it is enlarged, but its nearest patches are right. Copying the
-style's pixels there (:mod:`glstylenet.matching.voting`) brings strokes that no interpolation has, and the
-optimisation goes on from them. This is not a part of the paper; ``voting="none"`` leaves it out.
+The result of a coarser size is soft when it is enlarged, but its nearest patches are right, if they are those
+of a style as soft. Copying the style's pixels there (:mod:`glstylenet.matching.voting`) brings strokes that
+no interpolation has, and the optimisation goes on from them. This is not a part of the paper;
+``voting="none"`` leaves it out.
 """
 
 import math
@@ -47,13 +48,15 @@ def votes_before(settings: Settings, number: int, *, has_maps: bool) -> int:
     return (_START_VOTES if has_maps else 1) if starts_voted else 0
 
 
-def copy_strokes(objective: Objective, canvas: Tensor, *, keep_forms: bool) -> Tensor:
+def copy_strokes(
+    objective: Objective, canvas: Tensor, *, keep_forms: bool, enlargement: float = 1.0
+) -> Tensor:
     """Return ``canvas`` (1, 3, H, W), 0..255, repainted with copies of the style's strokes.
 
     ``keep_forms``: only detail is taken from the copies; forms and colours larger than about 10 pixels stay
-    those of the canvas.
+    those of the canvas. ``enlargement``: how many times the canvas was enlarged since it was painted.
     """
-    voted = objective.copy_strokes(canvas)
+    voted = objective.copy_strokes(canvas, enlargement=enlargement)
     return _with_new_margin(blend_detail(canvas, voted) if keep_forms else voted)
 
 
