@@ -167,6 +167,25 @@ def test_cached_tile_bytes_by_hand() -> None:
         assert shallow.cached_tile_bytes(512, half=half) == masks + 2 * (192 * 264 * 264 + 512 * 66 * 66)
 
 
+def test_vote_bytes_by_hand() -> None:
+    """The last fused feature of a style as soft as the picture; there is no history while it is compared."""
+    estimate = replace(_estimate((512, 352), (256, 160), scheme="h"), copies_strokes=True)
+    entries = 32 * 20 * 512  # scheme h: F^4 alone
+    assert estimate.vote_bytes(half=False) == 4 * entries + 4 * entries // 16
+    assert estimate.vote_bytes(half=True) == 2 * entries + 4 * entries // 16
+    assert replace(estimate, copies_strokes=False).vote_bytes(half=False) == 0
+    # Beside the history of a small picture, a large style decides.
+    small, large = (replace(estimate, style_size=size) for size in ((256, 160), (2048, 2048)))
+    needed = [
+        planner._make_plan(each, None, 3, half_history=True).needed_bytes
+        - each.fixed_bytes
+        - each.target_bytes(half=False)
+        - each.network_bytes(None)
+        for each in (small, large)
+    ]
+    assert needed == [small.history_bytes(3, half=True), large.vote_bytes(half=False)]
+
+
 def test_history_bytes_by_hand() -> None:
     estimate = _estimate((512, 352))
     assert estimate.history_bytes(10, half=False) == 20 * 3 * 512 * 352 * 4

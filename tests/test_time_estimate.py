@@ -1,5 +1,7 @@
 """Forecast: seconds worked by hand from a speed, and a speed that is one."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -34,6 +36,18 @@ def test_a_whole_picture_by_hand() -> None:
     settings = Settings(round_length=20)
     seconds = estimate_seconds(_started(Scale(0.5, (64, 48), 50), None), settings, Speed(1e-3, 1e-4))
     assert abs(seconds - (50 * 80 * 64 * 1e-3 + 3 * (10 * 8) * (5 * 10) * 1e-4)) < 1e-9
+
+
+def test_a_vote_by_hand() -> None:
+    """At the second of two sizes a forward pass of the canvas, of 144 x 112, and one of the style."""
+    settings = Settings(quality="preview")
+    one = _started(Scale(1.0, (128, 96), 0), None)
+    first = replace(one.scales[0], factor=0.5, size=(64, 48))
+    started = replace(one, scales=(first, *one.scales), plans=one.plans * 2)
+    seconds = estimate_seconds(started, settings, Speed(1e-3, 1e-4))
+    votes = 0.4 * 1e-3 * (80 * 64 + 144 * 112 + 80 * 160)
+    searches = 3 * 1e-4 * (10 * 8 * 5 * 10 + 18 * 14 * 10 * 20)
+    assert seconds == pytest.approx(votes + searches)
 
 
 def test_sizes_alone_tell_the_same() -> None:

@@ -1,5 +1,6 @@
 """An estimate of how long a run will take on this machine, from one small evaluation."""
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,7 +28,8 @@ _SIDE = 256
 
 
 _FORWARD_SHARE = 0.4
-"""Share of an evaluation that is its forward pass; a vote takes one."""
+"""Share of an evaluation that is its forward pass; a vote takes one of the picture, and between sizes one of
+the soft styles."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,8 @@ def estimate_seconds(plan: Started, settings: Settings, speed: Speed) -> float:
         rounds = -(-scale.evaluations // settings.round_length)
         votes = votes_before(settings, number, has_maps=bool(plan.classes))
         seconds += scale.evaluations * pixels * passes * speed.evaluation
-        seconds += votes * pixels * _FORWARD_SHARE * speed.evaluation
+        soft_styles = sum(map(math.prod, style_sizes)) if votes and number else 0
+        seconds += (votes * pixels + soft_styles) * _FORWARD_SHARE * speed.evaluation
         searches = rounds + votes * SEARCHES_OF_VOTE
         seconds += searches * sum(_pairs(size, each, settings) for each in style_sizes) * speed.pair
     return seconds
