@@ -156,6 +156,7 @@ print(peak // 1024)
 
 
 @pytest.mark.long
+@pytest.mark.timeout(900)
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads /proc")
 def test_a_larger_style_takes_no_more_memory(tmp_path: Path) -> None:
     """One of 4 megapixels, whose features are 240 MiB, against one of a quarter of a megapixel."""
