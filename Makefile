@@ -7,12 +7,12 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # Tests start many programs, and each would translate the package anew where no bytecode may be written.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test all-tests short-tests check lint types browser fuzz bench docs gallery screenshots clean
+.PHONY: help demo test all-tests short-tests check lint types source-types browser fuzz bench docs gallery screenshots clean
 
 help:
 	@echo "make demo    install into $(VENV) and paint the demo picture"
-	@echo "make test    format, lint, types and the tests, but for the long ones"
-	@echo "make all-tests  the long ones too; run it before a change is merged"
+	@echo "make test    format, lint, types of the package and the tests, but for the long ones"
+	@echo "make all-tests  the long ones and all types too; run it before a change is merged"
 	@echo "make fuzz    read N=1000 damaged files of each kind; SEED=1 makes the same again"
 	@echo "make browser install Chromium for the tests of pages, where that is possible"
 	@echo "make bench   time the kernels; 'glstylenet bench' measures whole runs"
@@ -53,6 +53,9 @@ lint: $(VENV)/installed-dev
 types: $(VENV)/installed-dev
 	$(BIN)/mypy
 
+source-types: $(VENV)/installed-dev
+	$(BIN)/mypy src
+
 # Pages are tested in a real browser. As root on Debian it is installed; elsewhere its tests are skipped, and say so.
 browser:
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || \
@@ -60,12 +63,14 @@ browser:
 			DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends chromium >/dev/null; }; } || \
 		echo "no Chromium: the tests of pages will be skipped; install it with: sudo apt install chromium" >&2
 
-# A process for each core, with one thread of PyTorch each. Tests of one file share a process and its fixtures.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
+# A process more than there are cores, with one thread of PyTorch each: tests wait for programs, servers and pages.
+# Tests of one file share a process and its fixtures.
+CORES = $(shell $(BIN)/python -c 'import os; print(os.cpu_count())')
+PYTEST = OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses $$(($(CORES) + 1)) --dist loadfile --no-loadscope-reorder
 
-# Types are checked beside the tests, which leave a core idle at times.
+# Types of the package are checked beside the tests; those of the tests are left to `make check` and `make all-tests`.
 test: lint browser
-	@$(MAKE) --no-print-directory --jobs=2 types short-tests
+	@$(MAKE) --no-print-directory --jobs=2 source-types short-tests
 
 short-tests: $(VENV)/installed-dev
 	$(PYTEST) -m "not long"

@@ -37,7 +37,6 @@ from glstylenet.run.stylize import stylize
 from glstylenet.settings.command_line import option_name
 from glstylenet.settings.model import GROUPS, Settings, field_help
 from glstylenet.settings.presets import PRESETS, Preset
-from tests.long_cases import rest_is_long
 from tests.losses import loss_terms
 
 FAST = ("--iterations", "2", "--precision", "float32")
@@ -368,7 +367,8 @@ def test_a_recipe_repeats_the_run_to_the_same_bytes(desk: Path, capsys: pytest.C
     assert (desk / "other.png").read_bytes() != (desk / "out.png").read_bytes()
 
 
-@pytest.mark.parametrize("name", rest_is_long(["out.png", "out.tif"], short=1))
+@pytest.mark.long
+@pytest.mark.parametrize("name", ["out.png", "out.tif"])
 def test_a_recipe_with_paths_repeats_the_run_beside_its_picture(desk: Path, name: str) -> None:
     (desk / "made").mkdir()
     words = ["stylize", "content.png", "style.png", "-o", f"made/{name}", "--bits", "16", "--recipe-paths"]
@@ -690,10 +690,10 @@ def long_run(desk: Path) -> Iterator[subprocess.Popen[str]]:
         process.kill()
 
 
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
 @pytest.mark.parametrize(
-    ("number", "code"),
-    rest_is_long([(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)], short=1),
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
 )
 def test_a_signal_saves_the_best_picture_so_far(
     desk: Path, long_run: subprocess.Popen[str], number: signal.Signals, code: int

@@ -467,6 +467,7 @@ def test_the_memory_of_a_scale_by_hand() -> None:
         scheme=PAPER_SCHEMES["h"],
         classes=4,
         held_pictures=held_pictures,
+        copies_strokes=True,
     )
     assert canvas_size((500, 400)) == estimate.size
 
@@ -481,6 +482,7 @@ def _least(estimate: MemoryEstimate) -> int:
             return allowed + 1
 
 
+@pytest.mark.long
 def test_the_refusal_speaks_of_the_result_not_of_a_coarse_size() -> None:
     """Where no size fits, the coarse ones are refused as well, and nobody asked for those."""
     scales = [Scale(0.5, (2000, 3000), 10), Scale(1.0, (4000, 6000), 10)]

@@ -131,6 +131,7 @@ def test_a_preview_is_explained_without_evaluations(desk: Path) -> None:
     assert "0 evaluations" not in page
 
 
+@pytest.mark.long
 def test_the_chart_of_no_evaluations_is_a_line_of_words() -> None:
     pytest.importorskip("matplotlib")
     curve = LossCurve()

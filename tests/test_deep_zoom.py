@@ -341,6 +341,7 @@ def test_two_fingers_zoom(browser: Browser, written: Path) -> None:
     context.close()
 
 
+@pytest.mark.long
 @needs_chromium
 def test_missing_tiles_are_told(browser: Browser, written: Path, tmp_path: Path) -> None:
     alone = tmp_path / "index.html"
@@ -467,7 +468,7 @@ def test_room_for_all_outputs_is_counted(
     words[words.index("-o") + 1] = str(tmp_path / "new.tif")
     assert main(words) == 5
     assert re.search(
-        r"the disk has 3 MiB left, and the run will need 3 MiB on it \(.* for the deep zoom\)",
+        r"the disk has 4 MiB left, and the run will need 4 MiB on it \(.* for the deep zoom\)",
         capsys.readouterr().err,
     )
     assert list(tmp_path.iterdir()) == []

@@ -166,6 +166,7 @@ def _losses(capsys: pytest.CaptureFixture[str], *words: str) -> dict[str, float]
     return losses
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("desk")
 def test_the_losses_of_several_styles_are_those_that_a_run_reports(
     capsys: pytest.CaptureFixture[str],

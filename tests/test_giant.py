@@ -104,6 +104,7 @@ def test_every_sweep_lowers_the_objective(painted: GiantPicture) -> None:
     assert painted.size == (64, 330)
 
 
+@pytest.mark.long
 def test_nothing_is_computed_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The network sees the content once at each size, and an area as often as it is evaluated or surveyed."""
     calls = {"forward": 0}

@@ -89,8 +89,7 @@ def test_one_level_of_rounding_is_grey() -> None:
     assert _chroma(stylize(off, STYLE, settings=_settings(iterations=3)).pixels) == 0
 
 
-@pytest.mark.parametrize(
-    "pair", rest_is_long([((CONTENT, COLOURED),), ((COLOURED, CONTENT),)], short=1), ids=["style", "content"]
-)
+@pytest.mark.long
+@pytest.mark.parametrize("pair", [(CONTENT, COLOURED), (COLOURED, CONTENT)], ids=["style", "content"])
 def test_one_coloured_picture_allows_colours(pair: tuple[Picture, Picture]) -> None:
     assert _chroma(stylize(*pair, settings=_settings(iterations=6)).pixels) > 2

@@ -137,6 +137,7 @@ def test_two_writers_of_one_folder_do_not_disturb_each_other(tmp_path: Path) -> 
     assert [path.name for path in tmp_path.iterdir()] == ["page"]
 
 
+@pytest.mark.long
 def test_many_runs_in_one_folder_do_not_take_each_others_locks_for_strays(tmp_path: Path) -> None:
     def write_often(number: int) -> None:
         for _ in range(40):

@@ -61,11 +61,13 @@ def _package(path: Path) -> str:
     return "" if first == "__init__" else first
 
 
+@cache
 def _is_module(dotted: tuple[str, ...]) -> bool:
     place = ROOT.joinpath(*dotted)
     return place.is_dir() or place.with_suffix(".py").is_file()
 
 
+@cache
 def _imported_modules(path: Path) -> set[tuple[str, ...]]:
     """Return what ``path`` imports anywhere, inside functions too, as paths of names below the root."""
     found = set()
@@ -84,6 +86,7 @@ def _imported_modules(path: Path) -> set[tuple[str, ...]]:
     return {names[1:] for names in found if names[0] == "glstylenet" and len(names) > 1}
 
 
+@cache
 def _exported_by(package: tuple[str, ...]) -> list[str]:
     init = ROOT.joinpath(*package, "__init__.py")
     return _exported(_tree(init)) if init.is_file() else []

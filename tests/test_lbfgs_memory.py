@@ -400,11 +400,10 @@ def test_a_preconditioned_direction_holds_two_vectors(masked: bool) -> None:
     assert vector <= peak <= 2 * vector + 4 * CACHED_ENTRIES
 
 
+@pytest.mark.long
 @pytest.mark.filterwarnings("ignore")  # the profiler's own
-@pytest.mark.parametrize("half", rest_is_long([False, True], short=1))
-@pytest.mark.parametrize(
-    ("preconditioned", "updates"), rest_is_long([(True, True), (False, False), (True, False)], short=1)
-)
+@pytest.mark.parametrize("half", [False, True])
+@pytest.mark.parametrize(("preconditioned", "updates"), [(True, True), (False, False), (True, False)])
 def test_a_run_holds_four_vectors_beside_its_history(half: bool, preconditioned: bool, updates: bool) -> None:
     """x, its gradient, a candidate and its gradient; the rest are chunks, and factors of P."""
     shape = (1, 3, 512, 512)

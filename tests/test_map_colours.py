@@ -306,6 +306,7 @@ def test_a_grey_photograph_is_refused() -> None:
         semantics_of(grey)
 
 
+@pytest.mark.long
 @settings(max_examples=12, deadline=None)
 @given(st.data())
 def test_moving_the_colours_of_a_map_by_two_levels_moves_no_label(data: st.DataObject) -> None:

@@ -162,6 +162,7 @@ def seen(network: VGG19) -> dict[str, dict[str, Tensor]]:
     return {kind: features(network, picture(kind), TEXTURE_LAYERS) for kind in kinds}
 
 
+@pytest.mark.long
 def test_the_deeper_network_goes_on_where_the_losses_end(network: VGG19) -> None:
     pixels = picture("blobs")
     names = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")

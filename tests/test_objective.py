@@ -358,7 +358,8 @@ def test_tiles_give_the_numbers_of_the_whole(network: VGG19, scheme: str) -> Non
         _same(found, expected, 1e-5)
 
 
-@pytest.mark.parametrize("scheme", rest_is_long(["g", "a", "f", "h"], short=1))
+@pytest.mark.long
+@pytest.mark.parametrize("scheme", ["g", "a", "f", "h"])
 def test_bands_give_the_numbers_of_one(network: VGG19, scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """In the real network, whose convolutions take several ways, whole and in tiles."""
     pictures = Tiled(network, scheme=scheme)
@@ -460,6 +461,7 @@ def test_features_in_half_precision_are_nearly_the_same(
     _same(found, expected, 1e-4)
 
 
+@pytest.mark.long
 def test_a_breakdown_in_half_precision_is_nearly_the_same(network: VGG19) -> None:
     pictures = Tiled(network, scheme="g")
     whole, half = pictures.objective(None), pictures.objective(64, half_features=True)
@@ -532,6 +534,7 @@ def test_held_matches_serve_every_tile(network: VGG19) -> None:
     assert fresh.terms["local"] < 0.99 * expected.terms["local"]
 
 
+@pytest.mark.long
 def test_a_doodle_in_tiles(network: VGG19) -> None:
     """No content at all, not merely no weight."""
     weights = PAPER.replace({"content": 0.0})
@@ -577,8 +580,9 @@ def test_tiles_in_bfloat16(tensors: Mapping[str, Tensor]) -> None:
     assert float(difference.abs().max() / expected.gradient.abs().max()) < 0.02
 
 
-@pytest.mark.parametrize("tile_side", rest_is_long([32, None], short=1))
-@pytest.mark.parametrize("scheme", rest_is_long(["g", "h", "a"], short=1))
+@pytest.mark.long
+@pytest.mark.parametrize("tile_side", [32, None])
+@pytest.mark.parametrize("scheme", ["g", "h", "a"])
 def test_a_breakdown_adds_up_to_the_terms(exact: VGG19, scheme: str, tile_side: int | None) -> None:
     content, style = _picture(1, (70, 66)), _picture(2, STYLE_SIZE)
     objective = Objective(exact, SCHEMES[scheme], PAPER, content, [StyleGuide(style)], tile_side=tile_side)
@@ -706,7 +710,8 @@ def _styles(dtype: torch.dtype, *weights: float) -> list[StyleGuide]:
     ]
 
 
-@pytest.mark.parametrize("scheme", rest_is_long(["g", "h"], short=1))
+@pytest.mark.long
+@pytest.mark.parametrize("scheme", ["g", "h"])
 @pytest.mark.parametrize("side", [None, 32])
 def test_a_style_of_weight_0_changes_nothing(network: VGG19, scheme: str, side: int | None) -> None:
     pixels, content = _picture(5, (72, 64), torch.float32), _picture(1, (72, 64), torch.float32)
@@ -726,7 +731,8 @@ def test_no_style_of_positive_weight_is_refused(network: VGG19) -> None:
         Objective(network, SCHEMES["g"], PAPER, None, _styles(torch.float32, 0.0, 0.0))
 
 
-@pytest.mark.parametrize("maps", rest_is_long([True, False], short=1))
+@pytest.mark.long
+@pytest.mark.parametrize("maps", [True, False])
 def test_several_styles_are_one_pool_of_patches(exact: VGG19, maps: bool) -> None:
     """Every patch has the neighbour that is nearest in any style; the local loss is the literal one to it."""
     pixels, content = _picture(5, SIZE), _picture(1, SIZE)

@@ -190,6 +190,7 @@ def test_a_run_names_its_maps_and_repeats(tmp_path: Path) -> None:
     assert torch.equal(read_picture(picture).pixels, read_picture(again).pixels)
 
 
+@pytest.mark.long
 def test_the_command_names_the_classes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     files = []
     for role in ROLES:

@@ -216,6 +216,7 @@ def test_tiles_give_the_numbers_of_the_whole(network: VGG19, scheme: str) -> Non
     assert any(not bool(shares[(slice(None), *window.slices)].any(dim=(1, 2)).all()) for window in windows)
 
 
+@pytest.mark.long
 def test_features_of_16_bits_give_nearly_the_same_numbers(tensors: Mapping[str, Tensor]) -> None:
     """The bounds are those of rounding: bfloat16 has 3 digits in each layer, float16 waits between passes."""
     size = (72, 64)

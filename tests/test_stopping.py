@@ -107,7 +107,8 @@ def test_a_run_stopped_within_an_evaluation_goes_on_to_the_same_picture(tmp_path
     assert resumed.losses == whole.losses
 
 
-@pytest.mark.parametrize("points", rest_is_long([100, 300, 0, 50, 150, 200, 250, 350], short=1))
+@pytest.mark.long
+@pytest.mark.parametrize("points", [100, 300, 0, 50, 150, 200, 250, 350])
 def test_a_checkpoint_that_is_interrupted_leaves_the_one_before(tmp_path: Path, points: int) -> None:
     """Whatever is given up, saving included, what is in the folder can be gone on from."""
     Watcher(Step, 3, points).paint(checkpoint=tmp_path)

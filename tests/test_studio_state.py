@@ -99,6 +99,7 @@ def tall(tmp_path_factory: pytest.TempPathFactory) -> Path:
 # --- what is shown of a run
 
 
+@pytest.mark.long
 def test_no_run_is_a_page_that_can_run(still_page: Page) -> None:
     shown = still_page.evaluate("async () => (await import('/static/run_view.js')).runView(null)")
     assert shown["id"] is None

@@ -113,6 +113,7 @@ def test_nothing_is_hidden_under_run_on_a_phone(
 # --- runs
 
 
+@pytest.mark.long
 def test_runs_are_in_sight_with_what_goes_on(page: Page) -> None:
     going = {
         **RUN,

@@ -139,6 +139,7 @@ def test_no_match_lies_in_an_empty_part(network: VGG19, scheme: str, side: int |
         assert int((matches.index % columns).max()) + 3 <= (columns + 2) // 2
 
 
+@pytest.mark.long
 def test_tiles_have_the_numbers_of_the_whole(network: VGG19) -> None:
     style, pixels = 255 * _noise(1, 1, 3, *STYLE_SIZE), 255 * _noise(2, 1, 3, 64, 72)
     guide = StyleGuide(style, alpha=_half())

@@ -15,7 +15,6 @@ from glstylenet.machine import default_modes
 from glstylenet.metrics import evaluate_picture
 from glstylenet.run import Result, picture_losses, plan_run, stylize
 from glstylenet.settings import Settings
-from tests.long_cases import rest_is_long
 from tests.stripes import Picture, content, style
 
 __all__ = ["content", "style"]  # fixtures
@@ -79,7 +78,8 @@ def plain(content: Picture, style: Picture) -> Result:
     return _paint(content, style)
 
 
-@pytest.mark.parametrize("name", rest_is_long(SURROUNDINGS, short=1))
+@pytest.mark.long
+@pytest.mark.parametrize("name", SURROUNDINGS)
 def test_a_run_computes_the_same_numbers(name: str, plain: Result, content: Picture, style: Picture) -> None:
     with SURROUNDINGS[name]():
         before = _modes()

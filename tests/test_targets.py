@@ -63,8 +63,9 @@ def content_target(network: VGG19, content: Tensor, side: int | None, *, half: b
     return TargetCache().content(FeatureExtractor(network, side, half), content)
 
 
-@pytest.mark.parametrize("side", rest_is_long([32, None, 64], short=1))
-@pytest.mark.parametrize("size", rest_is_long([[(151, 67)], [(48, 120)]], short=1))
+@pytest.mark.long
+@pytest.mark.parametrize("side", [32, None, 64])
+@pytest.mark.parametrize("size", [(151, 67), (48, 120)])
 def test_the_content_target_is_the_whole_s_feature(
     exact: VGG19, size: tuple[int, int], side: int | None
 ) -> None:
@@ -88,6 +89,7 @@ def test_the_style_target_is_the_whole_s_fusion(exact: VGG19, scheme: str, side:
         assert target.class_channels is None
 
 
+@pytest.mark.long
 def test_features_lie_as_they_are_read(tensors: Mapping[str, Tensor]) -> None:
     """In the network's type, with a position's channels side by side."""
     network = VGG19(tensors, dtype=torch.bfloat16)

@@ -2,6 +2,7 @@
 
 import statistics
 from collections.abc import Callable
+from functools import partial
 
 from glstylenet.bench.overhead import bare_seconds
 from glstylenet.bench.synthetic_pictures import DrawnPictures
@@ -36,10 +37,7 @@ def measure_vote(
         [StyleGuide(drawn.style, drawn.style_map)],
         content_map=drawn.content_map,
     )
-
-    def copy() -> None:
-        objective.copy_strokes(drawn.pixels, enlargement=2.0)
-
+    copy = partial(objective.copy_strokes, drawn.pixels, enlargement=2.0)
     copy()  # the first is slower
     [before] = bare_seconds(settings, device, [size], repeats)
     seconds = [seconds_of(copy, device.torch_device) for _ in range(votes)]
