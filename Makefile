@@ -63,10 +63,8 @@ browser:
 			DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends chromium >/dev/null; }; } || \
 		echo "no Chromium: the tests of pages will be skipped; install it with: sudo apt install chromium" >&2
 
-# A process more than there are cores, with one thread of PyTorch each: tests wait for programs, servers and pages.
-# Tests of one file share a process and its fixtures.
-CORES = $(shell $(BIN)/python -c 'import os; print(os.cpu_count())')
-PYTEST = OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses $$(($(CORES) + 1)) --dist loadfile --no-loadscope-reorder
+# A process for each core, with one thread of PyTorch each. Tests of one file share a process and its fixtures.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 # Types of the package are checked beside the tests; those of the tests are left to `make check` and `make all-tests`.
 test: lint browser
