@@ -27,7 +27,10 @@ def pytest_sessionstart() -> None:
 
 
 def pytest_collection_finish() -> None:
-    """What was collected and imported is left out of every search for garbage to come."""
+    """What was collected and imported is left out of every search for garbage to come.
+
+    The process that hands tests out collects none, and needs no search: it holds reports alone.
+    """
     gc.freeze()
     gc.enable()
 
